@@ -1,0 +1,38 @@
+# gs_tests(DIR LABEL [LIBS ...]): every DIR/test_*.c is one cmocka program and one CTest test.
+# gs_fuzz_targets(DIR): every DIR/fuzz_*.c is a fuzz target; without GENSET_FUZZ it is linked with a
+# plain main that replays DIR/corpus/<name>/, as a CTest test.
+function(gs_tests dir label)
+  cmake_parse_arguments(T "" "" "LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${dir}/test_*.c)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    gs_flags(${name})
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+    target_link_libraries(${name} PRIVATE ${T_LIBS} cmocka m)
+    target_compile_definitions(
+      ${name} PRIVATE GENSET_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
+                      GENSET_SHARED="${CMAKE_SOURCE_DIR}/../shared")
+    add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300)
+  endforeach()
+endfunction()
+
+function(gs_fuzz_targets dir)
+  cmake_parse_arguments(T "" "" "LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${dir}/fuzz_*.c)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    gs_flags(${name})
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+    target_link_libraries(${name} PRIVATE ${T_LIBS} m)
+    if(GENSET_FUZZ)
+      target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    else()
+      target_sources(${name} PRIVATE ${dir}/replay_main.c)
+      add_test(NAME ${name} COMMAND ${name} ${dir}/corpus/${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+      set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 300)
+    endif()
+  endforeach()
+endfunction()

@@ -1,0 +1,172 @@
+/* The internal form of a request (struct gs_chat) and of a streamed answer (struct gs_event).
+ *
+ * Every wire API is two mappings to this form; templates, parsers, providers and the engine know
+ * nothing else. JSON (schemas, arguments) travels as text, so that what a client sent is what a
+ * model sees. All slices and arrays are borrowed: they live as long as the arena or buffer of
+ * whoever built the form. */
+#ifndef GENSET_CHAT_H
+#define GENSET_CHAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "genset/slice.h"
+#include "genset/status.h"
+
+enum gs_role { GS_ROLE_SYSTEM, GS_ROLE_USER, GS_ROLE_ASSISTANT, GS_ROLE_TOOL };
+
+enum gs_block_kind {
+    GS_BLOCK_TEXT,
+    GS_BLOCK_REASONING,
+    GS_BLOCK_TOOL_CALL,
+    GS_BLOCK_TOOL_RESULT,
+    GS_BLOCK_IMAGE,
+};
+
+struct gs_block {
+    enum gs_block_kind kind;
+    struct gs_slice text; /* text, reasoning, tool result; image: base64 data or URL */
+    struct gs_slice id;   /* tool call: its id; tool result: the id of the call it answers */
+    struct gs_slice name; /* tool call, tool result: tool (may be empty); image: media type */
+    struct gs_slice args; /* tool call: arguments, the text of a JSON object */
+    struct gs_slice signature; /* reasoning: opaque signature of who produced it */
+    bool is_error;             /* tool result */
+};
+
+struct gs_message {
+    enum gs_role role;
+    const struct gs_block *blocks;
+    size_t n_blocks;
+};
+
+struct gs_tool {
+    struct gs_slice name;
+    struct gs_slice description;
+    struct gs_slice parameters; /* JSON Schema text; empty = no parameters */
+};
+
+enum gs_tool_choice { GS_TOOL_CHOICE_AUTO, GS_TOOL_CHOICE_NONE, GS_TOOL_CHOICE_ANY, GS_TOOL_CHOICE_NAMED };
+
+enum gs_thinking { GS_THINKING_DEFAULT, GS_THINKING_ON, GS_THINKING_OFF };
+
+struct gs_logit_bias {
+    int32_t token;
+    float bias;
+};
+
+/* Sampling settings; gs_sampling_init() sets every one to "off" (greedy is temperature 0). */
+struct gs_sampling {
+    float temperature;       /* 0 = greedy */
+    int32_t top_k;           /* 0 = off */
+    float top_p;             /* 1 = off */
+    float min_p;             /* 0 = off */
+    float typical_p;         /* 1 = off */
+    float repeat_penalty;    /* 1 = off */
+    float frequency_penalty; /* 0 = off */
+    float presence_penalty;  /* 0 = off */
+    int32_t repeat_last_n;   /* tokens looked back at by the penalties; -1 = whole context */
+    bool has_seed;           /* false: a fresh seed is drawn */
+    uint64_t seed;
+    const struct gs_logit_bias *logit_bias;
+    size_t n_logit_bias;
+};
+
+struct gs_chat {
+    struct gs_slice model; /* as the client spelled it */
+    const struct gs_message *messages;
+    size_t n_messages;
+    const struct gs_tool *tools;
+    size_t n_tools;
+    enum gs_tool_choice tool_choice;
+    struct gs_slice tool_choice_name; /* GS_TOOL_CHOICE_NAMED */
+    struct gs_sampling sampling;
+    int64_t max_tokens; /* answer tokens at most; 0 = what the context leaves */
+    const struct gs_slice *stops;
+    size_t n_stops;
+    enum gs_thinking thinking;
+    struct gs_slice effort;   /* reasoning effort as the client spelled it; may be empty */
+    bool logprobs;            /* report the log-probability of each answer token */
+    int32_t n_top_logprobs;   /* and of this many alternatives, 0..20 */
+    bool stream;              /* the client wants events as they come */
+    bool is_raw;              /* no template: the prompt is `raw_prompt` */
+    struct gs_slice raw_prompt;
+    bool continue_last; /* the last message is an open assistant turn to be continued */
+};
+
+/* ---- answers ---- */
+
+enum gs_stop_reason {
+    GS_STOP_END,      /* the model ended its turn */
+    GS_STOP_LENGTH,   /* max_tokens reached */
+    GS_STOP_CONTEXT,  /* the context is full */
+    GS_STOP_SEQUENCE, /* a stop string of the request appeared */
+    GS_STOP_TOOL_CALL /* the turn ended with tool calls */
+};
+
+struct gs_usage {
+    int64_t prompt_tokens;
+    int64_t cached_tokens; /* of the prompt, not computed again */
+    int64_t answer_tokens;
+    int64_t reasoning_tokens; /* of the answer */
+    int64_t load_us;          /* time to load the model for this request, 0 if it was loaded */
+    int64_t prefill_us;
+    int64_t decode_us;
+};
+
+struct gs_top_logprob {
+    int32_t token;
+    float logprob; /* natural logarithm */
+    struct gs_slice text;
+};
+
+struct gs_logprob {
+    int32_t token;
+    float logprob;
+    struct gs_slice text; /* the token's bytes */
+    const struct gs_top_logprob *top;
+    size_t n_top;
+};
+
+/* The order of one answer is START, PROGRESS*, (BEGIN DELTA* END)*, then STOP or ERROR, once.
+ * `block_idx` counts from 0. A tool call's deltas are pieces of its arguments' JSON text. */
+enum gs_event_kind {
+    GS_EVENT_START,    /* usage.prompt_tokens is known */
+    GS_EVENT_PROGRESS, /* prefill: `done` of `total` tokens */
+    GS_EVENT_BEGIN,
+    GS_EVENT_DELTA,
+    GS_EVENT_END,
+    GS_EVENT_STOP,
+    GS_EVENT_ERROR,
+};
+
+struct gs_event {
+    enum gs_event_kind kind;
+    enum gs_block_kind block; /* BEGIN, DELTA, END: text, reasoning or tool call */
+    uint32_t block_idx;
+    struct gs_slice text;             /* DELTA */
+    struct gs_slice id;               /* BEGIN of a tool call */
+    struct gs_slice name;             /* BEGIN of a tool call */
+    const struct gs_logprob *logprob; /* DELTA: the tokens that made this text, when asked for */
+    size_t n_logprob;
+    int64_t done, total;              /* PROGRESS */
+    enum gs_stop_reason stop;         /* STOP */
+    struct gs_slice stop_sequence;    /* STOP, GS_STOP_SEQUENCE */
+    struct gs_usage usage;            /* START, STOP */
+    const struct gs_error *error;     /* ERROR */
+};
+
+/* What the receiver of an event wants next. */
+enum gs_flow {
+    GS_FLOW_CONTINUE,
+    GS_FLOW_PAUSE, /* took this event; send no more until resumed */
+    GS_FLOW_CANCEL /* stop computing; no further event comes */
+};
+
+/* Receives the events of one answer, on the engine's thread; must not block. Everything in `ev` is
+ * valid only during the call. */
+typedef enum gs_flow gs_event_fn(void *ud, const struct gs_event *ev);
+
+GS_API void gs_sampling_init(struct gs_sampling *s);
+
+#endif

@@ -1,0 +1,70 @@
+/* Everything that another operating system would do differently. Implemented in os_linux.c. */
+#ifndef GS_BASE_OS_H
+#define GS_BASE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "genset/status.h"
+
+/* ---- files ---- */
+
+struct gs_os_map {
+    const uint8_t *ptr; /* read-only; NULL for an empty file */
+    size_t len;
+};
+
+/* Map a regular file read-only and shared. errors: GS_ENOTFOUND, GS_EIO. */
+GS_MUST_CHECK enum gs_status gs_os_map_file(const char *path, struct gs_os_map *out_map,
+                                            struct gs_error *err);
+void gs_os_unmap(struct gs_os_map *m);
+/* Ask the system to read the pages ahead; keep them resident (best effort, false if refused). */
+void gs_os_map_willneed(const struct gs_os_map *m);
+bool gs_os_map_lock(const struct gs_os_map *m);
+
+/* Append a whole file ("-" is stdin) to b; GS_ELIMIT if it passes b's ceiling. */
+GS_MUST_CHECK enum gs_status gs_os_read_file(const char *path, struct gs_buf *b,
+                                             struct gs_error *err);
+/* Write a whole file ("-" is stdout); a failed or short write is an error, also at close. */
+GS_MUST_CHECK enum gs_status gs_os_write_file(const char *path, const void *p, size_t n,
+                                              struct gs_error *err);
+/* mkdir -p. */
+GS_MUST_CHECK enum gs_status gs_os_make_dirs(const char *path, struct gs_error *err);
+bool gs_os_is_dir(const char *path);
+
+/* ---- memory ---- */
+
+size_t gs_os_page_bytes(void);
+/* Address space that gets memory when touched (zeroed); NULL when refused. */
+void *gs_os_reserve(size_t n);
+void gs_os_release(void *p, size_t n);
+/* Give touched pages back to the system; they read as zero again. */
+void gs_os_discard(void *p, size_t n);
+int64_t gs_os_memory_available_bytes(void); /* by machine and cgroup; -1 unknown */
+int64_t gs_os_memory_total_bytes(void);
+int64_t gs_os_rss_bytes(void);
+
+/* ---- processors ---- */
+
+/* Physical cores this process may use: affinity, cgroup quota, SMT siblings counted once; >= 1. */
+int gs_os_core_count(void);
+
+/* ---- waiting and waking ---- */
+
+/* An eventfd: gs_os_event_signal() makes the descriptor readable until gs_os_event_drain(). */
+GS_MUST_CHECK enum gs_status gs_os_event_create(int *out_fd, struct gs_error *err);
+void gs_os_event_signal(int fd);
+void gs_os_event_drain(int fd);
+
+/* Sleep while *addr == expected; may wake without cause. */
+void gs_os_futex_wait(const uint32_t *addr, uint32_t expected);
+void gs_os_futex_wake(const uint32_t *addr, int n);
+
+uint64_t gs_os_random_u64(void);
+void gs_os_random_bytes(void *p, size_t n);
+void gs_os_thread_name(const char *name); /* of the calling thread, 15 bytes at most */
+
+#endif

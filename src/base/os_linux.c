@@ -1,0 +1,356 @@
+/* base/os.h for Linux. */
+#define _GNU_SOURCE
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+/* ---- files ---- */
+
+static enum gs_status open_error(struct gs_error *err, int errnum, const char *path)
+{
+    return gs_error_errno(err, errnum == ENOENT ? GS_ENOTFOUND : GS_EIO, errnum,
+                          "could not open file \"%s\"", path);
+}
+
+enum gs_status gs_os_map_file(const char *path, struct gs_os_map *out_map, struct gs_error *err)
+{
+    struct stat sb;
+    enum gs_status st = GS_OK;
+    void *p = NULL;
+
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return open_error(err, errno, path);
+    if (fstat(fd, &sb) != 0) {
+        st = gs_error_errno(err, GS_EIO, errno, "could not read the size of file \"%s\"", path);
+        goto out;
+    }
+    if (!S_ISREG(sb.st_mode)) {
+        st = gs_error_set(err, GS_EIO, "\"%s\" is not a regular file", path);
+        goto out;
+    }
+    if (sb.st_size > 0) {
+        p = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (p == MAP_FAILED) {
+            st = gs_error_errno(err, GS_EIO, errno, "could not map file \"%s\"", path);
+            goto out;
+        }
+    }
+    *out_map = (struct gs_os_map){p, (size_t)sb.st_size};
+out:
+    close(fd);
+    return st;
+}
+
+void gs_os_unmap(struct gs_os_map *m)
+{
+    if (m && m->ptr)
+        munmap((void *)(uintptr_t)m->ptr, m->len);
+    if (m)
+        *m = (struct gs_os_map){NULL, 0};
+}
+
+void gs_os_map_willneed(const struct gs_os_map *m)
+{
+    if (m->ptr)
+        madvise((void *)(uintptr_t)m->ptr, m->len, MADV_WILLNEED);
+}
+
+bool gs_os_map_lock(const struct gs_os_map *m)
+{
+    return !m->ptr || mlock(m->ptr, m->len) == 0;
+}
+
+enum gs_status gs_os_read_file(const char *path, struct gs_buf *b, struct gs_error *err)
+{
+    const bool is_stdin = strcmp(path, "-") == 0;
+    const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    enum gs_status st = GS_OK;
+
+    if (fd < 0)
+        return open_error(err, errno, path);
+    for (;;) {
+        char chunk[1 << 16];
+        const ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            st = gs_error_errno(err, GS_EIO, errno, "could not read file \"%s\"", path);
+        if (n <= 0)
+            break;
+        gs_buf_put(b, chunk, (size_t)n);
+        if (!gs_buf_ok(b)) {
+            st = gs_error_set(err, GS_ELIMIT, "file \"%s\" is larger than %zu bytes", path, b->max);
+            break;
+        }
+    }
+    if (!is_stdin)
+        close(fd);
+    return st;
+}
+
+enum gs_status gs_os_write_file(const char *path, const void *p, size_t n, struct gs_error *err)
+{
+    const bool is_stdout = strcmp(path, "-") == 0;
+    const int fd =
+        is_stdout ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const char *at = p;
+    int errnum = 0;
+
+    if (fd < 0)
+        return gs_error_errno(err, GS_EIO, errno, "could not create file \"%s\"", path);
+    while (n > 0 && errnum == 0) {
+        const ssize_t done = write(fd, at, n);
+        if (done >= 0) {
+            at += done;
+            n -= (size_t)done;
+        } else if (errno != EINTR) {
+            errnum = errno;
+        }
+    }
+    if (!is_stdout && close(fd) != 0 && errnum == 0)
+        errnum = errno;
+    if (errnum)
+        return gs_error_errno(err, GS_EIO, errnum, "could not write file \"%s\"", path);
+    return GS_OK;
+}
+
+enum gs_status gs_os_make_dirs(const char *path, struct gs_error *err)
+{
+    char part[PATH_MAX];
+    const size_t len = strlen(path);
+
+    if (len == 0 || len >= sizeof(part))
+        return gs_error_set(err, GS_EINVAL, "folder name is empty or too long");
+    memcpy(part, path, len + 1);
+    for (size_t i = 1; i <= len; i++) {
+        if (part[i] != '/' && part[i] != '\0')
+            continue;
+        const char keep = part[i];
+        part[i] = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return gs_error_errno(err, GS_EIO, errno, "could not create folder \"%s\"", part);
+        part[i] = keep;
+    }
+    return GS_OK;
+}
+
+bool gs_os_is_dir(const char *path)
+{
+    struct stat sb;
+
+    return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
+}
+
+/* ---- memory ---- */
+
+size_t gs_os_page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *gs_os_reserve(size_t n)
+{
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                   0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void gs_os_release(void *p, size_t n)
+{
+    if (p)
+        munmap(p, n);
+}
+
+void gs_os_discard(void *p, size_t n)
+{
+    madvise(p, n, MADV_DONTNEED);
+}
+
+/* First number after `key` in a small text file, or -1. */
+static int64_t read_number(const char *path, const char *key)
+{
+    char text[8192];
+    int64_t value = -1;
+
+    FILE *fp = fopen(path, "re");
+    if (!fp)
+        return -1;
+    const size_t n = fread(text, 1, sizeof(text) - 1, fp);
+    fclose(fp);
+    text[n] = '\0';
+    const char *at = strstr(text, key);
+    if (at) {
+        char *end;
+        at += strlen(key);
+        const long long v = strtoll(at, &end, 10);
+        if (end != at)
+            value = v;
+    }
+    return value;
+}
+
+int64_t gs_os_memory_total_bytes(void)
+{
+    const int64_t kib = read_number("/proc/meminfo", "MemTotal:");
+    const int64_t cap = read_number("/sys/fs/cgroup/memory.max", "");
+    const int64_t machine = kib < 0 ? -1 : kib * 1024;
+
+    return cap >= 0 && (machine < 0 || cap < machine) ? cap : machine;
+}
+
+int64_t gs_os_memory_available_bytes(void)
+{
+    const int64_t kib = read_number("/proc/meminfo", "MemAvailable:");
+    const int64_t cap = read_number("/sys/fs/cgroup/memory.max", "");
+    const int64_t used = read_number("/sys/fs/cgroup/memory.current", "");
+    const int64_t machine = kib < 0 ? -1 : kib * 1024;
+
+    if (cap < 0 || used < 0)
+        return machine;
+    const int64_t left = cap > used ? cap - used : 0;
+    return machine < 0 || left < machine ? left : machine;
+}
+
+int64_t gs_os_rss_bytes(void)
+{
+    const int64_t kib = read_number("/proc/self/status", "VmRSS:");
+
+    return kib < 0 ? -1 : kib * 1024;
+}
+
+/* ---- processors ---- */
+
+/* True if `cpu` is the first of the hardware threads that share its core. */
+static bool is_first_sibling(int cpu)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+             cpu);
+    const int64_t first = read_number(path, "");
+    return first < 0 || first == cpu;
+}
+
+/* Whole cores of the cgroup's quota, or a very large number. */
+static int cgroup_cores(void)
+{
+    long long quota;
+    long long period;
+    int cores = INT_MAX;
+
+    FILE *fp = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (!fp)
+        return cores;
+    char text[64];
+    if (fgets(text, sizeof(text), fp)) {
+        char *end;
+        quota = strtoll(text, &end, 10);
+        if (end != text) {
+            period = strtoll(end, NULL, 10);
+            if (quota > 0 && period > 0)
+                cores = (int)GS_MAX(1, (quota + period - 1) / period);
+        }
+    }
+    fclose(fp);
+    return cores;
+}
+
+int gs_os_core_count(void)
+{
+    cpu_set_t set;
+    int cores = 0;
+
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return 1;
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        cores += CPU_ISSET((size_t)i, &set) && is_first_sibling(i);
+    if (cores == 0) /* only second siblings allowed */
+        cores = CPU_COUNT(&set);
+    return GS_MAX(1, GS_MIN(cores, cgroup_cores()));
+}
+
+/* ---- waiting and waking ---- */
+
+enum gs_status gs_os_event_create(int *out_fd, struct gs_error *err)
+{
+    const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+    if (fd < 0)
+        return gs_error_errno(err, GS_EIO, errno, "could not create an event descriptor");
+    *out_fd = fd;
+    return GS_OK;
+}
+
+void gs_os_event_signal(int fd)
+{
+    const uint64_t one = 1;
+
+    while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+}
+
+void gs_os_event_drain(int fd)
+{
+    uint64_t count;
+
+    while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
+        ;
+}
+
+void gs_os_futex_wait(const uint32_t *addr, uint32_t expected)
+{
+    syscall(SYS_futex, addr, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+}
+
+void gs_os_futex_wake(const uint32_t *addr, int n)
+{
+    syscall(SYS_futex, addr, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
+}
+
+void gs_os_random_bytes(void *p, size_t n)
+{
+    char *at = p;
+
+    while (n > 0) {
+        const ssize_t got = getrandom(at, n, 0);
+        if (got > 0) {
+            at += got;
+            n -= (size_t)got;
+        }
+    }
+}
+
+uint64_t gs_os_random_u64(void)
+{
+    uint64_t v;
+
+    gs_os_random_bytes(&v, sizeof(v));
+    return v;
+}
+
+void gs_os_thread_name(const char *name)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%s", name);
+    pthread_setname_np(pthread_self(), text);
+}

@@ -1,0 +1,44 @@
+/* The one parser from model text to events: text, reasoning, tool calls, stop strings.
+ *
+ * Text is held back only while it may still turn out to be markup or a stop string. */
+#ifndef GS_CHAT_PARSER_H
+#define GS_CHAT_PARSER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "chat/prompt.h"
+#include "genset/chat.h"
+
+struct gs_parser;
+
+struct gs_parser_options {
+    const struct gs_prompt_traits *traits; /* borrowed */
+    bool opens_reasoning;                  /* the prompt left a reasoning block open */
+    bool tools;                            /* tool calls are expected; else markup is text */
+    const struct gs_slice *stops;          /* copied */
+    size_t n_stops;
+    uint64_t id_seed;                      /* tool call ids are made from it */
+};
+
+/* Events go to `on_event`; its answer is handed back by the calls below. */
+GS_MUST_CHECK enum gs_status gs_parser_create(const struct gs_parser_options *opt,
+                                              gs_event_fn *on_event, void *ud,
+                                              struct gs_parser **out_p, struct gs_error *err);
+void gs_parser_free(struct gs_parser *p);
+
+/* Feed text (whole characters). `lp` are the log-probabilities of its tokens, or none: they ride on
+ * the next delta. After a stop string, gs_parser_stopped() is true and further text is dropped. */
+enum gs_flow gs_parser_feed(struct gs_parser *p, struct gs_slice text,
+                            const struct gs_logprob *lp, size_t n_lp);
+/* The text is over: release what is held, end the open block. Malformed tool calls come out as
+ * text, so nothing is lost. */
+enum gs_flow gs_parser_finish(struct gs_parser *p);
+
+bool gs_parser_stopped(const struct gs_parser *p, struct gs_slice *out_stop);
+size_t gs_parser_tool_calls(const struct gs_parser *p); /* completed so far */
+bool gs_parser_in_reasoning(const struct gs_parser *p);
+bool gs_parser_failed(const struct gs_parser *p); /* out of memory */
+
+#endif

@@ -1,0 +1,56 @@
+/* From a chat to the prompt: chat -> template variables -> text. */
+#ifndef GS_CHAT_PROMPT_H
+#define GS_CHAT_PROMPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "genset/chat.h"
+
+struct gs_template;
+struct gs_prompter;
+
+/* How a model family spells tool calls and reasoning in its text. */
+enum gs_chat_syntax {
+    GS_SYNTAX_PLAIN,      /* no tool calls */
+    GS_SYNTAX_HERMES,     /* <tool_call>{"name":..., "arguments":{...}}</tool_call> */
+    GS_SYNTAX_QWEN_XML,   /* <tool_call><function=NAME><parameter=KEY>...</tool_call> */
+    GS_SYNTAX_LLAMA_JSON, /* a message that is {"name":..., "parameters":{...}} */
+    GS_SYNTAX_MISTRAL,    /* [TOOL_CALLS][{...}] or [TOOL_CALLS]name[ARGS]{...} */
+};
+
+/* What the template can do, found by probing it once. */
+struct gs_prompt_traits {
+    enum gs_chat_syntax syntax;
+    bool system_role;      /* a leading system message */
+    bool system_mid;       /* system messages elsewhere */
+    bool tools;            /* renders `tools` */
+    bool tool_role;        /* renders role "tool" messages */
+    bool reasoning;        /* the model reasons between think_begin and think_end */
+    bool typed_content;    /* wants content as a list of parts */
+    const char *think_begin; /* "<think>" */
+    const char *think_end;   /* "</think>" */
+};
+
+/* Compile the template and probe it. An empty source gets a plain built-in template.
+ * `bos`, `eos`: texts of these tokens. */
+GS_MUST_CHECK enum gs_status gs_prompter_create(struct gs_slice source, struct gs_slice bos,
+                                                struct gs_slice eos, struct gs_prompter **out_p,
+                                                struct gs_error *err);
+void gs_prompter_free(struct gs_prompter *p);
+const struct gs_prompt_traits *gs_prompter_traits(const struct gs_prompter *p);
+
+/* Append the prompt of `chat` to b. System messages stay where the client put them; what the
+ * template cannot say (a system message in the middle, tools, a tool result) is rendered as a
+ * turn it can. Nothing is dropped: images are GS_EUNSUPPORTED. `*out_opens_reasoning`: the prompt
+ * ends inside an open reasoning block, so the answer starts there.
+ * errors: GS_ETEMPLATE, GS_EUNSUPPORTED, GS_ELIMIT, GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_prompter_render(const struct gs_prompter *p,
+                                                const struct gs_chat *chat, int64_t now_us,
+                                                struct gs_buf *b, bool *out_opens_reasoning,
+                                                struct gs_error *err);
+
+#endif

@@ -1,0 +1,53 @@
+/* One wire API as two mappings: bytes of a request -> chat, events -> bytes of an answer.
+ *
+ * A dialect knows nothing of sockets, providers or the engine, and nothing outside this room tests
+ * which one is in use. A new dialect is two files and a row of gs_dialects. */
+#ifndef GS_DIALECT_DIALECT_H
+#define GS_DIALECT_DIALECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "genset/chat.h"
+
+/* What the answer of one request needs to know of the request. */
+struct gs_dialect_context {
+    struct gs_slice model;      /* echoed as the client spelled it */
+    struct gs_slice request_id; /* "req_..." */
+    bool stream;
+    bool include_usage; /* OpenAI stream_options */
+    bool is_generate;   /* Ollama /api/generate */
+    int64_t created_us; /* wall clock */
+};
+
+struct gs_dialect {
+    const char *name;                /* "anthropic" */
+    const char *stream_content_type; /* "text/event-stream" */
+    size_t state_bytes;              /* per answer, zeroed, dropped by the caller after finish */
+
+    /* Parse a request body into *out_chat and *out_ctx; everything lives in `a`. Unknown fields
+     * are ignored. errors: GS_EINVAL, GS_EFORMAT, GS_EUNSUPPORTED, GS_ENOMEM. */
+    enum gs_status (*read_request)(struct gs_chat *out_chat, struct gs_dialect_context *out_ctx,
+                                   struct gs_slice body, const char *path, struct gs_arena *a,
+                                   struct gs_error *err);
+    /* Append the bytes that spell `ev` to b. When ctx->stream is false the event is collected in
+     * the state and the whole body is written at STOP. */
+    void (*write_event)(void *state, const struct gs_dialect_context *ctx,
+                        const struct gs_event *ev, struct gs_buf *b);
+    /* Bytes that keep a silent stream alive. */
+    void (*write_keepalive)(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b);
+    /* Release what the state holds. */
+    void (*clear_state)(void *state);
+    /* Append the body of an error that happened before the answer began; its HTTP status. */
+    int (*write_error)(const struct gs_error *err, const struct gs_slice request_id,
+                       struct gs_buf *b);
+};
+
+extern const struct gs_dialect gs_dialect_anthropic;
+extern const struct gs_dialect gs_dialect_openai_chat;
+extern const struct gs_dialect gs_dialect_ollama;
+
+#endif

@@ -1,0 +1,89 @@
+/* The engine: many sequences computed together on one thread of its own (continuous batching).
+ *
+ * Each step packs the next token of every running sequence and a slice of waiting prefill. It
+ * knows tokens only; text is the business of its callers. */
+#ifndef GS_ENGINE_ENGINE_H
+#define GS_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "genset/chat.h"
+#include "gguf/type.h"
+
+struct gs_model;
+struct gs_compute;
+struct gs_engine;
+struct gs_job;
+
+struct gs_engine_options {
+    enum gs_type kv_type;
+    uint32_t batch_tokens;  /* rows of one step at most */
+    uint32_t max_sequences; /* computed at once */
+    uint32_t max_waiting;   /* jobs queued at most */
+    uint64_t kv_tokens;
+    uint64_t ctx_tokens;
+};
+
+enum gs_job_end {
+    GS_JOB_END_TOKEN, /* the model produced a stop token (not reported to on_token) */
+    GS_JOB_END_LENGTH,
+    GS_JOB_END_CONTEXT,
+    GS_JOB_END_STOPPED, /* on_token said GS_FLOW_CANCEL, or gs_job_cancel() */
+    GS_JOB_END_ERROR,
+};
+
+struct gs_job_token {
+    int32_t id;
+    float logprob;  /* natural logarithm, of the model's distribution before sampling filters */
+    const struct gs_top_logprob *top; /* n_top alternatives, most likely first; no text */
+    size_t n_top;
+};
+
+struct gs_job_stats {
+    int64_t prompt_tokens, cached_tokens, answer_tokens;
+    int64_t wait_us, prefill_us, decode_us;
+};
+
+/* Called on the engine's thread; must not block. */
+struct gs_job_callbacks {
+    void (*on_prefill)(void *ud, int64_t done, int64_t total);
+    enum gs_flow (*on_token)(void *ud, const struct gs_job_token *token);
+    /* Last call; err is set for GS_JOB_END_ERROR. */
+    void (*on_end)(void *ud, enum gs_job_end end, const struct gs_job_stats *stats,
+                   const struct gs_error *err);
+    void *ud;
+};
+
+struct gs_job_options {
+    const int32_t *prompt; /* copied */
+    size_t n_prompt;
+    struct gs_sampling sampling; /* logit_bias is copied */
+    int64_t max_tokens;          /* 0 = what the context leaves */
+    const int32_t *end_tokens;   /* copied: tokens that end the answer */
+    size_t n_end_tokens;
+    bool logprobs;
+    int32_t n_top_logprobs;
+    struct gs_job_callbacks on;
+};
+
+/* owns: borrows model and lanes. */
+GS_MUST_CHECK enum gs_status gs_engine_create(const struct gs_model *m, struct gs_compute *c,
+                                              const struct gs_engine_options *opt,
+                                              struct gs_engine **out_e, struct gs_error *err);
+/* Ends all jobs (GS_JOB_END_STOPPED), joins the thread. */
+void gs_engine_free(struct gs_engine *e);
+
+/* Queue a job. errors: GS_ECONTEXT (prompt + 1 token beyond ctx_tokens; amounts set), GS_ENOMEM
+ * (does not fit kv_tokens even alone), GS_EBUSY (queue full), GS_EINVAL (empty prompt, bad id).
+ * thread: any. */
+GS_MUST_CHECK enum gs_status gs_engine_submit(struct gs_engine *e,
+                                              const struct gs_job_options *opt,
+                                              struct gs_job **out_job, struct gs_error *err);
+void gs_job_cancel(struct gs_job *j); /* takes effect within one token. thread: any */
+void gs_job_resume(struct gs_job *j); /* after on_token returned GS_FLOW_PAUSE. thread: any */
+/* Cancel, wait for on_end, release. Not from a callback. NULL is allowed. */
+void gs_job_free(struct gs_job *j);
+
+#endif

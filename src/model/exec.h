@@ -1,0 +1,74 @@
+/* Computing a model: an executor owns the lanes, the activations and the memory of sequences. */
+#ifndef GS_MODEL_EXEC_H
+#define GS_MODEL_EXEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "genset/status.h"
+#include "gguf/type.h"
+
+struct gs_compute;
+struct gs_model;
+struct gs_exec;
+struct gs_seq;
+
+struct gs_exec_options {
+    enum gs_type kv_type;   /* GS_TYPE_F16, GS_TYPE_F32 or GS_TYPE_Q8_0 */
+    uint32_t batch_rows;    /* tokens of one forward at most */
+    uint32_t output_rows;   /* logits rows of one forward at most */
+    uint32_t max_sequences;
+    uint64_t kv_tokens;     /* tokens of all sequences together (rounded up to pages) */
+    uint64_t ctx_tokens;    /* of one sequence */
+};
+
+/* Bytes of KV per token, of recurrent state per sequence, and of an executor's activations. */
+uint64_t gs_exec_kv_bytes_per_token(const struct gs_model *m, enum gs_type kv_type);
+uint64_t gs_exec_state_bytes(const struct gs_model *m);
+uint64_t gs_exec_scratch_bytes(const struct gs_model *m, const struct gs_exec_options *opt);
+
+/* owns: borrows the model and the lanes. errors: GS_ENOMEM (needed/available), GS_EINVAL. */
+GS_MUST_CHECK enum gs_status gs_exec_create(const struct gs_model *m, struct gs_compute *c,
+                                            const struct gs_exec_options *opt,
+                                            struct gs_exec **out_e, struct gs_error *err);
+void gs_exec_free(struct gs_exec *e);
+
+/* ---- sequences ---- */
+
+/* An empty sequence with memory for `reserve_tokens` tokens: forward never fails for want of
+ * memory within the reservation. errors: GS_ENOMEM when the pages or sequences are used up
+ * (needed/available in tokens), GS_ECONTEXT beyond ctx_tokens. */
+GS_MUST_CHECK enum gs_status gs_seq_create(struct gs_exec *e, uint64_t reserve_tokens,
+                                           struct gs_seq **out_s, struct gs_error *err);
+void gs_seq_free(struct gs_seq *s);
+/* Grow the reservation to `tokens` in all. */
+GS_MUST_CHECK enum gs_status gs_seq_reserve(struct gs_seq *s, uint64_t tokens,
+                                            struct gs_error *err);
+uint64_t gs_seq_len(const struct gs_seq *s); /* tokens computed */
+/* Forget everything after the first n tokens. False if the model is recurrent and 0 < n < len:
+ * its state cannot be rolled back. */
+bool gs_seq_truncate(struct gs_seq *s, uint64_t n);
+/* Tokens for which there is no reservation yet. */
+uint64_t gs_exec_free_tokens(const struct gs_exec *e);
+
+/* ---- forward ---- */
+
+/* The next tokens of one sequence; logits are computed for the last n_logits of them. */
+struct gs_run {
+    struct gs_seq *seq;
+    const int32_t *tokens;
+    uint32_t n_tokens;
+    uint32_t n_logits;
+};
+
+/* Compute all runs in one batch (each sequence at most once). *out_logits points to
+ * [sum of n_logits][n_vocab] floats in order of the runs, valid until the next call.
+ * errors: GS_EINVAL (token id outside the vocabulary, too many rows), GS_ELIMIT (beyond a
+ *         sequence's reservation). Sequences are unchanged then. No allocation. */
+GS_MUST_CHECK enum gs_status gs_exec_forward(struct gs_exec *e, const struct gs_run *runs,
+                                             size_t n_runs, const float **out_logits,
+                                             struct gs_error *err);
+
+#endif

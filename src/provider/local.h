@@ -1,0 +1,67 @@
+/* The local provider: models on this machine, opened when asked for, answering chats.
+ *
+ * It owns one thread ("local") on which models are opened, prompts rendered and tokenised, so that
+ * the loop never waits for them. */
+#ifndef GS_PROVIDER_LOCAL_H
+#define GS_PROVIDER_LOCAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "genset/genset.h"
+
+struct gs_local;
+struct gs_local_call;
+
+struct gs_local_options {
+    const char *const *paths; /* GGUF files, or folders searched for them */
+    size_t n_paths;
+    const char *default_model; /* name or path answering when no other matches; may be NULL */
+    struct gs_llm_options llm; /* how models are opened */
+    bool any_name; /* names nobody has (claude-*, gpt-*) are answered by the default model */
+};
+
+struct gs_local_model {
+    const char *name; /* file name without ".gguf" */
+    const char *path;
+    int64_t file_bytes;
+    int64_t modified_s;  /* wall clock */
+    const char *arch, *quant; /* from the file's metadata */
+    int64_t n_params;
+    int64_t ctx_tokens;  /* the model's own limit */
+    bool is_loaded;
+};
+
+/* Find models; none is opened yet. */
+GS_MUST_CHECK enum gs_status gs_local_create(const struct gs_local_options *opt,
+                                             struct gs_local **out_l, struct gs_error *err);
+/* Ends all calls. */
+void gs_local_free(struct gs_local *l);
+
+/* Models found; the array and its strings live as long as `l`. */
+size_t gs_local_models(const struct gs_local *l, const struct gs_local_model **out_models);
+/* Open the model now (blocking), as the first request for it would. */
+GS_MUST_CHECK enum gs_status gs_local_preload(struct gs_local *l, const char *name,
+                                              struct gs_error *err);
+
+/* Answer a chat. Everything reaches on_event, errors too (as GS_EVENT_ERROR), on other threads
+ * than the caller's; it must not block. `chat` and what it points to must live until
+ * gs_local_call_free(). errors here: GS_EBUSY (too many waiting), GS_ENOMEM; no event then. */
+GS_MUST_CHECK enum gs_status gs_local_answer(struct gs_local *l, const struct gs_chat *chat,
+                                             gs_event_fn *on_event, void *ud,
+                                             struct gs_local_call **out_call,
+                                             struct gs_error *err);
+/* Count the prompt's tokens: START with usage.prompt_tokens, then STOP. */
+GS_MUST_CHECK enum gs_status gs_local_count(struct gs_local *l, const struct gs_chat *chat,
+                                            gs_event_fn *on_event, void *ud,
+                                            struct gs_local_call **out_call, struct gs_error *err);
+void gs_local_call_resume(struct gs_local_call *c); /* thread: any */
+void gs_local_call_cancel(struct gs_local_call *c); /* takes effect within one token; thread: any */
+/* Cancel and release. Returns at once: the rest is done on the local thread, after which
+ * `on_free(ud)` is called there (may be NULL) and chat's memory may go. No event comes after
+ * on_free. thread: any but the engine's. */
+void gs_local_call_free(struct gs_local_call *c, void (*on_free)(void *ud), void *ud);
+
+#endif
