@@ -16,10 +16,12 @@ struct gs_parser;
 struct gs_parser_options {
     const struct gs_prompt_traits *traits; /* borrowed */
     bool opens_reasoning;                  /* the prompt left a reasoning block open */
-    bool tools;                            /* tool calls are expected; else markup is text */
+    bool tools;                            /* tool calls are expected; else their markup is text */
+    const struct gs_tool *tool;            /* the tools, for the types of their parameters; */
+    size_t n_tools;                        /* read during create only */
     const struct gs_slice *stops;          /* copied */
     size_t n_stops;
-    uint64_t id_seed;                      /* tool call ids are made from it */
+    uint64_t id_seed; /* tool call ids are made from it */
 };
 
 /* Events go to `on_event`; its answer is handed back by the calls below. */
@@ -28,10 +30,11 @@ GS_MUST_CHECK enum gs_status gs_parser_create(const struct gs_parser_options *op
                                               struct gs_parser **out_p, struct gs_error *err);
 void gs_parser_free(struct gs_parser *p);
 
-/* Feed text (whole characters). `lp` are the log-probabilities of its tokens, or none: they ride on
- * the next delta. After a stop string, gs_parser_stopped() is true and further text is dropped. */
-enum gs_flow gs_parser_feed(struct gs_parser *p, struct gs_slice text,
-                            const struct gs_logprob *lp, size_t n_lp);
+/* Feed text (whole characters). `lp` are the log-probabilities of its tokens, or none: they are
+ * copied (their texts borrowed) and ride on the next delta. After a stop string,
+ * gs_parser_stopped() is true and further text is dropped. */
+enum gs_flow gs_parser_feed(struct gs_parser *p, struct gs_slice text, const struct gs_logprob *lp,
+                            size_t n_lp);
 /* The text is over: release what is held, end the open block. Malformed tool calls come out as
  * text, so nothing is lost. */
 enum gs_flow gs_parser_finish(struct gs_parser *p);

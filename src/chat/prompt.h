@@ -13,24 +13,28 @@
 struct gs_template;
 struct gs_prompter;
 
-/* How a model family spells tool calls and reasoning in its text. */
+/* How a model family spells tool calls in its text (chat/tool_syntax.c reads them). */
 enum gs_chat_syntax {
-    GS_SYNTAX_PLAIN,      /* no tool calls */
-    GS_SYNTAX_HERMES,     /* <tool_call>{"name":..., "arguments":{...}}</tool_call> */
-    GS_SYNTAX_QWEN_XML,   /* <tool_call><function=NAME><parameter=KEY>...</tool_call> */
-    GS_SYNTAX_LLAMA_JSON, /* a message that is {"name":..., "parameters":{...}} */
-    GS_SYNTAX_MISTRAL,    /* [TOOL_CALLS][{...}] or [TOOL_CALLS]name[ARGS]{...} */
+    GS_SYNTAX_HERMES,       /* <tool_call>{"name":..., "arguments":{...}}</tool_call> */
+    GS_SYNTAX_QWEN_XML,     /* <tool_call><function=NAME><parameter=KEY>...</tool_call> */
+    GS_SYNTAX_FUNCTION_TAG, /* <function=NAME>{...}</function> */
+    GS_SYNTAX_LLAMA_JSON,   /* a message that is {"name":..., "parameters":{...}} */
+    GS_SYNTAX_MISTRAL,      /* [TOOL_CALLS][{...}] or [TOOL_CALLS]NAME[ARGS]{...} */
+    GS_SYNTAX_DEEPSEEK, /* <tool-calls-begin> ... NAME ... {...}, with its own full-width bars */
 };
 
-/* What the template can do, found by probing it once. */
+/* What the template can say, found by probing it once. What it cannot is said otherwise. */
 struct gs_prompt_traits {
     enum gs_chat_syntax syntax;
-    bool system_role;      /* a leading system message */
-    bool system_mid;       /* system messages elsewhere */
-    bool tools;            /* renders `tools` */
-    bool tool_role;        /* renders role "tool" messages */
-    bool reasoning;        /* the model reasons between think_begin and think_end */
-    bool typed_content;    /* wants content as a list of parts */
+    bool system_role;        /* a leading system message */
+    bool system_mid;         /* system messages elsewhere */
+    bool same_role;          /* two turns of one role in a row */
+    bool tools;              /* renders `tools`, in a syntax we read */
+    bool tool_role;          /* renders calls and role "tool" messages */
+    bool parallel;           /* several calls in one message */
+    bool args_text;          /* wants call arguments as JSON text, not as an object */
+    bool typed_content;      /* wants content as a list of parts */
+    bool reasoning;          /* the model reasons between think_begin and think_end */
     const char *think_begin; /* "<think>" */
     const char *think_end;   /* "</think>" */
 };

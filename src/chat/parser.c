@@ -1,0 +1,470 @@
+/* Model text to events.
+ *
+ * Text arrives in pieces of any size and is held in `hold` until it is known what it is:
+ *
+ *      TEXT ---- think_begin ----> REASONING
+ *        ^ <---- think_end -------- |
+ *        | trigger of a tool call
+ *        v
+ *      CALL: collects a region, then reads it: calls, or text if it is malformed
+ *
+ * In TEXT and REASONING everything before the earliest marker is settled; a tail that may grow
+ * into a marker is held, and so is white space that a marker would swallow. */
+#include "chat/parser.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/rng.h"
+#include "base/slice.h"
+#include "chat/tool_syntax.h"
+
+enum state { TEXT, REASONING, CALL, STOPPED };
+
+enum marker_kind { MARK_NONE, MARK_THINK_BEGIN, MARK_THINK_END, MARK_CALL, MARK_STOP };
+
+struct marker {
+    enum marker_kind kind;
+    struct gs_slice text;
+};
+
+#define MAX_MARKERS  (GS_MAX_STOPS + GS_SYNTAX_MAX_TRIGGERS + 2)
+#define MAX_LOGPROBS 256 /* waiting for their delta */
+#define MAX_TOP      20  /* alternatives of each */
+
+struct gs_parser {
+    gs_event_fn *on_event;
+    void *ud;
+    struct gs_arena a; /* stops and types */
+    struct marker markers[MAX_MARKERS];
+    size_t n_markers;
+    const struct gs_tool_syntax *syntax; /* NULL: tool calls are not expected */
+    const struct gs_tool_types *types;
+    struct gs_rng ids;
+    enum state state;
+    struct gs_buf hold;
+    size_t scanned;  /* of hold, in CALL: already looked at */
+    bool has_spoken; /* some text or call came out: a bare '{' is text from now on */
+    bool skip_space; /* after markup: white space is dropped */
+    bool block_open;
+    enum gs_block_kind block;
+    uint32_t next_block_idx;
+    size_t n_calls;
+    struct gs_slice stop; /* the stop string that was met */
+    struct gs_logprob lp[MAX_LOGPROBS];
+    struct gs_top_logprob (*lp_top)[MAX_TOP]; /* [MAX_LOGPROBS], made when first needed */
+    size_t n_lp;
+    enum gs_flow flow;
+    bool failed;
+};
+
+/* ---- events ---- */
+
+static void send(struct gs_parser *p, const struct gs_event *ev)
+{
+    if (p->flow == GS_FLOW_CANCEL)
+        return;
+    const enum gs_flow flow = p->on_event(p->ud, ev);
+    if (flow != GS_FLOW_CONTINUE)
+        p->flow = flow;
+}
+
+static void close_block(struct gs_parser *p)
+{
+    if (!p->block_open)
+        return;
+    send(p, &(struct gs_event){
+                .kind = GS_EVENT_END, .block = p->block, .block_idx = p->next_block_idx - 1});
+    p->block_open = false;
+}
+
+static void open_block(struct gs_parser *p, enum gs_block_kind kind)
+{
+    if (p->block_open && p->block == kind)
+        return;
+    close_block(p);
+    p->block_open = true;
+    p->block = kind;
+    send(p, &(struct gs_event){
+                .kind = GS_EVENT_BEGIN, .block = kind, .block_idx = p->next_block_idx++});
+}
+
+static void send_text(struct gs_parser *p, enum gs_block_kind kind, struct gs_slice text)
+{
+    if (text.len == 0)
+        return;
+    open_block(p, kind);
+    send(p, &(struct gs_event){.kind = GS_EVENT_DELTA,
+                               .block = kind,
+                               .block_idx = p->next_block_idx - 1,
+                               .text = text,
+                               .logprob = p->lp,
+                               .n_logprob = p->n_lp});
+    p->n_lp = 0;
+    p->has_spoken = true;
+}
+
+static void send_call(struct gs_parser *p, const struct gs_tool_call *call)
+{
+    char id[40];
+    const int n = snprintf(id, sizeof(id), "call_%016llx%08x",
+                           (unsigned long long)gs_rng_u64(&p->ids), (unsigned)p->n_calls);
+    const uint32_t idx = p->next_block_idx++;
+
+    close_block(p);
+    send(p, &(struct gs_event){.kind = GS_EVENT_BEGIN,
+                               .block = GS_BLOCK_TOOL_CALL,
+                               .block_idx = idx,
+                               .id = gs_slice(id, (size_t)n),
+                               .name = call->name});
+    send(p, &(struct gs_event){.kind = GS_EVENT_DELTA,
+                               .block = GS_BLOCK_TOOL_CALL,
+                               .block_idx = idx,
+                               .text = call->args,
+                               .logprob = p->lp,
+                               .n_logprob = p->n_lp});
+    p->n_lp = 0;
+    send(p,
+         &(struct gs_event){.kind = GS_EVENT_END, .block = GS_BLOCK_TOOL_CALL, .block_idx = idx});
+    p->n_calls++;
+    p->has_spoken = true;
+}
+
+/* ---- markers ---- */
+
+static bool applies(const struct gs_parser *p, enum marker_kind kind)
+{
+    switch (kind) {
+    case MARK_THINK_END:
+        return p->state == REASONING;
+    case MARK_THINK_BEGIN:
+    case MARK_CALL:
+    case MARK_STOP:
+        return p->state == TEXT;
+    case MARK_NONE:
+        return false;
+    }
+    return false;
+}
+
+/* The earliest marker in s (the longest of those that begin there); SIZE_MAX if none. */
+static size_t find_marker(const struct gs_parser *p, struct gs_slice s,
+                          const struct marker **out_marker)
+{
+    size_t best = SIZE_MAX;
+
+    for (size_t i = 0; i < p->n_markers; i++) {
+        const struct marker *m = &p->markers[i];
+        if (!applies(p, m->kind))
+            continue;
+        const size_t at = gs_slice_find(s, m->text, 0);
+        if (at < best || (at == best && at != SIZE_MAX && m->text.len > (*out_marker)->text.len)) {
+            best = at;
+            *out_marker = m;
+        }
+    }
+    return best;
+}
+
+/* Where the tail of s begins that may still grow into a marker. */
+static size_t open_tail(const struct gs_parser *p, struct gs_slice s)
+{
+    size_t tail = s.len;
+
+    for (size_t i = 0; i < p->n_markers; i++) {
+        const struct gs_slice m = p->markers[i].text;
+        if (!applies(p, p->markers[i].kind))
+            continue;
+        for (size_t n = GS_MIN(m.len - 1, s.len); n > s.len - tail; n--) {
+            if (memcmp(s.ptr + s.len - n, m.ptr, n) == 0) {
+                tail = s.len - n;
+                break;
+            }
+        }
+    }
+    return tail;
+}
+
+/* s without white space at its end. */
+static size_t trimmed_len(struct gs_slice s)
+{
+    while (s.len > 0 && memchr(" \t\r\n", s.ptr[s.len - 1], 4))
+        s.len--;
+    return s.len;
+}
+
+/* ---- settling text ---- */
+
+/* White space before a marker belongs to the markup: hold it where such a marker may come. */
+static bool holds_space(const struct gs_parser *p)
+{
+    return p->state == REASONING || p->syntax != NULL;
+}
+
+static void settle(struct gs_parser *p, size_t n)
+{
+    struct gs_slice text = gs_slice_sub(gs_buf_view(&p->hold), 0, n);
+
+    if (p->skip_space) {
+        while (text.len > 0 && memchr(" \t\r\n", text.ptr[0], 4))
+            text = gs_slice_sub(text, 1, text.len);
+        p->skip_space = text.len == 0;
+    }
+    send_text(p, p->state == REASONING ? GS_BLOCK_REASONING : GS_BLOCK_TEXT, text);
+    gs_buf_consume(&p->hold, n);
+}
+
+/* Text up to `at` is settled but for its trailing white space, which the markup swallows. */
+static void settle_before_markup(struct gs_parser *p, size_t at)
+{
+    settle(p, trimmed_len(gs_slice_sub(gs_buf_view(&p->hold), 0, at)));
+}
+
+/* ---- transitions ---- */
+
+static void on_marker(struct gs_parser *p, const struct marker *m, size_t at)
+{
+    const size_t before = p->hold.len;
+
+    switch (m->kind) {
+    case MARK_STOP:
+        settle(p, at);
+        gs_buf_reset(&p->hold);
+        p->stop = m->text;
+        p->state = STOPPED;
+        return;
+    case MARK_CALL:
+        settle_before_markup(p, at);
+        gs_buf_consume(&p->hold, at - (before - p->hold.len));
+        p->state = CALL;
+        p->scanned = 0;
+        return;
+    case MARK_THINK_BEGIN:
+    case MARK_THINK_END:
+        settle_before_markup(p, at);
+        gs_buf_consume(&p->hold, at - (before - p->hold.len) + m->text.len);
+        close_block(p);
+        p->skip_space = true;
+        p->state = m->kind == MARK_THINK_BEGIN ? REASONING : TEXT;
+        return;
+    case MARK_NONE:
+        return;
+    }
+}
+
+/* A region of `n` bytes is complete, or the text is over: its calls, or its text as it stands. */
+static void finish_call(struct gs_parser *p, size_t n)
+{
+    struct gs_tool_call *calls = NULL;
+    size_t n_calls = 0;
+    struct gs_arena a;
+
+    gs_arena_init(&a, GS_MAX_TEXT_BYTES);
+    p->state = TEXT;
+    if (p->syntax->read(gs_slice_sub(gs_buf_view(&p->hold), 0, n), p->types, &a, &calls,
+                        &n_calls)) {
+        for (size_t i = 0; i < n_calls; i++)
+            send_call(p, &calls[i]);
+        gs_buf_consume(&p->hold, n);
+        p->skip_space = true;
+    } else {
+        p->skip_space = false;
+        settle(p, n);
+    }
+    gs_arena_clear(&a);
+}
+
+/* True if hold begins a message that is a bare JSON call. */
+static bool begins_bare_call(struct gs_parser *p)
+{
+    if (!p->syntax || !p->syntax->bare_json || p->has_spoken || p->state != TEXT)
+        return false;
+    const struct gs_slice s = gs_buf_view(&p->hold);
+    size_t i = 0;
+    while (i < s.len && memchr(" \t\r\n", s.ptr[i], 4))
+        i++;
+    if (i == s.len || s.ptr[i] != '{')
+        return false;
+    gs_buf_consume(&p->hold, i);
+    return true;
+}
+
+/* One transition or settlement; false when more text is needed. */
+static bool step(struct gs_parser *p)
+{
+    const struct marker *m = NULL;
+
+    if (p->hold.len == 0 || p->state == STOPPED || p->flow == GS_FLOW_CANCEL)
+        return false;
+    if (begins_bare_call(p)) {
+        p->state = CALL;
+        p->scanned = 0;
+    }
+    if (p->state == CALL) {
+        /* A region ends in a bracket or tag: without a new one there is nothing to look for. */
+        const struct gs_slice fresh = gs_slice_sub(gs_buf_view(&p->hold), p->scanned, p->hold.len);
+        p->scanned = p->hold.len;
+        if (!memchr(fresh.ptr, '>', fresh.len) && !memchr(fresh.ptr, '}', fresh.len) &&
+            !memchr(fresh.ptr, ']', fresh.len))
+            return false;
+        const size_t n = p->syntax->region_len(gs_buf_view(&p->hold));
+        if (n == 0)
+            return false;
+        finish_call(p, n);
+        return true;
+    }
+    const struct gs_slice s = gs_buf_view(&p->hold);
+    const size_t at = find_marker(p, s, &m);
+    if (at != SIZE_MAX) {
+        on_marker(p, m, at);
+        return true;
+    }
+    size_t n = open_tail(p, s);
+    if (holds_space(p))
+        n = trimmed_len(gs_slice_sub(s, 0, n));
+    if (n > 0)
+        settle(p, n);
+    return false;
+}
+
+/* ---- interface ---- */
+
+static void add_marker(struct gs_parser *p, enum marker_kind kind, struct gs_slice text)
+{
+    if (text.len > 0 && p->n_markers < MAX_MARKERS)
+        p->markers[p->n_markers++] = (struct marker){kind, text};
+}
+
+static bool set_up(struct gs_parser *p, const struct gs_parser_options *opt)
+{
+    if (opt->traits->reasoning) {
+        add_marker(p, MARK_THINK_BEGIN, gs_slice_str(opt->traits->think_begin));
+        add_marker(p, MARK_THINK_END, gs_slice_str(opt->traits->think_end));
+    }
+    if (opt->tools) {
+        p->syntax = gs_chat_tool_syntax(opt->traits->syntax);
+        for (size_t i = 0; i < GS_SYNTAX_MAX_TRIGGERS; i++)
+            add_marker(p, MARK_CALL, gs_slice_str(p->syntax->triggers[i]));
+        p->types = gs_chat_tool_types(opt->tool, opt->n_tools, &p->a);
+        if (!p->types)
+            return false;
+    }
+    for (size_t i = 0; i < opt->n_stops && i < GS_MAX_STOPS; i++) {
+        struct gs_slice copy;
+        if (!gs_arena_dup(&p->a, opt->stops[i], &copy))
+            return false;
+        add_marker(p, MARK_STOP, copy);
+    }
+    return true;
+}
+
+enum gs_status gs_parser_create(const struct gs_parser_options *opt, gs_event_fn *on_event,
+                                void *ud, struct gs_parser **out_p, struct gs_error *err)
+{
+    struct gs_parser *p = gs_alloc_zero(sizeof(*p));
+
+    if (!p)
+        return gs_error_nomem(err, "read the answer");
+    p->on_event = on_event;
+    p->ud = ud;
+    gs_arena_init(&p->a, GS_MAX_TEXT_BYTES);
+    gs_buf_init(&p->hold, GS_MAX_TEXT_BYTES);
+    gs_rng_seed(&p->ids, opt->id_seed);
+    p->state = opt->opens_reasoning ? REASONING : TEXT;
+    p->skip_space = opt->opens_reasoning;
+    if (!set_up(p, opt)) {
+        gs_parser_free(p);
+        return gs_error_nomem(err, "read the answer");
+    }
+    *out_p = p;
+    return GS_OK;
+}
+
+void gs_parser_free(struct gs_parser *p)
+{
+    if (!p)
+        return;
+    gs_buf_clear(&p->hold);
+    gs_arena_clear(&p->a);
+    gs_free(p->lp_top);
+    gs_free(p);
+}
+
+/* Keep a token's log-probabilities until its text is sent. */
+static void keep_logprob(struct gs_parser *p, const struct gs_logprob *lp)
+{
+    if (p->n_lp == MAX_LOGPROBS)
+        return;
+    struct gs_logprob *to = &p->lp[p->n_lp];
+    *to = *lp;
+    to->n_top = GS_MIN(lp->n_top, MAX_TOP);
+    if (to->n_top > 0 && !p->lp_top) {
+        p->lp_top = gs_alloc_array(MAX_LOGPROBS, sizeof(*p->lp_top));
+        p->failed |= p->lp_top == NULL;
+    }
+    if (p->failed)
+        return;
+    if (to->n_top > 0) {
+        memcpy(p->lp_top[p->n_lp], lp->top, to->n_top * sizeof(*lp->top));
+        to->top = p->lp_top[p->n_lp];
+    }
+    p->n_lp++;
+}
+
+enum gs_flow gs_parser_feed(struct gs_parser *p, struct gs_slice text, const struct gs_logprob *lp,
+                            size_t n_lp)
+{
+    p->flow = GS_FLOW_CONTINUE;
+    if (p->state == STOPPED)
+        return p->flow;
+    for (size_t i = 0; i < n_lp; i++)
+        keep_logprob(p, &lp[i]);
+    gs_buf_slice(&p->hold, text);
+    while (step(p))
+        ;
+    p->failed |= !gs_buf_ok(&p->hold);
+    return p->flow;
+}
+
+enum gs_flow gs_parser_finish(struct gs_parser *p)
+{
+    p->flow = GS_FLOW_CONTINUE;
+    while (p->state == CALL) {
+        finish_call(p, p->hold.len);
+        while (step(p))
+            ;
+    }
+    if (p->state != STOPPED && p->hold.len > 0)
+        settle(p, p->state == REASONING || p->n_calls > 0 ? trimmed_len(gs_buf_view(&p->hold))
+                                                          : p->hold.len);
+    close_block(p);
+    p->failed |= !gs_buf_ok(&p->hold);
+    return p->flow;
+}
+
+bool gs_parser_stopped(const struct gs_parser *p, struct gs_slice *out_stop)
+{
+    if (p->state == STOPPED && out_stop)
+        *out_stop = p->stop;
+    return p->state == STOPPED;
+}
+
+size_t gs_parser_tool_calls(const struct gs_parser *p)
+{
+    return p->n_calls;
+}
+
+bool gs_parser_in_reasoning(const struct gs_parser *p)
+{
+    return p->state == REASONING;
+}
+
+bool gs_parser_failed(const struct gs_parser *p)
+{
+    return p->failed;
+}
