@@ -1,0 +1,77 @@
+/* One connection: private to http/. */
+#ifndef GS_HTTP_CONN_H
+#define GS_HTTP_CONN_H
+
+#include <event2/util.h>
+
+#include "base/buf.h"
+#include "http/http.h"
+#include "http/parse.h"
+
+struct bufferevent;
+struct event_base;
+struct gs_http_conn;
+struct gs_http_timer;
+
+/* What a connection does now:
+ *
+ *     HEAD -> BODY -> ANSWER -> HEAD ...     (keep-alive)
+ *       \______\_________\_____ FLUSH -> LINGER -> closed
+ */
+enum gs_http_phase {
+    GS_HTTP_PHASE_HEAD,
+    GS_HTTP_PHASE_BODY,
+    GS_HTTP_PHASE_ANSWER,
+    GS_HTTP_PHASE_FLUSH,  /* the last answer is being written */
+    GS_HTTP_PHASE_LINGER, /* written; what the client still sends is dropped until it closes */
+};
+
+struct gs_http_request {
+    struct gs_http_conn *conn;
+    struct gs_http_head head;
+    struct gs_buf head_text;
+    struct gs_buf body;
+    struct gs_http_chunks chunks;
+    struct gs_buf headers; /* of the answer */
+    bool is_streaming;     /* the answer's head was sent, its end not */
+    bool sends_chunks;
+    void (*on_gone)(void *ud);
+    void (*on_drain)(void *ud);
+    void *ud;
+};
+
+struct gs_http_conn {
+    struct gs_http_server *server;
+    struct gs_http_conn *prev, *next;
+    struct bufferevent *bev;
+    struct gs_http_timer *timer;
+    enum gs_http_phase phase;
+    size_t scan;         /* see gs_http_head_end() */
+    bool is_stepping;    /* inside conn_step(): do not free */
+    bool is_dead;        /* free when the step is over */
+    bool is_last;        /* close after this answer */
+    bool has_first_byte; /* of the head being read */
+    struct gs_http_request request;
+};
+
+struct gs_http_server {
+    struct gs_http_loop *loop;
+    struct gs_http_options opt; /* host is not kept */
+    struct evconnlistener *listener;
+    struct gs_http_timer *retry; /* accepting again after the system refused */
+    struct gs_http_conn *newest, *oldest;
+    size_t n_conns;
+    int port;
+    bool is_draining;
+};
+
+/* Takes fd. false: no memory, fd closed. */
+bool gs_http_conn_open(struct gs_http_server *s, evutil_socket_t fd);
+/* Close now; on_gone is called if an answer was due. */
+void gs_http_conn_close(struct gs_http_conn *c);
+/* Waiting for a request that has not begun. */
+bool gs_http_conn_is_idle(const struct gs_http_conn *c);
+/* Said by a connection about to be freed. */
+void gs_http_server_forget(struct gs_http_server *s, struct gs_http_conn *c);
+
+#endif

@@ -1,0 +1,221 @@
+/* The listening socket and the list of connections. At the ceiling the longest idle connection
+ * makes room; when none is idle, new clients wait in the system's backlog. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/slice.h"
+#include "http/conn.h"
+#include "http/loop.h"
+
+#define BACKLOG         512
+#define ACCEPT_RETRY_MS 500
+
+void gs_http_options_init(struct gs_http_options *opt)
+{
+    *opt = (struct gs_http_options){
+        .host = "127.0.0.1",
+        .max_head_bytes = 32 * GS_KIB,
+        .max_body_bytes = GS_MAX_REQUEST_BYTES,
+        .max_connections = 512,
+        .idle_ms = 120 * 1000,
+        .head_ms = 15 * 1000,
+        .body_ms = 30 * 1000,
+        .write_ms = 300 * 1000,
+        .linger_ms = 2 * 1000,
+    };
+}
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+/* No name service: the loop would wait for it. */
+static enum gs_status parse_host(const char *host, union address *out, socklen_t *out_len,
+                                 struct gs_error *err)
+{
+    union address a = {0};
+
+    if (strcmp(host, "localhost") == 0)
+        host = "127.0.0.1";
+    if (evutil_inet_pton(AF_INET, host, &a.v4.sin_addr) == 1) {
+        a.v4.sin_family = AF_INET;
+        *out_len = sizeof(a.v4);
+    } else if (evutil_inet_pton(AF_INET6, host, &a.v6.sin6_addr) == 1) {
+        a.v6.sin6_family = AF_INET6;
+        *out_len = sizeof(a.v6);
+    } else {
+        gs_error_set(err, GS_EINVAL, "listen address: \"%s\" is no IP address", host);
+        gs_error_hint(err, "Write an address such as 127.0.0.1, 0.0.0.0 or ::1, or localhost.");
+        return GS_EINVAL;
+    }
+    *out = a;
+    return GS_OK;
+}
+
+enum gs_status gs_http_is_loopback(const char *host, bool *out_loopback, struct gs_error *err)
+{
+    union address a;
+    socklen_t len;
+    const enum gs_status st = parse_host(host, &a, &len, err);
+
+    if (st != GS_OK)
+        return st;
+    *out_loopback = a.any.sa_family == AF_INET ? ntohl(a.v4.sin_addr.s_addr) >> 24 == 127
+                                               : IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr);
+    return GS_OK;
+}
+
+static bool close_oldest_idle(struct gs_http_server *s)
+{
+    for (struct gs_http_conn *c = s->oldest; c; c = c->prev) {
+        if (gs_http_conn_is_idle(c)) {
+            gs_http_conn_close(c);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *addr, int len,
+                     void *ud)
+{
+    struct gs_http_server *s = ud;
+    const int on = 1;
+
+    (void)addr;
+    (void)len;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (!gs_http_conn_open(s, fd))
+        return;
+    if (s->n_conns >= s->opt.max_connections && !close_oldest_idle(s))
+        evconnlistener_disable(l);
+}
+
+static void accept_failed(struct evconnlistener *l, void *ud)
+{
+    struct gs_http_server *s = ud;
+
+    evconnlistener_disable(l); /* out of descriptors: trying at once would spin */
+    gs_http_timer_start(s->retry, ACCEPT_RETRY_MS);
+}
+
+static void accept_again(void *ud)
+{
+    struct gs_http_server *s = ud;
+
+    if (!s->is_draining && s->n_conns < s->opt.max_connections)
+        evconnlistener_enable(s->listener);
+}
+
+void gs_http_server_forget(struct gs_http_server *s, struct gs_http_conn *c)
+{
+    *(c->prev ? &c->prev->next : &s->newest) = c->next;
+    *(c->next ? &c->next->prev : &s->oldest) = c->prev;
+    s->n_conns--;
+    if (s->listener)
+        accept_again(s);
+}
+
+static enum gs_status bind_port(struct gs_http_server *s, struct gs_error *err)
+{
+    union address a;
+    socklen_t len;
+    const enum gs_status st = parse_host(s->opt.host, &a, &len, err);
+
+    if (st != GS_OK)
+        return st;
+    *(a.any.sa_family == AF_INET ? &a.v4.sin_port : &a.v6.sin6_port) = htons((uint16_t)s->opt.port);
+    s->listener =
+        evconnlistener_new_bind(gs_http_loop_base(s->loop), accepted, s,
+                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+                                BACKLOG, &a.any, (int)len);
+    if (!s->listener) {
+        const int errnum = errno;
+        gs_error_errno(err, GS_EIO, errnum, "could not listen on %s port %d", s->opt.host,
+                       s->opt.port);
+        if (errnum == EADDRINUSE)
+            gs_error_hint(err, "Another program listens there; choose another port.");
+        return GS_EIO;
+    }
+    evconnlistener_set_error_cb(s->listener, accept_failed);
+    if (getsockname(evconnlistener_get_fd(s->listener), &a.any, &len) != 0)
+        return gs_error_errno(err, GS_EIO, errno, "could not learn the port");
+    s->port = ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
+    return GS_OK;
+}
+
+enum gs_status gs_http_server_create(struct gs_http_loop *loop, const struct gs_http_options *opt,
+                                     struct gs_http_server **out_s, struct gs_error *err)
+{
+    struct gs_http_server *s = gs_alloc_zero(sizeof(*s));
+    enum gs_status st;
+
+    if (!s)
+        return gs_error_nomem(err, "create the HTTP server");
+    if (opt->port < 0 || opt->port > 65535) {
+        gs_free(s);
+        return gs_error_set(err, GS_EINVAL, "port: expected 0 to 65535, found %d", opt->port);
+    }
+    s->loop = loop;
+    s->opt = *opt;
+    st = gs_http_timer_create(loop, accept_again, s, &s->retry, err);
+    if (st == GS_OK)
+        st = bind_port(s, err);
+    s->opt.host = NULL;
+    if (st != GS_OK) {
+        gs_http_server_free(s);
+        return st;
+    }
+    *out_s = s;
+    return GS_OK;
+}
+
+int gs_http_server_port(const struct gs_http_server *s)
+{
+    return s->port;
+}
+
+size_t gs_http_server_connections(const struct gs_http_server *s)
+{
+    return s->n_conns;
+}
+
+static void stop_listening(struct gs_http_server *s)
+{
+    s->is_draining = true;
+    if (s->listener)
+        evconnlistener_free(s->listener);
+    s->listener = NULL;
+}
+
+void gs_http_server_drain(struct gs_http_server *s)
+{
+    stop_listening(s);
+    for (struct gs_http_conn *c = s->newest; c;) {
+        struct gs_http_conn *next = c->next;
+        if (gs_http_conn_is_idle(c))
+            gs_http_conn_close(c);
+        c = next;
+    }
+}
+
+void gs_http_server_free(struct gs_http_server *s)
+{
+    if (!s)
+        return;
+    stop_listening(s);
+    while (s->newest)
+        gs_http_conn_close(s->newest);
+    gs_http_timer_free(s->retry);
+    gs_free(s);
+}

@@ -1,0 +1,45 @@
+/* The event loop: descriptors and timers on one thread. Hides libevent. */
+#ifndef GS_HTTP_LOOP_H
+#define GS_HTTP_LOOP_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "genset/status.h"
+
+struct event_base;
+struct gs_http_loop;
+struct gs_http_watch;
+struct gs_http_timer;
+
+typedef void gs_http_loop_fn(void *ud);
+
+GS_MUST_CHECK enum gs_status gs_http_loop_create(struct gs_http_loop **out_loop,
+                                                 struct gs_error *err);
+/* Watches, timers and servers on it must be gone. NULL is allowed. */
+void gs_http_loop_free(struct gs_http_loop *loop);
+/* Turn on the calling thread (which becomes GS_THREAD_LOOP) until gs_http_loop_break(). A write
+ * to a closed socket is an error there, not a SIGPIPE. */
+GS_MUST_CHECK enum gs_status gs_http_loop_run(struct gs_http_loop *loop, struct gs_error *err);
+/* thread: the loop's. */
+void gs_http_loop_break(struct gs_http_loop *loop);
+
+/* Call fn(ud) whenever fd is readable. */
+GS_MUST_CHECK enum gs_status gs_http_watch_create(struct gs_http_loop *loop, int fd,
+                                                  gs_http_loop_fn *fn, void *ud,
+                                                  struct gs_http_watch **out_w,
+                                                  struct gs_error *err);
+void gs_http_watch_free(struct gs_http_watch *w);
+
+/* A stopped timer; each start calls fn(ud) once, `after_ms` later, and replaces the last start. */
+GS_MUST_CHECK enum gs_status gs_http_timer_create(struct gs_http_loop *loop, gs_http_loop_fn *fn,
+                                                  void *ud, struct gs_http_timer **out_t,
+                                                  struct gs_error *err);
+void gs_http_timer_start(struct gs_http_timer *t, int64_t after_ms);
+void gs_http_timer_stop(struct gs_http_timer *t);
+void gs_http_timer_free(struct gs_http_timer *t);
+
+/* For http/ itself. */
+struct event_base *gs_http_loop_base(struct gs_http_loop *loop);
+
+#endif
