@@ -1,0 +1,35 @@
+# A thin front for CMake: every target is one or two commands that can be typed by hand.
+.PHONY: all run test bench check lint fmt install clean
+
+all:
+	@tools/deps build
+	@cmake --preset release > build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
+	@rm -f build.log
+	@cmake --build --preset release
+
+# Build, then serve the default model on http://127.0.0.1:8484.
+run: all
+	@build/genset serve
+
+# Everything that must hold: all tests, again under sanitizers, and the rules of the house.
+test:
+	@tools/deps test
+	@tools/test
+
+bench: all
+	@bench/run
+
+check:
+	@tools/check
+
+lint: check
+	@tools/lint
+
+fmt:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: all
+	@cmake --install build
+
+clean:
+	@rm -rf build
