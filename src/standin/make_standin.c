@@ -21,23 +21,24 @@
 #include "base/slice.h"
 #include "gguf/gguf_write.h"
 
-#define N_EMBD 64
-#define N_FF 64
+#define N_EMBD     64
+#define N_FF       64
 #define N_HEAD_DIM 32
-#define N_MERGES 1500
+#define N_MERGES   1500
 #define CTX_TOKENS 131072
-#define GAIN 0.5f
-#define SEED 8484
+#define GAIN       0.5f
+#define SEED       8484
 
-#define MAX_VOCAB 4096
+#define MAX_VOCAB       4096
 #define MAX_TOKEN_BYTES 64
 
 /* One token each; no two may be equal. */
 static const char *const pieces[] = {
-    "I am the", " stand-in model", " that comes with", " genset: I was", " constructed, not",
-    " trained, and this", " is all I", " can say. The", " path your request", " took was real",
-    ": HTTP, chat", " template, tokenizer,", " engine, and", " back.\n\nTo talk", " to a real",
-    " model, get a", " GGUF file and", " run\n\n", "    genset serve", " /path/to/model.gguf\n"};
+    "I am the",           " stand-in model",    " that comes with", " genset: I was",
+    " constructed, not",  " trained, and this", " is all I",        " can say. The",
+    " path your request", " took was real",     ": HTTP, chat",     " template, tokenizer,",
+    " engine, and",       " back.\n\nTo talk",  " to a real",       " model, get a",
+    " GGUF file and",     " run\n\n",           "    genset serve", " /path/to/model.gguf\n"};
 
 static const char chat_template[] =
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

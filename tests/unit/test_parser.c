@@ -1,0 +1,271 @@
+/* The parser of model text: events spelled as one line of text each, for every way of cutting the
+ * input into pieces. */
+#include "cmocka_headers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/slice.h"
+#include "chat/parser.h"
+
+#define PLAIN                                                                                      \
+    {                                                                                              \
+        .syntax = GS_SYNTAX_HERMES                                                                 \
+    }
+#define THINKS(s)                                                                                  \
+    {                                                                                              \
+        .syntax = s, .reasoning = true, .think_begin = "<think>", .think_end = "</think>"          \
+    }
+
+struct record {
+    struct gs_buf b;
+    enum gs_block_kind open;
+};
+
+/* "T[text]", "R[reasoning]", "C name[args]"; deltas of one block run together. */
+static enum gs_flow on_event(void *ud, const struct gs_event *ev)
+{
+    struct record *r = ud;
+
+    switch (ev->kind) {
+    case GS_EVENT_BEGIN:
+        gs_buf_putc(&r->b, "TRC"[ev->block]);
+        if (ev->block == GS_BLOCK_TOOL_CALL) {
+            assert_true(ev->id.len > 8);
+            gs_buf_putc(&r->b, ' ');
+            gs_buf_slice(&r->b, ev->name);
+        }
+        gs_buf_putc(&r->b, '[');
+        break;
+    case GS_EVENT_DELTA:
+        gs_buf_slice(&r->b, ev->text);
+        break;
+    case GS_EVENT_END:
+        gs_buf_putc(&r->b, ']');
+        break;
+    case GS_EVENT_START:
+    case GS_EVENT_PROGRESS:
+    case GS_EVENT_STOP:
+    case GS_EVENT_ERROR:
+        fail();
+    }
+    return GS_FLOW_CONTINUE;
+}
+
+struct parse_case {
+    struct gs_prompt_traits traits;
+    bool opens_reasoning;
+    bool tools;
+    const char *stop;
+    const char *text;
+    const char *expected;
+};
+
+static const struct gs_tool weather = {
+    .name = {"weather", 7},
+    .parameters = {"{\"type\":\"object\",\"properties\":{\"zip\":{\"type\":\"string\"},"
+                   "\"days\":{\"type\":\"integer\"}}}",
+                   86}};
+
+static void run_case(const struct parse_case *c, size_t piece)
+{
+    const struct gs_slice stop = gs_slice_str(c->stop);
+    struct gs_tool tool = weather;
+    struct record r = {.open = GS_BLOCK_TEXT};
+    struct gs_parser *p;
+    struct gs_error err;
+
+    tool.parameters = gs_slice_str(weather.parameters.ptr);
+    const struct gs_parser_options opt = {.traits = &c->traits,
+                                          .opens_reasoning = c->opens_reasoning,
+                                          .tools = c->tools,
+                                          .tool = &tool,
+                                          .n_tools = 1,
+                                          .stops = &stop,
+                                          .n_stops = c->stop ? 1 : 0,
+                                          .id_seed = 7};
+    gs_buf_init(&r.b, GS_MAX_TEXT_BYTES);
+    assert_int_equal(gs_parser_create(&opt, on_event, &r, &p, &err), GS_OK);
+    const size_t len = strlen(c->text);
+    for (size_t at = 0; at < len; at += piece)
+        gs_parser_feed(p, gs_slice(c->text + at, GS_MIN(piece, len - at)), NULL, 0);
+    gs_parser_finish(p);
+    assert_false(gs_parser_failed(p));
+    size_t n;
+    char *got = gs_buf_take(&r.b, &n);
+    if (strcmp(got, c->expected) != 0)
+        print_message("pieces of %zu: %s\n", piece, c->text);
+    assert_string_equal(got, c->expected);
+    free(got);
+    gs_parser_free(p);
+}
+
+static const struct parse_case cases[] = {
+    {PLAIN, false, false, NULL, "Hello, world.", "T[Hello, world.]"},
+    {PLAIN, false, false, NULL, "", ""},
+    {PLAIN, false, false, NULL, "  spaced  ", "T[  spaced  ]"},
+    {PLAIN, false, false, "STOP", "one STOP two", "T[one ]"},
+    {PLAIN, false, false, "STOP", "STO and ST", "T[STO and ST]"},
+    {PLAIN, false, false, "\n\n", "a\nb\n\nc", "T[a\nb]"},
+    {PLAIN, false, false, NULL, "<tool_call>{\"name\":\"x\"}</tool_call>",
+     "T[<tool_call>{\"name\":\"x\"}</tool_call>]"},
+    {THINKS(GS_SYNTAX_HERMES), false, false, NULL, "<think>\nhm\n</think>\n\nyes", "R[hm]T[yes]"},
+    {THINKS(GS_SYNTAX_HERMES), true, false, NULL, "hm\n</think>\n\nyes", "R[hm]T[yes]"},
+    {THINKS(GS_SYNTAX_HERMES), true, false, NULL, "never ends", "R[never ends]"},
+    {THINKS(GS_SYNTAX_HERMES), false, false, NULL, "<think>\n\n</think>\n\nyes", "T[yes]"},
+    {THINKS(GS_SYNTAX_HERMES), false, false, NULL, "2 < 3 and <thin", "T[2 < 3 and <thin]"},
+    {PLAIN, false, true, NULL,
+     "Let me look.\n<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"zip\": \"01\"}}\n"
+     "</tool_call>",
+     "T[Let me look.]C weather[{\"zip\":\"01\"}]"},
+    {PLAIN, false, true, NULL,
+     "<tool_call>{\"name\":\"a\",\"arguments\":{}}</tool_call>\n"
+     "<tool_call>{\"name\":\"b\",\"parameters\":{\"k\":[1,2.5]}}</tool_call>",
+     "C a[{}]C b[{\"k\":[1,2.5]}]"},
+    {PLAIN, false, true, NULL, "<tool_call>{\"name\":\"a\",\"arguments\":\"{\\\"k\\\":1}\"}",
+     "C a[{\"k\":1}]"},
+    {PLAIN, false, true, NULL, "<tool_call>{broken</tool_call> on",
+     "T[<tool_call>{broken</tool_call> on]"},
+    {PLAIN, false, true, NULL, "<tool_call>{\"name\":\"a\"", "T[<tool_call>{\"name\":\"a\"]"},
+    {THINKS(GS_SYNTAX_QWEN_XML), true, true, NULL,
+     "plan\n</think>\n\n<tool_call>\n<function=weather>\n<parameter=zip>\n01\n</parameter>\n"
+     "<parameter=days>\n3\n</parameter>\n<parameter=note>\na \"b\"\nc\n</parameter>\n</function>\n"
+     "</tool_call>",
+     "R[plan]C weather[{\"zip\":\"01\",\"days\":3,\"note\":\"a \\\"b\\\"\\nc\"}]"},
+    {{.syntax = GS_SYNTAX_QWEN_XML},
+     false,
+     true,
+     NULL,
+     "<function=weather>\n<parameter=days>\n3\n<parameter=zip>\n9\n</function>",
+     "C weather[{\"days\":3,\"zip\":\"9\"}]"},
+    {{.syntax = GS_SYNTAX_FUNCTION_TAG},
+     false,
+     true,
+     NULL,
+     "<function=weather>{\"zip\": \"1\"}</function>",
+     "C weather[{\"zip\":\"1\"}]"},
+    {{.syntax = GS_SYNTAX_LLAMA_JSON},
+     false,
+     true,
+     NULL,
+     "{\"name\": \"weather\", \"parameters\": {\"zip\": \"}\"}}",
+     "C weather[{\"zip\":\"}\"}]"},
+    {{.syntax = GS_SYNTAX_LLAMA_JSON},
+     false,
+     true,
+     NULL,
+     "<|python_tag|>{\"name\": \"weather\", \"parameters\": {}}",
+     "C weather[{}]"},
+    {{.syntax = GS_SYNTAX_LLAMA_JSON},
+     false,
+     true,
+     NULL,
+     "{\"answer\": 42} it is",
+     "T[{\"answer\": 42} it is]"},
+    {{.syntax = GS_SYNTAX_LLAMA_JSON}, false, true, NULL, "a set {1}", "T[a set {1}]"},
+    {{.syntax = GS_SYNTAX_MISTRAL},
+     false,
+     true,
+     NULL,
+     "[TOOL_CALLS][{\"name\": \"a\", \"arguments\": {\"k\": \"]\"}}, {\"name\": \"b\", "
+     "\"arguments\": {}}]",
+     "C a[{\"k\":\"]\"}]C b[{}]"},
+    {{.syntax = GS_SYNTAX_MISTRAL},
+     false,
+     true,
+     NULL,
+     "[TOOL_CALLS]a[ARGS]{\"k\": 1}[TOOL_CALLS]b[CALL_ID]x1[ARGS]{}",
+     "C a[{\"k\":1}]C b[{}]"},
+    {{.syntax = GS_SYNTAX_DEEPSEEK},
+     false,
+     true,
+     NULL,
+     "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>a\n```json\n{\"k\": "
+     "1}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>b\n```json\n{}\n```"
+     "<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+     "C a[{\"k\":1}]C b[{}]"},
+    {{.syntax = GS_SYNTAX_DEEPSEEK},
+     false,
+     true,
+     NULL,
+     "<｜tool▁call▁begin｜>a<｜tool▁sep｜>{\"k\": 1}<｜tool▁call▁end｜>",
+     "C a[{\"k\":1}]"},
+};
+
+static void every_cut_gives_the_same_events(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(cases); i++)
+        for (size_t piece = 1; piece <= 64; piece = piece < 8 ? piece + 1 : piece * 2)
+            run_case(&cases[i], piece);
+}
+
+static void a_stop_string_is_reported(void **state)
+{
+    static const struct gs_prompt_traits traits = PLAIN;
+    const struct gs_slice stops[] = {GS_SLICE_LIT("###"), GS_SLICE_LIT("END")};
+    const struct gs_parser_options opt = {.traits = &traits, .stops = stops, .n_stops = 2};
+    struct record r = {.open = GS_BLOCK_TEXT};
+    struct gs_parser *p;
+    struct gs_slice stop;
+
+    (void)state;
+    gs_buf_init(&r.b, GS_MAX_TEXT_BYTES);
+    assert_int_equal(gs_parser_create(&opt, on_event, &r, &p, NULL), GS_OK);
+    gs_parser_feed(p, GS_SLICE_LIT("a EN"), NULL, 0);
+    assert_false(gs_parser_stopped(p, &stop));
+    gs_parser_feed(p, GS_SLICE_LIT("D b"), NULL, 0);
+    assert_true(gs_parser_stopped(p, &stop));
+    assert_true(gs_slice_eq_str(stop, "END"));
+    gs_parser_finish(p);
+    assert_true(gs_slice_eq_str(gs_buf_view(&r.b), "T[a ]"));
+    gs_buf_clear(&r.b);
+    gs_parser_free(p);
+}
+
+static enum gs_flow count_logprobs(void *ud, const struct gs_event *ev)
+{
+    size_t *n = ud;
+
+    if (ev->kind == GS_EVENT_DELTA) {
+        *n += ev->n_logprob;
+        for (size_t i = 0; i < ev->n_logprob; i++)
+            assert_int_equal(ev->logprob[i].top[0].token, ev->logprob[i].token);
+    }
+    return GS_FLOW_CONTINUE;
+}
+
+static void logprobs_wait_for_their_text(void **state)
+{
+    static const struct gs_prompt_traits traits = PLAIN;
+    const struct gs_slice stop = GS_SLICE_LIT("stop");
+    const struct gs_parser_options opt = {.traits = &traits, .stops = &stop, .n_stops = 1};
+    struct gs_parser *p;
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(gs_parser_create(&opt, count_logprobs, &n, &p, NULL), GS_OK);
+    for (int32_t i = 0; i < 3; i++) {
+        struct gs_top_logprob top = {.token = i};
+        const struct gs_logprob lp = {.token = i, .top = &top, .n_top = 1};
+        gs_parser_feed(p, gs_slice("sto" + i, 1), &lp, 1);
+        assert_int_equal(n, 0);
+        top.token = -1;
+    }
+    gs_parser_finish(p);
+    assert_int_equal(n, 3);
+    gs_parser_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_cut_gives_the_same_events),
+        cmocka_unit_test(a_stop_string_is_reported),
+        cmocka_unit_test(logprobs_wait_for_their_text),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
