@@ -1,6 +1,8 @@
 /* The engine: many sequences computed together on one thread of its own (continuous batching).
  *
- * Each step packs the next token of every running sequence and a slice of waiting prefill. It
+ * Each step packs the next token of every running sequence and slices of waiting prefill. Jobs are
+ * admitted in the order they came, each when memory for its prompt and a stretch of answer is
+ * reserved; should memory run out later, the youngest gives its back and is computed again. A job
  * knows tokens only; text is the business of its callers. */
 #ifndef GS_ENGINE_ENGINE_H
 #define GS_ENGINE_ENGINE_H
@@ -22,35 +24,40 @@ struct gs_engine_options {
     uint32_t batch_tokens;  /* rows of one step at most */
     uint32_t max_sequences; /* computed at once */
     uint32_t max_waiting;   /* jobs queued at most */
-    uint64_t kv_tokens;
-    uint64_t ctx_tokens;
+    uint64_t kv_tokens;     /* of all sequences together */
+    uint64_t ctx_tokens;    /* of one sequence: prompt and answer */
 };
 
 enum gs_job_end {
-    GS_JOB_END_TOKEN, /* the model produced a stop token (not reported to on_token) */
-    GS_JOB_END_LENGTH,
-    GS_JOB_END_CONTEXT,
-    GS_JOB_END_STOPPED, /* on_token said GS_FLOW_CANCEL, or gs_job_cancel() */
+    GS_JOB_END_TOKEN,   /* the model produced a stop token (not reported to on_token) */
+    GS_JOB_END_LENGTH,  /* max_tokens */
+    GS_JOB_END_CONTEXT, /* the context, or all of the KV memory, is full */
+    GS_JOB_END_STOPPED, /* a callback said GS_FLOW_CANCEL, gs_job_cancel(), or the engine ends */
     GS_JOB_END_ERROR,
 };
 
 struct gs_job_token {
     int32_t id;
-    float logprob;  /* natural logarithm, of the model's distribution before sampling filters */
+    float logprob; /* if asked for: natural logarithm, before sampling settings apply */
     const struct gs_top_logprob *top; /* n_top alternatives, most likely first; no text */
     size_t n_top;
 };
 
 struct gs_job_stats {
     int64_t prompt_tokens, cached_tokens, answer_tokens;
-    int64_t wait_us, prefill_us, decode_us;
+    int64_t wait_us;    /* from submission until memory was reserved */
+    int64_t prefill_us; /* from then until the first token */
+    int64_t decode_us;  /* from then until the end */
 };
 
-/* Called on the engine's thread; must not block. */
+/* Called on the engine's thread; must not block. After GS_FLOW_PAUSE nothing is called until
+ * gs_job_resume() or the end; a resume that comes early is not lost. */
 struct gs_job_callbacks {
-    void (*on_prefill)(void *ud, int64_t done, int64_t total);
+    /* First with 0 of total, when the engine has taken the job; then after each step that leaves
+     * some of the prompt to do. */
+    enum gs_flow (*on_prefill)(void *ud, int64_t done, int64_t total);
     enum gs_flow (*on_token)(void *ud, const struct gs_job_token *token);
-    /* Last call; err is set for GS_JOB_END_ERROR. */
+    /* Last call, always made; err is set for GS_JOB_END_ERROR. */
     void (*on_end)(void *ud, enum gs_job_end end, const struct gs_job_stats *stats,
                    const struct gs_error *err);
     void *ud;
@@ -75,14 +82,16 @@ GS_MUST_CHECK enum gs_status gs_engine_create(const struct gs_model *m, struct g
 /* Ends all jobs (GS_JOB_END_STOPPED), joins the thread. */
 void gs_engine_free(struct gs_engine *e);
 
-/* Queue a job. errors: GS_ECONTEXT (prompt + 1 token beyond ctx_tokens; amounts set), GS_ENOMEM
- * (does not fit kv_tokens even alone), GS_EBUSY (queue full), GS_EINVAL (empty prompt, bad id).
+/* Queue a job. No callback is made after an error.
+ * errors: GS_ECONTEXT (prompt beyond ctx_tokens), GS_ENOMEM (prompt beyond kv_tokens, or no memory
+ *         for the job itself), both with amounts and remedy; GS_EBUSY (queue full), GS_EINVAL
+ *         (empty prompt, id outside the vocabulary, sampling setting out of range).
  * thread: any. */
-GS_MUST_CHECK enum gs_status gs_engine_submit(struct gs_engine *e,
-                                              const struct gs_job_options *opt,
+GS_MUST_CHECK enum gs_status gs_engine_submit(struct gs_engine *e, const struct gs_job_options *opt,
                                               struct gs_job **out_job, struct gs_error *err);
 void gs_job_cancel(struct gs_job *j); /* takes effect within one token. thread: any */
-void gs_job_resume(struct gs_job *j); /* after on_token returned GS_FLOW_PAUSE. thread: any */
+void gs_job_resume(struct gs_job *j); /* after a callback said GS_FLOW_PAUSE. thread: any */
+void gs_job_wait(struct gs_job *j);   /* until on_end has returned. Not from a callback */
 /* Cancel, wait for on_end, release. Not from a callback. NULL is allowed. */
 void gs_job_free(struct gs_job *j);
 

@@ -1,0 +1,404 @@
+/* Nothing sorts the vocabulary: the filters keep a prefix of some order, so they take candidates
+ * from a heap only as far as that prefix goes.
+ *
+ * Top-p: Holtzman et al. 2020 (arXiv:1904.09751). Typical: Meister et al. 2022 (arXiv:2202.00666).
+ * Min-p: Nguyen et al. 2024 (arXiv:2407.01082). Repetition penalty: Keskar et al. 2019
+ * (arXiv:1909.05858); frequency and presence penalty as the OpenAI API defines them. */
+#include "engine/sampler.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+struct candidate {
+    float logit;
+    int32_t id;
+};
+
+struct gs_sampler {
+    size_t n_vocab;
+    float *row;             /* [n_vocab] adjusted logits */
+    uint32_t *count;        /* [n_vocab] uses of a token; zero between calls */
+    struct candidate *list; /* [n_vocab] candidates still in play */
+    struct candidate *work; /* [n_vocab] */
+};
+
+void gs_sampling_init(struct gs_sampling *s)
+{
+    *s = (struct gs_sampling){
+        .temperature = 1.0F,
+        .top_p = 1.0F,
+        .typical_p = 1.0F,
+        .repeat_penalty = 1.0F,
+        .repeat_last_n = 64,
+    };
+}
+
+enum gs_status gs_sampler_create(size_t n_vocab, struct gs_sampler **out_s, struct gs_error *err)
+{
+    struct gs_sampler *s = gs_alloc_zero(sizeof(*s));
+
+    if (!s)
+        return gs_error_nomem(err, "create a sampler");
+    s->n_vocab = n_vocab;
+    s->row = gs_alloc_array(n_vocab, sizeof(*s->row));
+    s->count = gs_alloc_array(n_vocab, sizeof(*s->count));
+    s->list = gs_alloc_array(n_vocab, sizeof(*s->list));
+    s->work = gs_alloc_array(n_vocab, sizeof(*s->work));
+    if (!s->row || !s->count || !s->list || !s->work) {
+        gs_sampler_free(s);
+        return gs_error_nomem(err, "create a sampler");
+    }
+    *out_s = s;
+    return GS_OK;
+}
+
+void gs_sampler_free(struct gs_sampler *s)
+{
+    if (!s)
+        return;
+    gs_free(s->row);
+    gs_free(s->count);
+    gs_free(s->list);
+    gs_free(s->work);
+    gs_free(s);
+}
+
+/* ---- settings ---- */
+
+static enum gs_status check_range(const char *name, float value, float low, float high,
+                                  struct gs_error *err)
+{
+    if (value >= low && value <= high)
+        return GS_OK;
+    if (high < FLT_MAX)
+        return gs_error_set(err, GS_EINVAL, "%s: expected a number from %g to %g, found %g", name,
+                            (double)low, (double)high, (double)value);
+    return gs_error_set(err, GS_EINVAL, "%s: expected a number from %g, found %g", name,
+                        (double)low, (double)value);
+}
+
+enum gs_status gs_sampler_check(const struct gs_sampling *how, size_t n_vocab, struct gs_error *err)
+{
+    const struct {
+        const char *name;
+        float value, low, high;
+    } ranges[] = {
+        {"temperature", how->temperature, 0, FLT_MAX},
+        {"top_p", how->top_p, 0, 1},
+        {"min_p", how->min_p, 0, 1},
+        {"typical_p", how->typical_p, 0, 1},
+        {"repeat_penalty", how->repeat_penalty, 0.01F, 100},
+        {"frequency_penalty", how->frequency_penalty, -100, 100},
+        {"presence_penalty", how->presence_penalty, -100, 100},
+    };
+
+    for (size_t i = 0; i < GS_COUNT_OF(ranges); i++) {
+        const enum gs_status st =
+            check_range(ranges[i].name, ranges[i].value, ranges[i].low, ranges[i].high, err);
+        if (st != GS_OK)
+            return st;
+    }
+    for (size_t i = 0; i < how->n_logit_bias; i++) {
+        const struct gs_logit_bias *b = &how->logit_bias[i];
+        if (b->token < 0 || (size_t)b->token >= n_vocab)
+            return gs_error_set(err, GS_EINVAL,
+                                "logit_bias: token %d is not in the vocabulary of %zu", b->token,
+                                n_vocab);
+        if (isnan(b->bias))
+            return gs_error_set(err, GS_EINVAL, "logit_bias: the bias of token %d is not a number",
+                                b->token);
+    }
+    return GS_OK;
+}
+
+/* ---- adjusted logits ---- */
+
+/* Minus infinity stands for "never": NaN becomes it, plus infinity the largest finite number. */
+static float usable(float logit)
+{
+    return isnan(logit) ? -INFINITY : fminf(logit, FLT_MAX);
+}
+
+static void penalise(struct gs_sampler *s, const struct gs_sampling *how, const int32_t *used,
+                     size_t n_used)
+{
+    if (how->repeat_penalty == 1 && how->frequency_penalty == 0 && how->presence_penalty == 0)
+        return;
+    if (how->repeat_last_n >= 0 && (size_t)how->repeat_last_n < n_used) {
+        used += n_used - (size_t)how->repeat_last_n;
+        n_used = (size_t)how->repeat_last_n;
+    }
+    for (size_t i = 0; i < n_used; i++)
+        s->count[used[i]]++;
+    for (size_t i = 0; i < n_used; i++) {
+        const size_t id = (size_t)used[i];
+        if (s->count[id] == 0) /* done: it occurred before */
+            continue;
+        float x = s->row[id];
+        x = x > 0 ? x / how->repeat_penalty : x * how->repeat_penalty;
+        x -= (float)s->count[id] * how->frequency_penalty + how->presence_penalty;
+        s->row[id] = usable(x);
+        s->count[id] = 0;
+    }
+}
+
+static void adjust(struct gs_sampler *s, const struct gs_sampling *how, const float *logits,
+                   const int32_t *used, size_t n_used)
+{
+    for (size_t i = 0; i < s->n_vocab; i++)
+        s->row[i] = usable(logits[i]);
+    for (size_t i = 0; i < how->n_logit_bias; i++) {
+        float *x = &s->row[how->logit_bias[i].token];
+        *x = usable(*x + how->logit_bias[i].bias);
+    }
+    penalise(s, how, used, n_used);
+}
+
+/* Index of the largest, the lowest on ties. */
+static size_t largest(const float *row, size_t n)
+{
+    size_t best = 0;
+
+    for (size_t i = 1; i < n; i++)
+        if (row[i] > row[best])
+            best = i;
+    return best;
+}
+
+/* ---- heap of candidates ---- */
+
+/* Total order: larger logit first, then lower id. */
+static bool before(struct candidate a, struct candidate b)
+{
+    return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
+}
+
+static void sift_down(struct candidate *heap, size_t n, size_t i)
+{
+    const struct candidate moved = heap[i];
+
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= n)
+            break;
+        if (child + 1 < n && before(heap[child + 1], heap[child]))
+            child++;
+        if (!before(heap[child], moved))
+            break;
+        heap[i] = heap[child];
+        i = child;
+    }
+    heap[i] = moved;
+}
+
+static void heap_build(struct candidate *heap, size_t n)
+{
+    for (size_t i = n / 2; i-- > 0;)
+        sift_down(heap, n, i);
+}
+
+/* The first of the order; the heap has n - 1 candidates afterwards. */
+static struct candidate heap_pop(struct candidate *heap, size_t n)
+{
+    const struct candidate top = heap[0];
+
+    heap[0] = heap[n - 1];
+    sift_down(heap, n - 1, 0);
+    return top;
+}
+
+/* ---- filters: each keeps some of list[0, n) and returns how many ---- */
+
+static size_t keep_possible(struct gs_sampler *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n_vocab; i++)
+        if (s->row[i] > -INFINITY)
+            s->list[n++] = (struct candidate){s->row[i], (int32_t)i};
+    return n;
+}
+
+/* The reverse order, so that the root of a heap is the worst candidate. */
+static struct candidate reversed(struct candidate c)
+{
+    return (struct candidate){-c.logit, -c.id};
+}
+
+static size_t keep_top_k(struct gs_sampler *s, size_t n, size_t k)
+{
+    if (k >= n)
+        return n;
+    for (size_t i = 0; i < k; i++)
+        s->work[i] = reversed(s->list[i]);
+    heap_build(s->work, k);
+    for (size_t i = k; i < n; i++) {
+        const struct candidate c = reversed(s->list[i]);
+        if (before(s->work[0], c)) {
+            s->work[0] = c;
+            sift_down(s->work, k, 0);
+        }
+    }
+    for (size_t left = k; left > 0; left--)
+        s->list[left - 1] = reversed(heap_pop(s->work, left));
+    return k;
+}
+
+static float max_logit(const struct candidate *c, size_t n)
+{
+    float max = c[0].logit;
+
+    for (size_t i = 1; i < n; i++)
+        max = fmaxf(max, c[i].logit);
+    return max;
+}
+
+/* Sum of exp(logit - max). */
+static double mass_of(const struct candidate *c, size_t n, float max)
+{
+    double mass = 0;
+
+    for (size_t i = 0; i < n; i++)
+        mass += (double)expf(c[i].logit - max);
+    return mass;
+}
+
+/* Those whose surprise -log p is nearest to the entropy, until they make up p of the mass. */
+static size_t keep_typical(struct gs_sampler *s, size_t n, float p)
+{
+    const float max = max_logit(s->list, n);
+    const double mass = mass_of(s->list, n, max);
+    double entropy = log(mass);
+    double sum = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const float x = s->list[i].logit - max;
+        if (x > -FLT_MAX)
+            entropy -= (double)x * (double)expf(x) / mass;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const double surprise = log(mass) - (double)(s->list[i].logit - max);
+        s->work[i] = (struct candidate){(float)-fabs(surprise - entropy), s->list[i].id};
+    }
+    heap_build(s->work, n);
+    do {
+        const int32_t id = heap_pop(s->work, n - kept).id;
+        s->list[kept] = (struct candidate){s->row[id], id};
+        sum += (double)expf(s->row[id] - max);
+        kept++;
+    } while (kept < n && sum < (double)p * mass);
+    return kept;
+}
+
+/* The likeliest that make up p of the mass. */
+static size_t keep_top_p(struct gs_sampler *s, size_t n, float p)
+{
+    double sum = 0;
+    size_t kept = 0;
+
+    heap_build(s->list, n);
+    const float max = s->list[0].logit;
+    const double enough = (double)p * mass_of(s->list, n, max);
+    do {
+        s->work[kept] = heap_pop(s->list, n - kept);
+        sum += (double)expf(s->work[kept].logit - max);
+        kept++;
+    } while (kept < n && sum < enough);
+    memcpy(s->list, s->work, kept * sizeof(*s->list));
+    return kept;
+}
+
+/* Those at least p times as likely as the likeliest. */
+static size_t keep_min_p(struct gs_sampler *s, size_t n, float p)
+{
+    const float least = max_logit(s->list, n) + logf(p);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (s->list[i].logit >= least)
+            s->list[kept++] = s->list[i];
+    return kept;
+}
+
+static int32_t draw_from(const struct gs_sampler *s, size_t n, float temperature,
+                         struct gs_rng *rng)
+{
+    const float max = max_logit(s->list, n);
+    double mass = 0;
+    size_t last = 0;
+
+    for (size_t i = 0; i < n; i++)
+        mass += (double)expf((s->list[i].logit - max) / temperature);
+    double left = gs_rng_double(rng) * mass;
+    for (size_t i = 0; i < n; i++) {
+        const double weight = (double)expf((s->list[i].logit - max) / temperature);
+        if (weight > 0)
+            last = i;
+        left -= weight;
+        if (left < 0)
+            break;
+    }
+    return s->list[last].id;
+}
+
+enum gs_status gs_sampler_draw(struct gs_sampler *s, const struct gs_sampling *how,
+                               const float *logits, const int32_t *used, size_t n_used,
+                               struct gs_rng *rng, int32_t *out_id, struct gs_error *err)
+{
+    adjust(s, how, logits, used, n_used);
+    const size_t best = largest(s->row, s->n_vocab);
+    if (!(s->row[best] > -INFINITY)) {
+        gs_error_set(err, GS_EFORMAT, "the model computed no usable logit");
+        gs_error_hint(err, "The weights may be damaged; compare the file with its source.");
+        return GS_EFORMAT;
+    }
+    if (how->temperature <= 0) {
+        *out_id = (int32_t)best;
+        return GS_OK;
+    }
+    size_t n = keep_possible(s);
+    if (how->top_k > 0)
+        n = keep_top_k(s, n, (size_t)how->top_k);
+    if (how->typical_p < 1)
+        n = keep_typical(s, n, how->typical_p);
+    if (how->top_p < 1)
+        n = keep_top_p(s, n, how->top_p);
+    if (how->min_p > 0)
+        n = keep_min_p(s, n, how->min_p);
+    *out_id = draw_from(s, n, how->temperature, rng);
+    return GS_OK;
+}
+
+/* ---- log-probabilities ---- */
+
+float gs_sampler_logprob(const struct gs_sampler *s, const float *logits, int32_t id,
+                         struct gs_top_logprob *out_top, size_t n_top, size_t *out_n_top)
+{
+    size_t n = 0;
+    float max = -INFINITY;
+    double mass = 0;
+
+    for (size_t i = 0; i < s->n_vocab; i++) {
+        const float x = usable(logits[i]);
+        max = fmaxf(max, x);
+        if (n_top == 0 || x == -INFINITY || (n == n_top && x <= out_top[n - 1].logprob))
+            continue;
+        size_t at = n < n_top ? n++ : n - 1;
+        for (; at > 0 && out_top[at - 1].logprob < x; at--)
+            out_top[at] = out_top[at - 1];
+        out_top[at] = (struct gs_top_logprob){.token = (int32_t)i, .logprob = x};
+    }
+    for (size_t i = 0; i < s->n_vocab; i++)
+        mass += (double)expf(usable(logits[i]) - max);
+    const float log_mass = max + (float)log(mass);
+    for (size_t i = 0; i < n; i++)
+        out_top[i].logprob -= log_mass;
+    *out_n_top = n;
+    return usable(logits[id]) - log_mass;
+}
