@@ -57,17 +57,17 @@ void gs_op_embed(struct gs_lane *lane, struct gs_rows out, const struct gs_tenso
 
 /* ---- element-wise and norms ---- */
 
-/* out = weight * x / sqrt(mean(x^2) + eps), per row; weight[dim] may be NULL (ones); out may be x. */
-void gs_op_rms_norm(struct gs_lane *lane, struct gs_rows out, struct gs_rows x,
-                    const float *weight, float eps);
+/* out = weight * x / sqrt(mean(x^2) + eps), per row; weight[dim] may be NULL (ones); out may be x.
+ */
+void gs_op_rms_norm(struct gs_lane *lane, struct gs_rows out, struct gs_rows x, const float *weight,
+                    float eps);
 /* x / max(||x||, eps), per row, in place. */
 void gs_op_l2_norm(struct gs_lane *lane, struct gs_rows x, float eps);
 /* x += y */
 void gs_op_add(struct gs_lane *lane, struct gs_rows x, struct gs_rows y);
 /* out = silu(gate) * up; out may be gate or up. */
-void gs_op_swiglu(struct gs_lane *lane, struct gs_rows out, struct gs_rows gate,
-                  struct gs_rows up);
-/* x *= sigmoid(gate) */
+void gs_op_swiglu(struct gs_lane *lane, struct gs_rows out, struct gs_rows gate, struct gs_rows up);
+/* x *= sigmoid(gate); a gate of dim 1 scales its whole row. */
 void gs_op_sigmoid_gate(struct gs_lane *lane, struct gs_rows x, struct gs_rows gate);
 /* x *= silu(gate) */
 void gs_op_silu_gate(struct gs_lane *lane, struct gs_rows x, struct gs_rows gate);
@@ -83,13 +83,13 @@ enum gs_rope_pairs {
 
 struct gs_rope_params {
     enum gs_rope_pairs pairs;
-    uint32_t n_rot;     /* rotated dims, even; the rest of a head is untouched */
+    uint32_t n_rot; /* rotated dims, even; the rest of a head is untouched */
     float freq_base;
-    float freq_scale;   /* linear scaling: 1/factor; 1 = none */
-    float ext_factor;   /* YaRN: 1 = on, 0 = off */
-    float attn_factor;  /* multiplies cos and sin, before YaRN's own magnitude */
+    float freq_scale;  /* linear scaling: 1/factor; 1 = none */
+    float ext_factor;  /* YaRN: 1 = on, 0 = off */
+    float attn_factor; /* multiplies cos and sin, before YaRN's own magnitude */
     float beta_fast, beta_slow;
-    uint32_t ctx_orig;  /* original context of YaRN */
+    uint32_t ctx_orig;         /* original context of YaRN */
     const float *freq_factors; /* [n_rot/2] divisors of the angles, or NULL */
 };
 
@@ -134,15 +134,16 @@ struct gs_attention {
     const struct gs_kv_layer *kv;
     const struct gs_kv_run *runs;
     size_t n_runs;
-    uint32_t n_head;       /* query heads; head j reads kv head j / (n_head / n_head_kv) */
-    size_t q_head_stride;  /* floats between the heads of a q row */
+    uint32_t n_head;      /* query heads; head j reads kv head j / (n_head / n_head_kv) */
+    size_t q_head_stride; /* floats between the heads of a q row */
     float scale;
-    float softcap;         /* 0 = none: cap * tanh(score / cap) */
-    uint32_t window;       /* 0 = all; else keys in (pos - window, pos] */
-    const float *sinks;    /* [n_head] logits that join the denominator, or NULL */
+    float softcap;      /* 0 = none: cap * tanh(score / cap) */
+    uint32_t window;    /* 0 = all; else keys in (pos - window, pos] */
+    const float *sinks; /* [n_head] logits that join the denominator, or NULL */
 };
 
-/* Causal softmax attention: out [row][n_head][d_v]. Scratch: gs_attention_scratch_bytes per lane. */
+/* Causal softmax attention: out [row][n_head][d_v]. Scratch: gs_attention_scratch_bytes per lane.
+ */
 void gs_op_attention(struct gs_lane *lane, struct gs_rows out, struct gs_rows q,
                      const struct gs_attention *a);
 /* Of any call with these limits. */
@@ -152,15 +153,16 @@ size_t gs_attention_scratch_bytes(uint32_t n_head, uint32_t d_k, uint32_t d_v);
 
 struct gs_moe {
     uint32_t n_expert, n_used;
-    bool renormalise;     /* chosen weights sum to 1 */
-    float weight_scale;   /* 1 = none */
+    bool renormalise;                  /* chosen weights sum to 1 */
+    float weight_scale;                /* 1 = none */
     const struct gs_tensor *gate, *up; /* {in, ff, expert} */
     const struct gs_tensor *gate_up;   /* or fused: {in, 2 ff, expert}, gate rows first */
     const struct gs_tensor *down;      /* {ff, out, expert} */
 };
 
 /* Choose experts from the router's logits [row][n_expert]: softmax over all, the n_used largest
- * (ties: lower id first), in descending order. ids/weights are [row][n_used]. */
+ * (ties: lower id first), in descending order. ids/weights are [row][n_used]; the logits are
+ * overwritten. */
 void gs_op_moe_route(struct gs_lane *lane, int32_t *ids, float *weights, struct gs_rows logits,
                      const struct gs_moe *m);
 /* out = sum over the chosen experts of weight * down(silu(gate x) * up x), summed in rank order.
@@ -179,6 +181,8 @@ struct gs_state_run {
     size_t n;
 };
 
+#define GS_CONV_MAX_TAPS 8
+
 /* Causal depthwise convolution and SiLU: out[t][ch] = silu(sum_j w[ch][j] u[t - taps + 1 + j][ch]);
  * inputs before the run come from, and the last ones go to, the state. out must not be u. */
 void gs_op_conv_silu(struct gs_lane *lane, struct gs_rows out, struct gs_rows u,
@@ -186,8 +190,8 @@ void gs_op_conv_silu(struct gs_lane *lane, struct gs_rows out, struct gs_rows u,
                      const struct gs_state_run *runs, size_t n_runs);
 
 struct gs_delta_rule {
-    uint32_t n_k, n_v; /* key heads, value heads; value head j uses key head j % n_k */
-    uint32_t d;        /* of keys and values */
+    uint32_t n_k, n_v;   /* key heads, value heads; value head j uses key head j % n_k */
+    uint32_t d;          /* of keys and values */
     struct gs_rows q, k; /* [row][n_k][d], L2-normalised */
     struct gs_rows v;    /* [row][n_v][d] */
     struct gs_rows g;    /* [row][n_v] log-decay <= 0 */

@@ -1,0 +1,104 @@
+/* Kernels over rows of floats. */
+#include "compute/cpu/ref/ref.h"
+
+#include <math.h>
+
+static float sum_squares(const float *x, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += (double)x[i] * (double)x[i];
+    return (float)sum;
+}
+
+static float max(const float *x, size_t n)
+{
+    float m = x[0];
+
+    for (size_t i = 1; i < n; i++)
+        m = x[i] > m ? x[i] : m;
+    return m;
+}
+
+static float exp_sum(float *x, size_t n, float max)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        x[i] = expf(x[i] - max);
+        sum += (double)x[i];
+    }
+    return (float)sum;
+}
+
+static void scale(float *out, const float *x, const float *w, float s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = s * x[i] * (w ? w[i] : 1);
+}
+
+static void blend(float *out, float a, const float *x, float b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = a * out[i] + b * x[i];
+}
+
+static float sigmoid(float x)
+{
+    return 1 / (1 + expf(-x));
+}
+
+static void swiglu(float *out, const float *g, const float *u, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = g[i] * sigmoid(g[i]) * u[i];
+}
+
+static void sigmoid_mul(float *out, const float *x, const float *g, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = x[i] * sigmoid(g[i]);
+}
+
+static void mix(const struct gs_mix *m)
+{
+    for (size_t i = 0; i < m->n_o; i++)
+        for (size_t j = 0; j < m->n_v; j++)
+            for (size_t c = 0; c < m->n; c++)
+                m->o[i * m->o_stride + c] += m->p[i * m->p_stride + j] * m->v[j * m->v_stride + c];
+}
+
+static void delta_step(const struct gs_delta_step *p)
+{
+    float sk[GS_DELTA_SLICE] = {0};
+    float sq[GS_DELTA_SLICE] = {0};
+    float kq = 0;
+
+    for (size_t i = 0; i < p->d_k; i++) {
+        kq += p->k[i] * p->q[i];
+        for (size_t c = 0; c < p->n; c++) {
+            sk[c] += p->k[i] * p->s[i * p->stride + c];
+            sq[c] += p->q[i] * p->s[i * p->stride + c];
+        }
+    }
+    for (size_t c = 0; c < p->n; c++) {
+        const float u = p->beta * (p->v[c] - p->alpha * sk[c]);
+        p->out[c] = p->scale * (p->alpha * sq[c] + u * kq);
+        for (size_t i = 0; i < p->d_k; i++)
+            p->s[i * p->stride + c] = p->alpha * p->s[i * p->stride + c] + p->k[i] * u;
+    }
+}
+
+void gs_kernels_init_vector_ref(struct gs_kernels *k)
+{
+    k->sum_squares = sum_squares;
+    k->max = max;
+    k->exp_sum = exp_sum;
+    k->scale = scale;
+    k->blend = blend;
+    k->swiglu = swiglu;
+    k->sigmoid_mul = sigmoid_mul;
+    k->mix = mix;
+    k->delta_step = delta_step;
+}

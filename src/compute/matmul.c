@@ -1,0 +1,154 @@
+/* Matrix products and the quantised forms of their inputs.
+ *
+ * The output rows (weight rows) of all products form one space that is divided among the lanes; a
+ * lane goes through its part in chunks small enough that a chunk's weights stay in cache while all
+ * tokens pass by, GS_DOT_TOKENS at a time. */
+#include "compute/ops.h"
+
+#include <assert.h>
+
+#include "compute/kernels.h"
+#include "compute/matmul.h"
+#include "compute/pool.h"
+
+#define CHUNK_BYTES (32 * 1024) /* of weights, that every token passes by */
+
+/* ---- activations ---- */
+
+static size_t groups_of(size_t dim)
+{
+    return dim / GS_ACT_GROUP + (dim % GS_ACT_GROUP != 0);
+}
+
+static size_t form_row_bytes(size_t dim)
+{
+    return groups_of(dim) * sizeof(struct gs_q8k);
+}
+
+size_t gs_act_bytes(size_t n, size_t dim)
+{
+    return 2 * n * form_row_bytes(dim);
+}
+
+struct gs_act gs_act(struct gs_rows x, void *q)
+{
+    return (struct gs_act){.x = x, .q = q};
+}
+
+/* Start of a form's rows: first gs_q8, then gs_q8k; both have groups of the same size. */
+static uint8_t *form_base(const struct gs_act *x, enum gs_act_form form)
+{
+    _Static_assert(sizeof(struct gs_q8) == sizeof(struct gs_q8k), "one size of groups");
+    return (uint8_t *)x->q + (form == GS_ACT_Q8K ? x->x.n * form_row_bytes(x->x.dim) : 0);
+}
+
+static void quantise(struct gs_lane *lane, const struct gs_act *x, enum gs_act_form form)
+{
+    gs_quantise_fn *fn = form == GS_ACT_Q8 ? lane->k->quantise_q8 : lane->k->quantise_q8k;
+    const size_t groups = groups_of(x->x.dim);
+    uint8_t *base = form_base(x, form);
+    size_t begin;
+    size_t end;
+
+    gs_lane_share(lane, x->x.n * groups, 1, &begin, &end);
+    while (begin < end) {
+        const size_t row = begin / groups;
+        const size_t g = begin % groups;
+        const size_t n = GS_MIN(groups - g, end - begin);
+        const size_t first = g * GS_ACT_GROUP;
+        fn(x->x.p + row * x->x.stride + first,
+           base + row * form_row_bytes(x->x.dim) + g * sizeof(struct gs_q8k),
+           GS_MIN(n * GS_ACT_GROUP, x->x.dim - first));
+        begin += n;
+    }
+}
+
+void gs_act_prepare(struct gs_lane *lane, struct gs_act *x, enum gs_type type)
+{
+    const enum gs_act_form form = gs_kernels_act_form(type);
+
+    if (form == GS_ACT_F32 || (x->forms & form))
+        return;
+    quantise(lane, x, form);
+    gs_lane_sync(lane);
+    x->forms |= form;
+}
+
+const void *gs_act_row(const struct gs_act *x, enum gs_type type, size_t row)
+{
+    const enum gs_act_form form = gs_kernels_act_form(type);
+
+    if (form == GS_ACT_F32)
+        return x->x.p + row * x->x.stride;
+    return form_base(x, form) + row * form_row_bytes(x->x.dim);
+}
+
+/* ---- products ---- */
+
+/* Weight rows [begin, end) of one product, for all tokens. */
+static void matmul_rows(const struct gs_kernels *k, const struct gs_act *x,
+                        const struct gs_matmul *m, size_t begin, size_t end)
+{
+    const struct gs_tensor *w = m->w;
+    struct gs_dot d = {.w = w->data + begin * w->row_bytes,
+                       .w_stride = w->row_bytes,
+                       .n_rows = end - begin,
+                       .n = (size_t)w->ne[0]};
+
+    for (size_t t = 0; t < x->x.n; t += d.n_tokens) {
+        d.n_tokens = GS_MIN(x->x.n - t, (size_t)GS_DOT_TOKENS);
+        for (size_t i = 0; i < d.n_tokens; i++) {
+            d.x[i] = gs_act_row(x, w->type, t + i);
+            d.out[i] = m->out.p + (t + i) * m->out.stride + begin;
+        }
+        k->dot[w->type](&d);
+        for (size_t i = 0; m->bias && i < d.n_tokens; i++)
+            for (size_t r = begin; r < end; r++)
+                d.out[i][r - begin] += m->bias[r];
+    }
+}
+
+size_t gs_matmul_chunk_rows(const struct gs_tensor *w)
+{
+    return GS_MAX(CHUNK_BYTES / w->row_bytes, (size_t)4);
+}
+
+void gs_op_matmul(struct gs_lane *lane, struct gs_act *x, const struct gs_matmul *m, size_t n_m)
+{
+    size_t total = 0;
+    size_t begin;
+    size_t end;
+
+    for (size_t i = 0; i < n_m; i++) {
+        assert(m[i].w->ne[0] == x->x.dim && m[i].w->ne[1] == m[i].out.dim);
+        gs_act_prepare(lane, x, m[i].w->type);
+        total += (size_t)m[i].w->ne[1];
+    }
+    gs_lane_share(lane, total, 4, &begin, &end);
+    size_t base = 0; /* of product i in the common space */
+    for (size_t i = 0; i < n_m; i++) {
+        const size_t rows = (size_t)m[i].w->ne[1];
+        const size_t chunk = gs_matmul_chunk_rows(m[i].w);
+        size_t r = begin > base ? begin - base : 0;
+        const size_t last = end > base ? GS_MIN(end - base, rows) : 0;
+        for (; r < last; r += chunk)
+            matmul_rows(lane->k, x, &m[i], r, GS_MIN(r + chunk, last));
+        base += rows;
+    }
+    gs_lane_sync(lane);
+}
+
+void gs_op_embed(struct gs_lane *lane, struct gs_rows out, const struct gs_tensor *w,
+                 const int32_t *ids)
+{
+    size_t begin;
+    size_t end;
+
+    gs_lane_share(lane, out.n, 1, &begin, &end);
+    for (size_t r = begin; r < end; r++) {
+        const size_t id = (size_t)ids[r];
+        assert(id < w->ne[1]);
+        lane->k->dequant[w->type](w->data + id * w->row_bytes, out.p + r * out.stride, out.dim);
+    }
+    gs_lane_sync(lane);
+}
