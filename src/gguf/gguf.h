@@ -100,4 +100,8 @@ size_t gs_gguf_tensor_count(const struct gs_gguf *f);
 const struct gs_gguf_tensor *gs_gguf_tensor_at(const struct gs_gguf *f, size_t idx);
 const struct gs_gguf_tensor *gs_gguf_tensor_find(const struct gs_gguf *f, const char *name);
 
+/* "Q4_K_M" by general.file_type, else the type of most bytes; "" without tensors. Static. */
+const char *gs_gguf_quant_name(const struct gs_gguf *f);
+uint64_t gs_gguf_param_count(const struct gs_gguf *f); /* values of all tensors */
+
 #endif

@@ -14,7 +14,8 @@
 #define MIN_VALUE_BYTES  (8 + 1 + 4 + 1)
 #define MIN_TENSOR_BYTES (8 + 1 + 4 + 8 + 4 + 8)
 
-#define QUOTE_MAX 100 /* bytes of a name quoted in an error */
+#define INCOMPLETE_HINT "The file is incomplete or damaged: download or copy it again."
+#define QUOTE_MAX       100 /* bytes of a name quoted in an error */
 
 struct reader {
     const uint8_t *bytes;
@@ -38,6 +39,7 @@ static const uint8_t *take(struct reader *r, uint64_t n)
         gs_error_set(r->err, GS_EFORMAT,
                      "%llu bytes expected at offset %zu, but the file ends at %zu",
                      (unsigned long long)n, r->off, r->len);
+        gs_error_hint(r->err, INCOMPLETE_HINT);
         return NULL;
     }
     const uint8_t *p = r->bytes + r->off;
@@ -349,7 +351,7 @@ static enum gs_status place_tensors(struct reader *r, struct gs_gguf_part *part)
                               "beyond the file, which has %llu bytes of data",
                               quote_len(t->name), t->name.ptr, t->n_bytes,
                               (unsigned long long)t->file_off, (unsigned long long)room);
-            gs_error_hint(r->err, "The file is incomplete: download or copy it again.");
+            gs_error_hint(r->err, INCOMPLETE_HINT);
             return st;
         }
         t->file_off += data_off;
