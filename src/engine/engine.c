@@ -135,11 +135,6 @@ static void take_arrivals(struct gs_engine *e)
     }
 }
 
-static bool is_full(const struct gs_job *j)
-{
-    return j->n_tokens - j->n_prompt >= j->max_answer;
-}
-
 /* True if the job is to end now, and why: it was cancelled, or its answer is as long as it may be
  * and its receiver not paused. Also lets a resumed job go on. */
 static bool is_over(struct gs_job *j, enum gs_job_end *out_end)
