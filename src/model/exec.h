@@ -16,12 +16,12 @@ struct gs_exec;
 struct gs_seq;
 
 struct gs_exec_options {
-    enum gs_type kv_type;   /* GS_TYPE_F16, GS_TYPE_F32 or GS_TYPE_Q8_0 */
-    uint32_t batch_rows;    /* tokens of one forward at most */
-    uint32_t output_rows;   /* logits rows of one forward at most */
+    enum gs_type kv_type; /* GS_TYPE_F16, GS_TYPE_F32 or GS_TYPE_Q8_0 */
+    uint32_t batch_rows;  /* tokens of one forward at most */
+    uint32_t output_rows; /* logits rows of one forward at most */
     uint32_t max_sequences;
-    uint64_t kv_tokens;     /* tokens of all sequences together (rounded up to pages) */
-    uint64_t ctx_tokens;    /* of one sequence */
+    uint64_t kv_tokens;  /* tokens of all sequences together (rounded up to pages) */
+    uint64_t ctx_tokens; /* of one sequence */
 };
 
 /* Bytes of KV per token, of recurrent state per sequence, and of an executor's activations. */

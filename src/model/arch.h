@@ -1,0 +1,70 @@
+/* The model as its architecture sees it, and what an architecture is: a name, how to load it, what
+ * memory one forward takes, and the forward itself, a straight line of ops run by every lane.
+ *
+ * Adding one: a file arch_NAME.c defining a struct gs_arch, and a line in the table of model.c. */
+#ifndef GS_MODEL_ARCH_H
+#define GS_MODEL_ARCH_H
+
+#include "base/arena.h"
+#include "compute/ops.h"
+#include "model/model.h"
+#include "model/work.h"
+
+struct gs_loader;
+
+/* One batch of tokens; its rows are the runs one after another. */
+struct gs_batch {
+    size_t n_rows;
+    const int32_t *tokens; /* [row] */
+    const int32_t *pos;    /* [row] position in its sequence */
+    size_t n_runs;
+    const struct gs_kv_run *kv_runs;   /* [run] */
+    const struct gs_kv_layer *kv;      /* [attention layer] */
+    const struct gs_state_run *states; /* [recurrent layer][run] */
+    size_t n_out;
+    const int32_t *out_rows; /* [n_out] rows whose logits are wanted */
+    float *logits;           /* [n_out][n_vocab] */
+};
+
+struct gs_arch {
+    const char *name; /* general.architecture */
+    /* Fill m->body; errors stay in the loader. */
+    void (*load)(struct gs_loader *ld, struct gs_model *m);
+    /* Take from w what forward() takes. */
+    void (*plan)(const struct gs_model *m, struct gs_work w, size_t n_out);
+    void (*forward)(struct gs_lane *lane, const struct gs_model *m, const struct gs_batch *b,
+                    struct gs_work w);
+};
+
+/* What a sequence keeps for one layer. */
+struct gs_kv_shape {
+    uint32_t n_head_kv;
+    uint32_t d_k, d_v;
+};
+
+struct gs_state_shape {
+    size_t conv_floats;  /* [taps - 1][channels] */
+    size_t delta_floats; /* [n_v][d_k][d_v] */
+};
+
+struct gs_model {
+    const struct gs_gguf *file;
+    const struct gs_arch *arch;
+    struct gs_model_params params;
+    struct gs_arena arena;  /* everything below */
+    void *body;             /* the architecture's own */
+    struct gs_kv_shape *kv; /* [attention layer] */
+    size_t n_kv;
+    struct gs_state_shape *states; /* [recurrent layer] */
+    size_t n_states;
+    size_t lane_scratch_bytes; /* of the widest attention */
+};
+
+extern const struct gs_arch gs_arch_llama;
+extern const struct gs_arch gs_arch_qwen2;
+extern const struct gs_arch gs_arch_qwen3;
+extern const struct gs_arch gs_arch_qwen3moe;
+extern const struct gs_arch gs_arch_qwen35;
+extern const struct gs_arch gs_arch_qwen35moe;
+
+#endif

@@ -1,0 +1,322 @@
+/* The executor: all memory of a forward is one block, cut up before the first token; a forward
+ * fills in the batch and lets every lane run the architecture's function over it. */
+#include "model/exec.h"
+
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/os.h"
+#include "model/arch.h"
+#include "model/executor.h"
+
+#define MAX_ROWS ((uint32_t)1 << 16)
+
+/* ---- memory ---- */
+
+/* The batch, whose arrays have room for the limits of `opt`. */
+struct arrays {
+    int32_t *tokens;             /* [batch_rows] */
+    int32_t *pos;                /* [batch_rows] */
+    int32_t *out_rows;           /* [output_rows] */
+    struct gs_kv_run *kv_runs;   /* [max_sequences] */
+    struct gs_state_run *states; /* [recurrent layer][max_sequences] */
+    float *logits;               /* [output_rows][n_vocab] */
+};
+
+static struct arrays take(const struct gs_model *m, const struct gs_exec_options *opt,
+                          struct gs_work *w)
+{
+    const size_t n_states = m->n_states * opt->max_sequences;
+    struct arrays a;
+
+    a.tokens = gs_work_bytes(w, opt->batch_rows * sizeof(*a.tokens));
+    a.pos = gs_work_bytes(w, opt->batch_rows * sizeof(*a.pos));
+    a.out_rows = gs_work_bytes(w, opt->output_rows * sizeof(*a.out_rows));
+    a.kv_runs = gs_work_bytes(w, opt->max_sequences * sizeof(*a.kv_runs));
+    a.states = gs_work_bytes(w, n_states * sizeof(*a.states));
+    a.logits = gs_work_rows(w, opt->output_rows, m->params.n_vocab).p;
+    return a;
+}
+
+uint64_t gs_exec_kv_bytes_per_token(const struct gs_model *m, enum gs_type kv_type)
+{
+    return gs_kv_page_bytes(m, kv_type) / GS_KV_PAGE_TOKENS;
+}
+
+uint64_t gs_exec_state_bytes(const struct gs_model *m)
+{
+    return gs_state_slot_bytes(m);
+}
+
+uint64_t gs_exec_scratch_bytes(const struct gs_model *m, const struct gs_exec_options *opt)
+{
+    size_t peak = 0;
+    struct gs_work w = {.peak = &peak, .n_rows = opt->batch_rows};
+
+    take(m, opt, &w);
+    m->arch->plan(m, w, GS_MIN(opt->output_rows, opt->batch_rows));
+    return peak;
+}
+
+/* ---- create ---- */
+
+static enum gs_status check_kv_type(const struct gs_model *m, enum gs_type t, struct gs_error *err)
+{
+    if (t != GS_TYPE_F16 && t != GS_TYPE_F32 && t != GS_TYPE_Q8_0) {
+        gs_error_set(err, GS_EINVAL, "the cache cannot hold keys and values as %s",
+                     gs_type_name(t));
+        gs_error_hint(err, "Use F16, F32 or Q8_0.");
+        return GS_EINVAL;
+    }
+    for (size_t i = 0; i < m->n_kv; i++) {
+        if (m->kv[i].d_k % gs_type_block_len(t) != 0 || m->kv[i].d_v % gs_type_block_len(t) != 0) {
+            gs_error_set(err, GS_EINVAL, "heads of %u and %u cannot be cached as %s", m->kv[i].d_k,
+                         m->kv[i].d_v, gs_type_name(t));
+            gs_error_hint(err, "Use F16 or F32.");
+            return GS_EINVAL;
+        }
+    }
+    return GS_OK;
+}
+
+static enum gs_status check_options(const struct gs_model *m, const struct gs_exec_options *opt,
+                                    struct gs_error *err)
+{
+    const struct {
+        const char *name;
+        uint64_t value, max;
+    } limits[] = {
+        {"batch rows", opt->batch_rows, MAX_ROWS},
+        {"output rows", opt->output_rows, MAX_ROWS},
+        {"sequences", opt->max_sequences, GS_MAX_SEQUENCES},
+        {"tokens of cache", opt->kv_tokens, (uint64_t)UINT32_MAX * GS_KV_PAGE_TOKENS},
+        {"tokens of context", opt->ctx_tokens, INT32_MAX},
+    };
+
+    for (size_t i = 0; i < GS_COUNT_OF(limits); i++) {
+        if (limits[i].value < 1 || limits[i].value > limits[i].max)
+            return gs_error_set(err, GS_EINVAL, "%s: expected 1 to %llu, found %llu",
+                                limits[i].name, (unsigned long long)limits[i].max,
+                                (unsigned long long)limits[i].value);
+    }
+    return check_kv_type(m, opt->kv_type, err);
+}
+
+static uint32_t count_pages(const struct gs_exec_options *opt)
+{
+    return (uint32_t)((opt->kv_tokens + GS_KV_PAGE_TOKENS - 1) / GS_KV_PAGE_TOKENS);
+}
+
+/* Everything the executor may come to use, against what the machine has now. */
+static enum gs_status check_memory(const struct gs_model *m, const struct gs_exec_options *opt,
+                                   struct gs_error *err)
+{
+    const int64_t available = gs_os_memory_available_bytes();
+    size_t kv;
+    size_t states;
+    size_t needed = 0;
+
+    if (!gs_mul_size(count_pages(opt), gs_kv_page_bytes(m, opt->kv_type), &kv) ||
+        !gs_mul_size(opt->max_sequences, gs_state_slot_bytes(m), &states) ||
+        !gs_add_size(kv, states, &needed) ||
+        !gs_add_size(needed, (size_t)gs_exec_scratch_bytes(m, opt), &needed))
+        needed = SIZE_MAX;
+    if (needed <= INT64_MAX && (available < 0 || (int64_t)needed <= available))
+        return GS_OK;
+    gs_error_set(err, GS_ENOMEM,
+                 "not enough memory to run the model: %zu bytes are needed for %llu tokens and %u "
+                 "sequences, %lld are available",
+                 needed, (unsigned long long)opt->kv_tokens, opt->max_sequences,
+                 (long long)available);
+    gs_error_hint(err, "Choose a smaller context, a smaller cache type or fewer sequences.");
+    gs_error_amounts(err, (long long)GS_MIN(needed, (size_t)INT64_MAX), (long long)available);
+    return GS_ENOMEM;
+}
+
+static enum gs_status init(struct gs_exec *e, struct gs_error *err)
+{
+    const struct gs_model *m = e->model;
+    enum gs_status st = gs_kv_pool_init(&e->kv, m, e->opt.kv_type, count_pages(&e->opt), err);
+
+    if (st == GS_OK)
+        st = gs_state_pool_init(&e->states, m, e->opt.max_sequences, err);
+    if (st == GS_OK)
+        st = gs_compute_reserve_scratch(e->compute, m->lane_scratch_bytes, err);
+    if (st != GS_OK)
+        return st;
+    e->memory = gs_alloc_aligned(64, (size_t)gs_exec_scratch_bytes(m, &e->opt));
+    return e->memory ? GS_OK : gs_error_nomem(err, "hold the activations");
+}
+
+enum gs_status gs_exec_create(const struct gs_model *m, struct gs_compute *c,
+                              const struct gs_exec_options *opt, struct gs_exec **out_e,
+                              struct gs_error *err)
+{
+    enum gs_status st = check_options(m, opt, err);
+
+    if (st == GS_OK)
+        st = check_memory(m, opt, err);
+    if (st != GS_OK)
+        return st;
+    struct gs_exec *e = gs_alloc_zero(sizeof(*e));
+    if (!e)
+        return gs_error_nomem(err, "create an executor");
+    e->model = m;
+    e->compute = c;
+    e->opt = *opt;
+    st = init(e, err);
+    if (st != GS_OK) {
+        gs_exec_free(e);
+        return st;
+    }
+    *out_e = e;
+    return GS_OK;
+}
+
+void gs_exec_free(struct gs_exec *e)
+{
+    if (!e)
+        return;
+    gs_kv_pool_clear(&e->kv);
+    gs_state_pool_clear(&e->states);
+    gs_free(e->memory);
+    gs_free(e);
+}
+
+/* ---- forward ---- */
+
+static enum gs_status check_run(const struct gs_exec *e, const struct gs_run *run,
+                                struct gs_error *err)
+{
+    const struct gs_seq *s = run->seq;
+    const uint32_t n_vocab = e->model->params.n_vocab;
+
+    assert(s->exec == e);
+    if (s->in_batch)
+        return gs_error_set(err, GS_EINVAL, "a sequence is twice in one batch");
+    if (run->n_logits > run->n_tokens)
+        return gs_error_set(err, GS_EINVAL, "logits of %u tokens wanted, but only %u given",
+                            run->n_logits, run->n_tokens);
+    if (run->n_tokens > s->reserved - s->len) {
+        gs_error_set(err, GS_ELIMIT, "%llu tokens are beyond the sequence's reservation of %llu",
+                     (unsigned long long)(s->len + run->n_tokens), (unsigned long long)s->reserved);
+        gs_error_amounts(err, (long long)(s->len + run->n_tokens), (long long)s->reserved);
+        return GS_ELIMIT;
+    }
+    for (uint32_t i = 0; i < run->n_tokens; i++) {
+        if (run->tokens[i] < 0 || (uint32_t)run->tokens[i] >= n_vocab)
+            return gs_error_set(err, GS_EINVAL, "token %d is outside the vocabulary of %u",
+                                run->tokens[i], n_vocab);
+    }
+    return GS_OK;
+}
+
+static enum gs_status check_runs(const struct gs_exec *e, const struct gs_run *runs, size_t n_runs,
+                                 struct gs_error *err)
+{
+    enum gs_status st = GS_OK;
+    uint64_t n_rows = 0;
+    uint64_t n_out = 0;
+    size_t n_checked = 0;
+
+    for (; n_checked < n_runs && st == GS_OK; n_checked++) {
+        st = check_run(e, &runs[n_checked], err);
+        runs[n_checked].seq->in_batch = true;
+        n_rows += runs[n_checked].n_tokens;
+        n_out += runs[n_checked].n_logits;
+    }
+    for (size_t i = 0; i < n_checked; i++)
+        runs[i].seq->in_batch = false;
+    if (st == GS_OK && (n_rows > e->opt.batch_rows || n_out > e->opt.output_rows))
+        return gs_error_set(err, GS_EINVAL,
+                            "a batch of %llu tokens and %llu outputs, at most %u and %u",
+                            (unsigned long long)n_rows, (unsigned long long)n_out,
+                            e->opt.batch_rows, e->opt.output_rows);
+    return st;
+}
+
+/* Lay the runs out as the rows of a batch; runs without tokens leave no trace. */
+static struct gs_batch fill(const struct gs_exec *e, const struct arrays *a,
+                            const struct gs_run *runs, size_t n_runs)
+{
+    struct gs_batch b = {
+        .tokens = a->tokens,
+        .pos = a->pos,
+        .kv_runs = a->kv_runs,
+        .kv = e->kv.layers,
+        .states = a->states,
+        .out_rows = a->out_rows,
+        .logits = a->logits,
+    };
+
+    for (size_t r = 0; r < n_runs; r++) {
+        const struct gs_seq *s = runs[r].seq;
+        const size_t n = runs[r].n_tokens;
+        if (n == 0)
+            continue;
+        a->kv_runs[b.n_runs++] = (struct gs_kv_run){s->pages, s->len, b.n_rows, n};
+        for (size_t i = 0; i < n; i++) {
+            if (n - i <= runs[r].n_logits)
+                a->out_rows[b.n_out++] = (int32_t)b.n_rows;
+            a->tokens[b.n_rows] = runs[r].tokens[i];
+            a->pos[b.n_rows] = (int32_t)(s->len + i);
+            b.n_rows++;
+        }
+    }
+    return b;
+}
+
+static void locate_states(const struct gs_exec *e, struct gs_state_run *states,
+                          const struct gs_batch *b, const struct gs_run *runs, size_t n_runs)
+{
+    struct gs_state_run *at = states;
+
+    for (size_t layer = 0; layer < e->model->n_states; layer++) {
+        const struct gs_kv_run *kv = b->kv_runs;
+        for (size_t r = 0; r < n_runs; r++) {
+            if (runs[r].n_tokens == 0)
+                continue;
+            gs_state_pool_locate(&e->states, runs[r].seq->slot, layer, at);
+            at->row = kv->row;
+            at->n = kv->n;
+            at++;
+            kv++;
+        }
+    }
+}
+
+struct job {
+    const struct gs_model *model;
+    const struct gs_batch *batch;
+    struct gs_work work;
+};
+
+static void run_lane(struct gs_lane *lane, void *arg)
+{
+    const struct job *j = arg;
+
+    j->model->arch->forward(lane, j->model, j->batch, j->work);
+}
+
+enum gs_status gs_exec_forward(struct gs_exec *e, const struct gs_run *runs, size_t n_runs,
+                               const float **out_logits, struct gs_error *err)
+{
+    const enum gs_status st = check_runs(e, runs, n_runs, err);
+
+    if (st != GS_OK)
+        return st;
+    struct gs_work w = {.base = e->memory};
+    const struct arrays a = take(e->model, &e->opt, &w);
+    const struct gs_batch b = fill(e, &a, runs, n_runs);
+
+    locate_states(e, a.states, &b, runs, n_runs);
+    w.n_rows = b.n_rows;
+    if (b.n_rows > 0)
+        gs_compute_run(e->compute, run_lane, &(struct job){e->model, &b, w});
+    for (size_t r = 0; r < n_runs; r++)
+        runs[r].seq->len += runs[r].n_tokens;
+    *out_logits = b.logits;
+    return GS_OK;
+}
