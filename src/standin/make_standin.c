@@ -176,8 +176,10 @@ static void learn_merges(struct vocab *v, uint16_t *ids, size_t n)
             break;
         memcpy(t.text, a->text, a->len);
         memcpy(t.text + a->len, b->text, b->len);
-        snprintf(v->merges[v->n_merges++], sizeof(v->merges[0]), "%.*s %.*s", (int)a->len, a->text,
-                 (int)b->len, b->text);
+        char *merge = v->merges[v->n_merges++]; /* "A B", zero-terminated by the zeroed array */
+        memcpy(merge, a->text, a->len);
+        merge[a->len] = ' ';
+        memcpy(merge + a->len + 1, b->text, b->len);
         n = apply_merge(ids, n, pair, (uint16_t)v->n);
         add_token(v, t, 1);
     }
