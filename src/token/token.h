@@ -37,8 +37,8 @@ struct gs_token_ids {
 /* Build from the vocabulary of `f`, which must outlive it (token texts are borrowed).
  * errors: GS_EUNSUPPORTED (tokenizer model or pre-tokenizer we do not have, by name), GS_EFORMAT,
  *         GS_ENOTFOUND (the file carries no vocabulary), GS_ENOMEM. */
-GS_MUST_CHECK enum gs_status gs_token_create(const struct gs_gguf *f,
-                                             struct gs_tokenizer **out_tok, struct gs_error *err);
+GS_MUST_CHECK enum gs_status gs_token_create(const struct gs_gguf *f, struct gs_tokenizer **out_tok,
+                                             struct gs_error *err);
 void gs_token_free(struct gs_tokenizer *t);
 
 /* Append the ids of `text` to *out. errors: GS_ENOMEM, GS_ELIMIT; *out as before. */
@@ -69,8 +69,8 @@ struct gs_detok {
     const struct gs_tokenizer *t;
     char held[8]; /* an unfinished character */
     size_t n_held;
-    bool at_start;      /* nothing written yet: SentencePiece drops the first space */
-    bool with_control;  /* write control tokens too (the answer parser wants them) */
+    bool at_start;     /* nothing written yet: SentencePiece drops the first space */
+    bool with_control; /* write control tokens too (the answer parser wants them) */
 };
 
 void gs_detok_init(struct gs_detok *d, const struct gs_tokenizer *t, bool with_control);
