@@ -1,7 +1,7 @@
 /* One wire API as two mappings: bytes of a request -> chat, events -> bytes of an answer.
  *
  * A dialect knows nothing of sockets, providers or the engine, and nothing outside this room tests
- * which one is in use. A new dialect is two files and a row of gs_dialects. */
+ * which one is in use. A new dialect is two files and a row of the server's route table. */
 #ifndef GS_DIALECT_DIALECT_H
 #define GS_DIALECT_DIALECT_H
 
@@ -16,17 +16,20 @@
 /* What the answer of one request needs to know of the request. */
 struct gs_dialect_context {
     struct gs_slice model;      /* echoed as the client spelled it */
-    struct gs_slice request_id; /* "req_..." */
+    struct gs_slice request_id; /* "req_..."; set by the caller */
+    int64_t created_us;         /* wall clock; set by the caller */
     bool stream;
-    bool include_usage; /* OpenAI stream_options */
-    bool is_generate;   /* Ollama /api/generate */
-    int64_t created_us; /* wall clock */
+    bool include_usage;      /* OpenAI stream_options */
+    bool is_generate;        /* Ollama /api/generate */
+    bool is_count;           /* only the prompt's tokens are asked for, or that the model loads */
+    struct gs_slice ignored; /* fields asked for and not honoured, comma-separated; may be empty */
 };
 
 struct gs_dialect {
     const char *name;                /* "anthropic" */
     const char *stream_content_type; /* "text/event-stream" */
     size_t state_bytes;              /* per answer, zeroed, dropped by the caller after finish */
+    int overload_status;             /* HTTP status of "too busy, try again" */
 
     /* Parse a request body into *out_chat and *out_ctx; everything lives in `a`. Unknown fields
      * are ignored. errors: GS_EINVAL, GS_EFORMAT, GS_EUNSUPPORTED, GS_ENOMEM. */
@@ -34,20 +37,24 @@ struct gs_dialect {
                                    struct gs_slice body, const char *path, struct gs_arena *a,
                                    struct gs_error *err);
     /* Append the bytes that spell `ev` to b. When ctx->stream is false the event is collected in
-     * the state and the whole body is written at STOP. */
+     * the state and the whole body is written at STOP; ERROR is then the caller's business. */
     void (*write_event)(void *state, const struct gs_dialect_context *ctx,
                         const struct gs_event *ev, struct gs_buf *b);
     /* Bytes that keep a silent stream alive. */
     void (*write_keepalive)(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b);
     /* Release what the state holds. */
     void (*clear_state)(void *state);
-    /* Append the body of an error that happened before the answer began; its HTTP status. */
-    int (*write_error)(const struct gs_error *err, const struct gs_slice request_id,
-                       struct gs_buf *b);
+    /* Append the body of an error that happened before the answer began and goes out with this
+     * HTTP status. */
+    void (*write_error)(int status, const struct gs_error *err, struct gs_slice request_id,
+                        struct gs_buf *b);
 };
 
 extern const struct gs_dialect gs_dialect_anthropic;
 extern const struct gs_dialect gs_dialect_openai_chat;
 extern const struct gs_dialect gs_dialect_ollama;
+
+/* The HTTP status of an error. */
+int gs_dialect_status(const struct gs_dialect *d, const struct gs_error *err);
 
 #endif

@@ -1,0 +1,420 @@
+/* Anthropic Messages, requests: POST /v1/messages and /v1/messages/count_tokens
+ * (https://docs.anthropic.com/en/api/messages), as Claude Code 2.1 and the SDK 1.11 send them.
+ *
+ * System messages stay where they stand. Tools marked defer_loading are not listed: where a
+ * tool_reference names one, its definition stands in the text, so that the prompt before it never
+ * changes. Tools that the server would run (web_search...) are ignored. */
+#include "dialect/anthropic.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/slice.h"
+#include "dialect/reader.h"
+
+/* Changes with every conversation and means nothing to a model (Claude Code, 2026-11). */
+#define BILLING_MARK GS_SLICE_LIT("x-anthropic-billing-header:")
+
+struct messages_reader {
+    struct gs_dialect_reader r;
+    const struct gs_json *tools; /* array, or NULL */
+    struct gs_map by_name;       /* of tools, deferred ones */
+};
+
+static bool type_is(const struct gs_json *block, const char *type)
+{
+    return gs_slice_eq_str(gs_dialect_peek_string(block, "type"), type);
+}
+
+/* ---- tools ---- */
+
+static bool is_custom(const struct gs_json *tool)
+{
+    const struct gs_slice type = gs_dialect_peek_string(tool, "type");
+
+    return type.len == 0 || gs_slice_eq_str(type, "custom");
+}
+
+static void map_deferred(struct messages_reader *m)
+{
+    for (size_t i = 0; m->tools && i < m->tools->u.array.len; i++) {
+        const struct gs_json *tool = &m->tools->u.array.items[i];
+        const struct gs_slice name = gs_dialect_peek_string(tool, "name");
+        if (name.len && gs_dialect_peek_bool(tool, "defer_loading") &&
+            !gs_map_put(&m->by_name, name, (void *)tool))
+            m->r.status = gs_error_nomem(m->r.err, "read the tools");
+    }
+}
+
+static void read_tools(struct messages_reader *m, struct gs_chat *chat)
+{
+    struct gs_dialect_reader *r = &m->r;
+    const size_t n = m->tools ? m->tools->u.array.len : 0;
+    struct gs_tool *out = n ? gs_arena_array(r->a, n, sizeof(*out)) : NULL;
+    size_t used = 0;
+
+    if (n && !out)
+        r->status = gs_error_nomem(r->err, "read the tools");
+    for (size_t i = 0; i < n && r->status == GS_OK; i++) {
+        const struct gs_json *tool = &m->tools->u.array.items[i];
+        const struct gs_json *schema = gs_json_get(tool, "input_schema");
+        struct gs_tool t = {0};
+        if (!is_custom(tool) || gs_dialect_peek_bool(tool, "defer_loading"))
+            continue;
+        gs_dialect_get_string(r, tool, "name", &t.name);
+        gs_dialect_get_string(r, tool, "description", &t.description);
+        if (schema && schema->kind == GS_JSON_OBJECT)
+            t.parameters = gs_dialect_json_text(r, schema);
+        if (!t.name.len)
+            gs_dialect_reader_fail(r, "name: a tool needs a name");
+        gs_dialect_reader_at(r, "tools", i);
+        out[used++] = t;
+    }
+    chat->tools = out;
+    chat->n_tools = used;
+}
+
+static void read_tool_choice(struct gs_dialect_reader *r, const struct gs_json *body,
+                             struct gs_chat *chat)
+{
+    const struct gs_json *choice = gs_json_get(body, "tool_choice");
+
+    if (type_is(choice, "any"))
+        chat->tool_choice = GS_TOOL_CHOICE_ANY;
+    else if (type_is(choice, "none"))
+        chat->tool_choice = GS_TOOL_CHOICE_NONE;
+    if (!type_is(choice, "tool"))
+        return;
+    chat->tool_choice = GS_TOOL_CHOICE_NAMED;
+    gs_dialect_get_string(r, choice, "name", &chat->tool_choice_name);
+    if (!chat->tool_choice_name.len)
+        gs_dialect_reader_fail(r, "tool_choice.name: the tool to call must be named");
+}
+
+/* The definition of a deferred tool, where the conversation met it. */
+static void write_reference(const struct messages_reader *m, const struct gs_json *ref,
+                            struct gs_buf *b)
+{
+    const struct gs_slice name = gs_dialect_peek_string(ref, "tool_name");
+    const struct gs_json *tool = gs_map_get(&m->by_name, name);
+    const struct gs_json *schema = gs_json_get(tool, "input_schema");
+
+    if (!tool) {
+        gs_buf_puts(b, "The tool ");
+        gs_buf_slice(b, name);
+        gs_buf_puts(b, " is listed above, or not available.");
+        return;
+    }
+    gs_buf_puts(b, "<function>{\"name\":");
+    gs_json_write_string(b, name);
+    gs_buf_puts(b, ",\"description\":");
+    gs_json_write_string(b, gs_dialect_peek_string(tool, "description"));
+    if (schema) {
+        gs_buf_puts(b, ",\"parameters\":");
+        gs_json_write(b, schema);
+    }
+    gs_buf_puts(b, "}</function>");
+}
+
+/* ---- blocks ---- */
+
+static void read_image(struct gs_dialect_reader *r, const struct gs_json *block)
+{
+    const struct gs_json *source = gs_json_get(block, "source");
+    struct gs_block *b = gs_dialect_add_block(r, GS_BLOCK_IMAGE);
+
+    if (!b)
+        return;
+    b->name = gs_dialect_peek_string(source, "media_type");
+    b->text = gs_dialect_peek_string(source, type_is(source, "url") ? "url" : "data");
+}
+
+/* What reads as text: text, the text of a document or search result, a tool reference. */
+static void write_text(const struct messages_reader *m, const struct gs_json *block,
+                       struct gs_buf *b)
+{
+    const struct gs_json *source = gs_json_get(block, "source");
+    const struct gs_json *content =
+        gs_json_get(type_is(source, "content") ? source : block, "content");
+
+    if (type_is(block, "text")) {
+        gs_buf_slice(b, gs_dialect_peek_string(block, "text"));
+    } else if (type_is(block, "tool_reference")) {
+        write_reference(m, block, b);
+    } else if (type_is(block, "document") || type_is(block, "search_result")) {
+        if (type_is(source, "text"))
+            gs_buf_slice(b, gs_dialect_peek_string(source, "data"));
+        else if (content && content->kind == GS_JSON_STRING)
+            gs_buf_slice(b, content->u.string);
+        else if (!content)
+            gs_buf_puts(b, "[a document that cannot be read here]");
+        for (size_t i = 0; content && content->kind == GS_JSON_ARRAY && i < content->u.array.len;
+             i++)
+            gs_buf_slice(b, gs_dialect_peek_string(&content->u.array.items[i], "text"));
+    }
+}
+
+/* `content` of a tool result: a string, or blocks whose texts are joined by line breaks. */
+static struct gs_slice read_result_text(struct messages_reader *m, const struct gs_json *content)
+{
+    struct gs_buf b;
+
+    if (!content || content->kind != GS_JSON_ARRAY)
+        return content && content->kind == GS_JSON_STRING ? content->u.string : gs_slice(NULL, 0);
+    gs_buf_init(&b, GS_MAX_TEXT_BYTES);
+    for (size_t i = 0; i < content->u.array.len; i++) {
+        const size_t before = b.len;
+        if (before)
+            gs_buf_putc(&b, '\n');
+        const size_t start = b.len;
+        write_text(m, &content->u.array.items[i], &b);
+        if (b.len == start && gs_buf_ok(&b))
+            b.len = before; /* nothing to say, no line for it */
+    }
+    const struct gs_slice out = gs_dialect_keep(&m->r, &b);
+    gs_buf_clear(&b);
+    return out;
+}
+
+static void read_tool_result(struct messages_reader *m, const struct gs_json *block)
+{
+    const struct gs_json *content = gs_json_get(block, "content");
+    const struct gs_slice text = read_result_text(m, content);
+    struct gs_block *b = gs_dialect_add_block(&m->r, GS_BLOCK_TOOL_RESULT);
+
+    if (!b)
+        return;
+    b->id = gs_dialect_peek_string(block, "tool_use_id");
+    b->text = text;
+    b->is_error = gs_dialect_peek_bool(block, "is_error");
+    for (size_t i = 0; content && content->kind == GS_JSON_ARRAY && i < content->u.array.len; i++) {
+        if (type_is(&content->u.array.items[i], "image"))
+            read_image(&m->r, &content->u.array.items[i]);
+    }
+}
+
+static void read_tool_use(struct gs_dialect_reader *r, const struct gs_json *block)
+{
+    const struct gs_slice args = gs_dialect_read_args(r, gs_json_get(block, "input"));
+    struct gs_block *b = gs_dialect_add_block(r, GS_BLOCK_TOOL_CALL);
+
+    if (!b)
+        return;
+    b->id = gs_dialect_peek_string(block, "id");
+    b->name = gs_dialect_peek_string(block, "name");
+    b->args = args;
+}
+
+static void read_thinking(struct gs_dialect_reader *r, const struct gs_json *block)
+{
+    const struct gs_slice text = gs_dialect_peek_string(block, "thinking");
+    struct gs_block *b = text.len ? gs_dialect_add_block(r, GS_BLOCK_REASONING) : NULL;
+
+    if (!b)
+        return;
+    b->text = text;
+    b->signature = gs_dialect_peek_string(block, "signature");
+}
+
+/* One block of a message; types not known here (the server's own tools, what is new) are passed
+ * over. */
+static void read_block(struct messages_reader *m, const struct gs_json *block)
+{
+    struct gs_dialect_reader *r = &m->r;
+
+    if (block->kind != GS_JSON_OBJECT) {
+        gs_dialect_reader_fail(r, "expected an object, found %s", gs_json_kind_name(block->kind));
+    } else if (type_is(block, "text")) {
+        struct gs_slice text = {NULL, 0};
+        gs_dialect_get_string(r, block, "text", &text);
+        gs_dialect_add_text(r, GS_BLOCK_TEXT, text);
+    } else if (type_is(block, "tool_use")) {
+        read_tool_use(r, block);
+    } else if (type_is(block, "tool_result")) {
+        read_tool_result(m, block);
+    } else if (type_is(block, "thinking")) {
+        read_thinking(r, block);
+    } else if (type_is(block, "image")) {
+        read_image(r, block);
+    } else {
+        struct gs_buf b;
+        gs_buf_init(&b, GS_MAX_TEXT_BYTES);
+        write_text(m, block, &b);
+        gs_dialect_add_text(r, GS_BLOCK_TEXT, gs_dialect_keep(r, &b));
+        gs_buf_clear(&b);
+    }
+}
+
+/* ---- messages ---- */
+
+/* Tool results of a user message become a turn of their own: templates know them by role. */
+static void read_blocks(struct messages_reader *m, enum gs_role role, const struct gs_json *content)
+{
+    struct gs_dialect_reader *r = &m->r;
+    enum gs_role current = role;
+
+    for (size_t i = 0; i < content->u.array.len && r->status == GS_OK; i++) {
+        const struct gs_json *block = &content->u.array.items[i];
+        const bool is_result = role == GS_ROLE_USER && type_is(block, "tool_result");
+        const enum gs_role next = is_result ? GS_ROLE_TOOL : role;
+        if (next != current && r->n_blocks > 0)
+            gs_dialect_end_message(r, current);
+        current = next;
+        read_block(m, block);
+        gs_dialect_reader_at(r, "content", i);
+    }
+    gs_dialect_end_message(r, current);
+}
+
+static void read_content(struct messages_reader *m, enum gs_role role,
+                         const struct gs_json *content)
+{
+    struct gs_dialect_reader *r = &m->r;
+
+    if (content && content->kind == GS_JSON_ARRAY) {
+        read_blocks(m, role, content);
+    } else if (!content || content->kind == GS_JSON_NULL || content->kind == GS_JSON_STRING) {
+        gs_dialect_add_text(r, GS_BLOCK_TEXT,
+                            content && content->kind == GS_JSON_STRING ? content->u.string
+                                                                       : gs_slice(NULL, 0));
+        gs_dialect_end_message(r, role);
+    } else {
+        gs_dialect_reader_fail(r, "content: expected a string or an array, found %s",
+                               gs_json_kind_name(content->kind));
+    }
+}
+
+static void read_message(struct messages_reader *m, const struct gs_json *message)
+{
+    const struct gs_slice role = gs_dialect_peek_string(message, "role");
+    const struct gs_json *content = gs_json_get(message, "content");
+
+    if (gs_slice_eq_str(role, "user"))
+        read_content(m, GS_ROLE_USER, content);
+    else if (gs_slice_eq_str(role, "assistant"))
+        read_content(m, GS_ROLE_ASSISTANT, content);
+    else if (gs_slice_eq_str(role, "system"))
+        read_content(m, GS_ROLE_SYSTEM, content);
+    else
+        gs_dialect_reader_fail(&m->r, "role: expected \"user\", \"assistant\" or \"system\"");
+}
+
+static void read_messages(struct messages_reader *m, const struct gs_json *body)
+{
+    const struct gs_json *messages = gs_dialect_get_array(&m->r, body, "messages");
+
+    if (!messages || messages->u.array.len == 0)
+        gs_dialect_reader_fail(&m->r, "messages: at least one message is required");
+    for (size_t i = 0; messages && i < messages->u.array.len && m->r.status == GS_OK; i++) {
+        read_message(m, &messages->u.array.items[i]);
+        gs_dialect_reader_at(&m->r, "messages", i);
+    }
+}
+
+static void read_system(struct messages_reader *m, const struct gs_json *body)
+{
+    const struct gs_json *system = gs_json_get(body, "system");
+    struct gs_json rest;
+
+    if (!system || system->kind == GS_JSON_NULL)
+        return;
+    rest = *system;
+    if (rest.kind == GS_JSON_ARRAY && rest.u.array.len > 0 &&
+        gs_slice_starts(gs_dialect_peek_string(&rest.u.array.items[0], "text"), BILLING_MARK)) {
+        rest.u.array.items++;
+        rest.u.array.len--;
+    }
+    if ((rest.kind == GS_JSON_ARRAY && rest.u.array.len == 0) ||
+        (rest.kind == GS_JSON_STRING && rest.u.string.len == 0))
+        return;
+    read_content(m, GS_ROLE_SYSTEM, &rest);
+    if (m->r.status == GS_EINVAL)
+        gs_error_prefix(m->r.err, "system");
+}
+
+/* ---- settings ---- */
+
+/* Without `thinking` an answer begins with its text: that is what clients that do not ask expect
+ * to find in content[0]. "adaptive" and what is new leave it to the model. */
+static void read_thinking_mode(const struct gs_json *body, struct gs_chat *chat)
+{
+    const struct gs_json *thinking = gs_json_get(body, "thinking");
+
+    if (type_is(thinking, "enabled"))
+        chat->thinking = GS_THINKING_ON;
+    else if (!thinking || thinking->kind == GS_JSON_NULL || type_is(thinking, "disabled"))
+        chat->thinking = GS_THINKING_OFF;
+    chat->effort = gs_dialect_peek_string(gs_json_get(body, "output_config"), "effort");
+}
+
+static void read_settings(struct gs_dialect_reader *r, const struct gs_json *body,
+                          struct gs_chat *chat)
+{
+    int64_t top_k = 0;
+
+    gs_sampling_init(&chat->sampling);
+    gs_dialect_get_int(r, body, "max_tokens", 1, INT32_MAX, &chat->max_tokens);
+    gs_dialect_get_float(r, body, "temperature", 0, 2, &chat->sampling.temperature);
+    gs_dialect_get_float(r, body, "top_p", 0, 1, &chat->sampling.top_p);
+    gs_dialect_get_int(r, body, "top_k", 0, INT32_MAX, &top_k);
+    chat->sampling.top_k = (int32_t)top_k;
+    gs_dialect_read_stops(r, body, "stop_sequences", chat);
+    read_thinking_mode(body, chat);
+}
+
+/* Only the server that made a thread can continue it. A client told so in these words (`source`
+ * names the field, see anthropic_write.c) sends the whole conversation instead. */
+static enum gs_status refuse_thread(const struct gs_json *body, struct gs_error *err)
+{
+    if (!gs_dialect_has(body, "thread"))
+        return GS_OK;
+    gs_error_set(err, GS_EUNSUPPORTED,
+                 "thread: message threads are not kept here; send the whole conversation");
+    gs_error_pos(err, "thread", 0, 0);
+    return GS_EUNSUPPORTED;
+}
+
+enum gs_status gs_dialect_anthropic_read(struct gs_chat *out_chat,
+                                         struct gs_dialect_context *out_ctx, struct gs_slice text,
+                                         const char *path, struct gs_arena *a, struct gs_error *err)
+{
+    struct messages_reader m = {.r = {.a = a, .err = err}};
+    struct gs_chat chat = {0};
+    struct gs_dialect_context ctx = {0};
+    struct gs_json body;
+
+    enum gs_status st = gs_dialect_parse(text, a, &body, err);
+    if (st == GS_OK)
+        st = refuse_thread(&body, err);
+    if (st != GS_OK)
+        return st;
+    gs_map_init(&m.by_name, 0);
+    gs_dialect_get_string(&m.r, &body, "model", &chat.model);
+    if (!chat.model.len)
+        gs_dialect_reader_fail(&m.r, "model: a model must be named");
+    m.tools = gs_dialect_get_array(&m.r, &body, "tools");
+    map_deferred(&m);
+    read_system(&m, &body);
+    read_messages(&m, &body);
+    read_tools(&m, &chat);
+    read_tool_choice(&m.r, &body, &chat);
+    read_settings(&m.r, &body, &chat);
+    gs_dialect_get_bool(&m.r, &body, "stream", &ctx.stream);
+    st = gs_dialect_reader_finish(&m.r, &chat);
+    gs_map_clear(&m.by_name);
+    if (st != GS_OK)
+        return st;
+    ctx.model = chat.model;
+    ctx.is_count = gs_slice_ends(gs_slice_str(path), GS_SLICE_LIT("/count_tokens"));
+    ctx.stream = ctx.stream && !ctx.is_count;
+    chat.stream = ctx.stream;
+    if (gs_dialect_has(gs_json_get(&body, "output_config"), "format"))
+        ctx.ignored = GS_SLICE_LIT("output_config.format");
+    else if (gs_dialect_has(&body, "output_format"))
+        ctx.ignored = GS_SLICE_LIT("output_format");
+    *out_chat = chat;
+    *out_ctx = ctx;
+    return GS_OK;
+}

@@ -1,0 +1,335 @@
+/* Anthropic Messages, answers
+ * (https://docs.anthropic.com/en/docs/build-with-claude/streaming): message_start, then per block
+ * content_block_start, content_block_delta..., content_block_stop, then message_delta and
+ * message_stop; ping anywhere. What Claude Code does when a piece is missing is in the tests. */
+#include "base/error.h"
+#include "base/slice.h"
+#include "dialect/anthropic.h"
+#include "dialect/writer.h"
+#include "json/json.h"
+
+struct answer {
+    struct gs_buf content; /* not streamed: the blocks so far, comma-separated */
+    struct gs_buf block;   /* not streamed: raw text of the block being made */
+    int64_t prompt_tokens;
+};
+
+/* ---- pieces ---- */
+
+static void write_usage(struct gs_buf *b, const struct gs_usage *u)
+{
+    gs_buf_printf(b,
+                  "\"usage\":{\"input_tokens\":%lld,\"cache_creation_input_tokens\":0,"
+                  "\"cache_read_input_tokens\":%lld,\"output_tokens\":%lld}",
+                  (long long)(u->prompt_tokens - u->cached_tokens), (long long)u->cached_tokens,
+                  (long long)u->answer_tokens);
+}
+
+static const char *stop_reason(enum gs_stop_reason stop)
+{
+    switch (stop) {
+    case GS_STOP_END:
+        return "end_turn";
+    case GS_STOP_LENGTH:
+        return "max_tokens";
+    case GS_STOP_CONTEXT:
+        return "model_context_window_exceeded";
+    case GS_STOP_SEQUENCE:
+        return "stop_sequence";
+    case GS_STOP_TOOL_CALL:
+        return "tool_use";
+    }
+    return "end_turn";
+}
+
+static void write_stop(struct gs_buf *b, const struct gs_event *ev)
+{
+    gs_buf_printf(b, "\"stop_reason\":\"%s\",\"stop_sequence\":", stop_reason(ev->stop));
+    if (ev->stop == GS_STOP_SEQUENCE)
+        gs_json_write_string(b, ev->stop_sequence);
+    else
+        gs_buf_puts(b, "null");
+}
+
+static void write_message_head(struct gs_buf *b, const struct gs_dialect_context *ctx)
+{
+    const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
+
+    gs_buf_printf(b, "\"id\":\"msg_%.*s\",\"type\":\"message\",\"role\":\"assistant\",",
+                  (int)tail.len, tail.ptr);
+    gs_dialect_write_member(b, "model", ctx->model);
+}
+
+/* "type", "id" and "name" of a tool call. */
+static void write_call_head(struct gs_buf *b, const struct gs_dialect_context *ctx,
+                            const struct gs_event *ev)
+{
+    const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
+
+    gs_buf_puts(b, "{\"type\":\"tool_use\",");
+    if (ev->id.len)
+        gs_dialect_write_member(b, "id", ev->id);
+    else
+        gs_buf_printf(b, "\"id\":\"toolu_%.*s_%u\"", (int)tail.len, tail.ptr, ev->block_idx);
+    gs_buf_putc(b, ',');
+    gs_dialect_write_member(b, "name", ev->name);
+}
+
+/* ---- streamed ---- */
+
+static void open_event(struct gs_buf *b, const char *type)
+{
+    gs_buf_printf(b, "event: %s\ndata: {\"type\":\"%s\"", type, type);
+}
+
+static void close_event(struct gs_buf *b)
+{
+    gs_buf_puts(b, "}\n\n");
+}
+
+static void stream_start(const struct gs_dialect_context *ctx, const struct gs_event *ev,
+                         struct gs_buf *b)
+{
+    open_event(b, "message_start");
+    gs_buf_puts(b, ",\"message\":{");
+    write_message_head(b, ctx);
+    gs_buf_puts(b, ",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,");
+    write_usage(b, &ev->usage);
+    gs_buf_putc(b, '}');
+    close_event(b);
+}
+
+static void stream_begin(const struct gs_dialect_context *ctx, const struct gs_event *ev,
+                         struct gs_buf *b)
+{
+    open_event(b, "content_block_start");
+    gs_buf_printf(b, ",\"index\":%u,\"content_block\":", ev->block_idx);
+    if (ev->block == GS_BLOCK_TOOL_CALL) {
+        write_call_head(b, ctx, ev);
+        gs_buf_puts(b, ",\"input\":{}}");
+    } else if (ev->block == GS_BLOCK_REASONING) {
+        gs_buf_puts(b, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}");
+    } else {
+        gs_buf_puts(b, "{\"type\":\"text\",\"text\":\"\"}");
+    }
+    close_event(b);
+}
+
+static void stream_delta(const struct gs_event *ev, struct gs_buf *b)
+{
+    open_event(b, "content_block_delta");
+    gs_buf_printf(b, ",\"index\":%u,\"delta\":", ev->block_idx);
+    if (ev->block == GS_BLOCK_TOOL_CALL)
+        gs_buf_puts(b, "{\"type\":\"input_json_delta\",\"partial_json\":");
+    else if (ev->block == GS_BLOCK_REASONING)
+        gs_buf_puts(b, "{\"type\":\"thinking_delta\",\"thinking\":");
+    else
+        gs_buf_puts(b, "{\"type\":\"text_delta\",\"text\":");
+    gs_json_write_string(b, ev->text);
+    gs_buf_putc(b, '}');
+    close_event(b);
+}
+
+static void stream_stop(const struct gs_event *ev, struct gs_buf *b)
+{
+    open_event(b, "message_delta");
+    gs_buf_puts(b, ",\"delta\":{");
+    write_stop(b, ev);
+    gs_buf_puts(b, "},");
+    write_usage(b, &ev->usage);
+    close_event(b);
+    open_event(b, "message_stop");
+    close_event(b);
+}
+
+static const char *error_type(int status)
+{
+    switch (status) {
+    case 401:
+        return "authentication_error";
+    case 403:
+        return "permission_error";
+    case 404:
+        return "not_found_error";
+    case 413:
+        return "request_too_large";
+    case 429:
+        return "rate_limit_error";
+    case 503:
+    case 529:
+        return "overloaded_error";
+    default:
+        return status < 500 ? "invalid_request_error" : "api_error";
+    }
+}
+
+/* Claude Code reads both numbers and compacts the conversation. */
+static void write_error_body(int status, const struct gs_error *err, struct gs_slice request_id,
+                             struct gs_buf *b)
+{
+    gs_buf_printf(b, ",\"error\":{\"type\":\"%s\",\"message\":", error_type(status));
+    if (err->code == GS_ECONTEXT)
+        gs_buf_printf(b, "\"prompt is too long: %lld tokens > %lld maximum\"", err->needed,
+                      err->available);
+    else
+        gs_dialect_write_words(b, err);
+    if (err->code == GS_EUNSUPPORTED && err->source[0])
+        gs_buf_printf(b,
+                      ",\"details\":{\"error_code\":\"%s_unsupported_request\","
+                      "\"unsupported\":[\"%s\"]}",
+                      err->source, err->source);
+    gs_buf_puts(b, "},");
+    gs_dialect_write_member(b, "request_id", request_id);
+}
+
+static void stream_event(const struct gs_dialect_context *ctx, const struct gs_event *ev,
+                         struct gs_buf *b)
+{
+    switch (ev->kind) {
+    case GS_EVENT_START:
+        stream_start(ctx, ev, b);
+        break;
+    case GS_EVENT_PROGRESS:
+        break;
+    case GS_EVENT_BEGIN:
+        stream_begin(ctx, ev, b);
+        break;
+    case GS_EVENT_DELTA:
+        stream_delta(ev, b);
+        break;
+    case GS_EVENT_END:
+        open_event(b, "content_block_stop");
+        gs_buf_printf(b, ",\"index\":%u", ev->block_idx);
+        close_event(b);
+        break;
+    case GS_EVENT_STOP:
+        stream_stop(ev, b);
+        break;
+    case GS_EVENT_ERROR:
+        open_event(b, "error");
+        write_error_body(gs_dialect_status(&gs_dialect_anthropic, ev->error), ev->error,
+                         ctx->request_id, b);
+        close_event(b);
+        break;
+    }
+}
+
+/* ---- whole ---- */
+
+static void collect_begin(struct answer *s, const struct gs_dialect_context *ctx,
+                          const struct gs_event *ev)
+{
+    if (s->content.len)
+        gs_buf_putc(&s->content, ',');
+    if (ev->block == GS_BLOCK_TOOL_CALL) {
+        write_call_head(&s->content, ctx, ev);
+        gs_buf_puts(&s->content, ",\"input\":");
+    } else if (ev->block == GS_BLOCK_REASONING) {
+        gs_buf_puts(&s->content, "{\"type\":\"thinking\",\"signature\":\"\",\"thinking\":");
+    } else {
+        gs_buf_puts(&s->content, "{\"type\":\"text\",\"text\":");
+    }
+    gs_buf_reset(&s->block);
+}
+
+static void collect_end(struct answer *s, const struct gs_event *ev)
+{
+    if (ev->block == GS_BLOCK_TOOL_CALL)
+        gs_dialect_write_object(&s->content, gs_buf_view(&s->block));
+    else
+        gs_json_write_string(&s->content, gs_buf_view(&s->block));
+    gs_buf_putc(&s->content, '}');
+}
+
+static void write_whole(const struct answer *s, const struct gs_dialect_context *ctx,
+                        const struct gs_event *ev, struct gs_buf *b)
+{
+    gs_dialect_writer_check(&s->content, b);
+    gs_dialect_writer_check(&s->block, b);
+    gs_buf_putc(b, '{');
+    write_message_head(b, ctx);
+    gs_buf_puts(b, ",\"content\":[");
+    gs_buf_slice(b, gs_buf_view(&s->content));
+    gs_buf_puts(b, "],");
+    write_stop(b, ev);
+    gs_buf_putc(b, ',');
+    write_usage(b, &ev->usage);
+    gs_buf_putc(b, '}');
+}
+
+static void collect_event(struct answer *s, const struct gs_dialect_context *ctx,
+                          const struct gs_event *ev, struct gs_buf *b)
+{
+    gs_dialect_writer_ready(&s->content);
+    gs_dialect_writer_ready(&s->block);
+    switch (ev->kind) {
+    case GS_EVENT_START:
+        s->prompt_tokens = ev->usage.prompt_tokens;
+        break;
+    case GS_EVENT_BEGIN:
+        collect_begin(s, ctx, ev);
+        break;
+    case GS_EVENT_DELTA:
+        gs_buf_slice(&s->block, ev->text);
+        break;
+    case GS_EVENT_END:
+        collect_end(s, ev);
+        break;
+    case GS_EVENT_STOP:
+        if (ctx->is_count)
+            gs_buf_printf(b, "{\"input_tokens\":%lld}", (long long)s->prompt_tokens);
+        else
+            write_whole(s, ctx, ev, b);
+        break;
+    case GS_EVENT_PROGRESS:
+    case GS_EVENT_ERROR:
+        break;
+    }
+}
+
+/* ---- the dialect ---- */
+
+static void write_event(void *state, const struct gs_dialect_context *ctx,
+                        const struct gs_event *ev, struct gs_buf *b)
+{
+    if (ctx->stream)
+        stream_event(ctx, ev, b);
+    else
+        collect_event(state, ctx, ev, b);
+}
+
+static void write_keepalive(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b)
+{
+    (void)state;
+    (void)ctx;
+    open_event(b, "ping");
+    close_event(b);
+}
+
+static void clear_state(void *state)
+{
+    struct answer *s = state;
+
+    gs_buf_clear(&s->content);
+    gs_buf_clear(&s->block);
+}
+
+static void write_error(int status, const struct gs_error *err, struct gs_slice request_id,
+                        struct gs_buf *b)
+{
+    gs_buf_puts(b, "{\"type\":\"error\"");
+    write_error_body(status, err, request_id, b);
+    gs_buf_putc(b, '}');
+}
+
+const struct gs_dialect gs_dialect_anthropic = {
+    .name = "anthropic",
+    .stream_content_type = "text/event-stream; charset=utf-8",
+    .state_bytes = sizeof(struct answer),
+    .overload_status = 529,
+    .read_request = gs_dialect_anthropic_read,
+    .write_event = write_event,
+    .write_keepalive = write_keepalive,
+    .clear_state = clear_state,
+    .write_error = write_error,
+};

@@ -1,0 +1,11 @@
+/* The two halves of the Ollama dialect meet here. Private to dialect/. */
+#ifndef GS_DIALECT_OLLAMA_H
+#define GS_DIALECT_OLLAMA_H
+
+#include "dialect/dialect.h"
+
+enum gs_status gs_dialect_ollama_read(struct gs_chat *out_chat, struct gs_dialect_context *out_ctx,
+                                      struct gs_slice text, const char *path, struct gs_arena *a,
+                                      struct gs_error *err);
+
+#endif

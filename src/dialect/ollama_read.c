@@ -1,0 +1,197 @@
+/* Ollama, requests: POST /api/chat and /api/generate
+ * (https://github.com/ollama/ollama/blob/main/docs/api.md). Streams unless told not to. A request
+ * without messages or prompt only loads the model. num_ctx and keep_alive are the server's own
+ * business here: a context smaller than the model's would cut conversations silently. */
+#include "dialect/ollama.h"
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "dialect/reader.h"
+
+/* ---- messages ---- */
+
+static void read_images(struct gs_dialect_reader *r, const struct gs_json *v)
+{
+    const struct gs_json *images = gs_dialect_get_array(r, v, "images");
+
+    for (size_t i = 0; images && i < images->u.array.len; i++) {
+        if (images->u.array.items[i].kind == GS_JSON_STRING)
+            gs_dialect_add_text(r, GS_BLOCK_IMAGE, images->u.array.items[i].u.string);
+    }
+}
+
+static void read_calls(struct gs_dialect_reader *r, const struct gs_json *message)
+{
+    const struct gs_json *calls = gs_dialect_get_array(r, message, "tool_calls");
+
+    for (size_t i = 0; calls && i < calls->u.array.len && r->status == GS_OK; i++) {
+        const struct gs_json *call = &calls->u.array.items[i];
+        const struct gs_json *function = gs_json_get(call, "function");
+        const struct gs_slice args = gs_dialect_read_args(r, gs_json_get(function, "arguments"));
+        struct gs_block *b = gs_dialect_add_block(r, GS_BLOCK_TOOL_CALL);
+        if (!b)
+            return;
+        b->id = gs_dialect_peek_string(call, "id");
+        b->name = gs_dialect_peek_string(function, "name");
+        b->args = args;
+    }
+}
+
+static void read_result(struct gs_dialect_reader *r, const struct gs_json *message,
+                        struct gs_slice text)
+{
+    struct gs_block *b = gs_dialect_add_block(r, GS_BLOCK_TOOL_RESULT);
+
+    if (!b)
+        return;
+    b->text = text;
+    b->id = gs_dialect_peek_string(message, "tool_call_id");
+    b->name = gs_dialect_peek_string(message, "tool_name");
+    if (!b->name.len)
+        b->name = gs_dialect_peek_string(message, "name");
+}
+
+static void read_message(struct gs_dialect_reader *r, const struct gs_json *message)
+{
+    const struct gs_slice role = gs_dialect_peek_string(message, "role");
+    struct gs_slice text = {NULL, 0};
+    enum gs_role as = GS_ROLE_USER;
+
+    gs_dialect_get_string(r, message, "content", &text);
+    if (gs_slice_eq_str(role, "tool")) {
+        read_result(r, message, text);
+        gs_dialect_end_message(r, GS_ROLE_TOOL);
+        return;
+    }
+    if (gs_slice_eq_str(role, "assistant"))
+        as = GS_ROLE_ASSISTANT;
+    else if (gs_slice_eq_str(role, "system"))
+        as = GS_ROLE_SYSTEM;
+    else if (!gs_slice_eq_str(role, "user"))
+        gs_dialect_reader_fail(r, "role: expected \"system\", \"user\", \"assistant\" or \"tool\"");
+    gs_dialect_add_text(r, GS_BLOCK_REASONING, gs_dialect_peek_string(message, "thinking"));
+    gs_dialect_add_text(r, GS_BLOCK_TEXT, text);
+    read_images(r, message);
+    read_calls(r, message);
+    gs_dialect_end_message(r, as);
+}
+
+static void read_chat(struct gs_dialect_reader *r, const struct gs_json *body, struct gs_chat *chat)
+{
+    const struct gs_json *messages = gs_dialect_get_array(r, body, "messages");
+
+    for (size_t i = 0; messages && i < messages->u.array.len && r->status == GS_OK; i++) {
+        read_message(r, &messages->u.array.items[i]);
+        gs_dialect_reader_at(r, "messages", i);
+    }
+    gs_dialect_read_functions(r, gs_dialect_get_array(r, body, "tools"), chat);
+}
+
+static void read_generate(struct gs_dialect_reader *r, const struct gs_json *body,
+                          struct gs_chat *chat)
+{
+    struct gs_slice prompt = {NULL, 0};
+    struct gs_slice system = {NULL, 0};
+
+    gs_dialect_get_string(r, body, "prompt", &prompt);
+    gs_dialect_get_string(r, body, "system", &system);
+    gs_dialect_get_bool(r, body, "raw", &chat->is_raw);
+    if (gs_dialect_peek_string(body, "suffix").len)
+        gs_dialect_reader_fail(r, "suffix: filling in between is not supported");
+    if (chat->is_raw || prompt.len == 0) {
+        chat->raw_prompt = prompt;
+        return;
+    }
+    if (system.len) {
+        gs_dialect_add_text(r, GS_BLOCK_TEXT, system);
+        gs_dialect_end_message(r, GS_ROLE_SYSTEM);
+    }
+    gs_dialect_add_text(r, GS_BLOCK_TEXT, prompt);
+    read_images(r, body);
+    gs_dialect_end_message(r, GS_ROLE_USER);
+}
+
+/* ---- settings ---- */
+
+/* What is not said is as Ollama's own defaults have it (docs/modelfile.md). */
+static void read_options(struct gs_dialect_reader *r, const struct gs_json *o, struct gs_chat *chat)
+{
+    struct gs_sampling *s = &chat->sampling;
+    int64_t top_k = 40;
+    int64_t last_n = 64;
+    int64_t predict = -1;
+    int64_t seed = 0;
+
+    gs_sampling_init(s);
+    s->temperature = 0.8f;
+    s->top_p = 0.9f;
+    s->repeat_penalty = 1.1f;
+    gs_dialect_get_float(r, o, "temperature", 0, 10, &s->temperature);
+    gs_dialect_get_float(r, o, "top_p", 0, 1, &s->top_p);
+    gs_dialect_get_float(r, o, "min_p", 0, 1, &s->min_p);
+    gs_dialect_get_float(r, o, "typical_p", 0, 1, &s->typical_p);
+    gs_dialect_get_float(r, o, "repeat_penalty", 0, 10, &s->repeat_penalty);
+    gs_dialect_get_float(r, o, "frequency_penalty", -2, 2, &s->frequency_penalty);
+    gs_dialect_get_float(r, o, "presence_penalty", -2, 2, &s->presence_penalty);
+    gs_dialect_get_int(r, o, "top_k", -1, INT32_MAX, &top_k);
+    gs_dialect_get_int(r, o, "repeat_last_n", -1, INT32_MAX, &last_n);
+    gs_dialect_get_int(r, o, "num_predict", -2, INT32_MAX, &predict);
+    gs_dialect_get_int(r, o, "seed", INT64_MIN, INT64_MAX, &seed);
+    gs_dialect_read_stops(r, o, "stop", chat);
+    s->top_k = (int32_t)GS_MAX(top_k, 0);
+    s->repeat_last_n = (int32_t)last_n;
+    s->has_seed = seed != 0; /* 0 draws one */
+    s->seed = (uint64_t)seed;
+    chat->max_tokens = GS_MAX(predict, 0);
+}
+
+/* `think` is a boolean or a level. */
+static void read_think(const struct gs_json *body, struct gs_chat *chat)
+{
+    const struct gs_json *think = gs_json_get(body, "think");
+
+    if (think && think->kind == GS_JSON_BOOL)
+        chat->thinking = think->u.boolean ? GS_THINKING_ON : GS_THINKING_OFF;
+    else
+        gs_dialect_set_effort(chat, gs_dialect_peek_string(body, "think"));
+}
+
+enum gs_status gs_dialect_ollama_read(struct gs_chat *out_chat, struct gs_dialect_context *out_ctx,
+                                      struct gs_slice text, const char *path, struct gs_arena *a,
+                                      struct gs_error *err)
+{
+    struct gs_dialect_reader r = {.a = a, .err = err};
+    struct gs_chat chat = {0};
+    struct gs_dialect_context ctx = {.stream = true};
+    struct gs_json body;
+
+    enum gs_status st = gs_dialect_parse(text, a, &body, err);
+    if (st != GS_OK)
+        return st;
+    ctx.is_generate = gs_slice_ends(gs_slice_str(path), GS_SLICE_LIT("/generate"));
+    gs_dialect_get_string(&r, &body, "model", &chat.model);
+    if (!chat.model.len)
+        gs_dialect_reader_fail(&r, "model: a model must be named");
+    if (ctx.is_generate)
+        read_generate(&r, &body, &chat);
+    else
+        read_chat(&r, &body, &chat);
+    read_options(&r, gs_json_get(&body, "options"), &chat);
+    read_think(&body, &chat);
+    gs_dialect_get_bool(&r, &body, "stream", &ctx.stream);
+    st = gs_dialect_reader_finish(&r, &chat);
+    if (st != GS_OK)
+        return st;
+    ctx.is_count = chat.n_messages == 0 && chat.raw_prompt.len == 0;
+    if (ctx.is_count)
+        chat.is_raw = true; /* nothing to render */
+    ctx.model = chat.model;
+    chat.stream = ctx.stream;
+    const struct gs_json *format = gs_json_get(&body, "format");
+    if (format && (format->kind == GS_JSON_OBJECT ||
+                   (format->kind == GS_JSON_STRING && format->u.string.len > 0)))
+        ctx.ignored = GS_SLICE_LIT("format");
+    *out_chat = chat;
+    *out_ctx = ctx;
+    return GS_OK;
+}

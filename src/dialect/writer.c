@@ -1,0 +1,68 @@
+/* Small pieces of JSON that several dialects spell alike. */
+#include "dialect/writer.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/slice.h"
+#include "json/json.h"
+
+void gs_dialect_writer_ready(struct gs_buf *b)
+{
+    if (b->max == 0)
+        gs_buf_init(b, GS_MAX_RESPONSE_BYTES);
+}
+
+void gs_dialect_writer_check(const struct gs_buf *state, struct gs_buf *b)
+{
+    if (!gs_buf_ok(state))
+        b->failed = true;
+}
+
+void gs_dialect_write_member(struct gs_buf *b, const char *key, struct gs_slice value)
+{
+    gs_buf_printf(b, "\"%s\":", key);
+    gs_json_write_string(b, value);
+}
+
+void gs_dialect_write_object(struct gs_buf *b, struct gs_slice text)
+{
+    struct gs_arena a;
+    struct gs_json v;
+
+    if (text.len == 0) {
+        gs_buf_puts(b, "{}");
+        return;
+    }
+    gs_arena_init(&a, GS_MAX_TEXT_BYTES);
+    if (gs_json_parse(text, &a, &v, NULL) == GS_OK && v.kind == GS_JSON_OBJECT) {
+        gs_json_write(b, &v);
+    } else {
+        gs_buf_putc(b, '{');
+        gs_dialect_write_member(b, "arguments", text);
+        gs_buf_putc(b, '}');
+    }
+    gs_arena_clear(&a);
+}
+
+struct gs_slice gs_dialect_id_tail(struct gs_slice request_id)
+{
+    const size_t bar = gs_slice_find(request_id, GS_SLICE_LIT("_"), 0);
+
+    return bar == SIZE_MAX ? request_id : gs_slice_sub(request_id, bar + 1, request_id.len);
+}
+
+void gs_dialect_write_words(struct gs_buf *b, const struct gs_error *err)
+{
+    char words[GS_ERROR_MSG_BYTES + GS_ERROR_HINT_BYTES + 2];
+    size_t n = strlen(err->msg);
+
+    memcpy(words, err->msg, n);
+    if (err->hint[0]) {
+        memcpy(words + n, ". ", 2);
+        memcpy(words + n + 2, err->hint, strlen(err->hint));
+        n += 2 + strlen(err->hint);
+    }
+    gs_json_write_string(b, gs_slice(words, n));
+}

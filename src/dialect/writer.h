@@ -1,0 +1,22 @@
+/* Spelling answers: what the writers of all dialects share. Private to dialect/. */
+#ifndef GS_DIALECT_WRITER_H
+#define GS_DIALECT_WRITER_H
+
+#include "base/buf.h"
+#include "genset/chat.h"
+
+/* Ready a buffer of a zeroed state for its first use. */
+void gs_dialect_writer_ready(struct gs_buf *b);
+/* A failed buffer of the state fails the answer. */
+void gs_dialect_writer_check(const struct gs_buf *state, struct gs_buf *b);
+
+/* `"key":"value"`, with both in quotes. */
+void gs_dialect_write_member(struct gs_buf *b, const char *key, struct gs_slice value);
+/* The text of an object as it is or, if it is none, {"arguments": text}. */
+void gs_dialect_write_object(struct gs_buf *b, struct gs_slice text);
+/* The part of "req_0123" that makes it unique, for ids of another prefix. */
+struct gs_slice gs_dialect_id_tail(struct gs_slice request_id);
+/* Message, then hint. */
+void gs_dialect_write_words(struct gs_buf *b, const struct gs_error *err);
+
+#endif
