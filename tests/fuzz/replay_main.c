@@ -128,7 +128,8 @@ int main(int argc, char **argv)
         return 1;
     for (long left = runs ? strtol(runs, NULL, 10) : 0; left > 0; left--) {
         const struct gs_buf *in = &inputs[gs_rng_u64(&rng) % n_inputs];
-        memcpy(work, in->ptr, in->len);
+        if (in->len)
+            memcpy(work, in->ptr, in->len);
         run_one(work, mutate(work, in->len, &rng));
     }
     gs_free(work);
