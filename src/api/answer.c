@@ -1,0 +1,297 @@
+/* One answer: the engine's tokens -> text -> the parser's events -> the caller.
+ *
+ * Everything below "the engine's thread" runs there; the caller's thread only starts, cancels,
+ * resumes and waits. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "api/llm.h"
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/os.h"
+#include "base/slice.h"
+#include "chat/parser.h"
+#include "chat/prompt.h"
+#include "engine/engine.h"
+
+#define MAX_TOP 20 /* alternatives of one token; the engine checks the request */
+
+struct gs_answer {
+    const struct gs_llm *llm;
+    struct gs_job *job;
+    gs_event_fn *on_event;
+    void *ud;
+    atomic_bool cancelled; /* by anybody: no more events */
+
+    /* the engine's thread */
+    struct gs_parser *parser;
+    struct gs_detok detok;
+    struct gs_buf text; /* of one token */
+    struct gs_top_logprob top[MAX_TOP];
+    struct gs_usage usage;
+    bool logprobs;
+    bool has_started;
+};
+
+/* A raw prompt has no template: its answer is text and nothing else. */
+static const struct gs_prompt_traits raw_traits = {.think_begin = "", .think_end = ""};
+
+/* ---- the engine's thread ---- */
+
+static enum gs_flow emit(void *ud, const struct gs_event *ev)
+{
+    struct gs_answer *a = ud;
+
+    if (atomic_load(&a->cancelled))
+        return GS_FLOW_CANCEL;
+    const enum gs_flow flow = a->on_event(a->ud, ev);
+    if (flow == GS_FLOW_CANCEL)
+        atomic_store(&a->cancelled, true);
+    return flow;
+}
+
+static enum gs_flow on_prefill(void *ud, int64_t done, int64_t total)
+{
+    struct gs_answer *a = ud;
+
+    if (!a->has_started) {
+        a->has_started = true;
+        a->usage.prompt_tokens = total;
+        return emit(a, &(struct gs_event){.kind = GS_EVENT_START, .usage = a->usage});
+    }
+    return emit(a, &(struct gs_event){.kind = GS_EVENT_PROGRESS, .done = done, .total = total});
+}
+
+/* Control tokens are scaffolding of the conversation and not text, but some families spell tool
+ * calls and reasoning with them ("<tool_call>", "[TOOL_CALLS]", "<think>", "<|python_tag|>"):
+ * these the parser wants to see. */
+static bool is_silent(const struct gs_tokenizer *tok, int32_t id)
+{
+    static const char *const markup[] = {"tool",  "TOOL",  "ARGS",     "CALL",
+                                         "think", "THINK", "function", "python_tag"};
+
+    if (gs_token_kind_of(tok, id) != GS_TOKEN_CONTROL)
+        return false;
+    const struct gs_slice text = gs_token_spelling(tok, id);
+    for (size_t i = 0; i < GS_COUNT_OF(markup); i++)
+        if (gs_slice_find(text, gs_slice_str(markup[i]), 0) != SIZE_MAX)
+            return false;
+    return true;
+}
+
+/* The token's log-probabilities with their texts; its alternatives are in a->top. */
+static struct gs_logprob logprob_of(struct gs_answer *a, const struct gs_job_token *token)
+{
+    for (size_t i = 0; i < token->n_top; i++) {
+        a->top[i] = token->top[i];
+        a->top[i].text = gs_token_bytes(a->llm->tok, token->top[i].token);
+    }
+    return (struct gs_logprob){
+        .token = token->id,
+        .logprob = token->logprob,
+        .text = gs_token_bytes(a->llm->tok, token->id),
+        .top = a->top,
+        .n_top = token->n_top,
+    };
+}
+
+static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
+{
+    struct gs_answer *a = ud;
+
+    if (is_silent(a->llm->tok, token->id))
+        return GS_FLOW_CONTINUE;
+    a->usage.reasoning_tokens += gs_parser_in_reasoning(a->parser);
+    gs_buf_reset(&a->text);
+    gs_detok_feed(&a->detok, token->id, &a->text);
+    const struct gs_logprob lp = a->logprobs ? logprob_of(a, token) : (struct gs_logprob){0};
+    const enum gs_flow flow =
+        gs_parser_feed(a->parser, gs_buf_view(&a->text), &lp, a->logprobs ? 1 : 0);
+    if (!gs_buf_ok(&a->text) || gs_parser_failed(a->parser) || gs_parser_stopped(a->parser, NULL))
+        return GS_FLOW_CANCEL;
+    return flow;
+}
+
+static void emit_error(struct gs_answer *a, const struct gs_error *err)
+{
+    emit(a, &(struct gs_event){.kind = GS_EVENT_ERROR, .error = err});
+}
+
+static void emit_stop(struct gs_answer *a, enum gs_stop_reason reason, struct gs_slice sequence)
+{
+    emit(a,
+         &(struct gs_event){
+             .kind = GS_EVENT_STOP, .stop = reason, .stop_sequence = sequence, .usage = a->usage});
+}
+
+/* The engine stopped before its own end: a stop string, memory, or the model is being closed. */
+static void end_early(struct gs_answer *a)
+{
+    struct gs_error err = {0};
+    struct gs_slice sequence;
+
+    if (gs_parser_stopped(a->parser, &sequence)) {
+        emit_stop(a, GS_STOP_SEQUENCE, sequence);
+        return;
+    }
+    if (gs_parser_failed(a->parser) || !gs_buf_ok(&a->text))
+        gs_error_nomem(&err, "hold the answer's text");
+    else
+        gs_error_set(&err, GS_ECANCELLED, "the model was closed before the answer was complete");
+    emit_error(a, &err);
+}
+
+static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *stats,
+                   const struct gs_error *err)
+{
+    const struct gs_slice none = {0};
+    struct gs_answer *a = ud;
+
+    a->usage.prompt_tokens = stats->prompt_tokens;
+    a->usage.cached_tokens = stats->cached_tokens;
+    a->usage.answer_tokens = stats->answer_tokens;
+    a->usage.prefill_us = stats->prefill_us;
+    a->usage.decode_us = stats->decode_us;
+    if (!gs_parser_stopped(a->parser, NULL)) {
+        gs_buf_reset(&a->text);
+        gs_detok_finish(&a->detok, &a->text);
+        gs_parser_feed(a->parser, gs_buf_view(&a->text), NULL, 0);
+    }
+    gs_parser_finish(a->parser);
+    switch (end) {
+    case GS_JOB_END_TOKEN:
+        /* A stop string may have been completed by the very end. */
+        if (gs_parser_stopped(a->parser, NULL))
+            end_early(a);
+        else
+            emit_stop(a, gs_parser_tool_calls(a->parser) > 0 ? GS_STOP_TOOL_CALL : GS_STOP_END,
+                      none);
+        break;
+    case GS_JOB_END_LENGTH:
+        emit_stop(a, GS_STOP_LENGTH, none);
+        break;
+    case GS_JOB_END_CONTEXT:
+        emit_stop(a, GS_STOP_CONTEXT, none);
+        break;
+    case GS_JOB_END_STOPPED:
+        end_early(a);
+        break;
+    case GS_JOB_END_ERROR:
+        emit_error(a, err);
+        break;
+    }
+}
+
+/* ---- the caller's thread ---- */
+
+static enum gs_status create_parser(struct gs_answer *a, const struct gs_chat *chat,
+                                    bool opens_reasoning, struct gs_error *err)
+{
+    const struct gs_parser_options opt = {
+        .traits = chat->is_raw ? &raw_traits : gs_prompter_traits(a->llm->prompter),
+        .opens_reasoning = opens_reasoning,
+        .tools = gs_llm_chat_has_tools(chat),
+        .tool = chat->tools,
+        .n_tools = chat->n_tools,
+        .stops = chat->stops,
+        .n_stops = chat->n_stops,
+        .id_seed = gs_os_random_u64(), /* not the seed: ids are unique in a conversation */
+    };
+
+    return gs_parser_create(&opt, emit, a, &a->parser, err);
+}
+
+static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
+                             const struct gs_token_ids *ids, struct gs_error *err)
+{
+    const struct gs_llm *llm = a->llm;
+    const struct gs_job_options opt = {
+        .prompt = ids->ids,
+        .n_prompt = ids->len,
+        .sampling = chat->sampling,
+        .max_tokens = chat->max_tokens,
+        .end_tokens = llm->end_tokens,
+        .n_end_tokens = llm->n_end_tokens,
+        .logprobs = chat->logprobs,
+        .n_top_logprobs = chat->logprobs ? chat->n_top_logprobs : 0,
+        .on = {.on_prefill = on_prefill, .on_token = on_token, .on_end = on_end, .ud = a},
+    };
+
+    /* Text that follows a control token begins anew; after other text its first space counts. */
+    gs_detok_init(&a->detok, llm->tok, true);
+    a->detok.at_start =
+        ids->len > 0 && gs_token_kind_of(llm->tok, ids->ids[ids->len - 1]) == GS_TOKEN_CONTROL;
+    return gs_engine_submit(llm->engine, &opt, &a->job, err);
+}
+
+static enum gs_status check_stops(const struct gs_chat *chat, struct gs_error *err)
+{
+    if (chat->n_stops > GS_MAX_STOPS) {
+        gs_error_set(err, GS_ELIMIT, "stop: %zu strings are more than %d", chat->n_stops,
+                     GS_MAX_STOPS);
+        gs_error_amounts(err, (long long)chat->n_stops, GS_MAX_STOPS);
+        return GS_ELIMIT;
+    }
+    return GS_OK;
+}
+
+enum gs_status gs_llm_answer(gs_llm *llm, const struct gs_chat *chat, gs_event_fn *on_event,
+                             void *ud, gs_answer **out_answer, struct gs_error *err)
+{
+    struct gs_token_ids ids = {0};
+    bool opens_reasoning;
+    enum gs_status st;
+
+    if (!llm->engine)
+        return gs_error_set(err, GS_EINVAL, "model \"%s\" was opened without its weights",
+                            llm->name.ptr);
+    struct gs_answer *a = gs_alloc_zero(sizeof(*a));
+    if (!a)
+        return gs_error_nomem(err, "start an answer");
+    *a = (struct gs_answer){.llm = llm, .on_event = on_event, .ud = ud, .logprobs = chat->logprobs};
+    gs_buf_init(&a->text, GS_MAX_TEXT_BYTES);
+    st = check_stops(chat, err);
+    if (st == GS_OK)
+        st = gs_llm_prompt_tokens(llm, chat, &ids, &opens_reasoning, err);
+    if (st == GS_OK)
+        st = create_parser(a, chat, opens_reasoning, err);
+    if (st == GS_OK)
+        st = submit(a, chat, &ids, err);
+    gs_token_ids_clear(&ids);
+    if (st != GS_OK) {
+        gs_answer_free(a);
+        return st;
+    }
+    *out_answer = a;
+    return GS_OK;
+}
+
+void gs_answer_cancel(gs_answer *a)
+{
+    atomic_store(&a->cancelled, true);
+    gs_job_cancel(a->job);
+}
+
+void gs_answer_resume(gs_answer *a)
+{
+    gs_job_resume(a->job);
+}
+
+void gs_answer_wait(gs_answer *a)
+{
+    gs_job_wait(a->job);
+}
+
+void gs_answer_free(gs_answer *a)
+{
+    if (!a)
+        return;
+    if (a->job) {
+        gs_answer_cancel(a);
+        gs_job_free(a->job);
+    }
+    gs_parser_free(a->parser);
+    gs_buf_clear(&a->text);
+    gs_free(a);
+}

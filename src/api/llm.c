@@ -1,0 +1,248 @@
+/* Opening and closing a model. */
+#include "api/llm.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/os.h"
+#include "base/slice.h"
+#include "chat/prompt.h"
+#include "compute/lane.h"
+#include "engine/engine.h"
+#include "gguf/gguf.h"
+#include "model/model.h"
+
+#define MAX_WAITING 256 /* answers queued at most */
+
+const char *gs_version(void)
+{
+    return GENSET_VERSION;
+}
+
+void gs_llm_options_init(struct gs_llm_options *opt)
+{
+    *opt = (struct gs_llm_options){
+        .struct_size = sizeof(*opt),
+        .kv_type = GS_KV_F16,
+        .max_sequences = GS_MAX_SEQUENCES,
+        .batch_tokens = 512,
+    };
+}
+
+static void report(const struct gs_llm *llm, double done)
+{
+    if (llm->opt.on_progress)
+        llm->opt.on_progress(llm->opt.progress_ud, done);
+}
+
+/* The caller may have been compiled with fewer options than we have. */
+static enum gs_status copy_options(struct gs_llm *llm, const struct gs_llm_options *opt,
+                                   struct gs_error *err)
+{
+    struct gs_llm_options *o = &llm->opt;
+    struct gs_slice cpu;
+
+    gs_llm_options_init(o);
+    memcpy(o, opt, GS_MIN(opt->struct_size, sizeof(*o)));
+    o->struct_size = sizeof(*o);
+    o->max_sequences = GS_MIN(GS_MAX(1, o->max_sequences), GS_MAX_SEQUENCES);
+    o->batch_tokens = GS_MIN(GS_MAX(1, o->batch_tokens), 1 << 16);
+    o->n_threads = GS_MIN(o->n_threads > 0 ? o->n_threads : gs_os_core_count(), GS_MAX_THREADS);
+    if (o->cpu) {
+        if (!gs_arena_dup(&llm->a, gs_slice_str(o->cpu), &cpu))
+            return gs_error_nomem(err, "open a model");
+        o->cpu = cpu.ptr;
+    }
+    return GS_OK;
+}
+
+/* The file's name without folder and ".gguf". */
+static struct gs_slice name_of_path(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct gs_slice name = gs_slice_str(slash ? slash + 1 : path);
+
+    if (gs_slice_ends(name, GS_SLICE_LIT(".gguf")))
+        name.len -= 5;
+    return name;
+}
+
+/* A metadata text, zero-terminated; "" if it is absent or no text. */
+static bool dup_text(struct gs_llm *llm, const char *key, struct gs_slice fallback,
+                     struct gs_slice *out)
+{
+    struct gs_slice text = {0};
+
+    if (!gs_gguf_get_string(llm->file, key, &text, NULL) || text.len == 0)
+        text = fallback;
+    return gs_arena_dup(&llm->a, text, out);
+}
+
+/* Names lie in the file without a zero at their end. */
+static enum gs_status read_names(struct gs_llm *llm, struct gs_error *err)
+{
+    const size_t n_keys = gs_gguf_value_count(llm->file);
+    const size_t n_tensors = gs_gguf_tensor_count(llm->file);
+
+    llm->keys = gs_arena_array(&llm->a, n_keys, sizeof(*llm->keys));
+    llm->tensor_names = gs_arena_array(&llm->a, n_tensors, sizeof(*llm->tensor_names));
+    if (!llm->keys || !llm->tensor_names)
+        return gs_error_nomem(err, "open a model");
+    for (size_t i = 0; i < n_keys; i++)
+        if (!gs_arena_dup(&llm->a, gs_gguf_value_at(llm->file, i)->key, &llm->keys[i]))
+            return gs_error_nomem(err, "open a model");
+    for (size_t i = 0; i < n_tensors; i++)
+        if (!gs_arena_dup(&llm->a, gs_gguf_tensor_at(llm->file, i)->name, &llm->tensor_names[i]))
+            return gs_error_nomem(err, "open a model");
+    return GS_OK;
+}
+
+static enum gs_status read_texts(struct gs_llm *llm, const char *path, struct gs_error *err)
+{
+    const struct gs_slice none = {"", 0};
+    const struct gs_slice bos =
+        llm->tok ? gs_token_spelling(llm->tok, gs_token_bos(llm->tok)) : none;
+    const struct gs_slice eos =
+        llm->tok ? gs_token_spelling(llm->tok, gs_token_eos(llm->tok)) : none;
+
+    if (!dup_text(llm, "general.architecture", none, &llm->arch) ||
+        !dup_text(llm, "general.name", name_of_path(path), &llm->name) ||
+        !dup_text(llm, "tokenizer.chat_template", none, &llm->chat_template) ||
+        !gs_arena_dup(&llm->a, bos, &llm->bos_text) || !gs_arena_dup(&llm->a, eos, &llm->eos_text))
+        return gs_error_nomem(err, "open a model");
+    return GS_OK;
+}
+
+static enum gs_status list_end_tokens(struct gs_llm *llm, struct gs_error *err)
+{
+    const int32_t n_vocab = gs_token_vocab_len(llm->tok);
+    size_t n = 0;
+
+    for (int32_t id = 0; id < n_vocab; id++)
+        n += gs_token_is_end(llm->tok, id);
+    llm->end_tokens = gs_alloc_array(n, sizeof(*llm->end_tokens));
+    if (!llm->end_tokens)
+        return gs_error_nomem(err, "open a model");
+    for (int32_t id = 0; id < n_vocab; id++)
+        if (gs_token_is_end(llm->tok, id))
+            llm->end_tokens[llm->n_end_tokens++] = id;
+    return GS_OK;
+}
+
+/* Tokenizer and template. A file without a vocabulary still computes logits, and one whose
+ * template fails still answers raw prompts: the reason is kept for whoever asks for more. */
+static enum gs_status open_text(struct gs_llm *llm, const char *path, struct gs_error *err)
+{
+    enum gs_status st = gs_token_create(llm->file, &llm->tok, &llm->tok_err);
+
+    if (st == GS_ENOMEM || (st != GS_OK && st != GS_ENOTFOUND && !llm->opt.weights_only)) {
+        if (err)
+            *err = llm->tok_err;
+        return st;
+    }
+    if (llm->tok) {
+        st = list_end_tokens(llm, err);
+        if (st != GS_OK)
+            return st;
+    }
+    st = read_texts(llm, path, err);
+    if (st != GS_OK)
+        return st;
+    st = gs_prompter_create(llm->chat_template, llm->bos_text, llm->eos_text, &llm->prompter,
+                            &llm->prompter_err);
+    if (st == GS_ENOMEM && err)
+        *err = llm->prompter_err;
+    return st == GS_ENOMEM ? st : GS_OK;
+}
+
+static enum gs_status open_weights(struct gs_llm *llm, struct gs_error *err)
+{
+    struct gs_error why = {0};
+    enum gs_status st = gs_model_load(llm->file, &llm->model, &why);
+
+    if (st == GS_OK)
+        st =
+            gs_llm_budget_plan(llm->model, gs_gguf_bytes(llm->file), &llm->opt, &llm->budget, &why);
+    if (st == GS_OK || (llm->opt.weights_only && (llm->model || st != GS_ENOMEM)))
+        return GS_OK;
+    if (err)
+        *err = why;
+    return st;
+}
+
+static enum gs_status start_engine(struct gs_llm *llm, struct gs_error *err)
+{
+    const struct gs_engine_options opt = {
+        .kv_type = gs_llm_kv_type(llm->opt.kv_type),
+        .batch_tokens = (uint32_t)llm->opt.batch_tokens,
+        .max_sequences = (uint32_t)llm->opt.max_sequences,
+        .max_waiting = MAX_WAITING,
+        .kv_tokens = llm->budget.kv_tokens,
+        .ctx_tokens = llm->budget.ctx_tokens,
+    };
+    enum gs_status st = gs_compute_create(llm->opt.n_threads, llm->opt.cpu, &llm->compute, err);
+
+    if (st != GS_OK)
+        return st;
+    gs_gguf_willneed(llm->file);
+    return gs_engine_create(llm->model, llm->compute, &opt, &llm->engine, err);
+}
+
+enum gs_status gs_llm_open(const char *path, const struct gs_llm_options *opt, gs_llm **out_llm,
+                           struct gs_error *err)
+{
+    struct gs_llm *llm = gs_alloc_zero(sizeof(*llm));
+    enum gs_status st;
+
+    if (!llm)
+        return gs_error_nomem(err, "open a model");
+    gs_arena_init(&llm->a, 0);
+    st = copy_options(llm, opt, err);
+    if (st != GS_OK)
+        goto fail;
+    report(llm, 0);
+    st = gs_gguf_open(path, &llm->file, err);
+    if (st != GS_OK)
+        goto fail;
+    report(llm, 0.2);
+    st = read_names(llm, err);
+    if (st != GS_OK)
+        goto fail;
+    st = open_text(llm, path, err);
+    if (st != GS_OK)
+        goto fail;
+    report(llm, 0.6);
+    st = open_weights(llm, err);
+    if (st != GS_OK)
+        goto fail;
+    report(llm, 0.8);
+    if (!llm->opt.weights_only) {
+        st = start_engine(llm, err);
+        if (st != GS_OK)
+            goto fail;
+    }
+    report(llm, 1);
+    *out_llm = llm;
+    return GS_OK;
+fail:
+    gs_llm_close(llm);
+    return st;
+}
+
+void gs_llm_close(gs_llm *llm)
+{
+    if (!llm)
+        return;
+    gs_engine_free(llm->engine); /* first: its jobs use all the rest */
+    gs_compute_free(llm->compute);
+    gs_model_free(llm->model);
+    gs_prompter_free(llm->prompter);
+    gs_token_free(llm->tok);
+    gs_free(llm->end_tokens);
+    gs_gguf_close(llm->file);
+    gs_arena_clear(&llm->a);
+    gs_free(llm);
+}

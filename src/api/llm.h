@@ -1,0 +1,64 @@
+/* What a gs_llm is made of; shared by the files of this room. */
+#ifndef GS_API_LLM_H
+#define GS_API_LLM_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "genset/genset.h"
+#include "token/token.h"
+
+struct gs_compute;
+struct gs_engine;
+struct gs_gguf;
+struct gs_model;
+struct gs_prompter;
+
+/* Memory and context of the engine; see budget.c. */
+struct gs_llm_budget {
+    uint64_t ctx_tokens; /* of one sequence */
+    uint64_t kv_tokens;  /* of all sequences */
+    uint64_t kv_bytes;
+    uint64_t scratch_bytes;
+};
+
+struct gs_llm {
+    struct gs_llm_options opt;
+    struct gs_arena a; /* texts below, zero-terminated */
+    struct gs_slice arch, name, chat_template, bos_text, eos_text;
+    struct gs_slice *keys, *tensor_names; /* of the file, in its order */
+    struct gs_gguf *file;
+    struct gs_tokenizer *tok; /* NULL: tok_err says why */
+    struct gs_error tok_err;
+    struct gs_prompter *prompter; /* NULL: prompter_err says why */
+    struct gs_error prompter_err;
+    struct gs_model *model; /* NULL: weights_only, and an architecture we do not have */
+    struct gs_llm_budget budget;
+    struct gs_compute *compute; /* NULL, as the engine: weights_only */
+    struct gs_engine *engine;
+    int32_t *end_tokens;
+    size_t n_end_tokens;
+};
+
+/* errors: GS_ENOMEM with amounts when what the options ask for does not fit the machine. */
+GS_MUST_CHECK enum gs_status gs_llm_budget_plan(const struct gs_model *m, size_t weight_bytes,
+                                                const struct gs_llm_options *opt,
+                                                struct gs_llm_budget *out, struct gs_error *err);
+enum gs_type gs_llm_kv_type(enum gs_kv_type t);
+
+/* Append the prompt of `chat` as text, and as tokens. *out_opens_reasoning as of
+ * gs_prompter_render(). */
+GS_MUST_CHECK enum gs_status gs_llm_prompt_text(const struct gs_llm *llm,
+                                                const struct gs_chat *chat, struct gs_buf *b,
+                                                bool *out_opens_reasoning, struct gs_error *err);
+GS_MUST_CHECK enum gs_status gs_llm_prompt_tokens(const struct gs_llm *llm,
+                                                  const struct gs_chat *chat,
+                                                  struct gs_token_ids *ids,
+                                                  bool *out_opens_reasoning, struct gs_error *err);
+/* True if the model may call tools in its answer to `chat`. */
+bool gs_llm_chat_has_tools(const struct gs_chat *chat);
+/* GS_OK, or the reason why there is no tokenizer. */
+GS_MUST_CHECK enum gs_status gs_llm_need_tokenizer(const struct gs_llm *llm, struct gs_error *err);
+
+#endif
