@@ -1,0 +1,329 @@
+/* Writes tiny GGUF models of every architecture we have, with random weights from a fixed seed, and
+ * with edits, so that a test can say "the same file, but with zero heads". */
+#ifndef GS_TESTS_TINY_GGUF_H
+#define GS_TESTS_TINY_GGUF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "base/rng.h"
+#include "base/slice.h"
+#include "gguf/gguf_write.h"
+
+/* The sizes of a model; heads are of `head_dim`, the delta net's of `state_dim`. */
+struct tiny_shape {
+    const char *arch;
+    bool experts;
+    enum gs_type type; /* of matrices: F32 or Q8_0 */
+    uint32_t n_vocab, n_embd, n_ff, n_layers;
+    uint32_t n_head, n_head_kv, head_dim;
+    uint32_t n_k, n_v, state_dim; /* qwen35: every second layer is a delta net */
+};
+
+enum tiny_action {
+    TINY_DROP,   /* leave the key or tensor out */
+    TINY_U32,    /* the key's value, or the tensor's second dimension */
+    TINY_F32,    /* the key's value */
+    TINY_STRING, /* the key's value */
+    TINY_ARRAY,  /* the key as an array of two such numbers */
+    TINY_TYPE,   /* the tensor's type */
+};
+
+/* What to change about a key (without "ARCH.") or tensor. */
+struct tiny_edit {
+    const char *name;
+    enum tiny_action action;
+    uint32_t u32;
+    float f32;
+    const char *text;
+};
+
+#define TINY_MAX_TENSORS 256
+
+struct tiny {
+    const struct tiny_shape *shape;
+    const struct tiny_edit *edits;
+    size_t n_edits;
+    struct gs_gguf_writer *w;
+    struct {
+        enum gs_type type;
+        uint64_t n_values;
+        bool is_norm;
+    } tensors[TINY_MAX_TENSORS];
+    size_t n_tensors;
+};
+
+static inline const struct tiny_edit *tiny_find_edit(const struct tiny *t, const char *name)
+{
+    for (size_t i = 0; i < t->n_edits; i++) {
+        if (strcmp(t->edits[i].name, name) == 0)
+            return &t->edits[i];
+    }
+    return NULL;
+}
+
+/* Write the edited value; false if the key is not edited. */
+static inline bool tiny_put_edit(struct tiny *t, const char *name, const char *key)
+{
+    const struct tiny_edit *e = tiny_find_edit(t, name);
+
+    if (!e)
+        return false;
+    if (e->action == TINY_U32)
+        gs_gguf_writer_u32(t->w, key, e->u32);
+    if (e->action == TINY_F32)
+        gs_gguf_writer_f32(t->w, key, e->f32);
+    if (e->action == TINY_STRING)
+        gs_gguf_writer_string(t->w, key, gs_slice_str(e->text));
+    if (e->action == TINY_ARRAY)
+        gs_gguf_writer_array(t->w, key, GS_GGUF_U32, (const uint32_t[]){e->u32, e->u32}, 2);
+    return true;
+}
+
+static inline void tiny_u32(struct tiny *t, const char *name, uint32_t v)
+{
+    char key[128];
+
+    snprintf(key, sizeof(key), "%s.%s", t->shape->arch, name);
+    if (!tiny_put_edit(t, name, key))
+        gs_gguf_writer_u32(t->w, key, v);
+}
+
+static inline void tiny_f32(struct tiny *t, const char *name, float v)
+{
+    char key[128];
+
+    snprintf(key, sizeof(key), "%s.%s", t->shape->arch, name);
+    if (!tiny_put_edit(t, name, key))
+        gs_gguf_writer_f32(t->w, key, v);
+}
+
+static inline void tiny_tensor(struct tiny *t, const char *name, enum gs_type type, uint64_t in,
+                               uint64_t out, uint64_t n_expert)
+{
+    const struct tiny_edit *e = tiny_find_edit(t, name);
+
+    if (e && e->action == TINY_DROP)
+        return;
+    if (e && e->action == TINY_U32)
+        out = e->u32;
+    if (e && e->action == TINY_TYPE)
+        type = (enum gs_type)e->u32;
+    gs_gguf_writer_tensor(t->w, name, type, (const uint64_t[]){in, out, n_expert},
+                          n_expert > 1 ? 3
+                          : out > 1    ? 2
+                                       : 1);
+    t->tensors[t->n_tensors].type = type;
+    t->tensors[t->n_tensors].n_values = in * out * n_expert;
+    t->tensors[t->n_tensors].is_norm = strstr(name, "norm") != NULL;
+    t->n_tensors++;
+}
+
+static inline void tiny_block_tensor(struct tiny *t, uint32_t layer, const char *name,
+                                     enum gs_type type, uint64_t in, uint64_t out, uint64_t n)
+{
+    char full[128];
+
+    snprintf(full, sizeof(full), "blk.%u.%s", layer, name);
+    tiny_tensor(t, full, type, in, out, n);
+}
+
+static inline bool tiny_is_qwen35(const struct tiny_shape *s)
+{
+    return strncmp(s->arch, "qwen35", 6) == 0;
+}
+
+static inline void tiny_attn(struct tiny *t, uint32_t i)
+{
+    const struct tiny_shape *s = t->shape;
+    const uint64_t q = (uint64_t)s->n_head * s->head_dim;
+    const uint64_t kv = (uint64_t)s->n_head_kv * s->head_dim;
+
+    tiny_block_tensor(t, i, "attn_q.weight", s->type, s->n_embd, tiny_is_qwen35(s) ? 2 * q : q, 1);
+    tiny_block_tensor(t, i, "attn_k.weight", s->type, s->n_embd, kv, 1);
+    tiny_block_tensor(t, i, "attn_v.weight", s->type, s->n_embd, kv, 1);
+    tiny_block_tensor(t, i, "attn_output.weight", s->type, q, s->n_embd, 1);
+    if (strcmp(s->arch, "qwen2") == 0) {
+        tiny_block_tensor(t, i, "attn_q.bias", GS_TYPE_F32, q, 1, 1);
+        tiny_block_tensor(t, i, "attn_k.bias", GS_TYPE_F32, kv, 1, 1);
+        tiny_block_tensor(t, i, "attn_v.bias", GS_TYPE_F16, kv, 1, 1);
+    } else if (strncmp(s->arch, "qwen3", 5) == 0) {
+        tiny_block_tensor(t, i, "attn_q_norm.weight", GS_TYPE_F32, s->head_dim, 1, 1);
+        tiny_block_tensor(t, i, "attn_k_norm.weight", GS_TYPE_F32, s->head_dim, 1, 1);
+    }
+}
+
+static inline void tiny_delta_net(struct tiny *t, uint32_t i)
+{
+    const struct tiny_shape *s = t->shape;
+    const uint64_t v = (uint64_t)s->n_v * s->state_dim;
+    const uint64_t channels = 2 * (uint64_t)s->n_k * s->state_dim + v;
+
+    tiny_block_tensor(t, i, "attn_qkv.weight", s->type, s->n_embd, channels, 1);
+    tiny_block_tensor(t, i, "attn_gate.weight", s->type, s->n_embd, v, 1);
+    tiny_block_tensor(t, i, "ssm_alpha.weight", s->type, s->n_embd, s->n_v, 1);
+    tiny_block_tensor(t, i, "ssm_beta.weight", s->type, s->n_embd, s->n_v, 1);
+    tiny_block_tensor(t, i, "ssm_conv1d.weight", GS_TYPE_F32, 4, channels, 1);
+    tiny_block_tensor(t, i, "ssm_a", GS_TYPE_F32, s->n_v, 1, 1);
+    tiny_block_tensor(t, i, "ssm_dt.bias", GS_TYPE_F32, s->n_v, 1, 1);
+    tiny_block_tensor(t, i, "ssm_norm.weight", GS_TYPE_F32, s->state_dim, 1, 1);
+    tiny_block_tensor(t, i, "ssm_out.weight", s->type, v, s->n_embd, 1);
+}
+
+static inline void tiny_ffn(struct tiny *t, uint32_t i)
+{
+    const struct tiny_shape *s = t->shape;
+    const uint64_t d = s->n_embd;
+
+    if (!s->experts) {
+        tiny_block_tensor(t, i, "ffn_gate.weight", s->type, d, s->n_ff, 1);
+        tiny_block_tensor(t, i, "ffn_up.weight", s->type, d, s->n_ff, 1);
+        tiny_block_tensor(t, i, "ffn_down.weight", s->type, s->n_ff, d, 1);
+        return;
+    }
+    tiny_block_tensor(t, i, "ffn_gate_inp.weight", GS_TYPE_F32, d, 4, 1);
+    tiny_block_tensor(t, i, "ffn_gate_exps.weight", s->type, d, s->n_ff, 4);
+    tiny_block_tensor(t, i, "ffn_up_exps.weight", s->type, d, s->n_ff, 4);
+    tiny_block_tensor(t, i, "ffn_down_exps.weight", s->type, s->n_ff, d, 4);
+    if (tiny_is_qwen35(s)) {
+        tiny_block_tensor(t, i, "ffn_gate_inp_shexp.weight", GS_TYPE_F32, d, 1, 1);
+        tiny_block_tensor(t, i, "ffn_gate_shexp.weight", s->type, d, s->n_ff, 1);
+        tiny_block_tensor(t, i, "ffn_up_shexp.weight", s->type, d, s->n_ff, 1);
+        tiny_block_tensor(t, i, "ffn_down_shexp.weight", s->type, s->n_ff, d, 1);
+    }
+}
+
+static inline void tiny_keys(struct tiny *t)
+{
+    const struct tiny_shape *s = t->shape;
+
+    if (!tiny_put_edit(t, "general.architecture", "general.architecture"))
+        gs_gguf_writer_string(t->w, "general.architecture", gs_slice_str(s->arch));
+    tiny_u32(t, "context_length", 256);
+    tiny_u32(t, "embedding_length", s->n_embd);
+    tiny_u32(t, "block_count", s->n_layers);
+    tiny_u32(t, "feed_forward_length", s->n_ff);
+    tiny_u32(t, "attention.head_count", s->n_head);
+    tiny_u32(t, "attention.head_count_kv", s->n_head_kv);
+    tiny_u32(t, "attention.key_length", s->head_dim);
+    tiny_u32(t, "attention.value_length", s->head_dim);
+    tiny_u32(t, "rope.dimension_count", s->head_dim / 2);
+    tiny_f32(t, "rope.freq_base", 10000.0f);
+    tiny_f32(t, "attention.layer_norm_rms_epsilon", 1e-6f);
+    if (s->experts) {
+        tiny_u32(t, "expert_count", 4);
+        tiny_u32(t, "expert_used_count", 2);
+        tiny_u32(t, "expert_feed_forward_length", s->n_ff);
+    }
+    if (tiny_is_qwen35(s)) {
+        tiny_u32(t, "full_attention_interval", 2);
+        tiny_u32(t, "ssm.conv_kernel", 4);
+        tiny_u32(t, "ssm.state_size", s->state_dim);
+        tiny_u32(t, "ssm.group_count", s->n_k);
+        tiny_u32(t, "ssm.time_step_rank", s->n_v);
+        tiny_u32(t, "ssm.inner_size", s->n_v * s->state_dim);
+    }
+    /* Keys that only edits bring. */
+    tiny_put_edit(t, "rope.scaling.type", "llama.rope.scaling.type");
+    tiny_put_edit(t, "rope.scaling.factor", "llama.rope.scaling.factor");
+}
+
+static inline void tiny_tensors(struct tiny *t)
+{
+    const struct tiny_shape *s = t->shape;
+
+    tiny_tensor(t, "token_embd.weight", s->type, s->n_embd, s->n_vocab, 1);
+    tiny_tensor(t, "output_norm.weight", GS_TYPE_F32, s->n_embd, 1, 1);
+    for (uint32_t i = 0; i < s->n_layers; i++) {
+        tiny_block_tensor(t, i, "attn_norm.weight", GS_TYPE_F32, s->n_embd, 1, 1);
+        if (tiny_is_qwen35(s) && i % 2 == 0)
+            tiny_delta_net(t, i);
+        else
+            tiny_attn(t, i);
+        tiny_block_tensor(t, i,
+                          tiny_is_qwen35(s) ? "post_attention_norm.weight" : "ffn_norm.weight",
+                          GS_TYPE_F32, s->n_embd, 1, 1);
+        tiny_ffn(t, i);
+    }
+}
+
+/* Random data of one tensor: floats around 0 (norms: around 1), or blocks with a small scale. */
+static inline enum gs_status tiny_data(struct tiny *t, size_t idx, struct gs_rng *rng)
+{
+    const enum gs_type type = t->tensors[idx].type;
+    const uint64_t n_blocks = t->tensors[idx].n_values / gs_type_block_len(type);
+    enum gs_status st = GS_OK;
+
+    for (uint64_t i = 0; i < n_blocks && st == GS_OK; i++) {
+        uint8_t block[512];
+        const float x = (float)gs_rng_normal(rng) * 0.2f + (t->tensors[idx].is_norm ? 1.0f : 0.0f);
+
+        for (size_t j = 0; j < gs_type_block_bytes(type); j++)
+            block[j] = (uint8_t)gs_rng_u64(rng);
+        if (type == GS_TYPE_F32)
+            memcpy(block, &x, sizeof(x));
+        else
+            memcpy(block, "\x00\x14", 2); /* as a half: 0.00098 */
+        st = gs_gguf_writer_data(t->w, block, gs_type_block_bytes(type), NULL);
+    }
+    return st;
+}
+
+static inline enum gs_status tiny_write(const char *path, const struct tiny_shape *shape,
+                                        const struct tiny_edit *edits, size_t n_edits)
+{
+    struct tiny t = {.shape = shape, .edits = edits, .n_edits = n_edits};
+    struct gs_rng rng;
+    enum gs_status st = gs_gguf_writer_create(&t.w, NULL);
+
+    if (st != GS_OK)
+        return st;
+    gs_rng_seed(&rng, 7);
+    tiny_keys(&t);
+    tiny_tensors(&t);
+    st = gs_gguf_writer_begin(t.w, path, NULL);
+    for (size_t i = 0; i < t.n_tensors && st == GS_OK; i++)
+        st = tiny_data(&t, i, &rng);
+    if (st == GS_OK)
+        st = gs_gguf_writer_end(t.w, NULL);
+    gs_gguf_writer_free(t.w);
+    return st;
+}
+
+/* Write to a file without a name's trace: it is gone when it is closed. */
+static inline struct gs_gguf *tiny_open(const struct tiny_shape *shape,
+                                        const struct tiny_edit *edits, size_t n_edits)
+{
+    char path[] = "/tmp/genset-tiny-XXXXXX";
+    const int fd = mkstemp(path);
+    struct gs_gguf *f = NULL;
+    struct gs_error err = {0};
+
+    if (fd < 0)
+        return NULL;
+    close(fd);
+    if (tiny_write(path, shape, edits, n_edits) != GS_OK || gs_gguf_open(path, &f, &err) != GS_OK) {
+        fprintf(stderr, "tiny model: %s\n", err.msg);
+        f = NULL;
+    }
+    unlink(path);
+    return f;
+}
+
+/* One of each architecture, large enough to be interesting. */
+static const struct tiny_shape tiny_shapes[] GS_UNUSED = {
+    {"llama", false, GS_TYPE_F32, 48, 32, 48, 2, 4, 2, 16, 0, 0, 0},
+    {"llama", true, GS_TYPE_F32, 48, 32, 32, 2, 2, 1, 32, 0, 0, 0},
+    {"qwen2", false, GS_TYPE_F32, 48, 32, 32, 2, 2, 2, 32, 0, 0, 0},
+    {"qwen3", false, GS_TYPE_Q8_0, 48, 64, 32, 2, 4, 2, 32, 0, 0, 0},
+    {"qwen3moe", true, GS_TYPE_Q8_0, 48, 32, 32, 2, 2, 1, 32, 0, 0, 0},
+    {"qwen35", false, GS_TYPE_F32, 48, 32, 32, 4, 2, 1, 32, 2, 4, 16},
+    {"qwen35moe", true, GS_TYPE_F32, 48, 32, 32, 2, 4, 2, 32, 1, 3, 16},
+};
+
+#endif
