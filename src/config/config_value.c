@@ -337,7 +337,7 @@ static bool split_address(struct gs_slice text, struct gs_slice *out_host, int64
     else if (host.len > 0 && memchr(host.ptr, ':', host.len))
         return false;
     for (size_t i = 0; i < host.len; i++)
-        if (host.ptr[i] <= ' ' || host.ptr[i] > '~' || host.ptr[i] == '/')
+        if (host.ptr[i] <= ' ' || host.ptr[i] > '~' || strchr("/[]", host.ptr[i]))
             return false;
     *out_host = host;
     return host.len > 0 && host.len < MAX_NAME && gs_slice_to_i64(port, out_port) &&
