@@ -132,7 +132,7 @@ static enum gs_status read_numbers(struct reader *r, struct gs_gguf_value *v,
     const size_t item_bytes = gs_gguf_kind_bytes(kind);
     const size_t at = r->off;
 
-    if (v->n_items > (r->len - r->off) / item_bytes)
+    if (v->kind == GS_GGUF_ARRAY && v->n_items > (r->len - r->off) / item_bytes)
         return gs_error_set(r->err, GS_EFORMAT,
                             "%llu items at offset %zu do not fit the file, which ends at %zu",
                             (unsigned long long)v->n_items, at, r->len);

@@ -351,8 +351,8 @@ enum gs_status gs_gguf_writer_data(struct gs_gguf_writer *w, const void *p, size
 enum gs_status gs_gguf_writer_end(struct gs_gguf_writer *w, struct gs_error *err)
 {
     if (w->tensor_idx < w->n_tensors)
-        return gs_error_set(err, GS_EINVAL, "data of %llu tensors are missing",
-                            (unsigned long long)(w->n_tensors - w->tensor_idx));
+        return gs_error_set(err, GS_EINVAL, "only %llu of %llu tensors got their data",
+                            (unsigned long long)w->tensor_idx, (unsigned long long)w->n_tensors);
     const int rc = fclose(w->fp);
     w->fp = NULL;
     if (rc != 0)
