@@ -14,18 +14,18 @@
 
 #if GS_ASAN
 #include <sanitizer/asan_interface.h>
-#define REDZONE_BYTES ((size_t)16)
-#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define REDZONE_BYTES  ((size_t)16)
+#define POISON(p, n)   ASAN_POISON_MEMORY_REGION(p, n)
 #define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
 #else
-#define REDZONE_BYTES ((size_t)0)
-#define POISON(p, n) ((void)(p), (void)(n))
+#define REDZONE_BYTES  ((size_t)0)
+#define POISON(p, n)   ((void)(p), (void)(n))
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-#define ALIGN_BYTES ((size_t)16)
+#define ALIGN_BYTES       ((size_t)16)
 #define FIRST_BLOCK_BYTES ((size_t)4096)
-#define MAX_BLOCK_BYTES ((size_t)1 << 20)
+#define MAX_BLOCK_BYTES   ((size_t)1 << 20)
 
 struct gs_arena_block {
     struct gs_arena_block *next;
@@ -56,6 +56,20 @@ void gs_arena_clear(struct gs_arena *a)
     }
     a->head = NULL;
     a->used_bytes = 0;
+}
+
+void gs_arena_reset(struct gs_arena *a)
+{
+    struct gs_arena_block *keep = a->head; /* blocks grow: the newest is seldom too small */
+
+    if (!keep)
+        return;
+    a->head = keep->next;
+    gs_arena_clear(a);
+    keep->next = NULL;
+    keep->used = 0;
+    POISON(block_data(keep), keep->cap);
+    a->head = keep;
 }
 
 /* Blocks double up to a megabyte, so that a small request costs one and a large one few. */

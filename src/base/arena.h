@@ -21,6 +21,8 @@ struct gs_arena {
 void gs_arena_init(struct gs_arena *a, size_t max_bytes);
 /* Drop everything; the arena can be used again. */
 void gs_arena_clear(struct gs_arena *a);
+/* The same, but keep the newest block for what comes next. */
+void gs_arena_reset(struct gs_arena *a);
 
 /* `n` zeroed bytes, aligned for any type; NULL when memory or the ceiling is reached. */
 GS_MUST_CHECK void *gs_arena_alloc(struct gs_arena *a, size_t n);
