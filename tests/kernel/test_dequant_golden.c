@@ -1,4 +1,5 @@
 /* Dequantised values equal those of ../shared/golden/quant within 1 ulp, for every format. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"

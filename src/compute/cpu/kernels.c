@@ -2,6 +2,7 @@
 #include "compute/kernels.h"
 
 #include "compute/cpu/ref/ref.h"
+#include "compute/cpu/x86/x86.h"
 
 enum gs_act_form gs_kernels_act_form(enum gs_type t)
 {
@@ -28,5 +29,8 @@ void gs_kernels_init_ref(struct gs_kernels *k)
 void gs_kernels_init(struct gs_kernels *k, enum gs_cpu_level level)
 {
     gs_kernels_init_ref(k);
+#if GS_ARCH_X86 && !defined(GENSET_NOSIMD)
+    gs_kernels_init_x86(k, level);
+#endif
     k->level = level;
 }

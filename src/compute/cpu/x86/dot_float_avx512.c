@@ -1,0 +1,12 @@
+/* dot_float.inc.h on AVX-512. */
+#include "compute/cpu/x86/x86.h"
+
+#define SIMD_TILE 8
+#include "compute/cpu/x86/simd_avx512.h"
+
+#include "compute/cpu/x86/dot_float.inc.h"
+
+void gs_kernels_init_dot_float_avx512(struct gs_kernels *k)
+{
+    init_dot_float(k);
+}

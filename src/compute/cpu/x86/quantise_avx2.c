@@ -1,0 +1,11 @@
+/* quantise.inc.h on AVX2. */
+#include "compute/cpu/x86/x86.h"
+
+#include "compute/cpu/x86/simd_avx2.h"
+
+#include "compute/cpu/x86/quantise.inc.h"
+
+void gs_kernels_init_quantise_avx2(struct gs_kernels *k)
+{
+    init_quantise(k);
+}

@@ -1,0 +1,272 @@
+/* The logical vector on AVX-512 F, BW, DQ, VL. With SIMD_VNNI defined also VNNI; its results are
+ * the same. */
+#ifndef GS_COMPUTE_CPU_X86_SIMD_AVX512_H
+#define GS_COMPUTE_CPU_X86_SIMD_AVX512_H
+
+#include "compute/cpu/x86/simd_common.h"
+
+typedef __m512 vf;  /* 16 floats */
+typedef __m512i vi; /* 16 int32 */
+typedef __m512i vb; /* 64 bytes or 32 int16 */
+
+/* ---- floats ---- */
+
+SIMD_INLINE vf vf_zero(void)
+{
+    return _mm512_setzero_ps();
+}
+
+SIMD_INLINE vf vf_set(float x)
+{
+    return _mm512_set1_ps(x);
+}
+
+SIMD_INLINE vf vf_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+SIMD_INLINE void vf_store(float *p, vf v)
+{
+    _mm512_storeu_ps(p, v);
+}
+
+/* The first n < 16 lanes; the others are 0. */
+SIMD_INLINE vf vf_load_n(const float *p, size_t n)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+
+SIMD_INLINE void vf_store_n(float *p, vf v, size_t n)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), v);
+}
+
+SIMD_INLINE vf vf_load_f16(const void *p)
+{
+    return _mm512_cvtph_ps(load_256(p));
+}
+
+SIMD_INLINE vf vf_load_bf16(const void *p)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_256(p)), 16));
+}
+
+SIMD_INLINE void vf_store_f16(void *p, vf v)
+{
+    _mm256_storeu_si256(p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+SIMD_INLINE vf vf_from_i8(const int8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_128(p)));
+}
+
+/* Round to nearest and narrow. */
+SIMD_INLINE __m128i vf_to_i8(vf v)
+{
+    return _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(v));
+}
+
+SIMD_INLINE vf vf_add(vf a, vf b)
+{
+    return _mm512_add_ps(a, b);
+}
+
+SIMD_INLINE vf vf_sub(vf a, vf b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+SIMD_INLINE vf vf_mul(vf a, vf b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+SIMD_INLINE vf vf_div(vf a, vf b)
+{
+    return _mm512_div_ps(a, b);
+}
+
+SIMD_INLINE vf vf_fma(vf a, vf b, vf c) /* a b + c */
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+SIMD_INLINE vf vf_max(vf a, vf b) /* b where either is NaN */
+{
+    return _mm512_max_ps(a, b);
+}
+
+SIMD_INLINE vf vf_min(vf a, vf b) /* b where either is NaN */
+{
+    return _mm512_min_ps(a, b);
+}
+
+SIMD_INLINE vf vf_abs(vf v)
+{
+    return _mm512_abs_ps(v);
+}
+
+SIMD_INLINE vf vf_round(vf v)
+{
+    return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+/* 2^n for whole n in [-126, 127]. */
+SIMD_INLINE vf vf_exp2_whole(vf n)
+{
+    const __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+
+    return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
+}
+
+/* Lane i + lane i + 8. */
+SIMD_INLINE __m256 vf_fold(vf v)
+{
+    return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+}
+
+SIMD_INLINE float vf_max_lane(vf v)
+{
+    return max_256(_mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
+}
+
+/* v in lanes 0..7, 0 above. */
+SIMD_INLINE vf vf_widen(__m256 v)
+{
+    return _mm512_zextps256_ps512(v);
+}
+
+/* Lanes 0..7 = v[2 k], lanes 8..15 = v[2 k + 1]. */
+SIMD_INLINE vf vf_pair(__m256 v, int k)
+{
+    const __m512i idx =
+        _mm512_add_epi32(_mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1),
+                         _mm512_set1_epi32(2 * k));
+
+    return _mm512_permutexvar_ps(idx, _mm512_castps256_ps512(v));
+}
+
+/* ---- bytes ---- */
+
+SIMD_INLINE vi vi_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+
+SIMD_INLINE vf vf_from_vi(vi v)
+{
+    return _mm512_cvtepi32_ps(v);
+}
+
+SIMD_INLINE vb vb_load(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+/* Two runs of 32 bytes. */
+SIMD_INLINE vb vb_load_2(const void *a, const void *b)
+{
+    return _mm512_inserti64x4(_mm512_castsi256_si512(load_256(a)), load_256(b), 1);
+}
+
+SIMD_INLINE vb vb_or(vb a, vb b)
+{
+    return _mm512_or_si512(a, b);
+}
+
+SIMD_INLINE vb vb_and(vb a, uint8_t mask)
+{
+    return _mm512_and_si512(a, _mm512_set1_epi8((char)mask));
+}
+
+SIMD_INLINE vb vb_high_nibbles(vb v)
+{
+    return vb_and(_mm512_srli_epi16(v, 4), 15);
+}
+
+/* The 32 bytes at p twice: shifted right by r0 in the first half, by r1 in the second; masked. */
+SIMD_INLINE vb vb_right(const void *p, int r0, int r1, uint8_t mask)
+{
+    const __m512i by = _mm512_setr_epi64(r0, r0, r0, r0, r1, r1, r1, r1);
+
+    return vb_and(_mm512_srlv_epi64(_mm512_broadcast_i64x4(load_256(p)), by), mask);
+}
+
+/* The same to the left. */
+SIMD_INLINE vb vb_left(const void *p, int l0, int l1, uint8_t mask)
+{
+    const __m512i by = _mm512_setr_epi64(l0, l0, l0, l0, l1, l1, l1, l1);
+
+    return vb_and(_mm512_sllv_epi64(_mm512_broadcast_i64x4(load_256(p)), by), mask);
+}
+
+/* Low nibbles of the 16 bytes at a, their high nibbles; the same of b. */
+SIMD_INLINE vb vb_nibbles(const void *a, const void *b)
+{
+    const __m512i by = _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4);
+    const __m512i v =
+        _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_broadcastsi128_si256(load_128(a))),
+                           _mm256_broadcastsi128_si256(load_128(b)), 1);
+
+    return vb_and(_mm512_srlv_epi64(v, by), 15);
+}
+
+/* Byte i is `value` where bit i is set, else 0. */
+SIMD_INLINE vb vb_bits(uint64_t bits, uint8_t value)
+{
+    return _mm512_maskz_set1_epi8(bits, (char)value);
+}
+
+/* table[idx] for idx < 16. */
+SIMD_INLINE vb vb_lookup(__m128i table, vb idx)
+{
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), idx);
+}
+
+SIMD_INLINE vb vb_abs(vb v)
+{
+    return _mm512_abs_epi8(v);
+}
+
+/* x with the signs of w; 0 where w is 0 is not needed, as its factor is 0. */
+SIMD_INLINE vb vb_sign(vb x, vb w)
+{
+    return _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(w), _mm512_setzero_si512(), x);
+}
+
+/* Sums of 4 products of unsigned w and signed x. */
+SIMD_INLINE vi vb_dot(vb w, vb x)
+{
+#ifdef SIMD_VNNI
+    return _mm512_dpbusd_epi32(_mm512_setzero_si512(), w, x);
+#else
+    return _mm512_madd_epi16(_mm512_maddubs_epi16(w, x), _mm512_set1_epi16(1));
+#endif
+}
+
+/* acc + the sums of 4 products, each pair times the int16 in its place of s. */
+SIMD_INLINE vi vb_dot_scaled(vi acc, vb w, vb x, vb s)
+{
+#ifdef SIMD_VNNI
+    return _mm512_dpwssd_epi32(acc, _mm512_maddubs_epi16(w, x), s);
+#else
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_maddubs_epi16(w, x), s));
+#endif
+}
+
+/* From 16 int16, one per 16 values: the scales of values 64 k .. 64 k + 63 in the places of their
+ * int16 pairs. */
+SIMD_INLINE vb vb_spread(__m256i s, int k)
+{
+    const __m512i idx = _mm512_add_epi16(
+        _mm512_inserti64x4(
+            _mm512_castsi256_si512(_mm256_setr_m128i(_mm_set1_epi16(0), _mm_set1_epi16(1))),
+            _mm256_setr_m128i(_mm_set1_epi16(2), _mm_set1_epi16(3)), 1),
+        _mm512_set1_epi16((short)(4 * k)));
+
+    return _mm512_permutexvar_epi16(idx, _mm512_castsi256_si512(s));
+}
+
+#endif

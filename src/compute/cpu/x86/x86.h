@@ -1,0 +1,25 @@
+/* The units of kernels for x86-64: each fills the entries its file defines. */
+#ifndef GS_COMPUTE_CPU_X86_X86_H
+#define GS_COMPUTE_CPU_X86_X86_H
+
+#include "compute/kernels.h"
+
+/* Overwrite the entries of every instruction set up to `level`. */
+void gs_kernels_init_x86(struct gs_kernels *k, enum gs_cpu_level level);
+
+void gs_kernels_init_dot_k_avx2(struct gs_kernels *k);
+void gs_kernels_init_dot_32_avx2(struct gs_kernels *k);
+void gs_kernels_init_dot_float_avx2(struct gs_kernels *k);
+void gs_kernels_init_quantise_avx2(struct gs_kernels *k);
+void gs_kernels_init_vector_avx2(struct gs_kernels *k);
+
+void gs_kernels_init_dot_k_avx512(struct gs_kernels *k);
+void gs_kernels_init_dot_32_avx512(struct gs_kernels *k);
+void gs_kernels_init_dot_float_avx512(struct gs_kernels *k);
+void gs_kernels_init_quantise_avx512(struct gs_kernels *k);
+void gs_kernels_init_vector_avx512(struct gs_kernels *k);
+
+void gs_kernels_init_dot_k_avx512vnni(struct gs_kernels *k);
+void gs_kernels_init_dot_32_avx512vnni(struct gs_kernels *k);
+
+#endif

@@ -1,0 +1,113 @@
+/* What the kernel tests share: guarded buffers, random weights of every format, every level. */
+#ifndef GS_TESTS_KERNEL_TEST_H
+#define GS_TESTS_KERNEL_TEST_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/os.h"
+#include "base/rng.h"
+#include "cmocka_headers.h"
+#include "compute/blocks.h"
+#include "compute/kernels.h"
+#include "compute/tensor.h"
+
+/* ---- memory that ends at an unreadable page ---- */
+
+struct guarded {
+    uint8_t *base;
+    size_t total;
+    uint8_t *p; /* n bytes, up to the guard */
+};
+
+static inline struct guarded guarded_alloc(size_t n)
+{
+    const size_t page = gs_os_page_bytes();
+    const size_t usable = (n + page - 1) / page * page;
+    struct guarded g = {.total = usable + page};
+
+    g.base = gs_os_reserve(g.total);
+    assert_non_null(g.base);
+    assert_int_equal(mprotect(g.base + usable, page, PROT_NONE), 0);
+    g.p = g.base + usable - n;
+    return g;
+}
+
+static inline void guarded_free(struct guarded *g)
+{
+    gs_os_release(g->base, g->total);
+}
+
+/* ---- random numbers ---- */
+
+static inline void random_floats(struct gs_rng *r, float *x, size_t n, double scale)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(gs_rng_normal(r) * scale);
+}
+
+/* ---- weights ---- */
+
+/* Float16 members of a block: their offsets; -1 ends. */
+struct format {
+    enum gs_type type;
+    int halves[3];
+};
+
+static const struct format formats[] = {
+    {GS_TYPE_F32, {-1}},
+    {GS_TYPE_F16, {-1}},
+    {GS_TYPE_BF16, {-1}},
+    {GS_TYPE_Q4_0, {offsetof(struct gs_block_q4_0, d), -1}},
+    {GS_TYPE_Q4_1, {offsetof(struct gs_block_q4_1, d), offsetof(struct gs_block_q4_1, m), -1}},
+    {GS_TYPE_Q5_0, {offsetof(struct gs_block_q5_0, d), -1}},
+    {GS_TYPE_Q5_1, {offsetof(struct gs_block_q5_1, d), offsetof(struct gs_block_q5_1, m), -1}},
+    {GS_TYPE_Q8_0, {offsetof(struct gs_block_q8_0, d), -1}},
+    {GS_TYPE_IQ4_NL, {offsetof(struct gs_block_iq4_nl, d), -1}},
+    {GS_TYPE_MXFP4, {-1}},
+    {GS_TYPE_Q2_K, {offsetof(struct gs_block_q2_k, d), offsetof(struct gs_block_q2_k, dmin), -1}},
+    {GS_TYPE_Q3_K, {offsetof(struct gs_block_q3_k, d), -1}},
+    {GS_TYPE_Q4_K, {offsetof(struct gs_block_q4_k, d), offsetof(struct gs_block_q4_k, dmin), -1}},
+    {GS_TYPE_Q5_K, {offsetof(struct gs_block_q5_k, d), offsetof(struct gs_block_q5_k, dmin), -1}},
+    {GS_TYPE_Q6_K, {offsetof(struct gs_block_q6_k, d), -1}},
+    {GS_TYPE_IQ4_XS, {offsetof(struct gs_block_iq4_xs, d), -1}},
+};
+
+#define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+/* Byte patterns of weights: random, all zero bits, all one bits. Scales are always sane. */
+enum pattern { PATTERN_RANDOM, PATTERN_ZEROS, PATTERN_ONES, N_PATTERNS };
+
+static inline void random_weights(struct gs_rng *r, const struct format *f, enum pattern pattern,
+                                  uint8_t *row, size_t n)
+{
+    const size_t bytes = gs_type_block_bytes(f->type);
+    const size_t blocks = n / gs_type_block_len(f->type);
+
+    for (size_t b = 0; b < blocks; b++) {
+        uint8_t *block = row + b * bytes;
+        const float x = (float)gs_rng_normal(r);
+        const uint16_t half = (uint16_t)(0x1800 + (gs_rng_u64(r) & 0x8fff)); /* about 1e-3..1 */
+        for (size_t i = 0; i < bytes; i++)
+            block[i] = pattern == PATTERN_RANDOM ? (uint8_t)gs_rng_u64(r)
+                       : pattern == PATTERN_ONES ? 0xff
+                                                 : 0;
+        for (const int *h = f->halves; *h >= 0; h++) {
+            const uint16_t d = (uint16_t)(half + 17 * *h);
+            memcpy(block + *h, &d, sizeof(d));
+        }
+        if (f->type == GS_TYPE_F32)
+            memcpy(block, &x, 4);
+        if (f->type == GS_TYPE_BF16)
+            memcpy(block, (const uint8_t *)&x + 2, 2);
+        if (f->type == GS_TYPE_F16)
+            memcpy(block, &half, 2);
+        if (f->type == GS_TYPE_MXFP4)
+            block[0] = (uint8_t)(118 + (gs_rng_u64(r) & 15));
+    }
+}
+
+#endif
