@@ -137,8 +137,7 @@ static void apply_charsmap(const struct gs_token_charsmap *map, struct gs_slice 
 /* The text with U+FFFD for what is no UTF-8, then NFKC. */
 static bool apply_nfkc(struct gs_slice text, struct gs_buf *b)
 {
-    const utf8proc_option_t options =
-        UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE;
+    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT;
     struct gs_buf clean;
     utf8proc_int32_t *cps = NULL;
     bool ok = false;
