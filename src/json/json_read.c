@@ -14,9 +14,20 @@
 
 static pthread_once_t allocator_once = PTHREAD_ONCE_INIT;
 
+/* jansson reports most failed allocations as some other error. */
+static _Thread_local bool out_of_memory;
+
+static void *allocate(size_t n)
+{
+    void *p = gs_alloc(n);
+
+    out_of_memory = out_of_memory || !p;
+    return p;
+}
+
 static void set_allocator(void)
 {
-    json_set_alloc_funcs(gs_alloc, gs_free);
+    json_set_alloc_funcs(allocate, gs_free);
 }
 
 static enum gs_status too_deep(struct gs_error *err)
@@ -111,6 +122,7 @@ static enum gs_status copy(const json_t *from, int depth, struct gs_arena *a, st
 
 static json_t *load(struct gs_slice text, json_error_t *why)
 {
+    out_of_memory = false;
     return json_loadb(text.len ? text.ptr : "", text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, why);
 }
 
@@ -122,6 +134,7 @@ static json_t *load_mended(struct gs_slice text, json_error_t *why)
     gs_buf_init(&b, GS_MAX_TEXT_BYTES);
     if (gs_json_mend(text, &b) && gs_buf_ok(&b))
         tree = load(gs_buf_view(&b), why);
+    out_of_memory = out_of_memory || !gs_buf_ok(&b);
     gs_buf_clear(&b);
     return tree;
 }
@@ -129,19 +142,13 @@ static json_t *load_mended(struct gs_slice text, json_error_t *why)
 static enum gs_status refuse(const json_error_t *why, struct gs_error *err)
 {
     const int col = GS_MAX(why->column, 1);
-    enum gs_status st;
 
-    switch (json_error_code(why)) {
-    case json_error_out_of_memory:
-        return no_memory(err);
-    case json_error_stack_overflow:
+    if (json_error_code(why) == json_error_stack_overflow)
         return too_deep(err);
-    default: /* a foreign enumeration, open-ended */
-        st = gs_error_set(err, GS_EFORMAT, "invalid JSON at line %d, column %d: %s", why->line, col,
-                          why->text);
-        gs_error_pos(err, "JSON", why->line, col);
-        return st;
-    }
+    const enum gs_status st = gs_error_set(
+        err, GS_EFORMAT, "invalid JSON at line %d, column %d: %s", why->line, col, why->text);
+    gs_error_pos(err, "JSON", why->line, col);
+    return st;
 }
 
 enum gs_status gs_json_parse(struct gs_slice text, struct gs_arena *a, struct gs_json *out,
@@ -152,10 +159,10 @@ enum gs_status gs_json_parse(struct gs_slice text, struct gs_arena *a, struct gs
 
     pthread_once(&allocator_once, set_allocator);
     json_t *tree = load(text, &why);
-    if (!tree && json_error_code(&why) != json_error_out_of_memory)
+    if (!tree && !out_of_memory)
         tree = load_mended(text, &why);
     if (!tree)
-        return refuse(&why, err);
+        return out_of_memory ? no_memory(err) : refuse(&why, err);
     const enum gs_status st = copy(tree, 0, a, &top, err);
     json_decref(tree);
     if (st == GS_OK)

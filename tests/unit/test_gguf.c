@@ -557,7 +557,7 @@ static void refuses_split_in_memory(void **state)
 
 static size_t open_folder(const char *folder)
 {
-    char path[1024];
+    char path[2048];
     size_t n = 0;
     DIR *dir = opendir(folder);
 
