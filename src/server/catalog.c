@@ -1,0 +1,151 @@
+/* The models of this machine, listed as each API lists them. /v1/models carries the fields of both
+ * OpenAI and Anthropic: each client reads its own. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/slice.h"
+#include "provider/local.h"
+#include "server/state.h"
+#include "json/json.h"
+
+static size_t models(const struct gs_server *s, const struct gs_local_model **out)
+{
+    const struct gs_server_backend *backend = &s->opt.backend;
+
+    return backend->models(backend->self, out);
+}
+
+static void write_time(struct gs_buf *b, int64_t wall_s)
+{
+    char when[40];
+
+    gs_clock_format_us(wall_s * 1000000, when, sizeof(when));
+    gs_buf_printf(b, "\"%s\"", when);
+}
+
+static void write_v1(struct gs_buf *b, const struct gs_local_model *m)
+{
+    gs_buf_puts(b, "{\"id\":");
+    gs_json_write_string(b, gs_slice_str(m->name));
+    gs_buf_printf(b,
+                  ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"genset\","
+                  "\"type\":\"model\",\"display_name\":",
+                  (long long)m->modified_s);
+    gs_json_write_string(b, gs_slice_str(m->name));
+    gs_buf_puts(b, ",\"created_at\":");
+    write_time(b, m->modified_s);
+    gs_buf_printf(b, ",\"max_input_tokens\":%lld,\"max_tokens\":%lld}", (long long)m->ctx_tokens,
+                  (long long)m->ctx_tokens);
+}
+
+void gs_server_catalog_v1(const struct gs_server *s, struct gs_buf *b)
+{
+    const struct gs_local_model *list;
+    const size_t n = models(s, &list);
+
+    gs_buf_puts(b, "{\"object\":\"list\",\"data\":[");
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            gs_buf_putc(b, ',');
+        write_v1(b, &list[i]);
+    }
+    gs_buf_puts(b, "],\"has_more\":false,\"first_id\":");
+    if (n == 0) {
+        gs_buf_puts(b, "null,\"last_id\":null}");
+        return;
+    }
+    gs_json_write_string(b, gs_slice_str(list[0].name));
+    gs_buf_puts(b, ",\"last_id\":");
+    gs_json_write_string(b, gs_slice_str(list[n - 1].name));
+    gs_buf_putc(b, '}');
+}
+
+bool gs_server_catalog_v1_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b)
+{
+    const struct gs_local_model *list;
+    const size_t n = models(s, &list);
+
+    if (gs_slice_ends(id, GS_SLICE_LIT(":latest")))
+        id.len -= strlen(":latest");
+    for (size_t i = 0; i < n; i++) {
+        if (gs_slice_eq_str(id, list[i].name)) {
+            write_v1(b, &list[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "4.0B" */
+static void write_parameter_size(struct gs_buf *b, int64_t n_params)
+{
+    if (n_params >= 1000000000)
+        gs_buf_printf(b, "\"%.1fB\"", (double)n_params / 1e9);
+    else if (n_params >= 1000000)
+        gs_buf_printf(b, "\"%.0fM\"", (double)n_params / 1e6);
+    else
+        gs_buf_printf(b, "\"%.0fK\"", (double)n_params / 1e3);
+}
+
+/* The digest tells versions of a file apart by path, size and time: contents are not read. */
+static void write_tag(struct gs_buf *b, const struct gs_local_model *m)
+{
+    const uint64_t digest = gs_hash_bytes(
+        m->path, strlen(m->path), (uint64_t)m->file_bytes ^ ((uint64_t)m->modified_s << 32));
+    const struct gs_slice name = gs_slice_str(m->name);
+
+    gs_buf_puts(b, "{\"name\":");
+    gs_json_write_string(b, name);
+    gs_buf_puts(b, ",\"model\":");
+    gs_json_write_string(b, name);
+    gs_buf_puts(b, ",\"modified_at\":");
+    write_time(b, m->modified_s);
+    gs_buf_printf(b, ",\"size\":%lld,\"digest\":\"%016llx\",\"details\":{\"parent_model\":\"\",",
+                  (long long)m->file_bytes, (unsigned long long)digest);
+    gs_buf_puts(b, "\"format\":\"gguf\",\"family\":");
+    gs_json_write_string(b, gs_slice_str(m->arch));
+    gs_buf_puts(b, ",\"families\":[");
+    gs_json_write_string(b, gs_slice_str(m->arch));
+    gs_buf_puts(b, "],\"parameter_size\":");
+    write_parameter_size(b, m->n_params);
+    gs_buf_puts(b, ",\"quantization_level\":");
+    gs_json_write_string(b, gs_slice_str(m->quant));
+    gs_buf_putc(b, '}');
+}
+
+void gs_server_catalog_tags(const struct gs_server *s, struct gs_buf *b)
+{
+    const struct gs_local_model *list;
+    const size_t n = models(s, &list);
+
+    gs_buf_puts(b, "{\"models\":[");
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            gs_buf_putc(b, ',');
+        write_tag(b, &list[i]);
+        gs_buf_putc(b, '}');
+    }
+    gs_buf_puts(b, "]}");
+}
+
+void gs_server_catalog_ps(const struct gs_server *s, struct gs_buf *b)
+{
+    const struct gs_local_model *list;
+    const size_t n = models(s, &list);
+    bool is_first = true;
+
+    gs_buf_puts(b, "{\"models\":[");
+    for (size_t i = 0; i < n; i++) {
+        if (!list[i].is_loaded)
+            continue;
+        if (!is_first)
+            gs_buf_putc(b, ',');
+        is_first = false;
+        write_tag(b, &list[i]);
+        gs_buf_printf(b, ",\"size_vram\":0,\"context_length\":%lld}",
+                      (long long)list[i].ctx_tokens);
+    }
+    gs_buf_puts(b, "]}");
+}

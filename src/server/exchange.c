@@ -1,0 +1,319 @@
+/* One chat, from request to last byte. Events arrive in the mailbox from the engine's thread; the
+ * loop takes them, has the dialect spell them, and writes.
+ *
+ * Two bounds hold a slow client's answer: the output waiting in http/ (beyond it the mailbox is
+ * left alone), and the mailbox (beyond it the engine is told to pause). A streamed answer's head
+ * leaves with the first event, which precedes the prefill; until then an error still gets its own
+ * HTTP status. If even that takes long, the head leaves with the first sign of life. */
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/queue.h"
+#include "base/slice.h"
+#include "base/thread.h"
+#include "http/loop.h"
+#include "server/state.h"
+
+#define MAX_REQUEST_ARENA_BYTES (16 * GS_MAX_REQUEST_BYTES) /* JSON trees are larger than JSON */
+
+/* ---- life ---- */
+
+static void exchange_free(struct gs_server_exchange *ex)
+{
+    struct gs_server *s = ex->server;
+
+    *(ex->prev ? &ex->prev->next : &s->exchanges) = ex->next;
+    if (ex->next)
+        ex->next->prev = ex->prev;
+    s->n_exchanges--;
+    if (ex->state)
+        ex->dialect->clear_state(ex->state);
+    gs_free(ex->state);
+    gs_buf_clear(&ex->out);
+    gs_arena_clear(&ex->arena);
+    gs_arena_clear(&ex->mail);
+    gs_server_mailbox_clear(&ex->mailbox);
+    gs_free(ex);
+}
+
+/* The backend's last word, on its thread. */
+static void call_released(void *ud)
+{
+    struct gs_server_exchange *ex = ud;
+    struct gs_queue *wake = ex->server->wake;
+
+    if (gs_server_mailbox_release(&ex->mailbox)) {
+        const bool fits = gs_queue_push(wake, ex); /* each exchange at most once: room for all */
+        assert(fits);
+        (void)fits;
+    }
+}
+
+/* The client is done with, one way or another. */
+static void exchange_end(struct gs_server_exchange *ex)
+{
+    void *call = ex->call;
+
+    ex->http = NULL;
+    ex->call = NULL;
+    gs_server_mailbox_close(&ex->mailbox);
+    if (call)
+        ex->server->opt.backend.free_call(call, call_released, ex);
+}
+
+static void log_end(struct gs_server_exchange *ex, int status, const char *how)
+{
+    char detail[256];
+    const int64_t took_us = gs_clock_mono_us() - ex->started_us;
+
+    snprintf(detail, sizeof(detail), "%s model=%.*s in=%lld cached=%lld out=%lld ms=%lld%s%s",
+             ex->dialect->name, (int)GS_MIN(ex->ctx.model.len, 80), ex->ctx.model.ptr,
+             (long long)ex->usage.prompt_tokens, (long long)ex->usage.cached_tokens,
+             (long long)ex->usage.answer_tokens, (long long)(took_us / 1000), *how ? " " : "", how);
+    gs_server_reply_log(ex->server, gs_http_request_head(ex->http), status, ex->id, detail);
+}
+
+static void client_gone(void *ud)
+{
+    struct gs_server_exchange *ex = ud;
+
+    log_end(ex, 499, "the client left");
+    exchange_end(ex);
+}
+
+/* ---- out ---- */
+
+static void stream_begin(struct gs_server_exchange *ex)
+{
+    if (ex->is_streaming)
+        return;
+    ex->is_streaming = true;
+    gs_http_header(ex->http, "Cache-Control", GS_SLICE_LIT("no-cache"));
+    gs_http_stream_begin(ex->http, 200, ex->dialect->stream_content_type);
+}
+
+/* Hand over what the dialect wrote. False: it could not, and the exchange has ended. */
+static bool stream_flush(struct gs_server_exchange *ex)
+{
+    if (!gs_buf_ok(&ex->out)) {
+        struct gs_http_request *r = ex->http;
+        log_end(ex, 200, "the answer broke off: no memory");
+        exchange_end(ex);
+        gs_http_stream_break(r, true);
+        return false;
+    }
+    if (ex->out.len > 0) {
+        gs_http_stream_write(ex->http, gs_buf_view(&ex->out));
+        ex->is_silent = false;
+        gs_buf_reset(&ex->out);
+    }
+    ex->is_blocked = gs_http_stream_waiting_bytes(ex->http) >= GS_HTTP_HIGH_BYTES;
+    return true;
+}
+
+void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_error *err)
+{
+    const struct gs_event ev = {.kind = GS_EVENT_ERROR, .error = err};
+    struct gs_http_request *r = ex->http;
+
+    if (!r)
+        return;
+    if (!ex->is_streaming) {
+        const int status = gs_dialect_status(ex->dialect, err);
+        exchange_end(ex);
+        gs_server_reply_error(ex->server, r, ex->dialect, ex->id, status, err);
+        return;
+    }
+    ex->dialect->write_event(ex->state, &ex->ctx, &ev, &ex->out);
+    if (!stream_flush(ex))
+        return;
+    log_end(ex, 200, err->msg);
+    exchange_end(ex);
+    gs_http_stream_break(r, false);
+}
+
+static void answer_done(struct gs_server_exchange *ex)
+{
+    struct gs_http_request *r = ex->http;
+    struct gs_error err = {0};
+
+    if (ex->ctx.stream) {
+        if (!stream_flush(ex))
+            return;
+        log_end(ex, 200, "");
+        exchange_end(ex);
+        gs_http_stream_end(r);
+    } else if (!gs_buf_ok(&ex->out)) {
+        gs_error_nomem(&err, "hold the answer");
+        gs_server_exchange_fail(ex, &err);
+    } else {
+        log_end(ex, 200, "");
+        exchange_end(ex);
+        gs_http_respond(r, 200, "application/json", gs_buf_view(&ex->out));
+    }
+}
+
+/* ---- events ---- */
+
+static enum gs_flow on_event(void *ud, const struct gs_event *ev)
+{
+    struct gs_server_exchange *ex = ud;
+    struct gs_queue *wake = ex->server->wake;
+    bool is_due;
+    const enum gs_flow flow = gs_server_mailbox_put(&ex->mailbox, ev, &is_due);
+
+    if (is_due) {
+        const bool fits = gs_queue_push(wake, ex);
+        assert(fits);
+        (void)fits;
+    }
+    return flow;
+}
+
+static void handle_event(struct gs_server_exchange *ex, const struct gs_event *ev)
+{
+    if (ev->kind == GS_EVENT_ERROR) {
+        gs_server_exchange_fail(ex, ev->error);
+        return;
+    }
+    if (ev->kind == GS_EVENT_START || ev->kind == GS_EVENT_STOP)
+        ex->usage = ev->usage;
+    if (ex->ctx.stream)
+        stream_begin(ex);
+    ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);
+    if (ev->kind == GS_EVENT_STOP)
+        answer_done(ex);
+}
+
+static void handle_mail(struct gs_server_exchange *ex)
+{
+    const struct gs_server_post post = gs_server_mailbox_take(&ex->mailbox, &ex->mail);
+    struct gs_error err = {0};
+
+    for (const struct gs_server_mail *m = post.first; m && ex->http; m = m->next)
+        handle_event(ex, &m->event);
+    if (ex->http && post.has_failed) {
+        gs_error_nomem(&err, "hold the answer");
+        gs_server_exchange_fail(ex, &err);
+    }
+    if (ex->http && ex->is_streaming && !stream_flush(ex))
+        return;
+    ex->is_paused = ex->is_paused || post.was_paused;
+    if (ex->http && ex->is_paused && !ex->is_blocked) {
+        ex->is_paused = false;
+        ex->server->opt.backend.resume(ex->call);
+    }
+}
+
+void gs_server_exchange_wake(struct gs_server_exchange *ex)
+{
+    gs_assert_thread(GS_THREAD_LOOP);
+    const bool is_released = gs_server_mailbox_unqueue(&ex->mailbox);
+
+    if (ex->http && !ex->is_blocked)
+        handle_mail(ex);
+    else if (is_released)
+        exchange_free(ex);
+}
+
+/* The client has read: on with what waited in the mailbox, and with who paused before it. */
+static void client_drained(void *ud)
+{
+    struct gs_server_exchange *ex = ud;
+
+    if (!ex->is_blocked)
+        return;
+    ex->is_blocked = false;
+    handle_mail(ex);
+}
+
+void gs_server_exchange_tick(struct gs_server_exchange *ex)
+{
+    if (!ex->http || !ex->ctx.stream || ex->is_blocked)
+        return;
+    if (!ex->is_silent) {
+        ex->is_silent = true;
+        return;
+    }
+    stream_begin(ex);
+    ex->dialect->write_keepalive(ex->state, &ex->ctx, &ex->out);
+    if (stream_flush(ex))
+        ex->is_silent = true;
+}
+
+/* ---- begin ---- */
+
+static struct gs_server_exchange *exchange_create(struct gs_server *s, struct gs_http_request *r,
+                                                  const struct gs_dialect *dialect)
+{
+    struct gs_server_exchange *ex = gs_alloc_zero(sizeof(*ex));
+
+    if (!ex)
+        return NULL;
+    ex->state = gs_alloc_zero(dialect->state_bytes);
+    if (!ex->state) {
+        gs_free(ex);
+        return NULL;
+    }
+    ex->server = s;
+    ex->http = r;
+    ex->dialect = dialect;
+    ex->started_us = gs_clock_mono_us();
+    gs_arena_init(&ex->arena, MAX_REQUEST_ARENA_BYTES);
+    gs_arena_init(&ex->mail, 0);
+    gs_buf_init(&ex->out, GS_MAX_RESPONSE_BYTES);
+    gs_server_mailbox_init(&ex->mailbox);
+    ex->next = s->exchanges;
+    if (ex->next)
+        ex->next->prev = ex;
+    s->exchanges = ex;
+    if (s->n_exchanges++ == 0)
+        gs_http_timer_start(s->tick, s->opt.keepalive_ms);
+    return ex;
+}
+
+static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_error *err)
+{
+    const struct gs_server_backend *backend = &ex->server->opt.backend;
+    const enum gs_status st = ex->dialect->read_request(
+        &ex->chat, &ex->ctx, gs_http_request_body(ex->http), ex->path, &ex->arena, err);
+
+    if (st != GS_OK)
+        return st;
+    ex->ctx.request_id = gs_slice_str(ex->id);
+    ex->ctx.created_us = gs_clock_wall_us();
+    if (ex->ctx.ignored.len)
+        gs_http_header(ex->http, "x-genset-ignored", ex->ctx.ignored);
+    gs_http_request_watch(ex->http, client_gone, client_drained, ex);
+    return (ex->ctx.is_count ? backend->count : backend->answer)(backend->self, &ex->chat, on_event,
+                                                                 ex, &ex->call, err);
+}
+
+void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
+                              const struct gs_dialect *dialect, const char *path, const char *id)
+{
+    struct gs_error err = {0};
+    struct gs_server_exchange *ex = NULL;
+
+    if (s->n_exchanges >= s->opt.max_exchanges)
+        gs_error_set(&err, GS_EBUSY, "%zu requests are being answered already", s->n_exchanges);
+    else
+        ex = exchange_create(s, r, dialect);
+    if (!ex) {
+        if (err.code == GS_OK)
+            gs_error_nomem(&err, "answer the request");
+        gs_server_reply_error(s, r, dialect, id, gs_dialect_status(dialect, &err), &err);
+        return;
+    }
+    ex->path = path;
+    snprintf(ex->id, sizeof(ex->id), "%s", id);
+    if (exchange_start(ex, &err) != GS_OK) {
+        gs_http_request_watch(r, NULL, NULL, NULL);
+        exchange_free(ex);
+        gs_server_reply_error(s, r, dialect, id, gs_dialect_status(dialect, &err), &err);
+    }
+}

@@ -1,0 +1,52 @@
+/* The engine of this machine as a backend: provider/local.h behind the table of server.h. */
+#include "provider/local.h"
+#include "server/server.h"
+
+static enum gs_status answer(void *self, const struct gs_chat *chat, gs_event_fn *on_event,
+                             void *ud, void **out_call, struct gs_error *err)
+{
+    struct gs_local_call *call;
+    const enum gs_status st = gs_local_answer(self, chat, on_event, ud, &call, err);
+
+    if (st == GS_OK)
+        *out_call = call;
+    return st;
+}
+
+static enum gs_status count(void *self, const struct gs_chat *chat, gs_event_fn *on_event, void *ud,
+                            void **out_call, struct gs_error *err)
+{
+    struct gs_local_call *call;
+    const enum gs_status st = gs_local_count(self, chat, on_event, ud, &call, err);
+
+    if (st == GS_OK)
+        *out_call = call;
+    return st;
+}
+
+static size_t models(void *self, const struct gs_local_model **out_models)
+{
+    return gs_local_models(self, out_models);
+}
+
+static void resume(void *call)
+{
+    gs_local_call_resume(call);
+}
+
+static void free_call(void *call, void (*on_free)(void *ud), void *ud)
+{
+    gs_local_call_free(call, on_free, ud);
+}
+
+void gs_server_backend_local(struct gs_server_backend *out_backend, struct gs_local *l)
+{
+    *out_backend = (struct gs_server_backend){
+        .self = l,
+        .answer = answer,
+        .count = count,
+        .models = models,
+        .resume = resume,
+        .free_call = free_call,
+    };
+}

@@ -1,0 +1,300 @@
+/* The table of what is served, and the order in which a request is looked at: who asks, what for,
+ * how, in which form. Every refusal is worded by the dialect of the path. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/slice.h"
+#include "server/state.h"
+#include "json/json.h"
+
+/* What clients of Ollama compare with the version they need; not ours. */
+#define OLLAMA_VERSION "0.12.0"
+#define HELLO          "genset is running (to those who ask for it: Ollama is running)\n"
+
+#define MAX_PATH_BYTES 1024
+
+enum action {
+    ACTION_CHAT,
+    ACTION_MODELS,
+    ACTION_MODEL,
+    ACTION_TAGS,
+    ACTION_PS,
+    ACTION_VERSION,
+    ACTION_HELLO,
+    ACTION_NOTHING, /* telemetry: taken and dropped */
+};
+
+struct route {
+    const char *path;           /* one that ends in '/' has any tail, but "/" itself */
+    enum gs_http_method method; /* GET answers HEAD too */
+    enum action action;
+    const struct gs_dialect *dialect;
+    bool any_type; /* "curl -d" says it sends a form */
+};
+
+static const struct route routes[] = {
+    {"/", GS_HTTP_GET, ACTION_HELLO, &gs_dialect_ollama, false},
+    {"/v1/messages", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_anthropic, false},
+    {"/v1/messages/count_tokens", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_anthropic, false},
+    {"/v1/chat/completions", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_chat, false},
+    {"/v1/models", GS_HTTP_GET, ACTION_MODELS, NULL, false},
+    {"/v1/models/", GS_HTTP_GET, ACTION_MODEL, NULL, false},
+    {"/api/chat", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama, true},
+    {"/api/generate", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama, true},
+    {"/api/tags", GS_HTTP_GET, ACTION_TAGS, &gs_dialect_ollama, false},
+    {"/api/ps", GS_HTTP_GET, ACTION_PS, &gs_dialect_ollama, false},
+    {"/api/version", GS_HTTP_GET, ACTION_VERSION, &gs_dialect_ollama, false},
+    {"/api/hello", GS_HTTP_GET, ACTION_HELLO, &gs_dialect_anthropic, false},
+    {"/api/event_logging/batch", GS_HTTP_POST, ACTION_NOTHING, &gs_dialect_anthropic, true},
+};
+
+/* ---- finding ---- */
+
+/* As base URLs get combined: "//v1//models/" and "/v1/v1/models" are "/v1/models". Returns an
+ * empty string for a path that is too long. */
+static void tidy_path(struct gs_slice path, char out[MAX_PATH_BYTES])
+{
+    size_t n = 0;
+
+    out[0] = '\0';
+    if (path.len >= MAX_PATH_BYTES)
+        return;
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.ptr[i] != '/' || n == 0 || out[n - 1] != '/')
+            out[n++] = path.ptr[i];
+    }
+    if (n > 1 && out[n - 1] == '/')
+        n--;
+    out[n] = '\0';
+    while (strncmp(out, "/v1/v1/", 7) == 0) {
+        memmove(out, out + 3, n - 3 + 1);
+        n -= 3;
+    }
+}
+
+static bool path_matches(const struct route *route, const char *path)
+{
+    const size_t n = strlen(route->path);
+
+    if (n > 1 && route->path[n - 1] == '/')
+        return strncmp(path, route->path, n) == 0 && path[n] != '\0';
+    return strcmp(path, route->path) == 0;
+}
+
+static const struct route *find_route(const char *path)
+{
+    for (size_t i = 0; i < GS_COUNT_OF(routes); i++) {
+        if (path_matches(&routes[i], path))
+            return &routes[i];
+    }
+    return NULL;
+}
+
+/* In whose words a path is answered; where two APIs share it, a header tells them apart. */
+static const struct gs_dialect *dialect_of(const struct route *route, const char *path,
+                                           const struct gs_http_head *head)
+{
+    if (route && route->dialect)
+        return route->dialect;
+    if (strncmp(path, "/api", 4) == 0)
+        return &gs_dialect_ollama;
+    if (strncmp(path, "/v1/messages", 12) == 0 ||
+        gs_http_head_get(head, "anthropic-version").ptr != NULL)
+        return &gs_dialect_anthropic;
+    return &gs_dialect_openai_chat;
+}
+
+static bool method_fits(const struct route *route, enum gs_http_method m)
+{
+    return m == route->method || (m == GS_HTTP_HEAD && route->method == GS_HTTP_GET);
+}
+
+/* ---- form ---- */
+
+/* Whether the body is JSON, as far as the headers say. */
+static bool type_fits(const struct route *route, const struct gs_http_head *head)
+{
+    const struct gs_slice coding = gs_http_head_get(head, "content-encoding");
+    struct gs_slice type = gs_http_head_get(head, "content-type");
+
+    if (coding.len && !gs_http_name_eq(coding, "identity"))
+        return false;
+    type = gs_slice_trim(gs_slice_sub(type, 0, gs_slice_find(type, GS_SLICE_LIT(";"), 0)));
+    if (!type.len || gs_http_name_eq(type, "application/json") ||
+        gs_http_name_eq(type, "text/json") || gs_slice_ends(type, GS_SLICE_LIT("+json")))
+        return true;
+    return route->any_type && (gs_http_name_eq(type, "application/x-www-form-urlencoded") ||
+                               gs_http_name_eq(type, "text/plain"));
+}
+
+/* 0, or the status to refuse with. */
+static int check_form(const struct route *route, struct gs_http_request *r, struct gs_error *err)
+{
+    const struct gs_http_head *head = gs_http_request_head(r);
+
+    if (!route) {
+        gs_error_set(err, GS_EUNSUPPORTED, "there is nothing at %s %.*s",
+                     gs_http_method_name(head->method), (int)GS_MIN(head->path.len, 200),
+                     head->path.ptr);
+        return 404;
+    }
+    if (!method_fits(route, head->method)) {
+        const char *allow = route->method == GS_HTTP_GET ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+        gs_http_header(r, "Allow", gs_slice_str(allow));
+        gs_error_set(err, GS_EUNSUPPORTED, "%s is not allowed at %s",
+                     gs_http_method_name(head->method), route->path);
+        return 405;
+    }
+    if (route->method == GS_HTTP_POST && !type_fits(route, head)) {
+        gs_error_set(err, GS_EUNSUPPORTED, "the body must be JSON, not compressed");
+        gs_error_hint(err, "Send \"Content-Type: application/json\".");
+        return 415;
+    }
+    return 0;
+}
+
+/* ---- doing ---- */
+
+static int hex(char c)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c ? strchr(digits, c) : NULL;
+
+    return at ? (int)((at - digits) % 16) : -1;
+}
+
+/* "a%2Fb" -> "a/b", in place. */
+static void percent_decode(char *s)
+{
+    char *to = s;
+
+    for (; *s; s++) {
+        if (*s == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0) {
+            *to++ = (char)(hex(s[1]) * 16 + hex(s[2]));
+            s += 2;
+        } else {
+            *to++ = *s;
+        }
+    }
+    *to = '\0';
+}
+
+static void reply_model(struct gs_server *s, struct gs_http_request *r, char *name,
+                        const struct gs_dialect *dialect, const char *id)
+{
+    struct gs_error err = {0};
+    struct gs_buf b;
+
+    percent_decode(name);
+    gs_buf_init(&b, GS_MAX_RESPONSE_BYTES);
+    if (gs_server_catalog_v1_one(s, gs_slice_str(name), &b)) {
+        gs_server_reply_json(s, r, &b);
+        return;
+    }
+    gs_error_set(&err, GS_ENOTFOUND, "model \"%s\" not found", name);
+    gs_server_reply_error(s, r, dialect, id, 404, &err);
+}
+
+static void reply_list(struct gs_server *s, struct gs_http_request *r,
+                       void (*write)(const struct gs_server *s, struct gs_buf *b))
+{
+    struct gs_buf b;
+
+    gs_buf_init(&b, GS_MAX_RESPONSE_BYTES);
+    write(s, &b);
+    gs_server_reply_json(s, r, &b);
+}
+
+static void write_version(const struct gs_server *s, struct gs_buf *b)
+{
+    (void)s;
+    gs_buf_puts(b, "{\"version\":\"" OLLAMA_VERSION "\"}");
+}
+
+static void reply_preflight(struct gs_server *s, struct gs_http_request *r)
+{
+    const struct gs_slice wanted =
+        gs_http_head_get(gs_http_request_head(r), "access-control-request-headers");
+
+    gs_http_header(r, "Access-Control-Allow-Methods", GS_SLICE_LIT("GET, HEAD, POST, OPTIONS"));
+    if (wanted.len && wanted.len < 2048)
+        gs_http_header(r, "Access-Control-Allow-Headers", wanted);
+    gs_http_header(r, "Access-Control-Max-Age", GS_SLICE_LIT("86400"));
+    gs_http_header(r, "Allow", GS_SLICE_LIT("GET, HEAD, POST, OPTIONS"));
+    gs_server_reply_text(s, r, 204, "");
+}
+
+static void act(struct gs_server *s, struct gs_http_request *r, const struct route *route,
+                char *path, const char *id)
+{
+    switch (route->action) {
+    case ACTION_CHAT:
+        gs_server_exchange_begin(s, r, route->dialect, route->path, id);
+        break;
+    case ACTION_MODELS:
+        reply_list(s, r, gs_server_catalog_v1);
+        break;
+    case ACTION_MODEL:
+        reply_model(s, r, path + strlen(route->path),
+                    dialect_of(route, path, gs_http_request_head(r)), id);
+        break;
+    case ACTION_TAGS:
+        reply_list(s, r, gs_server_catalog_tags);
+        break;
+    case ACTION_PS:
+        reply_list(s, r, gs_server_catalog_ps);
+        break;
+    case ACTION_VERSION:
+        reply_list(s, r, write_version);
+        break;
+    case ACTION_HELLO:
+        gs_server_reply_text(s, r, 200, HELLO);
+        break;
+    case ACTION_NOTHING:
+        gs_server_reply_text(s, r, 204, "");
+        break;
+    }
+}
+
+void gs_server_route_request(void *server, struct gs_http_request *r)
+{
+    struct gs_server *s = server;
+    const struct gs_http_head *head = gs_http_request_head(r);
+    char path[MAX_PATH_BYTES];
+    char id[GS_SERVER_ID_BYTES];
+    struct gs_error err = {0};
+
+    tidy_path(head->path, path);
+    const struct route *route = find_route(path);
+    gs_server_reply_id(r, id);
+    int status = gs_server_access_check(s, r, &err);
+    if (status == 0 && head->method == GS_HTTP_OPTIONS) {
+        reply_preflight(s, r);
+        return;
+    }
+    if (status == 0 && !(route && route->action == ACTION_HELLO)) {
+        status = gs_server_access_key(s, head, &err);
+        if (status)
+            gs_http_header(r, "WWW-Authenticate", GS_SLICE_LIT("Bearer"));
+    }
+    if (status == 0)
+        status = check_form(route, r, &err);
+    if (status)
+        gs_server_reply_error(s, r, dialect_of(route, path, head), id, status, &err);
+    else
+        act(s, r, route, path, id);
+}
+
+void gs_server_route_refuse(void *server, struct gs_http_request *r, int status,
+                            const struct gs_error *err)
+{
+    const struct gs_http_head *head = gs_http_request_head(r);
+    char path[MAX_PATH_BYTES];
+    char id[GS_SERVER_ID_BYTES];
+
+    tidy_path(head->path, path);
+    gs_server_reply_id(r, id);
+    gs_server_reply_error(server, r, dialect_of(find_route(path), path, head), id, status, err);
+}

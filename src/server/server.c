@@ -1,0 +1,246 @@
+/* The server put together: loop, listening socket, the queue that engine threads wake the loop
+ * through, the tick that keeps silent streams alive, and the way down.
+ *
+ * Stopping: at the first call nothing new is accepted and running answers may end; at the second,
+ * or when grace_ms is over, what still runs gets an error. Then the last bytes get a moment. */
+#include "server/server.h"
+
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "base/queue.h"
+#include "base/slice.h"
+#include "base/thread.h"
+#include "http/loop.h"
+#include "server/state.h"
+
+#define DRAIN_POLL_MS    10
+#define LAST_BYTES_US    250000
+#define MAX_STRING_BYTES ((size_t)1 << 20)
+
+void gs_server_options_init(struct gs_server_options *opt)
+{
+    *opt = (struct gs_server_options){
+        .struct_size = sizeof(*opt),
+        .host = "127.0.0.1",
+        .port = 8484,
+        .keepalive_ms = 5000,
+        .grace_ms = 5000,
+        .max_exchanges = 256,
+    };
+}
+
+/* ---- events of the loop ---- */
+
+static void woken(void *ud)
+{
+    struct gs_server *s = ud;
+
+    for (struct gs_server_exchange *ex = gs_queue_try_pop(s->wake); ex;
+         ex = gs_queue_try_pop(s->wake))
+        gs_server_exchange_wake(ex);
+}
+
+static void ticked(void *ud)
+{
+    struct gs_server *s = ud;
+
+    for (struct gs_server_exchange *ex = s->exchanges; ex; ex = ex->next)
+        gs_server_exchange_tick(ex);
+    if (s->exchanges)
+        gs_http_timer_start(s->tick, s->opt.keepalive_ms);
+}
+
+static void end_all(struct gs_server *s)
+{
+    struct gs_error err = {0};
+
+    gs_error_set(&err, GS_ECANCELLED, "the server is stopping");
+    for (struct gs_server_exchange *ex = s->exchanges; ex; ex = ex->next)
+        gs_server_exchange_fail(ex, &err);
+}
+
+static void drained(void *ud)
+{
+    struct gs_server *s = ud;
+    const int64_t now = gs_clock_mono_us();
+
+    if (s->n_exchanges == 0 && s->drain_until_us > now + LAST_BYTES_US)
+        s->drain_until_us = now + LAST_BYTES_US;
+    if (s->n_exchanges == 0 && gs_http_server_connections(s->http) == 0) {
+        gs_http_loop_break(s->loop);
+    } else if (now < s->drain_until_us) {
+        gs_http_timer_start(s->drain, DRAIN_POLL_MS);
+    } else if (s->exchanges) {
+        end_all(s);
+        s->drain_until_us = now + LAST_BYTES_US;
+        gs_http_timer_start(s->drain, DRAIN_POLL_MS);
+    } else {
+        gs_http_loop_break(s->loop);
+    }
+}
+
+static void stop_asked(void *ud)
+{
+    struct gs_server *s = ud;
+    const int64_t now = gs_clock_mono_us();
+
+    gs_os_event_drain(s->stop_fd);
+    if (s->drain_until_us == 0) {
+        gs_log_write(s->opt.log, GS_LOG_INFO, "server", "stopping: %zu answers running",
+                     s->n_exchanges);
+        gs_http_server_drain(s->http);
+        s->drain_until_us = now + s->opt.grace_ms * 1000;
+    }
+    if (atomic_load(&s->n_stops) > 1)
+        s->drain_until_us = now;
+    drained(s);
+}
+
+void gs_server_stop(struct gs_server *s)
+{
+    atomic_fetch_add(&s->n_stops, 1);
+    gs_os_event_signal(s->stop_fd);
+}
+
+/* ---- life ---- */
+
+static bool copy_string(struct gs_server *s, const char **str)
+{
+    struct gs_slice copy;
+
+    if (!*str)
+        return true;
+    if (!gs_arena_dup(&s->strings, gs_slice_str(*str), &copy))
+        return false;
+    *str = copy.ptr;
+    return true;
+}
+
+static enum gs_status copy_options(struct gs_server *s, const struct gs_server_options *opt,
+                                   struct gs_error *err)
+{
+    s->opt = *opt;
+    s->opt.host = NULL;
+    const char **origins =
+        opt->n_origins ? gs_arena_array(&s->strings, opt->n_origins, sizeof(*origins)) : NULL;
+    bool fits = copy_string(s, &s->opt.api_key) && (opt->n_origins == 0 || origins);
+    for (size_t i = 0; fits && i < opt->n_origins; i++) {
+        origins[i] = opt->origins[i];
+        fits = copy_string(s, &origins[i]);
+    }
+    s->opt.origins = origins;
+    return fits ? GS_OK : gs_error_nomem(err, "create the server");
+}
+
+/* Whoever can reach the port can use the machine: beyond loopback that takes a key. */
+static enum gs_status check_reach(struct gs_server *s, const struct gs_server_options *opt,
+                                  struct gs_error *err)
+{
+    const enum gs_status st = gs_http_is_loopback(opt->host, &s->is_loopback, err);
+
+    if (st != GS_OK)
+        return st;
+    if (s->opt.api_key && !*s->opt.api_key)
+        s->opt.api_key = NULL;
+    if (s->is_loopback || s->opt.api_key)
+        return GS_OK;
+    gs_error_set(err, GS_EINVAL, "listening on %s needs an API key: other machines can reach it",
+                 opt->host);
+    gs_error_hint(err, "Set an API key, or listen on 127.0.0.1.");
+    return GS_EINVAL;
+}
+
+static enum gs_status start_loop(struct gs_server *s, struct gs_error *err)
+{
+    enum gs_status st = gs_http_loop_create(&s->loop, err);
+
+    if (st == GS_OK)
+        st = gs_queue_create(s->opt.max_exchanges, &s->wake, err);
+    if (st == GS_OK)
+        st = gs_os_event_create(&s->stop_fd, err);
+    if (st == GS_OK)
+        st = gs_http_watch_create(s->loop, gs_queue_fd(s->wake), woken, s, &s->wake_watch, err);
+    if (st == GS_OK)
+        st = gs_http_watch_create(s->loop, s->stop_fd, stop_asked, s, &s->stop_watch, err);
+    if (st == GS_OK)
+        st = gs_http_timer_create(s->loop, ticked, s, &s->tick, err);
+    if (st == GS_OK)
+        st = gs_http_timer_create(s->loop, drained, s, &s->drain, err);
+    return st;
+}
+
+enum gs_status gs_server_create(const struct gs_server_options *opt, struct gs_server **out_s,
+                                struct gs_error *err)
+{
+    struct gs_server *s = gs_alloc_zero(sizeof(*s));
+    struct gs_http_options http;
+    enum gs_status st;
+
+    if (!s)
+        return gs_error_nomem(err, "create the server");
+    s->stop_fd = -1;
+    gs_arena_init(&s->strings, MAX_STRING_BYTES);
+    st = copy_options(s, opt, err);
+    if (st == GS_OK)
+        st = check_reach(s, opt, err);
+    if (st == GS_OK)
+        st = start_loop(s, err);
+    gs_http_options_init(&http);
+    http.host = opt->host;
+    http.port = opt->port;
+    http.handler = (struct gs_http_handler){
+        .ud = s, .on_request = gs_server_route_request, .on_refuse = gs_server_route_refuse};
+    if (st == GS_OK)
+        st = gs_http_server_create(s->loop, &http, &s->http, err);
+    if (st != GS_OK) {
+        gs_server_free(s);
+        return st;
+    }
+    *out_s = s;
+    return GS_OK;
+}
+
+int gs_server_port(const struct gs_server *s)
+{
+    return gs_http_server_port(s->http);
+}
+
+enum gs_status gs_server_run(struct gs_server *s, struct gs_error *err)
+{
+    return gs_http_loop_run(s->loop, err);
+}
+
+/* The backend may still hold exchanges: wait until it has let go of each. */
+static void release_all(struct gs_server *s)
+{
+    while (s->n_exchanges > 0) {
+        struct gs_server_exchange *ex = gs_queue_pop(s->wake);
+        gs_server_exchange_wake(ex);
+    }
+}
+
+void gs_server_free(struct gs_server *s)
+{
+    if (!s)
+        return;
+    const enum gs_thread_kind kind = gs_thread_current();
+    gs_thread_enter(GS_THREAD_LOOP); /* for what is left to do in its place */
+    gs_http_server_free(s->http);
+    release_all(s);
+    gs_thread_enter(kind);
+    gs_http_timer_free(s->tick);
+    gs_http_timer_free(s->drain);
+    gs_http_watch_free(s->wake_watch);
+    gs_http_watch_free(s->stop_watch);
+    if (s->stop_fd >= 0)
+        close(s->stop_fd);
+    gs_queue_free(s->wake);
+    gs_http_loop_free(s->loop);
+    gs_arena_clear(&s->strings);
+    gs_free(s);
+}

@@ -1,0 +1,118 @@
+/* The server's insides, shared by the files of this room. All of it belongs to the loop, but for
+ * each exchange's mailbox. */
+#ifndef GS_SERVER_STATE_H
+#define GS_SERVER_STATE_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "dialect/dialect.h"
+#include "http/http.h"
+#include "server/mailbox.h"
+#include "server/server.h"
+
+struct gs_queue;
+struct gs_http_loop;
+struct gs_http_watch;
+struct gs_http_timer;
+
+#define GS_SERVER_ID_BYTES 32 /* "req_" and 24 hexadecimal digits */
+
+/* One chat on its way: from the request to the last byte of the answer, and on until the backend
+ * has let go of it. */
+struct gs_server_exchange {
+    struct gs_server *server;
+    struct gs_server_exchange *prev, *next;
+    struct gs_http_request *http; /* NULL once answered or gone */
+    const struct gs_dialect *dialect;
+    const char *path;
+    char id[GS_SERVER_ID_BYTES];
+    int64_t started_us; /* monotonic */
+
+    struct gs_arena arena; /* the request */
+    struct gs_chat chat;
+    struct gs_dialect_context ctx;
+
+    void *state; /* of the dialect's writer */
+    struct gs_buf out;
+    struct gs_usage usage;
+    bool is_streaming; /* the answer's head was sent */
+    bool is_silent;    /* nothing was written since the last tick */
+    bool is_blocked;   /* the client reads slower than we write */
+    bool is_paused;    /* the backend waits to be resumed */
+
+    void *call; /* of the backend */
+    struct gs_server_mailbox mailbox;
+    struct gs_arena mail; /* what was taken out of it last */
+};
+
+struct gs_server {
+    struct gs_server_options opt; /* host is not kept; the other strings are copies */
+    struct gs_arena strings;
+    bool is_loopback;
+    struct gs_http_loop *loop;
+    struct gs_http_server *http;
+    struct gs_queue *wake; /* of exchanges: each at most once */
+    struct gs_http_watch *wake_watch;
+    int stop_fd;
+    struct gs_http_watch *stop_watch;
+    atomic_int n_stops;
+    struct gs_http_timer *tick;
+    struct gs_http_timer *drain;
+    int64_t drain_until_us; /* 0 = not stopping */
+    struct gs_server_exchange *exchanges;
+    size_t n_exchanges;
+};
+
+/* ---- exchange.c ---- */
+
+/* Answer a POST of `dialect`; `path` is a literal. */
+void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
+                              const struct gs_dialect *dialect, const char *path, const char *id);
+/* The loop found it in the queue. */
+void gs_server_exchange_wake(struct gs_server_exchange *ex);
+/* A sign of life, if it was silent since the last call. */
+void gs_server_exchange_tick(struct gs_server_exchange *ex);
+/* End it with an error. */
+void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_error *err);
+
+/* ---- reply.c ---- */
+
+/* "req_0123...": and the header lines that name it. */
+void gs_server_reply_id(struct gs_http_request *r, char id[GS_SERVER_ID_BYTES]);
+/* Answer with an error in the words of a dialect, and log it. */
+void gs_server_reply_error(struct gs_server *s, struct gs_http_request *r,
+                           const struct gs_dialect *dialect, const char *id, int status,
+                           const struct gs_error *err);
+void gs_server_reply_json(struct gs_server *s, struct gs_http_request *r, struct gs_buf *body);
+void gs_server_reply_text(struct gs_server *s, struct gs_http_request *r, int status,
+                          const char *text);
+/* One line of the access log; detail may be empty. */
+void gs_server_reply_log(struct gs_server *s, const struct gs_http_head *head, int status,
+                         const char *id, const char *detail);
+
+/* ---- catalog.c: lists of models in each API's words ---- */
+
+void gs_server_catalog_v1(const struct gs_server *s, struct gs_buf *b);
+/* False if there is no such model. */
+bool gs_server_catalog_v1_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b);
+void gs_server_catalog_tags(const struct gs_server *s, struct gs_buf *b);
+void gs_server_catalog_ps(const struct gs_server *s, struct gs_buf *b);
+
+/* ---- access.c: who may ask ---- */
+
+/* 0, or the status to refuse with. Adds the header lines a browser wants. */
+int gs_server_access_check(const struct gs_server *s, struct gs_http_request *r,
+                           struct gs_error *err);
+/* 0, or 401. */
+int gs_server_access_key(const struct gs_server *s, const struct gs_http_head *head,
+                         struct gs_error *err);
+
+/* ---- route.c: the handler of http/ ---- */
+
+void gs_server_route_request(void *server, struct gs_http_request *r);
+void gs_server_route_refuse(void *server, struct gs_http_request *r, int status,
+                            const struct gs_error *err);
+
+#endif
