@@ -28,7 +28,7 @@ struct tiny_shape {
 enum tiny_action {
     TINY_DROP,   /* leave the key or tensor out */
     TINY_U32,    /* the key's value, or the tensor's second dimension */
-    TINY_F32,    /* the key's value */
+    TINY_F32,    /* the key's value, or all values of a tensor that only edits bring */
     TINY_STRING, /* the key's value */
     TINY_ARRAY,  /* the key as an array of two such numbers */
     TINY_TYPE,   /* the tensor's type */
@@ -54,6 +54,7 @@ struct tiny {
         enum gs_type type;
         uint64_t n_values;
         bool is_norm;
+        const float *fill; /* all its values, or NULL */
     } tensors[TINY_MAX_TENSORS];
     size_t n_tensors;
 };
@@ -133,6 +134,19 @@ static inline void tiny_block_tensor(struct tiny *t, uint32_t layer, const char 
     tiny_tensor(t, full, type, in, out, n);
 }
 
+/* A vector that is there only if an edit gives its value. */
+static inline void tiny_block_optional(struct tiny *t, uint32_t layer, const char *name, uint64_t n)
+{
+    char full[128];
+
+    snprintf(full, sizeof(full), "blk.%u.%s", layer, name);
+    const struct tiny_edit *e = tiny_find_edit(t, full);
+    if (!e)
+        return;
+    t->tensors[t->n_tensors].fill = &e->f32;
+    tiny_tensor(t, full, GS_TYPE_F32, n, 1, 1);
+}
+
 static inline bool tiny_is_qwen35(const struct tiny_shape *s)
 {
     return strncmp(s->arch, "qwen35", 6) == 0;
@@ -155,7 +169,12 @@ static inline void tiny_attn(struct tiny *t, uint32_t i)
     } else if (strncmp(s->arch, "qwen3", 5) == 0) {
         tiny_block_tensor(t, i, "attn_q_norm.weight", GS_TYPE_F32, s->head_dim, 1, 1);
         tiny_block_tensor(t, i, "attn_k_norm.weight", GS_TYPE_F32, s->head_dim, 1, 1);
+    } else {
+        tiny_block_optional(t, i, "attn_q.bias", q);
+        tiny_block_optional(t, i, "attn_k.bias", kv);
+        tiny_block_optional(t, i, "attn_v.bias", kv);
     }
+    tiny_block_optional(t, i, "attn_output.bias", s->n_embd);
 }
 
 static inline void tiny_delta_net(struct tiny *t, uint32_t i)
@@ -184,6 +203,9 @@ static inline void tiny_ffn(struct tiny *t, uint32_t i)
         tiny_block_tensor(t, i, "ffn_gate.weight", s->type, d, s->n_ff, 1);
         tiny_block_tensor(t, i, "ffn_up.weight", s->type, d, s->n_ff, 1);
         tiny_block_tensor(t, i, "ffn_down.weight", s->type, s->n_ff, d, 1);
+        tiny_block_optional(t, i, "ffn_gate.bias", s->n_ff);
+        tiny_block_optional(t, i, "ffn_up.bias", s->n_ff);
+        tiny_block_optional(t, i, "ffn_down.bias", d);
         return;
     }
     tiny_block_tensor(t, i, "ffn_gate_inp.weight", GS_TYPE_F32, d, 4, 1);
@@ -231,6 +253,7 @@ static inline void tiny_keys(struct tiny *t)
     /* Keys that only edits bring. */
     tiny_put_edit(t, "rope.scaling.type", "llama.rope.scaling.type");
     tiny_put_edit(t, "rope.scaling.factor", "llama.rope.scaling.factor");
+    tiny_put_edit(t, "attention.scale", "llama.attention.scale");
 }
 
 static inline void tiny_tensors(struct tiny *t)
@@ -257,11 +280,16 @@ static inline enum gs_status tiny_data(struct tiny *t, size_t idx, struct gs_rng
 {
     const enum gs_type type = t->tensors[idx].type;
     const uint64_t n_blocks = t->tensors[idx].n_values / gs_type_block_len(type);
+    const float *fill = t->tensors[idx].fill;
+    struct gs_rng aside = *rng; /* an optional tensor does not change the others */
     enum gs_status st = GS_OK;
 
+    if (fill)
+        rng = &aside;
     for (uint64_t i = 0; i < n_blocks && st == GS_OK; i++) {
         uint8_t block[512];
-        const float x = (float)gs_rng_normal(rng) * 0.2f + (t->tensors[idx].is_norm ? 1.0f : 0.0f);
+        const float normal = (float)gs_rng_normal(rng) * 0.2f;
+        const float x = fill ? *fill : normal + (t->tensors[idx].is_norm ? 1.0f : 0.0f);
 
         for (size_t j = 0; j < gs_type_block_bytes(type); j++)
             block[j] = (uint8_t)gs_rng_u64(rng);

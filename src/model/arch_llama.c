@@ -34,10 +34,7 @@ static void load_layer(struct gs_loader *ld, uint32_t i, const struct traits *t,
     l->attn_norm = gs_load_vector(ld, "attn_norm.weight", d);
     gs_block_attn_load(ld, i, t->attn, &b->rope, b->ends.eps, &l->attn);
     l->ffn_norm = gs_load_vector(ld, "ffn_norm.weight", d);
-    if (gs_load_has(ld, "ffn_gate_inp.weight"))
-        gs_block_moe_load(ld, &l->ffn);
-    else
-        gs_block_dense_load(ld, i, &l->ffn);
+    gs_block_ffn_load(ld, i, &l->ffn);
 }
 
 static void load(struct gs_loader *ld, struct gs_model *m, const struct traits *t)

@@ -35,7 +35,7 @@ static bool is_recurrent(struct gs_loader *ld, uint32_t i)
     return (i + 1) % gs_load_u32_or(ld, "full_attention_interval", 4, 1, GS_LOAD_MAX_LAYERS) != 0;
 }
 
-static void load_layer(struct gs_loader *ld, uint32_t i, bool moe, struct body *b, struct layer *l)
+static void load_layer(struct gs_loader *ld, uint32_t i, struct body *b, struct layer *l)
 {
     const uint32_t d = ld->model->params.n_embd;
 
@@ -47,13 +47,10 @@ static void load_layer(struct gs_loader *ld, uint32_t i, bool moe, struct body *
     else
         gs_block_attn_load(ld, i, GS_ATTN_QK_NORM | GS_ATTN_GATED, &b->rope, b->ends.eps, &l->attn);
     l->ffn_norm = gs_load_vector(ld, "post_attention_norm.weight", d);
-    if (moe)
-        gs_block_moe_load(ld, &l->ffn);
-    else
-        gs_block_dense_load(ld, i, &l->ffn);
+    gs_block_ffn_load(ld, i, &l->ffn);
 }
 
-static void load(struct gs_loader *ld, struct gs_model *m, bool moe)
+static void load(struct gs_loader *ld, struct gs_model *m)
 {
     const uint32_t n_blocks = m->params.n_layers;
     const uint32_t n_mtp = gs_load_u32_or(ld, "nextn_predict_layers", 0, 0, n_blocks - 1);
@@ -67,17 +64,7 @@ static void load(struct gs_loader *ld, struct gs_model *m, bool moe)
     gs_block_rope_load(ld, GS_ROPE_HALVES, &b->rope);
     b->layers = gs_load_alloc(ld, m->params.n_layers, sizeof(*b->layers));
     for (uint32_t i = 0; i < m->params.n_layers && ld->st == GS_OK; i++)
-        load_layer(ld, i, moe, b, &b->layers[i]);
-}
-
-static void load_dense(struct gs_loader *ld, struct gs_model *m)
-{
-    load(ld, m, false);
-}
-
-static void load_moe(struct gs_loader *ld, struct gs_model *m)
-{
-    load(ld, m, true);
+        load_layer(ld, i, b, &b->layers[i]);
 }
 
 static void plan(const struct gs_model *m, struct gs_work w, size_t n_out)
@@ -122,5 +109,5 @@ static void forward(struct gs_lane *lane, const struct gs_model *m, const struct
     gs_block_head(lane, &b->ends, batch, s.x, w);
 }
 
-const struct gs_arch gs_arch_qwen35 = {"qwen35", load_dense, plan, forward};
-const struct gs_arch gs_arch_qwen35moe = {"qwen35moe", load_moe, plan, forward};
+const struct gs_arch gs_arch_qwen35 = {"qwen35", load, plan, forward};
+const struct gs_arch gs_arch_qwen35moe = {"qwen35moe", load, plan, forward};

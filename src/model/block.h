@@ -75,8 +75,9 @@ void gs_block_attn(struct gs_lane *lane, const struct gs_attn *a, const struct g
 /* ---- feed-forward: dense, or a mixture of experts with an optional shared one ---- */
 
 struct gs_swiglu {
-    const struct gs_tensor *gate, *up; /* {D, ff} */
-    const struct gs_tensor *down;      /* {ff, D} */
+    const struct gs_tensor *gate, *up;            /* {D, ff} */
+    const struct gs_tensor *down;                 /* {ff, D} */
+    const float *gate_bias, *up_bias, *down_bias; /* NULL: none */
 };
 
 struct gs_ffn {
@@ -86,8 +87,8 @@ struct gs_ffn {
     struct gs_moe moe;
 };
 
-void gs_block_dense_load(struct gs_loader *ld, uint32_t layer, struct gs_ffn *out);
-void gs_block_moe_load(struct gs_loader *ld, struct gs_ffn *out);
+/* Experts if the file counts some and the layer is not dense all the same. */
+void gs_block_ffn_load(struct gs_loader *ld, uint32_t layer, struct gs_ffn *out);
 void gs_block_ffn_plan(const struct gs_ffn *f, struct gs_work w, size_t n_embd);
 void gs_block_ffn(struct gs_lane *lane, const struct gs_ffn *f, struct gs_rows out,
                   struct gs_rows x, struct gs_work w);

@@ -61,7 +61,7 @@ void gs_block_attn_load(struct gs_loader *ld, uint32_t layer, unsigned flags,
     if (a->gated && a->d_k != a->d_v)
         gs_load_fail(ld, GS_EFORMAT, "gated attention has keys of %u and values of %u", a->d_k,
                      a->d_v);
-    a->scale = 1.0f / sqrtf((float)a->d_k);
+    a->scale = gs_load_f32_or(ld, "attention.scale", 1.0f / sqrtf((float)a->d_k), 0, 1e6f);
     a->q = gs_load_matrix(ld, "attn_q.weight", d, q_out);
     a->k = gs_load_matrix(ld, "attn_k.weight", d, k_dim);
     a->v = gs_load_matrix(ld, "attn_v.weight", d, v_dim);

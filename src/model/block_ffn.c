@@ -16,13 +16,16 @@ static void load_swiglu(struct gs_loader *ld, const char *const names[3], uint64
     out->down = gs_load_matrix(ld, names[2], ff, d);
 }
 
-void gs_block_dense_load(struct gs_loader *ld, uint32_t layer, struct gs_ffn *out)
+static void load_dense(struct gs_loader *ld, uint32_t layer, struct gs_ffn *out)
 {
     static const char *const names[] = {"ffn_gate.weight", "ffn_up.weight", "ffn_down.weight"};
     const uint64_t ff = gs_load_u32_at(ld, "feed_forward_length", layer, 1, GS_LOAD_MAX_DIM);
 
     *out = (struct gs_ffn){0};
     load_swiglu(ld, names, ff, &out->dense);
+    out->dense.gate_bias = gs_load_vector_opt(ld, "ffn_gate.bias", ff);
+    out->dense.up_bias = gs_load_vector_opt(ld, "ffn_up.bias", ff);
+    out->dense.down_bias = gs_load_vector_opt(ld, "ffn_down.bias", ld->model->params.n_embd);
 }
 
 static void load_shared(struct gs_loader *ld, uint32_t ff_expert, struct gs_ffn *out)
@@ -36,10 +39,9 @@ static void load_shared(struct gs_loader *ld, uint32_t ff_expert, struct gs_ffn 
     out->shared_gate = gs_load_matrix(ld, "ffn_gate_inp_shexp.weight", ld->model->params.n_embd, 1);
 }
 
-void gs_block_moe_load(struct gs_loader *ld, struct gs_ffn *out)
+static void load_experts(struct gs_loader *ld, uint32_t n, struct gs_ffn *out)
 {
     const uint64_t d = ld->model->params.n_embd;
-    const uint32_t n = gs_load_u32(ld, "expert_count", 1, GS_LOAD_MAX_EXPERTS);
     const uint32_t n_used = gs_load_u32(ld, "expert_used_count", 1, n);
     const char *width = gs_load_has_key(ld, "expert_feed_forward_length")
                             ? "expert_feed_forward_length"
@@ -59,6 +61,16 @@ void gs_block_moe_load(struct gs_loader *ld, struct gs_ffn *out)
     out->moe.down = gs_load_experts(ld, "ffn_down_exps.weight", ff, d, n);
     if (gs_load_has(ld, "ffn_gate_inp_shexp.weight"))
         load_shared(ld, ff, out);
+}
+
+void gs_block_ffn_load(struct gs_loader *ld, uint32_t layer, struct gs_ffn *out)
+{
+    const uint32_t n_expert = gs_load_u32_or(ld, "expert_count", 0, 0, GS_LOAD_MAX_EXPERTS);
+
+    if (n_expert > 0 && !gs_load_has(ld, "ffn_gate.weight"))
+        load_experts(ld, n_expert, out);
+    else
+        load_dense(ld, layer, out);
 }
 
 /* ---- dense ---- */
@@ -82,8 +94,8 @@ static void swiglu(struct gs_lane *lane, const struct gs_swiglu *f, struct gs_ro
                    struct gs_act *x, struct gs_work w)
 {
     struct dense_acts t = take_dense(f, &w);
-    const struct gs_matmul gate_up[] = {{t.gate, f->gate, NULL}, {t.up, f->up, NULL}};
-    const struct gs_matmul down = {out, f->down, NULL};
+    const struct gs_matmul gate_up[] = {{t.gate, f->gate, f->gate_bias}, {t.up, f->up, f->up_bias}};
+    const struct gs_matmul down = {out, f->down, f->down_bias};
 
     gs_op_matmul(lane, x, gate_up, GS_COUNT_OF(gate_up));
     gs_op_swiglu(lane, t.gate, t.gate, t.up);

@@ -41,7 +41,6 @@ static void load_scaling(struct gs_loader *ld, struct gs_rope_params *r)
         r->ext_factor = 1.0f;
         r->beta_fast = gs_load_f32_or(ld, "rope.scaling.yarn_beta_fast", 32.0f, 0, MAX_FACTOR);
         r->beta_slow = gs_load_f32_or(ld, "rope.scaling.yarn_beta_slow", 1.0f, 0, MAX_FACTOR);
-        r->attn_factor = gs_load_f32_or(ld, "rope.scaling.attn_factor", 1.0f, 0, MAX_FACTOR);
         r->ctx_orig = gs_load_u32_or(ld, "rope.scaling.original_context_length", ctx, 1, INT32_MAX);
     }
 }
@@ -65,7 +64,7 @@ void gs_block_rope_load(struct gs_loader *ld, enum gs_rope_pairs pairs, struct g
         .n_rot = load_n_rot(ld),
         .freq_base = gs_load_f32_or(ld, "rope.freq_base", 10000.0f, 1.0f, 1e12f),
         .freq_scale = 1.0f,
-        .attn_factor = 1.0f,
+        .attn_factor = gs_load_f32_or(ld, "rope.scaling.attn_factor", 1.0f, 0, MAX_FACTOR),
         .beta_fast = 32.0f,
         .beta_slow = 1.0f,
         .ctx_orig = (uint32_t)ld->model->params.ctx_train_tokens,

@@ -33,10 +33,10 @@ static const struct gs_exec_options usual = {
     .ctx_tokens = 96,
 };
 
-static struct rig rig_create(const struct tiny_shape *shape, int n_threads,
-                             const struct gs_exec_options *opt)
+static struct rig rig_create_edited(const struct tiny_shape *shape, int n_threads,
+                                    const struct gs_exec_options *opt, const struct tiny_edit *edit)
 {
-    struct rig r = {.file = tiny_open(shape, NULL, 0)};
+    struct rig r = {.file = tiny_open(shape, edit, edit ? 1 : 0)};
     struct gs_error err = {0};
 
     assert_non_null(r.file);
@@ -46,6 +46,12 @@ static struct rig rig_create(const struct tiny_shape *shape, int n_threads,
         fail_msg("%s: %s", shape->arch, err.msg);
     r.n_vocab = shape->n_vocab;
     return r;
+}
+
+static struct rig rig_create(const struct tiny_shape *shape, int n_threads,
+                             const struct gs_exec_options *opt)
+{
+    return rig_create_edited(shape, n_threads, opt, NULL);
 }
 
 static void rig_free(struct rig *r)
@@ -431,6 +437,44 @@ static void test_no_allocation(void **state)
     }
 }
 
+/* What a file may leave out counts when it is there: with its neutral value nothing changes, with
+ * another one everything does. */
+static void test_optional_parts(void **state)
+{
+    static const struct {
+        const char *name;
+        float neutral, other;
+    } parts[] = {
+        {"blk.0.attn_q.bias", 0, 0.5f},      {"blk.0.attn_k.bias", 0, 0.5f},
+        {"blk.0.attn_v.bias", 0, 0.5f},      {"blk.0.attn_output.bias", 0, 0.5f},
+        {"blk.1.ffn_gate.bias", 0, 0.5f},    {"blk.1.ffn_up.bias", 0, 0.5f},
+        {"blk.1.ffn_down.bias", 0, 0.5f},    {"attention.scale", 0.25f, 0.5f},
+        {"rope.scaling.factor", 1.0f, 4.0f},
+    };
+    struct rig plain = rig_create(&tiny_shapes[0], 1, &usual);
+    const size_t n_bytes = (size_t)N_TOKENS * plain.n_vocab * sizeof(float);
+    int32_t tokens[N_TOKENS];
+
+    (void)state;
+    make_tokens(tokens, 1, plain.n_vocab);
+    float *expected = logits_in_chunks(&plain, tokens, N_TOKENS);
+    for (size_t i = 0; i < GS_COUNT_OF(parts); i++) {
+        for (int changed = 0; changed < 2; changed++) {
+            const struct tiny_edit edit = {.name = parts[i].name,
+                                           .action = TINY_F32,
+                                           .f32 = changed ? parts[i].other : parts[i].neutral};
+            struct rig r = rig_create_edited(&tiny_shapes[0], 1, &usual, &edit);
+            float *found = logits_in_chunks(&r, tokens, N_TOKENS);
+            if ((memcmp(found, expected, n_bytes) != 0) != changed)
+                fail_msg("%s: %g", edit.name, (double)edit.f32);
+            gs_free(found);
+            rig_free(&r);
+        }
+    }
+    gs_free(expected);
+    rig_free(&plain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_bad_options),
         cmocka_unit_test(test_memory_is_reused),
         cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test(test_optional_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
