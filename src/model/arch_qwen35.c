@@ -7,11 +7,7 @@
  *
  * For text all three position ids of the interleaved M-RoPE are equal, which makes it plain rope.
  * A trailing block for multi-token prediction is only of use to speculation: not loaded. */
-#include "base/error.h"
-#include "gguf/gguf.h"
 #include "model/block.h"
-
-#include <stdio.h>
 
 struct layer {
     const float *attn_norm, *ffn_norm; /* [D] */

@@ -3,7 +3,6 @@
  *     q, k, v = W_q x, W_k x, W_v x        (+ biases; q, k normed per head; rope)
  *     o = softmax(scale q k^T) v           (query head j reads kv head j / (n_head / n_head_kv))
  *     out = W_o o                          (gated: W_o (o * sigmoid(gate)), [q | gate] = W_q x) */
-#include "base/error.h"
 #include "model/block.h"
 
 #include <math.h>

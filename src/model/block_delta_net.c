@@ -6,7 +6,6 @@
  *     g = a softplus(W_alpha x + dt), beta = sigmoid(W_beta x)
  *     S <- e^g S + beta (v - e^g S k) k^T,  o = S q / sqrt(d)
  *     out = W_out (RMS(o; norm) * silu(z)) */
-#include "base/error.h"
 #include "model/block.h"
 
 void gs_block_delta_net_load(struct gs_loader *ld, float eps, struct gs_delta_net *out)

@@ -1,8 +1,8 @@
 /* Where a batch enters and leaves the network: the token embedding, and the head
  * logits = W_out RMS(x; output_norm) of the rows that are asked for. */
-#include "base/error.h"
-#include "gguf/gguf.h"
 #include "model/block.h"
+
+#include "gguf/gguf.h"
 
 /* The vocabulary's size is the embedding's, not a key's. */
 static uint64_t count_vocab(const struct gs_loader *ld)

@@ -3,7 +3,6 @@
  *     dense:   out = W_down (silu(W_gate x) * W_up x)
  *     experts: p = softmax(W_router x), the n_used largest renormalised;
  *              out = sum_e p_e FFN_e(x) [+ sigmoid(w_shared x) FFN_shared(x)] */
-#include "base/error.h"
 #include "model/block.h"
 
 static void load_swiglu(struct gs_loader *ld, const char *const names[3], uint64_t ff,

@@ -1,12 +1,12 @@
 /* Rotary embedding from metadata: rope.dimension_count dimensions at rope.freq_base, scaled by
  * rope.scaling.* (linear, YaRN) or by one divisor per frequency in rope_freqs.weight (Llama 3.1,
  * long-context variants). Keys: ggml docs/gguf.md; YaRN: Peng et al. 2023. */
-#include "base/error.h"
-#include "base/slice.h"
-#include "gguf/gguf.h"
 #include "model/block.h"
 
 #include <stdio.h>
+
+#include "base/slice.h"
+#include "gguf/gguf.h"
 
 #define MAX_FACTOR 1e6f
 

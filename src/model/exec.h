@@ -55,7 +55,8 @@ uint64_t gs_exec_free_tokens(const struct gs_exec *e);
 
 /* ---- forward ---- */
 
-/* The next tokens of one sequence; logits are computed for the last n_logits of them. */
+/* The next tokens of one sequence, maybe none; logits are computed for the last n_logits of them.
+ */
 struct gs_run {
     struct gs_seq *seq;
     const int32_t *tokens;
