@@ -287,7 +287,8 @@ SIMD_INLINE vi vb_dot_scaled(vi acc, vb w, vb x, vb s)
 
 SIMD_INLINE vb vb_spread(__m256i s, int k)
 {
-    const __m256i half = _mm256_permute4x64_epi64(s, k < 2 ? 0x44 : 0xee);
+    const __m256i half =
+        k < 2 ? _mm256_permute4x64_epi64(s, 0x44) : _mm256_permute4x64_epi64(s, 0xee);
     const short first = (short)(0x0100 + 0x0808 * (k % 2)); /* bytes 0, 1 of int16 4 (k % 2) */
     const __m256i a =
         _mm256_setr_m128i(_mm_set1_epi16(first), _mm_set1_epi16((short)(first + 0x0202)));
