@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/slice.h"
 
 #define LINE_BYTES 2048
 
@@ -23,22 +24,24 @@ bool gs_log_level_parse(const char *text, enum gs_log_level *out)
     return false;
 }
 
-/* Copy msg to out, control bytes as \u00XX (JSON needs it; on a terminal it stops escapes). */
-static size_t escape(char *out, size_t cap, const char *msg, bool json)
+/* Copy msg to out, control bytes as \u00XX (JSON needs it; on a terminal it stops escapes) and
+ * bytes that are no UTF-8 as U+FFFD. */
+static void escape(char *out, size_t cap, struct gs_slice msg, bool json)
 {
     size_t n = 0;
 
-    for (; *msg && n + 8 < cap; msg++) {
-        const unsigned char c = (unsigned char)*msg;
-        if (c < 0x20 || c == 0x7F)
-            n += (size_t)snprintf(out + n, cap - n, "\\u%04x", c);
-        else if (json && (c == '"' || c == '\\'))
-            n += (size_t)snprintf(out + n, cap - n, "\\%c", c);
+    for (size_t i = 0; i < msg.len && n + 8 < cap;) {
+        uint32_t cp;
+        const size_t len = gs_utf8_decode(msg, i, &cp);
+        if (cp < 0x20 || cp == 0x7F)
+            n += (size_t)snprintf(out + n, cap - n, "\\u%04x", cp);
+        else if (json && (cp == '"' || cp == '\\'))
+            n += (size_t)snprintf(out + n, cap - n, "\\%c", (char)cp);
         else
-            out[n++] = (char)c;
+            n += gs_utf8_encode(cp, out + n);
+        i += len;
     }
     out[n] = '\0';
-    return n;
 }
 
 void gs_log_write(const struct gs_log *log, enum gs_log_level level, const char *area,
@@ -55,14 +58,16 @@ void gs_log_write(const struct gs_log *log, enum gs_log_level level, const char 
     va_start(ap, fmt);
     vsnprintf(raw, sizeof(raw), fmt, ap);
     va_end(ap);
-    escape(msg, sizeof(msg), raw, log->format == GS_LOG_JSON);
+    escape(msg, sizeof(msg), gs_slice_str(raw), log->format == GS_LOG_JSON);
     gs_clock_iso8601(when, sizeof(when));
 
-    const char *const form =
+    const char *name = level_names[level];
+    const int n =
         log->format == GS_LOG_JSON
-            ? "{\"time\":\"%s\",\"level\":\"%s\",\"area\":\"%s\",\"msg\":\"%s\"}\n"
-            : "%s %-5s %s: %s\n";
-    const int n = snprintf(line, sizeof(line), form, when, level_names[level], area, msg);
+            ? snprintf(line, sizeof(line),
+                       "{\"time\":\"%s\",\"level\":\"%s\",\"area\":\"%s\",\"msg\":\"%s\"}\n", when,
+                       name, area, msg)
+            : snprintf(line, sizeof(line), "%s %-5s %s: %s\n", when, name, area, msg);
     if (n > 0 && write(log->fd, line, GS_MIN((size_t)n, sizeof(line) - 1)) < 0)
         return; /* nowhere left to say so */
 }
