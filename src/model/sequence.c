@@ -1,9 +1,10 @@
 /* Sequences: their pages and state slots. Memory is taken when it is reserved, not when tokens
  * come, so that a forward within the reservation cannot fail for want of it. */
+#include "model/executor.h"
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "model/arch.h"
-#include "model/executor.h"
 
 static uint64_t pages_of(uint64_t tokens)
 {
