@@ -97,7 +97,10 @@ enum gs_status gs_os_read_file(const char *path, struct gs_buf *b, struct gs_err
             break;
         gs_buf_put(b, chunk, (size_t)n);
         if (!gs_buf_ok(b)) {
-            st = gs_error_set(err, GS_ELIMIT, "file \"%s\" is larger than %zu bytes", path, b->max);
+            st = (size_t)n > b->max - b->len
+                     ? gs_error_set(err, GS_ELIMIT, "file \"%s\" is larger than %zu bytes", path,
+                                    b->max)
+                     : gs_error_nomem(err, "read a file");
             break;
         }
     }
@@ -127,6 +130,8 @@ enum gs_status gs_os_write_file(const char *path, const void *p, size_t n, struc
     }
     if (!is_stdout && close(fd) != 0 && errnum == 0)
         errnum = errno;
+    if (errnum && is_stdout)
+        return gs_error_errno(err, GS_EIO, errnum, "could not write to standard output");
     if (errnum)
         return gs_error_errno(err, GS_EIO, errnum, "could not write file \"%s\"", path);
     return GS_OK;
@@ -145,7 +150,7 @@ enum gs_status gs_os_make_dirs(const char *path, struct gs_error *err)
             continue;
         const char keep = part[i];
         part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+        if (mkdir(part, 0777) != 0 && !gs_os_is_dir(part))
             return gs_error_errno(err, GS_EIO, errno, "could not create folder \"%s\"", part);
         part[i] = keep;
     }
@@ -168,8 +173,8 @@ size_t gs_os_page_bytes(void)
 
 void *gs_os_reserve(size_t n)
 {
-    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                   0);
+    void *p =
+        mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     return p == MAP_FAILED ? NULL : p;
 }
