@@ -234,8 +234,7 @@ static void mark_ends(struct gs_tokenizer *t)
         "[EOT]",
         "[EOS]",
         "<end_of_utterance>",
-        "<\xEF\xBD\x9C"
-        "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+        "<\xEF\xBD\234end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
         "[e~[",
     };
     static const char *const others[] = {"<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"};

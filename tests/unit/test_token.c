@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/thread.h"
 #include "tiny_vocab.h"
 
 #define BOTH (GS_TOKEN_ADD_SPECIAL | GS_TOKEN_PARSE_SPECIAL)
@@ -337,6 +338,30 @@ static void test_too_long(void **state)
     close_vocab(&v);
 }
 
+/* ---- threads ---- */
+
+static void encode_often(void *arg)
+{
+    const struct open_vocab *const v = arg;
+
+    for (int i = 0; i < 100; i++)
+        CHECK(*v, "hello <tool> world", BOTH, 259, ' ', 268, 264);
+}
+
+static void test_threads(void **state)
+{
+    struct open_vocab v = open_vocab(VOCAB_BPE);
+    pthread_t threads[4];
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(threads); i++)
+        assert_int_equal(gs_thread_start(&threads[i], GS_THREAD_LOCAL, encode_often, &v, NULL),
+                         GS_OK);
+    for (size_t i = 0; i < GS_COUNT_OF(threads); i++)
+        pthread_join(threads[i], NULL);
+    close_vocab(&v);
+}
+
 /* ---- back to text ---- */
 
 static void check_text(struct gs_detok *d, int32_t id, const char *want)
@@ -502,16 +527,27 @@ static void test_small_vocabulary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bpe),           cmocka_unit_test(test_specials),
-        cmocka_unit_test(test_added),         cmocka_unit_test(test_spm),
-        cmocka_unit_test(test_strips),        cmocka_unit_test(test_wordpiece),
-        cmocka_unit_test(test_unigram),       cmocka_unit_test(test_charsmap),
-        cmocka_unit_test(test_gemma4),        cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_ends),          cmocka_unit_test(test_all_pre_tokenizers),
-        cmocka_unit_test(test_long_runs),     cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_detok),         cmocka_unit_test(test_detok_spaces),
-        cmocka_unit_test(test_unsupported),   cmocka_unit_test(test_wrong_metadata),
-        cmocka_unit_test(test_long_spelling), cmocka_unit_test(test_small_vocabulary),
+        cmocka_unit_test(test_bpe),
+        cmocka_unit_test(test_specials),
+        cmocka_unit_test(test_added),
+        cmocka_unit_test(test_spm),
+        cmocka_unit_test(test_strips),
+        cmocka_unit_test(test_wordpiece),
+        cmocka_unit_test(test_unigram),
+        cmocka_unit_test(test_charsmap),
+        cmocka_unit_test(test_gemma4),
+        cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_all_pre_tokenizers),
+        cmocka_unit_test(test_long_runs),
+        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_detok),
+        cmocka_unit_test(test_detok_spaces),
+        cmocka_unit_test(test_unsupported),
+        cmocka_unit_test(test_wrong_metadata),
+        cmocka_unit_test(test_long_spelling),
+        cmocka_unit_test(test_small_vocabulary),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

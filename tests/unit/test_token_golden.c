@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/os.h"
+#include "base/limits.h"
 #include "base/slice.h"
 #include "cmocka_headers.h"
 #include "gguf/gguf.h"
@@ -110,14 +110,42 @@ static bool check_case(const struct vocab *v, const struct gs_json *c)
     return equal;
 }
 
+/* Without special tokens the ids of a text give that text again, but for BERT's, which has lost
+ * case and white space. */
+static void check_back(const struct vocab *v, const struct gs_json *c)
+{
+    const struct gs_json *const ids = gs_json_get(c, "ids");
+    struct gs_slice text = {0};
+    struct gs_detok d;
+    struct gs_buf b;
+    bool add = true;
+
+    assert_true(gs_json_get_string(c, "text", &text, NULL));
+    assert_true(gs_json_get_bool(c, "add_special", &add, NULL));
+    if (add)
+        return;
+    gs_buf_init(&b, GS_MIB);
+    gs_detok_init(&d, v->tok, false);
+    for (size_t i = 0; i < ids->u.array.len; i++)
+        gs_detok_feed(&d, (int32_t)ids->u.array.items[i].u.integer, &b);
+    gs_detok_finish(&d, &b);
+    if (!gs_slice_eq(gs_buf_view(&b), text))
+        fail_msg("\"%.*s\" comes back as \"%.*s\"", (int)text.len, text.ptr, (int)b.len, b.ptr);
+    gs_buf_clear(&b);
+}
+
 static void check_vocab(void **state)
 {
     struct vocab v = {0};
     size_t n_wrong = 0;
 
     load(&v, *state);
-    for (size_t i = 0; i < v.cases->u.array.len; i++)
-        n_wrong += !check_case(&v, &v.cases->u.array.items[i]);
+    for (size_t i = 0; i < v.cases->u.array.len; i++) {
+        const struct gs_json *const c = &v.cases->u.array.items[i];
+        n_wrong += !check_case(&v, c);
+        if (strcmp(*state, "bert-bge") != 0)
+            check_back(&v, c);
+    }
     assert_true(v.cases->u.array.len > 0);
     assert_int_equal(n_wrong, 0);
     unload(&v);
