@@ -150,8 +150,9 @@ enum gs_status gs_os_make_dirs(const char *path, struct gs_error *err)
             continue;
         const char keep = part[i];
         part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && !gs_os_is_dir(part))
-            return gs_error_errno(err, GS_EIO, errno, "could not create folder \"%s\"", part);
+        const int errnum = mkdir(part, 0777) == 0 ? 0 : errno;
+        if (errnum && !gs_os_is_dir(part))
+            return gs_error_errno(err, GS_EIO, errnum, "could not create folder \"%s\"", part);
         part[i] = keep;
     }
     return GS_OK;
