@@ -63,6 +63,7 @@ struct gs_config {
     struct gs_config_list args; /* what is no option */
     const char *file;           /* the configuration file read, or NULL */
     const char *data_dir;       /* $XDG_DATA_HOME/genset */
+    const char *cache_dir;      /* $XDG_CACHE_HOME/genset */
     const char *state_dir;      /* $XDG_STATE_HOME/genset */
     enum gs_config_origin origin[GS_OPTION_COUNT];
     struct gs_arena arena;

@@ -68,6 +68,7 @@ static void find_places(struct gs_config *c, const struct gs_config_source *sour
     p->home = get_env(source, "HOME");
     c->data_dir = find_dir(c, source, p->home, "XDG_DATA_HOME", ".local/share");
     c->state_dir = find_dir(c, source, p->home, "XDG_STATE_HOME", ".local/state");
+    c->cache_dir = find_dir(c, source, p->home, "XDG_CACHE_HOME", ".cache");
     const char *dir = find_dir(c, source, p->home, "XDG_CONFIG_HOME", ".config");
     p->config_file = dir ? gs_arena_printf(&c->arena, "%s/config.yaml", dir).ptr : NULL;
 }

@@ -1,0 +1,102 @@
+/* The program: what its commands share. A command writes its answer to a buffer, which main()
+ * prints in one piece; `run` alone prints as it goes. It returns an exit code and has told its own
+ * errors. */
+#ifndef GS_CLI_CLI_H
+#define GS_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "config/config.h"
+#include "genset/genset.h"
+
+enum gs_cli_exit {
+    GS_EXIT_OK = 0,
+    GS_EXIT_FAILED = 1,
+    GS_EXIT_USAGE = 2,
+    GS_EXIT_MODEL = 3,
+    GS_EXIT_INTERRUPTED = 130,
+};
+
+typedef int gs_cli_command_fn(struct gs_config *c, struct gs_buf *out);
+
+gs_cli_command_fn gs_cli_run;
+gs_cli_command_fn gs_cli_serve;
+gs_cli_command_fn gs_cli_show;
+gs_cli_command_fn gs_cli_tokens;
+gs_cli_command_fn gs_cli_prompt;
+gs_cli_command_fn gs_cli_logits;
+gs_cli_command_fn gs_cli_dequant;
+gs_cli_command_fn gs_cli_bench;
+gs_cli_command_fn gs_cli_doctor;
+gs_cli_command_fn gs_cli_config;
+gs_cli_command_fn gs_cli_completion;
+gs_cli_command_fn gs_cli_version;
+gs_cli_command_fn gs_cli_help;
+
+/* ---- output ---- */
+
+/* Print "genset: error: ..." and the hint; returns `code`. */
+int gs_cli_fail(const struct gs_error *err, enum gs_cli_exit code);
+/* The same with the code that fits the error: 3 for a model that is missing, damaged or not
+ * supported, 2 for a wrong argument, 1 for the rest. */
+int gs_cli_fail_model(const struct gs_error *err);
+/* A usage error of our own words. */
+int gs_cli_fail_usage(const char *msg, const char *hint);
+/* A command that is none. */
+int gs_cli_fail_command(const char *name);
+/* Print bytes now; false after an error, which has been told. */
+GS_MUST_CHECK bool gs_cli_write(struct gs_slice text);
+/* A sentence on standard error that is no error. */
+void gs_cli_note(const char *fmt, ...) GS_PRINTF(1, 2);
+
+/* Text from a model or a file without what could steer a terminal: control characters but newline
+ * and tab, and bytes that are no UTF-8, become U+FFFD. */
+void gs_cli_put_harmless(struct gs_buf *b, struct gs_slice text);
+/* "3.2 GiB" */
+void gs_cli_put_size(struct gs_buf *b, int64_t n_bytes);
+/* "3.2 B", "135 M" */
+void gs_cli_put_count(struct gs_buf *b, int64_t n);
+/* ,"key":  with the comma unless it is the first of an object. */
+void gs_cli_put_key(struct gs_buf *b, const char *key);
+
+/* ---- models ---- */
+
+struct gs_local;
+
+/* Options as configured. */
+void gs_cli_llm_options(const struct gs_config *c, struct gs_llm_options *opt);
+/* The models of this machine. `extra` is one more path searched, or NULL; `default_model` may be
+ * NULL. */
+GS_MUST_CHECK enum gs_status gs_cli_local_create(const struct gs_config *c,
+                                                 const struct gs_llm_options *llm,
+                                                 const char *extra, const char *default_model,
+                                                 struct gs_local **out_l, struct gs_error *err);
+/* The file of a model given as a path or a name; NULL asks for the configured one, else the first
+ * found, else the stand-in, which is also called "standin". */
+GS_MUST_CHECK enum gs_status gs_cli_model_find(const struct gs_config *c, const char *name,
+                                               char *path, size_t cap, struct gs_error *err);
+/* Open it, with progress on a terminal. */
+GS_MUST_CHECK enum gs_status gs_cli_model_open(const struct gs_config *c, const char *name,
+                                               struct gs_llm_options *opt, gs_llm **out_llm,
+                                               struct gs_error *err);
+/* Write the model inside the program to the cache folder, unless it is there. */
+GS_MUST_CHECK enum gs_status gs_cli_standin_path(const struct gs_config *c, char *path, size_t cap,
+                                                 struct gs_error *err);
+
+/* ---- files ---- */
+
+struct gs_arena;
+struct gs_json;
+
+GS_MUST_CHECK enum gs_status gs_cli_read_json(const char *path, struct gs_arena *a,
+                                              struct gs_json *out, struct gs_error *err);
+
+/* ---- measuring ---- */
+
+/* Bytes per second that `n_threads` read from memory together, or 0 when it cannot be measured. */
+double gs_cli_bandwidth(int n_threads);
+
+#endif

@@ -1,0 +1,112 @@
+/* genset serve: models over HTTP until a signal says stop. The port is bound before the model is
+ * opened, so that a port in use is told at once; requests wait until it is there. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/slice.h"
+#include "cli/cli.h"
+#include "provider/local.h"
+#include "server/server.h"
+
+static struct gs_server *running; /* for the signal handler, the only reader */
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    gs_server_stop(running);
+}
+
+/* NULL gives the signals their own effect back. */
+static void handle_signals(struct gs_server *server)
+{
+    struct sigaction act = {.sa_handler = server ? on_signal : SIG_DFL};
+
+    if (server)
+        running = server;
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+}
+
+static void show_progress(void *ud, double done)
+{
+    (void)ud;
+    fprintf(stderr, done < 1 ? "\rloading the model: %d%%" : "\r\033[K", (int)(done * 100));
+    fflush(stderr);
+}
+
+static enum gs_status create_server(const struct gs_config *c, struct gs_local *local,
+                                    const struct gs_log *log, struct gs_server **out_server,
+                                    struct gs_error *err)
+{
+    struct gs_server_options opt;
+    char host[256];
+    int port;
+
+    gs_server_options_init(&opt);
+    const enum gs_status st = gs_config_address_split(c->listen, host, sizeof(host), &port, err);
+    if (st != GS_OK)
+        return st;
+    opt.host = host;
+    opt.port = port;
+    opt.api_key = c->api_key;
+    opt.origins = c->cors_origins.items;
+    opt.n_origins = c->cors_origins.len;
+    opt.log = log;
+    opt.keepalive_ms = c->keepalive_ms;
+    gs_server_backend_local(&opt.backend, local);
+    return gs_server_create(&opt, out_server, err);
+}
+
+/* "http://[::1]:8484" */
+static void log_address(const struct gs_config *c, const struct gs_server *server)
+{
+    const struct gs_log log = {GS_LOG_INFO, (enum gs_log_format)c->log_format, STDERR_FILENO};
+    const int host_len = (int)(strrchr(c->listen, ':') - c->listen);
+
+    gs_log_write(&log, GS_LOG_INFO, "server", "listening on http://%.*s:%d", host_len, c->listen,
+                 gs_server_port(server));
+}
+
+int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
+{
+    const struct gs_log log = {(enum gs_log_level)c->log_level, (enum gs_log_format)c->log_format,
+                               STDERR_FILENO};
+    struct gs_llm_options llm;
+    struct gs_server *server = NULL;
+    struct gs_local *local = NULL;
+    struct gs_error err;
+    char path[4096];
+    int code = GS_EXIT_OK;
+
+    (void)out; /* everything is said in the log */
+    if (gs_cli_model_find(c, c->args.len ? c->args.items[0] : NULL, path, sizeof(path), &err) !=
+        GS_OK)
+        return gs_cli_fail_model(&err);
+    gs_cli_llm_options(c, &llm);
+    if (isatty(STDERR_FILENO))
+        llm.on_progress = show_progress;
+    if (gs_cli_local_create(c, &llm, path, path, &local, &err) != GS_OK)
+        return gs_cli_fail_model(&err);
+    if (create_server(c, local, &log, &server, &err) != GS_OK) {
+        code = gs_cli_fail(&err, err.code == GS_EINVAL ? GS_EXIT_USAGE : GS_EXIT_FAILED);
+        goto out;
+    }
+    if (gs_local_preload(local, path, &err) != GS_OK) {
+        code = gs_cli_fail_model(&err);
+        goto out;
+    }
+    handle_signals(server);
+    log_address(c, server);
+    if (gs_server_run(server, &err) != GS_OK)
+        code = gs_cli_fail(&err, GS_EXIT_FAILED);
+    handle_signals(NULL);
+out:
+    gs_server_free(server);
+    gs_local_free(local);
+    return code;
+}
