@@ -13,6 +13,7 @@
 #include "cmocka_headers.h"
 #include "compute/blocks.h"
 #include "compute/kernels.h"
+#include "compute/ops.h"
 #include "compute/tensor.h"
 
 /* ---- memory that ends at an unreadable page ---- */
@@ -108,6 +109,49 @@ static inline void random_weights(struct gs_rng *r, const struct format *f, enum
         if (f->type == GS_TYPE_MXFP4)
             block[0] = (uint8_t)(118 + (gs_rng_u64(r) & 15));
     }
+}
+
+/* ---- lanes ---- */
+
+static const int thread_counts[] = {1, 2, 3, 4, 8};
+
+#define N_THREAD_COUNTS (sizeof(thread_counts) / sizeof(thread_counts[0]))
+
+/* Run fn on n lanes of a level, with scratch for attention of 8 heads of 128. */
+static inline void run_lanes(int n, enum gs_cpu_level level, gs_lane_fn *fn, void *arg)
+{
+    struct gs_error err = {0};
+    struct gs_compute *c;
+
+    assert_int_equal(gs_compute_create(n, gs_cpu_level_name(level), &c, &err), GS_OK);
+    assert_int_equal(gs_compute_reserve_scratch(c, gs_attention_scratch_bytes(8, 128, 128), &err),
+                     GS_OK);
+    gs_compute_run(c, fn, arg);
+    gs_compute_free(c);
+}
+
+/* fn fills out[n]: check that every number of threads gives the same bits; leaves out filled. */
+static inline void check_threads(enum gs_cpu_level level, gs_lane_fn *fn, void *arg, float *out,
+                                 size_t n)
+{
+    float *first = malloc(n * sizeof(float));
+
+    for (size_t i = 0; i < N_THREAD_COUNTS; i++) {
+        memset(out, 0xff, n * sizeof(float));
+        run_lanes(thread_counts[i], level, fn, arg);
+        if (i == 0)
+            memcpy(first, out, n * sizeof(float));
+        assert_memory_equal(first, out, n * sizeof(float));
+    }
+    free(first);
+}
+
+#define FOR_LEVELS(l) for (enum gs_cpu_level l = GS_CPU_SCALAR; l <= gs_cpu_detect(); l++)
+
+static inline void assert_near(const char *what, size_t i, double got, double want, double bound)
+{
+    if (!(fabs(got - want) <= bound))
+        fail_msg("%s, value %zu: %.9g, not %.9g within %g", what, i, got, want, bound);
 }
 
 #endif
