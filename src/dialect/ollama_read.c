@@ -120,7 +120,7 @@ static void read_options(struct gs_dialect_reader *r, const struct gs_json *o, s
     int64_t top_k = 40;
     int64_t last_n = 64;
     int64_t predict = -1;
-    int64_t seed = 0;
+    int64_t seed = -1;
 
     gs_sampling_init(s);
     s->temperature = 0.8f;
@@ -140,7 +140,7 @@ static void read_options(struct gs_dialect_reader *r, const struct gs_json *o, s
     gs_dialect_read_stops(r, o, "stop", chat);
     s->top_k = (int32_t)GS_MAX(top_k, 0);
     s->repeat_last_n = (int32_t)last_n;
-    s->has_seed = seed != 0; /* 0 draws one */
+    s->has_seed = seed != -1; /* that draws one */
     s->seed = (uint64_t)seed;
     chat->max_tokens = GS_MAX(predict, 0);
 }

@@ -14,6 +14,7 @@ struct answer {
     struct gs_buf logprobs;        /* not streamed: items of logprobs.content */
     unsigned n_calls;
     bool has_role; /* streamed: the first delta was sent */
+    bool has_args; /* streamed: of the call being made */
 };
 
 /* ---- pieces ---- */
@@ -144,6 +145,7 @@ static void stream_begin(struct answer *s, const struct gs_dialect_context *ctx,
     gs_buf_puts(b, "\"\"}}]");
     close_chunk(ctx, NULL, b);
     s->n_calls++;
+    s->has_args = false;
 }
 
 static void stream_delta(struct answer *s, const struct gs_dialect_context *ctx,
@@ -151,6 +153,7 @@ static void stream_delta(struct answer *s, const struct gs_dialect_context *ctx,
 {
     open_chunk(s, ctx, b);
     if (ev->block == GS_BLOCK_TOOL_CALL) {
+        s->has_args = true;
         gs_buf_printf(b, "\"tool_calls\":[{\"index\":%u,\"function\":{",
                       s->n_calls ? s->n_calls - 1 : 0);
         gs_dialect_write_member(b, "arguments", ev->text);
@@ -160,6 +163,17 @@ static void stream_delta(struct answer *s, const struct gs_dialect_context *ctx,
             b, ev->block == GS_BLOCK_REASONING ? "reasoning_content" : "content", ev->text);
     }
     close_chunk(ctx, ev, b);
+}
+
+/* Clients parse the arguments as JSON, which nothing is not. */
+static void stream_end(struct answer *s, const struct gs_dialect_context *ctx,
+                       const struct gs_event *ev, struct gs_buf *b)
+{
+    struct gs_event none = *ev;
+
+    none.text = GS_SLICE_LIT("{}");
+    if (ev->block == GS_BLOCK_TOOL_CALL && !s->has_args)
+        stream_delta(s, ctx, &none, b);
 }
 
 static void stream_stop(struct answer *s, const struct gs_dialect_context *ctx,
@@ -235,8 +249,10 @@ static void stream_event(struct answer *s, const struct gs_dialect_context *ctx,
                     ctx->request_id, b);
         gs_buf_puts(b, "\n\n");
         break;
-    case GS_EVENT_PROGRESS:
     case GS_EVENT_END:
+        stream_end(s, ctx, ev, b);
+        break;
+    case GS_EVENT_PROGRESS:
         break;
     }
 }
@@ -314,7 +330,8 @@ static void collect_event(struct answer *s, const struct gs_dialect_context *ctx
         break;
     case GS_EVENT_END:
         if (ev->block == GS_BLOCK_TOOL_CALL) {
-            gs_json_write_string(&s->calls, gs_buf_view(&s->args));
+            gs_json_write_string(&s->calls,
+                                 s->args.len ? gs_buf_view(&s->args) : GS_SLICE_LIT("{}"));
             gs_buf_puts(&s->calls, "}}");
         }
         break;
