@@ -190,8 +190,10 @@ enum gs_status gs_cli_read_json(const char *path, struct gs_arena *a, struct gs_
     enum gs_status st = gs_os_read_file(path, &text, err);
     if (st == GS_OK) {
         st = gs_json_parse(gs_buf_view(&text), a, out, err);
-        if (st != GS_OK)
+        if (st != GS_OK) {
             gs_error_prefix(err, "file \"%s\"", path);
+            gs_error_pos(err, NULL, 0, 0); /* the message tells the place */
+        }
     }
     gs_buf_clear(&text);
     return st;

@@ -48,7 +48,7 @@ int gs_cli_fail(const struct gs_error *err, enum gs_cli_exit code)
     snprintf(text, sizeof(text), "genset: error: %s%s\n%s%s%s", place, err->msg,
              err->hint[0] ? "  hint: " : "", err->hint, err->hint[0] ? "\n" : "");
     say(gs_slice_str(text));
-    return code;
+    return (int)code;
 }
 
 int gs_cli_fail_model(const struct gs_error *err)

@@ -33,12 +33,13 @@ static const char *get_env(void *ud, const char *name)
     return getenv(name);
 }
 
-/* Print the answer of a command. On a terminal nothing that came from a file or a model may steer
- * it; elsewhere bytes are bytes. */
-static int print(const struct gs_buf *out, int code)
+/* Print the answer of a command that went well. On a terminal nothing that came from a file or a
+ * model may steer it; elsewhere bytes are bytes. */
+static int print(const struct gs_buf *out)
 {
     struct gs_error err;
     struct gs_buf shown;
+    int code = GS_EXIT_OK;
 
     if (!gs_buf_ok(out)) {
         gs_error_nomem(&err, "hold the output");
@@ -78,7 +79,7 @@ static int run_command(enum gs_command command, int argc, char **argv)
     };
     struct gs_config config;
     struct gs_buf out;
-    int code;
+    int code = GS_EXIT_OK;
 
     gs_buf_init(&out, GS_MAX_TEXT_BYTES);
     if (gs_config_load(&config, &source, &out) != GS_OK) {
@@ -88,7 +89,8 @@ static int run_command(enum gs_command command, int argc, char **argv)
             gs_config_write_help(command, &out);
         else
             code = commands[command](&config, &out);
-        code = print(&out, code);
+        if (code == GS_EXIT_OK)
+            code = print(&out);
     }
     gs_config_clear(&config);
     gs_buf_clear(&out);

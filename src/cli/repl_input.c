@@ -62,10 +62,12 @@ enum gs_cli_slash gs_cli_slash_parse(struct gs_slice text, struct gs_slice *out_
     while (len < text.len && text.ptr[len] != ' ' && text.ptr[len] != '\n')
         len++;
     const struct gs_slice name = gs_slice_sub(text, 0, len);
-    *out_rest = gs_slice_trim(gs_slice_sub(text, len, text.len));
-    for (size_t i = 0; i < GS_COUNT_OF(names); i++)
-        if (gs_slice_eq_str(name, names[i].name))
-            return names[i].slash;
+    for (size_t i = 0; i < GS_COUNT_OF(names); i++) {
+        if (!gs_slice_eq_str(name, names[i].name))
+            continue;
+        *out_rest = gs_slice_trim(gs_slice_sub(text, len, text.len));
+        return names[i].slash;
+    }
     /* "/usr/bin/env is..." is a message about a path */
     return memchr(name.ptr + 1, '/', name.len - 1) ? GS_SLASH_NONE : GS_SLASH_UNKNOWN;
 }

@@ -36,7 +36,8 @@ enum gs_cli_slash {
     GS_SLASH_UNKNOWN,
 };
 
-/* Which command a message is; *out_rest is what follows its name, trimmed. */
+/* Which command a message is; of a known one *out_rest is what follows its name,
+ * trimmed. */
 enum gs_cli_slash gs_cli_slash_parse(struct gs_slice text, struct gs_slice *out_rest);
 
 #endif

@@ -141,8 +141,10 @@ static void put_item(struct gs_buf *b, const char *term, const char *text)
     gs_buf_putc(b, '\n');
 }
 
+/* What the option does, then where else it can be set, then who takes it. */
 static void put_man_option(struct gs_buf *b, const struct gs_config_option *o)
 {
+    const char *comma = "";
     struct gs_buf text;
     char env[GS_ENV_BYTES];
 
@@ -153,8 +155,16 @@ static void put_man_option(struct gs_buf *b, const struct gs_config_option *o)
     put_help(&text, o);
     if (o->key) {
         gs_config_env_name(o, env);
-        gs_buf_printf(&text, " (file: %s; environment: %s)", o->key, env);
+        gs_buf_printf(&text, "\n.br\nFile: %s. Environment: %s.", o->key, env);
     }
+    gs_buf_puts(&text, "\n.br\nCommands: ");
+    for (int i = 0; i < GS_COMMAND_COUNT; i++) {
+        if (!gs_config_option_applies(o, (enum gs_command)i))
+            continue;
+        gs_buf_printf(&text, "%s%s", comma, gs_config_commands[i].name);
+        comma = ", ";
+    }
+    gs_buf_puts(&text, ".");
     gs_buf_putc(&text, '\0');
     if (gs_buf_ok(&text))
         put_item(b, text.ptr + strspn(text.ptr, " "), text.ptr + at);
@@ -162,17 +172,13 @@ static void put_man_option(struct gs_buf *b, const struct gs_config_option *o)
     gs_buf_clear(&text);
 }
 
-static void put_man_command(struct gs_buf *b, const struct gs_config_command *c,
-                            enum gs_command command)
+static void put_man_command(struct gs_buf *b, const struct gs_config_command *c)
 {
-    gs_buf_printf(b, ".SS genset %s [OPTION...] ", c->name);
+    gs_buf_printf(b, ".TP\n.B genset %s [OPTION...] ", c->name);
     put_roff(b, c->args);
     gs_buf_putc(b, '\n');
     put_roff(b, c->text);
     gs_buf_putc(b, '\n');
-    for (int i = 0; i < GS_OPTION_COUNT; i++)
-        if (gs_config_option_applies(&gs_config_options[i], command) && i != GS_OPTION_help)
-            put_man_option(b, &gs_config_options[i]);
 }
 
 void gs_config_write_man(struct gs_buf *b)
@@ -188,7 +194,10 @@ void gs_config_write_man(struct gs_buf *b)
                 "the configuration file, else from its default, which is given in brackets.\n"
                 ".SH COMMANDS\n");
     for (int i = 0; i < GS_COMMAND_COUNT; i++)
-        put_man_command(b, &gs_config_commands[i], (enum gs_command)i);
+        put_man_command(b, &gs_config_commands[i]);
+    gs_buf_puts(b, ".SH OPTIONS\n");
+    for (int i = 0; i < GS_OPTION_COUNT; i++)
+        put_man_option(b, &gs_config_options[i]);
     gs_buf_puts(b, ".SH FILES\n");
     for (size_t i = 0; i < GS_COUNT_OF(files); i++)
         put_item(b, files[i].name, files[i].text);

@@ -1,0 +1,7 @@
+# The schema is JSON and knows every key that "config show" knows.
+command -v python3 >/dev/null || { echo "skipped: python3 is not installed"; exit 77; }
+"$genset" config schema | python3 -c '
+import json, sys
+s = json.load(sys.stdin)
+print(s["properties"]["kv_type"]["enum"], s["properties"]["sampling"]["properties"]["top_k"]["default"])
+'

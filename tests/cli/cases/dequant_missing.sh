@@ -1,0 +1,2 @@
+# status 3
+"$genset" dequant standin nonsense.weight --out a.f32

@@ -1,0 +1,3 @@
+"$genset" version
+"$genset" --version
+"$genset" version --json

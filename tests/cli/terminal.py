@@ -1,0 +1,111 @@
+"""terminal.py PROGRAM: a conversation with the stand-in at a pseudo-terminal: prompt, answer, several lines,
+slash commands, Ctrl-C, history."""
+import os
+import pty
+import select
+import signal
+import stat
+import sys
+import tempfile
+import time
+
+PROGRAM = os.path.abspath(sys.argv[1])
+TIMEOUT_S = 60
+
+
+class Terminal:
+    def __init__(self, home, *args):
+        self.seen = b''
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            keep = {k: v for k, v in os.environ.items() if k.endswith('_OPTIONS')}
+            os.chdir(home)
+            os.execve(PROGRAM, [PROGRAM, *args],
+                      {'HOME': home, 'TERM': 'dumb', 'PATH': os.environ['PATH'], **keep})
+
+    def wait_for(self, text):
+        """Read until `text` has come; return what came before it."""
+        text = text.encode()
+        end = time.monotonic() + TIMEOUT_S
+        while text not in self.seen:
+            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
+            try:
+                data = os.read(self.fd, 65536) if ready else b''
+            except OSError:
+                data = b''
+            if not data:
+                sys.exit(f'waited for {text!r}, got {self.seen[-2000:]!r}')
+            self.seen += data
+        before, self.seen = self.seen.split(text, 1)
+        return before.decode(errors='replace')
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def end(self):
+        """Exit status."""
+        try:
+            while os.read(self.fd, 65536):
+                pass
+        except OSError:
+            pass
+        _, status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+
+def check(condition, what):
+    if not condition:
+        sys.exit(f'failed: {what}')
+    print(f'ok: {what}')
+
+
+def ask(t, line):
+    t.type(line + '\n')
+    return t.wait_for('>>> ')
+
+
+def main():
+    with tempfile.TemporaryDirectory() as home:
+        t = Terminal(home, 'run', 'standin', '-n', '16', '--seed', '1', '-v')
+        t.wait_for('>>> ')
+        check('/clear' in ask(t, '/help'), '/help lists the commands')
+        check('answer 16 tokens' in ask(t, 'hello'), 'an answer of 16 tokens')
+        check('threads' in ask(t, '/info'), '/info tells of the engine')
+        ask(t, '/set max-tokens 4')
+        check('answer 4 tokens' in ask(t, 'hello'), '/set changes the next answer')
+        check('expected' in ask(t, '/set temperature hot'), '/set refuses what is wrong')
+        check('changed here' in ask(t, '/set threads 3'), '/set refuses what is fixed')
+        t.type('"""one\n')
+        t.wait_for('... ')
+        check('answer 4 tokens' in ask(t, 'two"""'), 'a message of two lines')
+        ask(t, '/clear')
+        ask(t, '/system be brief')
+        check('unknown' in ask(t, '/frobnicate'), 'an unknown command is told')
+
+        t.type('\x03')
+        t.wait_for('/bye')
+        t.wait_for('>>> ')
+        check(True, 'Ctrl-C at the prompt does not leave')
+
+        ask(t, '/set max-tokens 0')
+        t.type('recite\n')
+        t.wait_for('recite')
+        t.wait_for(' ')
+        os.kill(t.pid, signal.SIGINT)
+        t.wait_for('>>> ')
+        check('threads' in ask(t, '/info'), 'Ctrl-C stops the answer and not the program')
+        t.type('/bye\n')
+        check(t.end() == 0, '/bye leaves with status 0')
+
+        history = os.path.join(home, '.local/state/genset/history')
+        check(stat.S_IMODE(os.stat(history).st_mode) == 0o600, 'history is for the user only')
+        with open(history) as f:
+            check('recite' in f.read(), 'history is kept')
+
+        t = Terminal(home, 'run', 'standin')
+        t.wait_for('>>> ')
+        t.type('\x04')
+        check(t.end() == 0, 'Ctrl-D leaves with status 0')
+
+
+main()
