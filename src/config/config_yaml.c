@@ -44,14 +44,15 @@ static int one_based(size_t n)
 
 static void report_at(struct reader *r, struct gs_error *err, yaml_mark_t from, size_t n_chars)
 {
+    if (r->n_errors++ == MAX_ERRORS) {
+        gs_buf_printf(r->report, "%s: too many errors, the rest is not shown\n", r->name);
+        r->ended = true;
+        return;
+    }
     gs_error_pos(err, r->name, one_based(from.line), one_based(from.column));
     gs_config_report_in(r->report, err, r->text, n_chars);
     if (r->st != GS_ENOMEM)
         r->st = err->code;
-    if (++r->n_errors < MAX_ERRORS)
-        return;
-    gs_buf_printf(r->report, "%s: too many errors, the rest is not shown\n", r->name);
-    r->ended = true;
 }
 
 /* An error about the event looked at. */

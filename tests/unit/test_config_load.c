@@ -380,19 +380,24 @@ static void test_out_of_memory_is_a_status(void **state)
 {
     struct fixture f = {.command = GS_COMMAND_RUN,
                         .env = {"HOME", "/h", "GENSET_MODELS", "/a:/b"},
-                        .argv = {"m", "--stop", "a", "--stop", "b"}};
+                        .argv = {"m", "--stop", "a", "--stop", "b", "--config"}};
 
     (void)state;
+    write_file(&f, "models: [a, b, c]\nsystem: hello\nsampling: {stop: [x, y], top_k: no}\n");
+    f.argv[6] = f.path;
     for (long n = 1; n < 200; n++) {
         gs_alloc_fail_at(n);
         const enum gs_status st = load(&f);
         const bool was_reached = gs_alloc_count() >= n;
         gs_alloc_fail_at(0);
-        clear(&f);
+        gs_config_clear(&f.c);
+        gs_buf_clear(&f.report);
         if (!was_reached) {
-            assert_int_equal(st, GS_OK);
+            assert_int_equal(st, GS_ECONFIG); /* of top_k */
+            clear(&f);
             return;
         }
+        assert_int_not_equal(st, GS_OK);
     }
     fail();
 }
