@@ -1,18 +1,16 @@
-/* genset-bench-model SHAPE TYPE OUT.gguf [SEED]: a model file with the shape of a real model and
- * random weights, to measure speed with. The same arguments give the same bytes. */
+/* Lists the tensors of a model of the llama family, then writes metadata and random data. */
+#include "bench_model.h"
+
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/compiler.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/rng.h"
 #include "base/slice.h"
 #include "bench_blocks.h"
-#include "bench_shapes.h"
 #include "bench_vocab.h"
 
 #define WEIGHT_SD   0.02F
@@ -183,62 +181,31 @@ static enum gs_status write_data(struct gs_gguf_writer *w, const struct model *m
     return st;
 }
 
-static enum gs_status write_model(const struct model *m, const char *path, uint64_t seed,
-                                  struct gs_error *err)
+enum gs_status gs_bench_model_write(const struct gs_bench_shape *shape,
+                                    const struct gs_bench_mix *mix, uint64_t seed, const char *path,
+                                    struct gs_error *err)
 {
-    const char *pre = strcmp(m->shape->arch, "llama") == 0 ? "llama-bpe" : "qwen2";
+    const char *pre = strcmp(shape->arch, "llama") == 0 ? "llama-bpe" : "qwen2";
+    struct model m = {.shape = shape, .mix = mix};
     struct gs_gguf_writer *w;
     enum gs_status st = gs_gguf_writer_create(&w, err);
 
     if (st != GS_OK)
         return st;
-    write_metadata(w, m->shape, m->mix);
-    st = gs_bench_write_vocab(w, m->shape->n_vocab, pre, err);
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        const struct tensor *t = &m->tensors[i];
+    write_metadata(w, shape, mix);
+    st = gs_bench_write_vocab(w, shape->n_vocab, pre, err);
+    add_tensors(&m);
+    for (size_t i = 0; i < m.n_tensors; i++) {
+        const struct tensor *t = &m.tensors[i];
         const uint64_t dims[] = {t->cols, t->rows};
         gs_gguf_writer_tensor(w, t->name, t->type, dims, t->content == RANDOM ? 2 : 1);
     }
     if (st == GS_OK)
         st = gs_gguf_writer_begin(w, path, err);
     if (st == GS_OK)
-        st = write_data(w, m, seed, err);
+        st = write_data(w, &m, seed, err);
     if (st == GS_OK)
         st = gs_gguf_writer_end(w, err);
     gs_gguf_writer_free(w);
     return st;
-}
-
-/* ---- command line ---- */
-
-static int usage(void)
-{
-    fprintf(stderr, "usage: genset-bench-model SHAPE TYPE OUT.gguf [SEED]\nshapes:");
-    for (unsigned i = 0; gs_bench_shape_at(i); i++)
-        fprintf(stderr, " %s", gs_bench_shape_at(i)->name);
-    fprintf(stderr, "\ntypes:");
-    for (unsigned i = 0; gs_bench_mix_at(i); i++)
-        fprintf(stderr, " %s", gs_bench_mix_at(i)->name);
-    fprintf(stderr, "\n");
-    return 2;
-}
-
-int main(int argc, char **argv)
-{
-    static struct model m;
-    int64_t seed = 1;
-    struct gs_error err = {0};
-
-    if (argc < 4 || argc > 5)
-        return usage();
-    m.shape = gs_bench_shape_find(argv[1]);
-    m.mix = gs_bench_mix_find(argv[2]);
-    if (!m.shape || !m.mix || (argc == 5 && !gs_slice_to_i64(gs_slice_str(argv[4]), &seed)))
-        return usage();
-    add_tensors(&m);
-    if (write_model(&m, argv[3], (uint64_t)seed, &err) != GS_OK) {
-        fprintf(stderr, "genset-bench-model: %s\n", err.msg);
-        return 1;
-    }
-    return 0;
 }

@@ -2,7 +2,7 @@
  *
  *     bytes | ab | Gab (G: the space of byte-level BPE) | abcd | ... | specials
  *
- * so that text is cut into pieces of about the length real vocabularies reach. */
+ * so that text is cut into pieces, somewhat shorter than those of a real vocabulary. */
 #include "bench_vocab.h"
 
 #include <stdio.h>
