@@ -38,7 +38,7 @@ static uint64_t read_value(const struct gs_gguf *f, const struct gs_gguf_value *
     snprintf(key, sizeof(key), "%.*s", (int)GS_MIN(v->key.len, sizeof(key) - 1), v->key.ptr);
     total += gs_gguf_get_u64(f, key, &u64, NULL) + u64;
     total += gs_gguf_get_u32(f, key, &u32, NULL) + u32;
-    total += gs_gguf_get_f32(f, key, &f32, NULL) + (f32 > 0.5F);
+    total += gs_gguf_get_f32(f, key, &f32, NULL) + (uint64_t)(f32 > 0.5F);
     total += gs_gguf_get_bool(f, key, &flag, NULL) + (uint64_t)flag;
     total += gs_gguf_get_string(f, key, &text, NULL) + sum(text.ptr, text.len);
     return total;
