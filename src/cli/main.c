@@ -1,4 +1,5 @@
 /* The program: a command, its configuration, its answer. */
+#include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,12 +98,19 @@ static int run_command(enum gs_command command, int argc, char **argv)
     return code;
 }
 
+/* For line editing: terminals speak UTF-8, also where nobody set the locale. */
+static void use_utf8(void)
+{
+    if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     enum gs_command command;
 
-    setlocale(LC_CTYPE, "");  /* for line editing */
+    use_utf8();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write */
     if (strcmp(name, "--version") == 0)
         return run_command(GS_COMMAND_VERSION, argc - 2, argv + 2);

@@ -79,7 +79,8 @@ def main():
         t.wait_for('... ')
         check('answer 4 tokens' in ask(t, 'two"""'), 'a message of two lines')
         ask(t, '/clear')
-        ask(t, '/system be brief')
+        ask(t, '/system be brief, 你好')
+        check('你好' in ask(t, '/set'), 'what is typed is UTF-8')
         check('unknown' in ask(t, '/frobnicate'), 'an unknown command is told')
 
         t.type('\x03')
