@@ -30,11 +30,14 @@
 #define CASED(suf, n)                                                                              \
     LEAD UPPER "*" LOWER "+" suf "|" LEAD UPPER "+" LOWER "*" suf "|" n "|" OTHERS                 \
                "[\\r\\n/]*|" LINES SPACES
-#define CJK "[\\x{800}-\\x{9FA5}\\x{AC00}-\\x{D7FF}]+"
+/* U+0800 to U+9FA5 but white space, and Hangul. */
+#define CJK                                                                                        \
+    "[\\x{800}-\\x{167F}\\x{1681}-\\x{1FFF}\\x{200B}-\\x{2027}\\x{202A}-\\x{202E}"                 \
+    "\\x{2030}-\\x{205E}\\x{2060}-\\x{2FFF}\\x{3001}-\\x{9FA5}\\x{AC00}-\\x{D7FF}]+"
 
 #define BLOOM " ?[^(" WS "|.,!?\\x{2026}\\x{3002}\\x{FF0C}\\x{3001}\\x{964}\\x{6D4}\\x{60C})]+"
 
-/* Letters with case as DeepSeek-LLM lists them. */
+/* Letters with case, and marks, as DeepSeek-LLM lists them (but U+3000, which is white space). */
 #define DEEPSEEK_LETTERS                                                                           \
     "A-Za-z\\xB5\\xC0-\\xD6\\xD8-\\xF6\\xF8-\\x{1BA}\\x{1BC}-\\x{1BF}\\x{1C4}-\\x{293}"            \
     "\\x{295}-\\x{2AF}\\x{370}-\\x{373}\\x{376}\\x{377}\\x{37B}-\\x{37D}\\x{37F}\\x{386}"          \
@@ -55,7 +58,7 @@
     "\\x{104D8}-\\x{104FB}\\x{10C80}-\\x{10CB2}\\x{10CC0}-\\x{10CF2}\\x{118A0}-\\x{118DF}"         \
     "\\x{1E900}-\\x{1E943}"
 #define DEEPSEEK_MARKS                                                                             \
-    "!-/:-~\\x{FF01}-\\x{FF0F}\\x{FF1A}-\\x{FF5E}\\x{2018}-\\x{201F}\\x{3000}-\\x{3002}"
+    "!-/:-~\\x{FF01}-\\x{FF0F}\\x{FF1A}-\\x{FF5E}\\x{2018}-\\x{201F}\\x{3001}\\x{3002}"
 
 enum family {
     FAMILY_DEFAULT,
@@ -246,9 +249,12 @@ enum gs_status gs_token_splitter_create(struct gs_slice name,
 
     while (i < GS_COUNT_OF(names) && !gs_slice_eq_str(name, names[i].name))
         i++;
-    if (i == GS_COUNT_OF(names))
-        return gs_error_set(err, GS_EUNSUPPORTED, "pre-tokenizer \"%.*s\" is not supported",
-                            (int)GS_MIN(name.len, 64), name.ptr);
+    if (i == GS_COUNT_OF(names)) {
+        gs_error_set(err, GS_EUNSUPPORTED, "pre-tokenizer \"%.*s\" is not supported",
+                     (int)GS_MIN(name.len, 64), name.ptr);
+        gs_error_hint(err, "A newer genset may know it.");
+        return GS_EUNSUPPORTED;
+    }
     struct gs_token_splitter *s = gs_alloc_zero(sizeof(*s));
     if (!s)
         return gs_error_nomem(err, "prepare the pre-tokenizer");

@@ -81,7 +81,9 @@ static enum gs_status set_defaults(struct gs_tokenizer *t, const struct gs_gguf 
     else if (gs_slice_eq_str(model, "t5"))
         set_unigram_defaults(t);
     else
-        return gs_error_set(err, GS_EUNSUPPORTED, "tokenizer \"%.*s\" is not supported",
+        return gs_error_set(err, GS_EUNSUPPORTED,
+                            "tokenizer \"%.*s\" is not supported; known are gpt2, gemma4, llama, "
+                            "bert and t5",
                             (int)GS_MIN(model.len, 64), model.ptr);
     return GS_OK;
 }

@@ -4,8 +4,8 @@
  *     encode.c       encoding: the text between special tokens goes to one of the next four
  *     bpe.c spm.c wordpiece.c unigram.c
  *     vocab.c        the vocabulary's metadata, checked
- *     pretokenize.c  a fragment to words (byte-pair encoding only)
- *     merge.c trie.c what those are made of
+ *     pretokenize.c  text to words (byte-pair encoding only)
+ *     spaces.c merge.c trie.c   what those are made of
  *     detok.c        ids to text */
 #ifndef GS_TOKEN_TOKENIZER_H
 #define GS_TOKEN_TOKENIZER_H
@@ -128,6 +128,8 @@ enum gs_status gs_token_job_put_unknown(struct gs_token_job *job, size_t from);
 /* Merge one word by `pair` and append what remains; pair's ctx is the job. */
 enum gs_status gs_token_job_merge(struct gs_token_job *job, struct gs_slice word,
                                   gs_token_pair_fn *pair);
+/* Does no token go on past a space, so that text may be cut there? */
+bool gs_token_words_end_at_spaces(const struct gs_tokenizer *t);
 /* Append to `b` with every space as U+2581. */
 void gs_token_escape_spaces(struct gs_buf *b, struct gs_slice text);
 /* Cut the next word off *rest, which is not empty: at the next space if tokens allow that, and in

@@ -2,12 +2,11 @@
  * sum of scores (Kudo 2018; Viterbi). Characters that no token covers are unknown.
  *
  * Before that the text is normalised by the model's own compiled map, a XOR-compressed double array
- * (Kanda 2018) from strings to replacements, or, if the model brings none, to NFKC. An entry of the
- * array is one little-endian word:
+ * (Kanda 2018) from strings to replacements; a model without one takes text as it is. An entry of
+ * the array is one little-endian word:
  *
  *     31 value?   30..10 offset   9 offset << 8   8 leaf follows   7..0 byte that leads here */
 #include <float.h>
-#include <utf8proc.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -117,9 +116,8 @@ static size_t find_replacement(const struct gs_token_charsmap *map, struct gs_sl
     return found;
 }
 
-/* Append the normalised text, spaces and all. */
-static void apply_charsmap(const struct gs_token_charsmap *map, struct gs_slice text,
-                           struct gs_buf *b)
+/* Append the normalised text, spaces and all. What is no UTF-8 becomes U+FFFD. */
+static void normalise(const struct gs_token_charsmap *map, struct gs_slice text, struct gs_buf *b)
 {
     while (text.len > 0) {
         struct gs_slice piece;
@@ -132,34 +130,6 @@ static void apply_charsmap(const struct gs_token_charsmap *map, struct gs_slice 
         gs_buf_slice(b, piece);
         text = gs_slice_sub(text, n, text.len);
     }
-}
-
-/* The text with U+FFFD for what is no UTF-8, then NFKC. */
-static bool apply_nfkc(struct gs_slice text, struct gs_buf *b)
-{
-    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT;
-    struct gs_buf clean;
-    utf8proc_int32_t *cps = NULL;
-    bool ok = false;
-
-    gs_buf_init(&clean, b->max);
-    apply_charsmap(&(struct gs_token_charsmap){0}, text, &clean);
-    const utf8proc_ssize_t n =
-        gs_buf_ok(&clean) ? utf8proc_decompose((const utf8proc_uint8_t *)clean.ptr,
-                                               (utf8proc_ssize_t)clean.len, NULL, 0, options)
-                          : -1;
-    if (n > 0)
-        cps = gs_alloc_array((size_t)n + 1, sizeof(*cps)); /* one more for the terminator */
-    if (cps && utf8proc_decompose((const utf8proc_uint8_t *)clean.ptr, (utf8proc_ssize_t)clean.len,
-                                  cps, n, options) == n) {
-        const utf8proc_ssize_t bytes = utf8proc_reencode(cps, n, options);
-        if (bytes >= 0)
-            gs_buf_put(b, cps, (size_t)bytes);
-        ok = bytes >= 0 && gs_buf_ok(b);
-    }
-    gs_free(cps);
-    gs_buf_clear(&clean);
-    return ok;
 }
 
 /* Spell spaces, put one in front, and drop superfluous ones, as the model wants. */
@@ -255,10 +225,7 @@ enum gs_status gs_token_unigram_encode(struct gs_token_job *job, struct gs_slice
 
     gs_buf_reset(&job->word);
     gs_buf_reset(&job->text);
-    if (t->charsmap.n_nodes > 0)
-        apply_charsmap(&t->charsmap, fragment, &job->word);
-    else if (!apply_nfkc(fragment, &job->word))
-        return gs_error_nomem(job->err, "tokenise");
+    normalise(&t->charsmap, fragment, &job->word);
     arrange_spaces(t, gs_buf_view(&job->word), &job->text);
     if (!gs_buf_ok(&job->word) || !gs_buf_ok(&job->text))
         return gs_error_nomem(job->err, "tokenise");
