@@ -1,0 +1,301 @@
+/* A backend for server tests: the model's name is the script it plays, each call on a thread of
+ * its own.
+ *
+ *   hello     a short text        tool      a tool call           think   reasoning, then text
+ *   hold      START, then nothing until cancelled                 silent  not even START
+ *   big       FAKE_BIG_BYTES of text, pausing when told to        endless the same without an end
+ *   overlong  an ECONTEXT error   broken    half an answer, then an error
+ *   busy      refused at once */
+#ifndef GS_TESTS_FAKE_BACKEND_H
+#define GS_TESTS_FAKE_BACKEND_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "provider/local.h"
+#include "server/server.h"
+
+#define FAKE_BIG_BYTES   ((size_t)6 << 20)
+#define FAKE_DELTA_BYTES ((size_t)4096)
+
+struct fake {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int n_live; /* calls not yet released */
+    int n_cancelled;
+    int n_pauses;
+    atomic_size_t n_answers;
+};
+
+struct fake_call {
+    struct fake *fake;
+    char script[32];
+    bool is_count;
+    gs_event_fn *on_event;
+    void *ud;
+    bool is_cancelled, is_resumed; /* under the fake's lock */
+    void (*on_free)(void *ud);
+    void *free_ud;
+};
+
+/* ---- what a script does ---- */
+
+static inline bool fake_wait_resumed(struct fake_call *c)
+{
+    pthread_mutex_lock(&c->fake->lock);
+    c->fake->n_pauses++;
+    pthread_cond_broadcast(&c->fake->changed);
+    while (!c->is_resumed && !c->is_cancelled)
+        pthread_cond_wait(&c->fake->changed, &c->fake->lock);
+    const bool go_on = !c->is_cancelled;
+    pthread_mutex_unlock(&c->fake->lock);
+    return go_on;
+}
+
+static inline bool fake_is_cancelled(struct fake_call *c)
+{
+    pthread_mutex_lock(&c->fake->lock);
+    const bool is_cancelled = c->is_cancelled;
+    c->is_resumed = false; /* a resume that answers the pause to come is kept */
+    pthread_mutex_unlock(&c->fake->lock);
+    return is_cancelled;
+}
+
+/* False: stop playing. */
+static inline bool fake_say(struct fake_call *c, const struct gs_event *ev)
+{
+    if (fake_is_cancelled(c))
+        return false;
+    const enum gs_flow flow = c->on_event(c->ud, ev);
+    return flow == GS_FLOW_PAUSE ? fake_wait_resumed(c) : flow == GS_FLOW_CONTINUE;
+}
+
+static inline bool fake_block(struct fake_call *c, enum gs_block_kind kind, uint32_t idx,
+                              const char *name, const char *text)
+{
+    struct gs_event ev = {.kind = GS_EVENT_BEGIN,
+                          .block = kind,
+                          .block_idx = idx,
+                          .name = gs_slice_str(name),
+                          .id = name ? GS_SLICE_LIT("call_1") : gs_slice(NULL, 0)};
+
+    if (!fake_say(c, &ev))
+        return false;
+    ev.kind = GS_EVENT_DELTA;
+    ev.text = gs_slice_str(text);
+    if (!fake_say(c, &ev))
+        return false;
+    ev.kind = GS_EVENT_END;
+    return fake_say(c, &ev);
+}
+
+static inline bool fake_long(struct fake_call *c, size_t bytes)
+{
+    char text[FAKE_DELTA_BYTES];
+    struct gs_event ev = {.kind = GS_EVENT_BEGIN, .block = GS_BLOCK_TEXT};
+
+    if (!fake_say(c, &ev))
+        return false;
+    ev.kind = GS_EVENT_DELTA;
+    for (size_t at = 0; at < bytes; at += sizeof(text)) {
+        memset(text, 'a' + (int)(at / sizeof(text) % 26), sizeof(text));
+        ev.text = gs_slice(text, sizeof(text));
+        if (!fake_say(c, &ev))
+            return false;
+    }
+    ev.kind = GS_EVENT_END;
+    return fake_say(c, &ev);
+}
+
+static inline void fake_wait_cancelled(struct fake_call *c)
+{
+    pthread_mutex_lock(&c->fake->lock);
+    while (!c->is_cancelled)
+        pthread_cond_wait(&c->fake->changed, &c->fake->lock);
+    pthread_mutex_unlock(&c->fake->lock);
+}
+
+static inline void fake_fail(struct fake_call *c, enum gs_status st, const char *msg)
+{
+    struct gs_error err = {0};
+    const struct gs_event ev = {.kind = GS_EVENT_ERROR, .error = &err};
+
+    gs_error_set(&err, st, "%s", msg);
+    gs_error_amounts(&err, 9000, 8192);
+    fake_say(c, &ev);
+}
+
+static inline bool fake_is(const struct fake_call *c, const char *script)
+{
+    return strcmp(c->script, script) == 0;
+}
+
+static inline void fake_play(struct fake_call *c)
+{
+    struct gs_event ev = {.kind = GS_EVENT_START, .usage = {.prompt_tokens = 12}};
+    bool go_on = true;
+
+    if (fake_is(c, "silent"))
+        fake_wait_cancelled(c);
+    if (fake_is(c, "overlong")) {
+        fake_fail(c, GS_ECONTEXT, "the prompt has 9000 tokens, the context 8192");
+        return;
+    }
+    if (!fake_say(c, &ev))
+        return;
+    if (c->is_count)
+        go_on = true;
+    else if (fake_is(c, "hold"))
+        fake_wait_cancelled(c);
+    else if (fake_is(c, "tool"))
+        go_on = fake_block(c, GS_BLOCK_TOOL_CALL, 0, "get_weather", "{\"city\":\"Paris\"}");
+    else if (fake_is(c, "think"))
+        go_on = fake_block(c, GS_BLOCK_REASONING, 0, NULL, "Hm.") &&
+                fake_block(c, GS_BLOCK_TEXT, 1, NULL, "Hello");
+    else if (fake_is(c, "big"))
+        go_on = fake_long(c, FAKE_BIG_BYTES);
+    else if (fake_is(c, "endless"))
+        go_on = fake_long(c, SIZE_MAX / 2);
+    else
+        go_on = fake_block(c, GS_BLOCK_TEXT, 0, NULL, "Hello world");
+    if (fake_is(c, "broken")) {
+        fake_fail(c, GS_EINTERNAL, "the engine failed");
+        return;
+    }
+    ev.kind = GS_EVENT_STOP;
+    ev.stop = fake_is(c, "tool") ? GS_STOP_TOOL_CALL : GS_STOP_END;
+    ev.usage.answer_tokens = 3;
+    if (go_on)
+        fake_say(c, &ev);
+}
+
+/* ---- the backend ---- */
+
+static inline void *fake_thread(void *arg)
+{
+    struct fake_call *c = arg;
+    struct fake *f = c->fake;
+
+    fake_play(c);
+    fake_wait_cancelled(c); /* until released */
+    if (c->on_free)
+        c->on_free(c->free_ud);
+    free(c);
+    pthread_mutex_lock(&f->lock);
+    f->n_live--;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+    return NULL;
+}
+
+static inline enum gs_status fake_begin(struct fake *f, const struct gs_chat *chat, bool is_count,
+                                        gs_event_fn *on_event, void *ud, void **out_call,
+                                        struct gs_error *err)
+{
+    struct fake_call *c = calloc(1, sizeof(*c));
+    pthread_t thread;
+
+    if (gs_slice_eq_str(chat->model, "busy")) {
+        free(c);
+        return gs_error_set(err, GS_EBUSY, "too many requests are waiting");
+    }
+    *c = (struct fake_call){.fake = f, .is_count = is_count, .on_event = on_event, .ud = ud};
+    memcpy(c->script, chat->model.ptr, chat->model.len < 31 ? chat->model.len : 31);
+    pthread_mutex_lock(&f->lock);
+    f->n_live++;
+    pthread_mutex_unlock(&f->lock);
+    atomic_fetch_add(&f->n_answers, 1);
+    *out_call = c;
+    pthread_create(&thread, NULL, fake_thread, c);
+    pthread_detach(thread);
+    return GS_OK;
+}
+
+static inline enum gs_status fake_answer(void *self, const struct gs_chat *chat,
+                                         gs_event_fn *on_event, void *ud, void **out_call,
+                                         struct gs_error *err)
+{
+    return fake_begin(self, chat, false, on_event, ud, out_call, err);
+}
+
+static inline enum gs_status fake_count(void *self, const struct gs_chat *chat,
+                                        gs_event_fn *on_event, void *ud, void **out_call,
+                                        struct gs_error *err)
+{
+    return fake_begin(self, chat, true, on_event, ud, out_call, err);
+}
+
+static inline void fake_resume(void *call)
+{
+    struct fake_call *c = call;
+
+    pthread_mutex_lock(&c->fake->lock);
+    c->is_resumed = true;
+    pthread_cond_broadcast(&c->fake->changed);
+    pthread_mutex_unlock(&c->fake->lock);
+}
+
+static inline void fake_free_call(void *call, void (*on_free)(void *ud), void *ud)
+{
+    struct fake_call *c = call;
+
+    pthread_mutex_lock(&c->fake->lock);
+    c->on_free = on_free;
+    c->free_ud = ud;
+    c->is_cancelled = true;
+    c->fake->n_cancelled++;
+    pthread_cond_broadcast(&c->fake->changed);
+    pthread_mutex_unlock(&c->fake->lock);
+}
+
+static inline size_t fake_models(void *self, const struct gs_local_model **out_models)
+{
+    static const struct gs_local_model models[] = {
+        {"tiny-q8_0", "/models/tiny-q8_0.gguf", 1000, 1767225600, "llama", "Q8_0", 1500000, 2048,
+         true},
+        {"big \"4b\"", "/models/big.gguf", 2000000, 1767225601, "qwen3", "Q4_K_M", 4000000000,
+         32768, false},
+    };
+
+    (void)self;
+    *out_models = models;
+    return 2;
+}
+
+static inline void fake_init(struct fake *f, struct gs_server_backend *out)
+{
+    *f = (struct fake){0};
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->changed, NULL);
+    *out = (struct gs_server_backend){.self = f,
+                                      .answer = fake_answer,
+                                      .count = fake_count,
+                                      .models = fake_models,
+                                      .resume = fake_resume,
+                                      .free_call = fake_free_call};
+}
+
+/* Wait until *what (under the lock) is at least n. */
+static inline void fake_wait(struct fake *f, const int *what, int n)
+{
+    pthread_mutex_lock(&f->lock);
+    while (*what < n)
+        pthread_cond_wait(&f->changed, &f->lock);
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* Wait until every call was released. */
+static inline void fake_clear(struct fake *f)
+{
+    pthread_mutex_lock(&f->lock);
+    while (f->n_live > 0)
+        pthread_cond_wait(&f->changed, &f->lock);
+    pthread_mutex_unlock(&f->lock);
+    pthread_cond_destroy(&f->changed);
+    pthread_mutex_destroy(&f->lock);
+}
+
+#endif

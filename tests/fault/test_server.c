@@ -1,0 +1,651 @@
+/* The server against raw sockets, with scripted answers: three APIs, errors in the words of each,
+ * clients that leave or do not read, silence, overload, access, and the way down. */
+#include <sched.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/thread.h"
+#include "fake_backend.h"
+#include "net_test.h"
+
+struct fixture {
+    struct fake fake;
+    struct gs_server_options opt;
+    struct gs_server *server;
+    pthread_t thread;
+    int port;
+};
+
+static void run(void *arg)
+{
+    struct fixture *f = arg;
+
+    assert_int_equal(gs_server_run(f->server, NULL), GS_OK);
+}
+
+static void prepare(struct fixture *f)
+{
+    gs_server_options_init(&f->opt);
+    f->opt.port = 0;
+    f->opt.grace_ms = 0;
+    fake_init(&f->fake, &f->opt.backend);
+}
+
+static void start(struct fixture *f)
+{
+    struct gs_error err;
+
+    if (gs_server_create(&f->opt, &f->server, &err) != GS_OK)
+        fail_msg("%s", err.msg);
+    f->port = gs_server_port(f->server);
+    assert_int_equal(gs_thread_start(&f->thread, GS_THREAD_LOOP, run, f, NULL), GS_OK);
+}
+
+static void join(struct fixture *f)
+{
+    pthread_join(f->thread, NULL);
+    gs_server_free(f->server);
+    fake_clear(&f->fake);
+}
+
+static void finish(struct fixture *f)
+{
+    gs_server_stop(f->server);
+    join(f);
+}
+
+/* ---- requests ---- */
+
+static void send_post(int fd, const char *path, const char *headers, const char *body)
+{
+    char text[2048];
+
+    snprintf(text, sizeof(text),
+             "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s"
+             "Content-Length: %zu\r\n\r\n%s",
+             path, headers, strlen(body), body);
+    net_send(fd, text);
+}
+
+/* A chat with the model `script`. */
+static void send_chat(int fd, const char *path, const char *script, bool stream)
+{
+    char body[512];
+
+    snprintf(body, sizeof(body),
+             "{\"model\":\"%s\",\"stream\":%s,\"max_tokens\":9,\"prompt\":\"hi\","
+             "\"stream_options\":{\"include_usage\":true},"
+             "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
+             script, stream ? "true" : "false");
+    send_post(fd, path, "Connection: close\r\n", body);
+}
+
+static enum net_end chat(struct fixture *f, const char *path, const char *script, bool stream,
+                         struct gs_buf *out)
+{
+    const int fd = net_connect(f->port);
+
+    gs_buf_init(out, 64 << 20);
+    send_chat(fd, path, script, stream);
+    const enum net_end end = net_read_all(fd, out);
+    close(fd);
+    return end;
+}
+
+/* Send `request` (a head without the empty line) and expect each of `marks`, NULL at the end. */
+static void expect(struct fixture *f, const char *request, const char *const *marks)
+{
+    const int fd = net_connect(f->port);
+    char text[2048];
+    struct gs_buf out;
+
+    gs_buf_init(&out, 1 << 20);
+    snprintf(text, sizeof(text), "%sConnection: close\r\n\r\n", request);
+    net_send(fd, text);
+    net_read_all(fd, &out);
+    for (; *marks; marks++) {
+        if (!net_has(&out, *marks))
+            fail_msg("%s\nhas no \"%s\" in\n%.*s", request, *marks, (int)out.len, out.ptr);
+    }
+    gs_buf_clear(&out);
+    close(fd);
+}
+
+#define EXPECT(f, request, ...) expect(f, request, (const char *const[]){__VA_ARGS__, NULL})
+
+#define ANTHROPIC "/v1/messages"
+#define OPENAI    "/v1/chat/completions"
+#define OLLAMA    "/api/chat"
+
+static const char *const paths[] = {ANTHROPIC, OPENAI, OLLAMA, "/api/generate"};
+
+/* ---- tests ---- */
+
+static void test_streams(void **state)
+{
+    static const struct {
+        const char *path, *script, *marks[8];
+    } cases[] = {
+        {ANTHROPIC,
+         "hello",
+         {"Content-Type: text/event-stream", "request-id: req_", "event: message_start\n",
+          "\"text\":\"Hello world\"", "\"stop_reason\":\"end_turn\"", "event: message_stop\n",
+          "\r\n0\r\n\r\n"}},
+        {ANTHROPIC,
+         "tool",
+         {"\"type\":\"tool_use\"", "partial_json", "\"stop_reason\":\"tool_use\""}},
+        {ANTHROPIC "?beta=true", "think", {"thinking_delta", "text_delta"}},
+        {"//v1/v1/messages/", "hello", {"event: message_stop\n"}},
+        {OPENAI,
+         "hello",
+         {"\"role\":\"assistant\"", "\"content\":\"Hello world\"", "\"finish_reason\":\"stop\"",
+          "\"total_tokens\":15", "data: [DONE]\n\n\r\n0\r\n\r\n"}},
+        {OPENAI, "tool", {"\"tool_calls\":[{\"index\":0,", "\"finish_reason\":\"tool_calls\""}},
+        {OLLAMA,
+         "hello",
+         {"Content-Type: application/x-ndjson", "\"content\":\"Hello world\"},\"done\":false}\n",
+          "\"done_reason\":\"stop\"", "\"eval_count\":3"}},
+        {"/api/generate", "think", {"\"thinking\":\"Hm.\"", "\"response\":\"Hello\""}},
+    };
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    for (size_t i = 0; i < GS_COUNT_OF(cases); i++) {
+        struct gs_buf out;
+        assert_int_equal(chat(&f, cases[i].path, cases[i].script, true, &out), NET_EOF);
+        for (size_t m = 0; cases[i].marks[m]; m++) {
+            if (!net_has(&out, cases[i].marks[m]))
+                fail_msg("case %zu has no %s in\n%.*s", i, cases[i].marks[m], (int)out.len,
+                         out.ptr);
+        }
+        gs_buf_clear(&out);
+    }
+    finish(&f);
+}
+
+static void test_answers_whole(void **state)
+{
+    static const struct {
+        const char *path, *script, *mark;
+    } cases[] = {
+        {ANTHROPIC, "hello", "\"content\":[{\"type\":\"text\",\"text\":\"Hello world\"}]"},
+        {ANTHROPIC, "tool", "\"input\":{\"city\":\"Paris\"}"},
+        {ANTHROPIC "/count_tokens?beta=true", "hello", "\r\n\r\n{\"input_tokens\":12}"},
+        {OPENAI, "hello", "\"message\":{\"role\":\"assistant\",\"content\":\"Hello world\""},
+        {OPENAI, "tool", "\"arguments\":\"{\\\"city\\\":\\\"Paris\\\"}\""},
+        {OLLAMA, "hello", "\"message\":{\"role\":\"assistant\",\"content\":\"Hello world\"}"},
+        {"/api/generate", "hello", "\"response\":\"Hello world\",\"done\":true"},
+    };
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    for (size_t i = 0; i < GS_COUNT_OF(cases); i++) {
+        struct gs_buf out;
+        assert_int_equal(chat(&f, cases[i].path, cases[i].script, false, &out), NET_EOF);
+        if (!net_has(&out, cases[i].mark) || !net_has(&out, "Content-Type: application/json\r\n"))
+            fail_msg("case %zu: %.*s", i, (int)out.len, out.ptr);
+        gs_buf_clear(&out);
+    }
+    finish(&f);
+}
+
+/* An error before the answer has its own status, streamed or not. */
+static void test_errors_before_the_answer(void **state)
+{
+    static const struct {
+        const char *path, *script, *status, *mark;
+    } cases[] = {
+        {ANTHROPIC, "overlong", "HTTP/1.1 400 ",
+         "\"message\":\"prompt is too long: 9000 tokens > 8192 maximum\""},
+        {OPENAI, "overlong", "HTTP/1.1 400 ", "maximum context length is 8192 tokens"},
+        {OLLAMA, "overlong", "HTTP/1.1 400 ", "{\"error\":\"the prompt has 9000 tokens"},
+        {ANTHROPIC, "busy", "HTTP/1.1 529 Overloaded", "\"type\":\"overloaded_error\""},
+        {OPENAI, "busy", "HTTP/1.1 503 ", "Retry-After: 2\r\n"},
+        {OLLAMA, "busy", "HTTP/1.1 503 ", "{\"error\":\"too many requests are waiting\"}"},
+    };
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    for (size_t i = 0; i < 2 * GS_COUNT_OF(cases); i++) {
+        struct gs_buf out;
+        assert_int_equal(chat(&f, cases[i / 2].path, cases[i / 2].script, i % 2, &out), NET_EOF);
+        if (!net_has(&out, cases[i / 2].status) || !net_has(&out, cases[i / 2].mark))
+            fail_msg("case %zu: %.*s", i / 2, (int)out.len, out.ptr);
+        gs_buf_clear(&out);
+    }
+    finish(&f);
+}
+
+static void test_errors_in_the_answer(void **state)
+{
+    static const struct {
+        const char *path, *mark, *end;
+    } cases[] = {
+        {ANTHROPIC, "event: error\ndata: {\"type\":\"error\"", "message_stop"},
+        {OPENAI, "data: {\"error\":{\"message\":\"the engine failed\"", "[DONE]"},
+        {OLLAMA, "{\"error\":\"the engine failed\"}\n", "\"done\":true"},
+    };
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    for (size_t i = 0; i < GS_COUNT_OF(cases); i++) {
+        struct gs_buf out;
+        chat(&f, cases[i].path, "broken", true, &out);
+        assert_true(net_has(&out, "Hello world"));
+        assert_true(net_has(&out, cases[i].mark));
+        assert_false(net_has(&out, cases[i].end));
+        assert_false(net_has(&out, "\r\n0\r\n")); /* the last chunk of a clean end */
+        gs_buf_clear(&out);
+        chat(&f, cases[i].path, "broken", false, &out);
+        assert_true(net_has(&out, "HTTP/1.1 500 "));
+        gs_buf_clear(&out);
+    }
+    finish(&f);
+}
+
+static void test_refusals_speak_the_dialect_of_the_path(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    EXPECT(&f, "GET /v1/messages HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 405 ",
+           "Allow: POST, OPTIONS\r\n", "{\"type\":\"error\",\"error\":", "\"request_id\":\"req_");
+    EXPECT(&f, "DELETE /api/tags HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 405 ",
+           "Allow: GET, HEAD, OPTIONS\r\n", "{\"error\":\"DELETE is not allowed");
+    EXPECT(&f, "GET /v1/nothing HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 404 ",
+           "{\"error\":{\"message\":");
+    EXPECT(&f, "GET /v1/x HTTP/1.1\r\nHost: localhost\r\nanthropic-version: 2023-06-01\r\n",
+           "HTTP/1.1 404 ", "not_found_error");
+    EXPECT(&f, "GET /api/nothing HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 404 ",
+           "{\"error\":\"there is nothing");
+    EXPECT(&f, "BREW /api/chat HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 501 ", "{\"error\":\"");
+    EXPECT(&f, "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n",
+           "HTTP/1.1 413 ", "request_too_large");
+    EXPECT(&f,
+           "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+           "Content-Type: text/html\r\n",
+           "HTTP/1.1 415 ", "invalid_request_error");
+    EXPECT(&f,
+           "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+           "Content-Encoding: gzip\r\n",
+           "HTTP/1.1 415 ", "invalid_request_error");
+    EXPECT(&f,
+           "POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+           "Content-Type: application/x-www-form-urlencoded\r\n",
+           "HTTP/1.1 400 ", "{\"error\":\"request body: ");
+    finish(&f);
+}
+
+static void test_small_answers(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    EXPECT(&f, "GET / HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 200 OK", "genset is running",
+           "Ollama is running");
+    EXPECT(&f, "HEAD / HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 200 OK", "Content-Length: ");
+    EXPECT(&f, "HEAD /api/hello HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 200 OK");
+    EXPECT(&f, "HEAD /api/tags HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 200 OK");
+    EXPECT(&f, "GET /api/version HTTP/1.1\r\nHost: localhost\r\n", "{\"version\":\"0.");
+    EXPECT(&f, "GET /v1/models?limit=1000 HTTP/1.1\r\nHost: localhost\r\n",
+           "{\"object\":\"list\",\"data\":[{\"id\":\"tiny-q8_0\",\"object\":\"model\"",
+           "\"created_at\":\"2026-01-01T00:00:00Z\"", "\"max_input_tokens\":2048",
+           "\"id\":\"big \\\"4b\\\"\"", "\"has_more\":false,\"first_id\":\"tiny-q8_0\"");
+    EXPECT(&f, "GET /v1/models/tiny-q8_0:latest HTTP/1.1\r\nHost: localhost\r\n",
+           "\r\n\r\n{\"id\":\"tiny-q8_0\"");
+    EXPECT(&f, "GET /v1/models/big%20%224b%22 HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 200 OK");
+    EXPECT(&f, "GET /v1/models/none HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 404 ",
+           "model_not_found");
+    EXPECT(&f, "GET /api/tags HTTP/1.1\r\nHost: localhost\r\n", "\"name\":\"tiny-q8_0\"",
+           "\"parameter_size\":\"4.0B\",\"quantization_level\":\"Q4_K_M\"");
+    EXPECT(&f, "GET /api/ps HTTP/1.1\r\nHost: localhost\r\n",
+           "{\"models\":[{\"name\":\"tiny-q8_0\"");
+    EXPECT(&f, "POST /api/event_logging/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n",
+           "HTTP/1.1 204 No Content");
+    finish(&f);
+}
+
+static void test_web_pages(void **state)
+{
+    struct fixture f;
+    static const char *const origins[] = {"https://chat.example"};
+
+    (void)state;
+    prepare(&f);
+    f.opt.origins = origins;
+    f.opt.n_origins = 1;
+    start(&f);
+    EXPECT(&f,
+           "OPTIONS /v1/messages HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n"
+           "Access-Control-Request-Headers: x-api-key\r\n",
+           "HTTP/1.1 204 ", "Access-Control-Allow-Origin: http://localhost:3000\r\n",
+           "Access-Control-Allow-Headers: x-api-key\r\n", "Vary: Origin\r\n");
+    EXPECT(&f, "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://chat.example\r\n",
+           "HTTP/1.1 200 ", "Access-Control-Allow-Origin: https://chat.example\r\n");
+    EXPECT(&f, "GET / HTTP/1.1\r\nHost: h:8484\r\nOrigin: http://h:8484\r\n", "HTTP/1.1 200 ");
+    EXPECT(&f, "GET / HTTP/1.1\r\nHost: 192.168.0.7:8484\r\n", "HTTP/1.1 200 ");
+    EXPECT(&f, "GET / HTTP/1.1\r\nHost: host.docker.internal\r\n", "HTTP/1.1 200 ");
+    EXPECT(&f, "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n",
+           "HTTP/1.1 403 ");
+    EXPECT(&f, "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://127.0.0.1.evil.example\r\n",
+           "HTTP/1.1 403 ");
+    EXPECT(&f, "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n", "HTTP/1.1 403 ");
+    EXPECT(&f, "GET /v1/messages HTTP/1.1\r\nHost: rebound.example\r\n", "HTTP/1.1 403 ",
+           "permission_error");
+    finish(&f);
+}
+
+static void test_keys(void **state)
+{
+    struct fixture f;
+    struct gs_server *refused;
+    struct gs_error err = {0};
+
+    (void)state;
+    prepare(&f);
+    f.opt.host = "0.0.0.0";
+    assert_int_equal(gs_server_create(&f.opt, &refused, &err), GS_EINVAL);
+    assert_non_null(strstr(err.msg, "needs an API key"));
+    f.opt.api_key = "secret";
+    start(&f);
+    EXPECT(&f, "GET /v1/models HTTP/1.1\r\nHost: any.example\r\n", "HTTP/1.1 401 ",
+           "WWW-Authenticate: Bearer\r\n", "invalid_api_key");
+    EXPECT(&f, "GET /v1/models HTTP/1.1\r\nHost: a\r\nx-api-key: secre\r\n", "HTTP/1.1 401 ");
+    EXPECT(&f, "GET /v1/models HTTP/1.1\r\nHost: a\r\nx-api-key: secretsecret\r\n",
+           "HTTP/1.1 401 ");
+    EXPECT(&f, "GET /v1/models HTTP/1.1\r\nHost: a\r\nx-api-key: secret\r\n", "HTTP/1.1 200 ");
+    EXPECT(&f, "GET /v1/models HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n",
+           "HTTP/1.1 200 ");
+    EXPECT(&f, "GET / HTTP/1.1\r\nHost: a\r\n", "HTTP/1.1 200 ");
+    finish(&f);
+}
+
+static void test_a_leaving_client_cancels(void **state)
+{
+    static const char *const scripts[] = {"silent", "hold", "endless"};
+    struct fixture f;
+    int n = 0;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    for (size_t i = 0; i < GS_COUNT_OF(scripts) * GS_COUNT_OF(paths) * 2; i++) {
+        const char *script = scripts[i / 2 % GS_COUNT_OF(scripts)];
+        const bool stream = i % 2;
+        const int fd = net_connect_small(f.port, 4096);
+        struct gs_buf out;
+        if (!stream && strcmp(script, "endless") == 0) {
+            close(fd);
+            continue; /* a whole answer of that length fails for its size */
+        }
+        send_chat(fd, paths[i / 2 / GS_COUNT_OF(scripts)], script, stream);
+        gs_buf_init(&out, 1 << 20);
+        if (stream && strcmp(script, "silent") != 0)
+            net_read_until(fd, &out, "\r\n\r\n", 0); /* the head comes before the prefill */
+        else
+            while (atomic_load(&f.fake.n_answers) < (size_t)n + 1)
+                sched_yield();
+        gs_buf_clear(&out);
+        close(fd);
+        n++;
+        fake_wait(&f.fake, &f.fake.n_cancelled, n);
+    }
+    finish(&f);
+}
+
+static void test_a_slow_reader_pauses_the_backend(void **state)
+{
+    struct fixture f;
+    struct gs_buf out;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    const int fd = net_connect_small(f.port, 4096);
+    send_chat(fd, ANTHROPIC, "big", true);
+    fake_wait(&f.fake, &f.fake.n_pauses, 1); /* while nobody reads */
+    gs_buf_init(&out, 64 << 20);
+    assert_int_equal(net_read_all(fd, &out), NET_EOF);
+    assert_true(net_has(&out, "event: message_stop"));
+    assert_int_equal(net_count(&out, "text_delta"), FAKE_BIG_BYTES / FAKE_DELTA_BYTES);
+    size_t at = 0;
+    for (size_t i = 0; i < 26; i++) { /* in order */
+        const char mark[] = {(char)('a' + i), (char)('a' + i), (char)('a' + i), '\0'};
+        at = gs_slice_find(gs_buf_view(&out), gs_slice_str(mark), at);
+        assert_true(at != SIZE_MAX);
+    }
+    gs_buf_clear(&out);
+    close(fd);
+    finish(&f);
+}
+
+static void test_a_client_that_leaves_while_paused_cancels(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    const int fd = net_connect_small(f.port, 4096);
+    send_chat(fd, OPENAI, "endless", true);
+    fake_wait(&f.fake, &f.fake.n_pauses, 1);
+    close(fd);
+    fake_wait(&f.fake, &f.fake.n_cancelled, 1);
+    finish(&f);
+}
+
+static void test_silence_is_filled(void **state)
+{
+    static const struct {
+        const char *path, *script, *mark;
+    } cases[] = {
+        {ANTHROPIC, "hold", "event: ping\ndata: {\"type\":\"ping\"}\n\n"},
+        {ANTHROPIC, "silent", "event: ping\ndata: {\"type\":\"ping\"}\n\n"},
+        {OPENAI, "hold", "\"delta\":{\"content\":\"\"}"},
+        {OPENAI, "silent", "\"delta\":{\"content\":\"\"}"},
+        {OLLAMA, "hold", "\r\n1\r\n\n\r\n"},
+        {OLLAMA, "silent", "\r\n1\r\n\n\r\n"},
+    };
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    f.opt.keepalive_ms = 5;
+    start(&f);
+    for (size_t i = 0; i < GS_COUNT_OF(cases); i++) {
+        const int fd = net_connect(f.port);
+        struct gs_buf out;
+        gs_buf_init(&out, 1 << 20);
+        send_chat(fd, cases[i].path, cases[i].script, true);
+        const size_t at = net_read_until(fd, &out, cases[i].mark, 0);
+        net_read_until(fd, &out, cases[i].mark, at + 1);
+        assert_true(net_has(&out, "HTTP/1.1 200 OK"));
+        gs_buf_clear(&out);
+        close(fd);
+        fake_wait(&f.fake, &f.fake.n_cancelled, (int)i + 1);
+    }
+    finish(&f);
+}
+
+static void test_too_many_requests(void **state)
+{
+    struct fixture f;
+    struct gs_buf out;
+
+    (void)state;
+    prepare(&f);
+    f.opt.max_exchanges = 2;
+    start(&f);
+    int fds[2];
+    for (size_t i = 0; i < 2; i++) {
+        fds[i] = net_connect(f.port);
+        send_chat(fds[i], ANTHROPIC, "hold", true);
+        gs_buf_init(&out, 1 << 20);
+        net_read_until(fds[i], &out, "message_start", 0);
+        gs_buf_clear(&out);
+    }
+    chat(&f, ANTHROPIC, "hello", true, &out);
+    assert_true(net_has(&out, "HTTP/1.1 529 "));
+    assert_true(net_has(&out, "Retry-After: "));
+    gs_buf_clear(&out);
+    close(fds[0]);
+    close(fds[1]);
+    finish(&f);
+}
+
+static void test_what_is_ignored_is_named(void **state)
+{
+    struct fixture f;
+    struct gs_buf out;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    const int fd = net_connect(f.port);
+    gs_buf_init(&out, 1 << 20);
+    send_post(fd, OPENAI, "",
+              "{\"model\":\"hello\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+              "\"response_format\":{\"type\":\"json_object\"}}");
+    net_read_until(fd, &out, "\"usage\"", 0);
+    assert_true(net_has(&out, "x-genset-ignored: response_format\r\n"));
+    gs_buf_clear(&out);
+    close(fd);
+    finish(&f);
+}
+
+/* Four chats on one connection, sent at once. */
+static void test_pipelined_chats(void **state)
+{
+    static const char body[] = "{\"model\":\"hello\",\"max_tokens\":9,\"stream\":true,"
+                               "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
+    struct fixture f;
+    struct gs_buf out;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    const int fd = net_connect(f.port);
+    gs_buf_init(&out, 1 << 20);
+    for (int i = 0; i < 4; i++)
+        send_post(fd, ANTHROPIC, i == 3 ? "Connection: close\r\n" : "", body);
+    assert_int_equal(net_read_all(fd, &out), NET_EOF);
+    assert_int_equal(net_count(&out, "event: message_stop\n"), 4);
+    gs_buf_clear(&out);
+    close(fd);
+    finish(&f);
+}
+
+static void test_stopping_lets_answers_end(void **state)
+{
+    struct fixture f;
+    struct gs_buf out;
+
+    (void)state;
+    prepare(&f);
+    f.opt.grace_ms = 60 * 1000;
+    start(&f);
+    const int fd = net_connect_small(f.port, 4096);
+    send_chat(fd, OLLAMA, "big", true);
+    fake_wait(&f.fake, &f.fake.n_pauses, 1);
+    gs_server_stop(f.server);
+    gs_buf_init(&out, 64 << 20);
+    net_read_all(fd, &out);
+    assert_true(net_has(&out, "\"done\":true"));
+    gs_buf_clear(&out);
+    close(fd);
+    join(&f);
+}
+
+static void test_stopping_twice_ends_them(void **state)
+{
+    struct fixture f;
+    struct gs_buf out;
+
+    (void)state;
+    prepare(&f);
+    f.opt.grace_ms = 60 * 1000;
+    start(&f);
+    const int fd = net_connect(f.port);
+    send_chat(fd, ANTHROPIC, "hold", true);
+    gs_buf_init(&out, 1 << 20);
+    net_read_until(fd, &out, "message_start", 0);
+    gs_server_stop(f.server);
+    gs_server_stop(f.server);
+    net_read_all(fd, &out);
+    assert_true(net_has(&out, "the server is stopping"));
+    assert_false(net_has(&out, "message_stop"));
+    gs_buf_clear(&out);
+    close(fd);
+    join(&f);
+}
+
+/* Whatever allocation fails, the client gets an end and the server lives. The body's strings are
+ * short: jansson 2.14 reads past a longer one whose copy it could not grow. */
+static void test_memory_runs_out(void **state)
+{
+    struct fixture f;
+    struct gs_buf out;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    for (long n = 1; n < 40; n++) {
+        for (size_t p = 0; p < GS_COUNT_OF(paths) * 2; p++) {
+            const int fd = net_connect(f.port);
+            char chunk[4096];
+            char body[200];
+            snprintf(body, sizeof(body),
+                     "{\"model\":\"tool\",\"stream\":%s,\"prompt\":\"hi\","
+                     "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
+                     p % 2 ? "true" : "false");
+            gs_alloc_fail_at(n);
+            send_post(fd, paths[p / 2], "Connection: close\r\n", body);
+            while (recv(fd, chunk, sizeof(chunk), 0) > 0)
+                ;
+            gs_alloc_fail_at(0);
+            close(fd);
+        }
+    }
+    chat(&f, ANTHROPIC, "hello", true, &out);
+    assert_true(net_has(&out, "event: message_stop"));
+    gs_buf_clear(&out);
+    finish(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_answers_whole),
+        cmocka_unit_test(test_errors_before_the_answer),
+        cmocka_unit_test(test_errors_in_the_answer),
+        cmocka_unit_test(test_refusals_speak_the_dialect_of_the_path),
+        cmocka_unit_test(test_small_answers),
+        cmocka_unit_test(test_web_pages),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_a_leaving_client_cancels),
+        cmocka_unit_test(test_a_slow_reader_pauses_the_backend),
+        cmocka_unit_test(test_a_client_that_leaves_while_paused_cancels),
+        cmocka_unit_test(test_silence_is_filled),
+        cmocka_unit_test(test_too_many_requests),
+        cmocka_unit_test(test_what_is_ignored_is_named),
+        cmocka_unit_test(test_pipelined_chats),
+        cmocka_unit_test(test_stopping_lets_answers_end),
+        cmocka_unit_test(test_stopping_twice_ends_them),
+        cmocka_unit_test(test_memory_runs_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
