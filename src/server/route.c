@@ -189,7 +189,7 @@ static void reply_model(struct gs_server *s, struct gs_http_request *r, char *na
 
     percent_decode(name);
     gs_buf_init(&b, GS_MAX_RESPONSE_BYTES);
-    if (gs_server_catalog_v1_one(s, gs_slice_str(name), &b)) {
+    if (gs_server_list_v1_one(s, gs_slice_str(name), &b)) {
         gs_server_reply_json(s, r, &b);
         return;
     }
@@ -234,17 +234,17 @@ static void act(struct gs_server *s, struct gs_http_request *r, const struct rou
         gs_server_exchange_begin(s, r, route->dialect, route->path, id);
         break;
     case ACTION_MODELS:
-        reply_list(s, r, gs_server_catalog_v1);
+        reply_list(s, r, gs_server_list_v1);
         break;
     case ACTION_MODEL:
         reply_model(s, r, path + strlen(route->path),
                     dialect_of(route, path, gs_http_request_head(r)), id);
         break;
     case ACTION_TAGS:
-        reply_list(s, r, gs_server_catalog_tags);
+        reply_list(s, r, gs_server_list_tags);
         break;
     case ACTION_PS:
-        reply_list(s, r, gs_server_catalog_ps);
+        reply_list(s, r, gs_server_list_ps);
         break;
     case ACTION_VERSION:
         reply_list(s, r, write_version);

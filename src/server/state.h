@@ -92,13 +92,13 @@ void gs_server_reply_text(struct gs_server *s, struct gs_http_request *r, int st
 void gs_server_reply_log(struct gs_server *s, const struct gs_http_head *head, int status,
                          const char *id, const char *detail);
 
-/* ---- catalog.c: lists of models in each API's words ---- */
+/* ---- listing.c: lists of models in each API's words ---- */
 
-void gs_server_catalog_v1(const struct gs_server *s, struct gs_buf *b);
+void gs_server_list_v1(const struct gs_server *s, struct gs_buf *b);
 /* False if there is no such model. */
-bool gs_server_catalog_v1_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b);
-void gs_server_catalog_tags(const struct gs_server *s, struct gs_buf *b);
-void gs_server_catalog_ps(const struct gs_server *s, struct gs_buf *b);
+bool gs_server_list_v1_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b);
+void gs_server_list_tags(const struct gs_server *s, struct gs_buf *b);
+void gs_server_list_ps(const struct gs_server *s, struct gs_buf *b);
 
 /* ---- access.c: who may ask ---- */
 

@@ -40,7 +40,7 @@ static void write_v1(struct gs_buf *b, const struct gs_local_model *m)
                   (long long)m->ctx_tokens);
 }
 
-void gs_server_catalog_v1(const struct gs_server *s, struct gs_buf *b)
+void gs_server_list_v1(const struct gs_server *s, struct gs_buf *b)
 {
     const struct gs_local_model *list;
     const size_t n = models(s, &list);
@@ -62,7 +62,7 @@ void gs_server_catalog_v1(const struct gs_server *s, struct gs_buf *b)
     gs_buf_putc(b, '}');
 }
 
-bool gs_server_catalog_v1_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b)
+bool gs_server_list_v1_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b)
 {
     const struct gs_local_model *list;
     const size_t n = models(s, &list);
@@ -115,7 +115,7 @@ static void write_tag(struct gs_buf *b, const struct gs_local_model *m)
     gs_buf_putc(b, '}');
 }
 
-void gs_server_catalog_tags(const struct gs_server *s, struct gs_buf *b)
+void gs_server_list_tags(const struct gs_server *s, struct gs_buf *b)
 {
     const struct gs_local_model *list;
     const size_t n = models(s, &list);
@@ -130,7 +130,7 @@ void gs_server_catalog_tags(const struct gs_server *s, struct gs_buf *b)
     gs_buf_puts(b, "]}");
 }
 
-void gs_server_catalog_ps(const struct gs_server *s, struct gs_buf *b)
+void gs_server_list_ps(const struct gs_server *s, struct gs_buf *b)
 {
     const struct gs_local_model *list;
     const size_t n = models(s, &list);
