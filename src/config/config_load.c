@@ -160,7 +160,10 @@ enum gs_status gs_config_load(struct gs_config *c, const struct gs_config_source
         goto out;
     }
     find_places(c, source, &places);
-    st_flags = gs_config_read_args(&flags, source, places.home, &unused);
+    if (gs_config_read_args(&flags, source, places.home, &unused) == GS_ENOMEM) {
+        st = GS_ENOMEM;
+        goto out;
+    }
     if (flags.help) {
         c->help = true;
         goto out;

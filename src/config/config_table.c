@@ -13,15 +13,15 @@ const struct gs_config_option gs_config_options[GS_OPTION_COUNT] = {
 #define GS_OPTION(type_, field, flag_, letter_, key_, commands_, preset_, lo_, hi_, value_, help_) \
     {.type = GS_CONFIG_##type_,                                                                    \
      .field_off = offsetof(struct gs_config, field),                                               \
-     .flag = flag_,                                                                                \
-     .letter = letter_,                                                                            \
-     .key = key_,                                                                                  \
-     .commands = commands_,                                                                        \
-     .preset = preset_,                                                                            \
-     .lo = lo_,                                                                                    \
-     .hi = hi_,                                                                                    \
-     .value = value_,                                                                              \
-     .help = help_},
+     .flag = (flag_),                                                                              \
+     .letter = (letter_),                                                                          \
+     .key = (key_),                                                                                \
+     .commands = (commands_),                                                                      \
+     .preset = (preset_),                                                                          \
+     .lo = (lo_),                                                                                  \
+     .hi = (hi_),                                                                                  \
+     .value = (value_),                                                                            \
+     .help = (help_)},
 #include "config/options.def"
 };
 

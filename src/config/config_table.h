@@ -21,15 +21,15 @@ enum gs_config_type {
 
 struct gs_config_option {
     enum gs_config_type type;
-    size_t field_off; /* in struct gs_config */
+    uint32_t commands; /* bits of enum gs_command */
+    size_t field_off;  /* in struct gs_config */
     const char *flag;
-    char letter;     /* 0: none */
-    const char *key; /* NULL: flag only */
-    uint32_t commands;
+    const char *key;    /* NULL: flag only */
     const char *preset; /* default as text, or NULL */
     double lo, hi;
     const char *value; /* its name, or the words of an ENUM */
     const char *help;
+    char letter; /* 0: none */
 };
 
 struct gs_config_command {
