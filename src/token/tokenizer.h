@@ -63,7 +63,7 @@ struct gs_tokenizer {
     float *scores;                    /* [n_tokens], or NULL */
     char *bytes;                      /* what the tokens stand for, one after the other */
     uint32_t *byte_offs;              /* [n_tokens + 1] */
-    struct gs_map by_spelling;        /* -> id + 1 */
+    struct gs_map by_spelling;        /* -> its item of kinds */
     int32_t bos, eos, unk, sep;       /* -1: none */
     int32_t byte_ids[256];            /* token of a single byte, or -1 */
     uint16_t alphabet[256];           /* character that spells a byte in the byte alphabet */

@@ -73,7 +73,7 @@ static enum gs_status find_numbers(const struct gs_tokenizer *t, const struct gs
 static enum gs_status load_kinds(struct gs_tokenizer *t, const struct gs_gguf *f,
                                  struct gs_error *err)
 {
-    const struct gs_gguf_value *v;
+    const struct gs_gguf_value *v = NULL;
     const enum gs_status st = find_numbers(t, f, KEY("token_type"), false, &v, err);
 
     if (st != GS_OK)
@@ -96,7 +96,7 @@ static enum gs_status load_kinds(struct gs_tokenizer *t, const struct gs_gguf *f
 static enum gs_status load_scores(struct gs_tokenizer *t, const struct gs_gguf *f,
                                   struct gs_error *err)
 {
-    const struct gs_gguf_value *v;
+    const struct gs_gguf_value *v = NULL;
     const enum gs_status st = find_numbers(t, f, KEY("scores"), true, &v, err);
 
     if (st != GS_OK || !v)
@@ -122,7 +122,7 @@ static enum gs_status index_spellings(struct gs_tokenizer *t, struct gs_error *e
         const struct gs_slice s = t->spellings[i];
         if (s.len == 0 || gs_map_get(&t->by_spelling, s))
             continue; /* the first of equals is the one text becomes */
-        if (!gs_map_put(&t->by_spelling, s, (void *)((uintptr_t)i + 1)))
+        if (!gs_map_put(&t->by_spelling, s, &t->kinds[i]))
             return gs_error_nomem(err, "load the vocabulary");
     }
     return GS_OK;
@@ -130,7 +130,9 @@ static enum gs_status index_spellings(struct gs_tokenizer *t, struct gs_error *e
 
 int32_t gs_token_find(const struct gs_tokenizer *t, struct gs_slice text)
 {
-    return (int32_t)(uintptr_t)gs_map_get(&t->by_spelling, text) - 1;
+    const uint8_t *const kind = gs_map_get(&t->by_spelling, text);
+
+    return kind ? (int32_t)(kind - t->kinds) : -1;
 }
 
 int32_t gs_token_plain(const struct gs_tokenizer *t, struct gs_slice text)
