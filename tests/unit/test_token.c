@@ -303,7 +303,7 @@ static void test_all_pre_tokenizers(void **state)
 /* Texts that make careless pre-tokenizers and mergers take quadratic time. */
 static void test_long_runs(void **state)
 {
-    const size_t len = 256 * 1024;
+    const size_t len = 256 * GS_KIB;
     const char *const runs[] = {"a", " ", "A", "\xC3\xA9", "\n ", "'", "<", "1", "\xFF", "aA"};
     char *const text = gs_alloc(len + 1);
 
