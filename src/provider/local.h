@@ -1,7 +1,12 @@
 /* The local provider: models on this machine, opened when asked for, answering chats.
  *
  * It owns one thread ("local") on which models are opened, prompts rendered and tokenised, so that
- * the loop never waits for them. */
+ * the loop never waits for them.
+ *
+ * A name a client gives means, in this order: the model of this path; the model of this name,
+ * whatever the case, with or without ".gguf" or ":latest" at the end or an organisation before the
+ * last '/', ':' standing for '-' ("qwen3:0.6b"); the only model whose name begins so; the default
+ * model, if the name is empty or any_name is set. Files not found at the start have no name. */
 #ifndef GS_PROVIDER_LOCAL_H
 #define GS_PROVIDER_LOCAL_H
 
@@ -18,7 +23,7 @@ struct gs_local_call;
 struct gs_local_options {
     const char *const *paths; /* GGUF files, or folders searched for them */
     size_t n_paths;
-    const char *default_model; /* name or path answering when no other matches; may be NULL */
+    const char *default_model; /* name or path; NULL: a model that is loaded, else the first */
     struct gs_llm_options llm; /* how models are opened */
     bool any_name; /* names nobody has (claude-*, gpt-*) are answered by the default model */
 };
@@ -27,22 +32,26 @@ struct gs_local_model {
     const char *name; /* file name without ".gguf" */
     const char *path;
     int64_t file_bytes;
-    int64_t modified_s;  /* wall clock */
+    int64_t modified_s;       /* wall clock */
     const char *arch, *quant; /* from the file's metadata */
     int64_t n_params;
-    int64_t ctx_tokens;  /* the model's own limit */
+    int64_t ctx_tokens; /* the model's own limit */
     bool is_loaded;
 };
 
-/* Find models; none is opened yet. */
+/* Find models; none is opened yet. Folders are searched two levels deep; of a split model the first
+ * file counts; files named mmproj (projectors of images) do not. Strings are copied.
+ * errors: GS_ENOTFOUND (a path or the default model is not there), GS_EIO, GS_ENOMEM. */
 GS_MUST_CHECK enum gs_status gs_local_create(const struct gs_local_options *opt,
                                              struct gs_local **out_l, struct gs_error *err);
-/* Ends all calls. */
+/* Ends all calls: those that run get GS_EVENT_ERROR with GS_ECANCELLED. Calls are still freed with
+ * gs_local_call_free(), before or after, but not meanwhile. NULL is allowed. */
 void gs_local_free(struct gs_local *l);
 
-/* Models found; the array and its strings live as long as `l`. */
+/* Models found, by name; the array and its strings live as long as `l`. `is_loaded` is brought up
+ * to date by this call. thread: one at a time. */
 size_t gs_local_models(const struct gs_local *l, const struct gs_local_model **out_models);
-/* Open the model now (blocking), as the first request for it would. */
+/* Open the model now (blocking), as the first request for it would. Not from the local thread. */
 GS_MUST_CHECK enum gs_status gs_local_preload(struct gs_local *l, const char *name,
                                               struct gs_error *err);
 
@@ -51,8 +60,7 @@ GS_MUST_CHECK enum gs_status gs_local_preload(struct gs_local *l, const char *na
  * gs_local_call_free(). errors here: GS_EBUSY (too many waiting), GS_ENOMEM; no event then. */
 GS_MUST_CHECK enum gs_status gs_local_answer(struct gs_local *l, const struct gs_chat *chat,
                                              gs_event_fn *on_event, void *ud,
-                                             struct gs_local_call **out_call,
-                                             struct gs_error *err);
+                                             struct gs_local_call **out_call, struct gs_error *err);
 /* Count the prompt's tokens: START with usage.prompt_tokens, then STOP. */
 GS_MUST_CHECK enum gs_status gs_local_count(struct gs_local *l, const struct gs_chat *chat,
                                             gs_event_fn *on_event, void *ud,

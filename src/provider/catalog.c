@@ -1,0 +1,312 @@
+/* Finding GGUF files. A file that cannot be read is listed all the same: whoever asks for it is
+ * told what is wrong with it, and not that it does not exist. */
+#include "provider/catalog.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/os.h"
+#include "base/slice.h"
+#include "gguf/gguf.h"
+
+#define MAX_DEPTH   2
+#define MAX_MODELS  4096
+#define MAX_HINTED  8
+#define SPLIT_BYTES 15 /* "-00001-of-00003" */
+
+/* ---- names ---- */
+
+static bool ends_with(struct gs_slice s, const char *end)
+{
+    const size_t n = strlen(end);
+
+    return s.len >= n && strncasecmp(s.ptr + s.len - n, end, n) == 0;
+}
+
+/* "-00001-of-00003" at the end of a name? *out_part is its first number. */
+static bool is_split(struct gs_slice name, int64_t *out_part)
+{
+    int64_t n_parts;
+
+    if (name.len < SPLIT_BYTES)
+        return false;
+    const struct gs_slice tail = gs_slice_sub(name, name.len - SPLIT_BYTES, name.len);
+    return tail.ptr[0] == '-' && memcmp(tail.ptr + 6, "-of-", 4) == 0 &&
+           gs_slice_to_i64(gs_slice_sub(tail, 1, 6), out_part) &&
+           gs_slice_to_i64(gs_slice_sub(tail, 10, 15), &n_parts);
+}
+
+static struct gs_slice file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return gs_slice_str(slash ? slash + 1 : path);
+}
+
+/* The name a file goes by: without folder, ".gguf", and the number of a split. */
+static struct gs_slice model_name(const char *path)
+{
+    struct gs_slice name = file_name(path);
+    int64_t part;
+
+    if (ends_with(name, ".gguf"))
+        name.len -= 5;
+    if (is_split(name, &part))
+        name.len -= SPLIT_BYTES;
+    return name;
+}
+
+/* A file in a folder that is a model, and the one file that stands for it. */
+static bool is_model_file(struct gs_slice name)
+{
+    int64_t part;
+
+    if (!ends_with(name, ".gguf") || name.ptr[0] == '.')
+        return false;
+    name.len -= 5;
+    if (is_split(name, &part) && part != 1)
+        return false;
+    for (size_t i = 0; i + 6 <= name.len; i++)
+        if (strncasecmp(name.ptr + i, "mmproj", 6) == 0)
+            return false;
+    return true;
+}
+
+/* ---- collecting ---- */
+
+static const char *dup(struct gs_arena *a, struct gs_slice s)
+{
+    struct gs_slice copy;
+
+    return gs_arena_dup(a, s, &copy) ? copy.ptr : NULL;
+}
+
+/* What the file says of itself; all empty if it cannot be read. */
+static bool describe(struct gs_local_catalog *c, struct gs_local_model *m)
+{
+    struct gs_gguf *f = NULL;
+    struct gs_slice arch = {"", 0};
+    char key[128];
+    uint64_t ctx = 0;
+
+    m->arch = m->quant = "";
+    const enum gs_status st = gs_gguf_open(m->path, &f, NULL);
+    if (st != GS_OK)
+        return st != GS_ENOMEM;
+    if (!gs_gguf_get_string(f, "general.architecture", &arch, NULL))
+        arch = gs_slice("", 0);
+    snprintf(key, sizeof(key), "%.*s.context_length", (int)GS_MIN(arch.len, 100), arch.ptr);
+    m->ctx_tokens = gs_gguf_get_u64(f, key, &ctx, NULL) ? (int64_t)GS_MIN(ctx, INT64_MAX) : 0;
+    m->file_bytes = (int64_t)gs_gguf_bytes(f);
+    m->n_params = (int64_t)gs_gguf_param_count(f);
+    m->quant = gs_gguf_quant_name(f);
+    m->arch = dup(&c->a, arch);
+    gs_gguf_close(f);
+    return m->arch != NULL;
+}
+
+/* The same file by another path, or a copy of it? */
+static bool is_listed(const struct gs_local_catalog *c, const char *path, const struct stat *sb)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const struct gs_local_model *m = &c->models[i];
+        if (strcmp(m->path, path) == 0 ||
+            (gs_slice_eq_str(model_name(path), m->name) && m->modified_s == sb->st_mtime))
+            return true;
+    }
+    return false;
+}
+
+static enum gs_status add_file(struct gs_local_catalog *c, const char *path, const struct stat *sb,
+                               struct gs_error *err)
+{
+    if (c->n == MAX_MODELS || is_listed(c, path, sb))
+        return GS_OK;
+    if (c->n == c->cap) {
+        const size_t cap = c->cap ? 2 * c->cap : 16;
+        struct gs_local_model *grown = gs_realloc(c->models, cap * sizeof(*grown));
+        if (!grown)
+            return gs_error_nomem(err, "list models");
+        c->models = grown;
+        c->cap = cap;
+    }
+    struct gs_local_model m = {
+        .name = dup(&c->a, model_name(path)),
+        .path = dup(&c->a, gs_slice_str(path)),
+        .file_bytes = (int64_t)sb->st_size,
+        .modified_s = (int64_t)sb->st_mtime,
+    };
+    if (!m.name || !m.path || !describe(c, &m))
+        return gs_error_nomem(err, "list models");
+    c->models[c->n++] = m;
+    return GS_OK;
+}
+
+static enum gs_status search_folder(struct gs_local_catalog *c, const char *folder, int depth,
+                                    struct gs_error *err);
+
+/* One entry of a folder; what cannot be looked at is passed over. */
+static enum gs_status search_entry(struct gs_local_catalog *c, const char *folder, const char *name,
+                                   int depth, struct gs_error *err)
+{
+    char path[PATH_MAX];
+    struct stat sb;
+
+    if (name[0] == '.' ||
+        (size_t)snprintf(path, sizeof(path), "%s/%s", folder, name) >= sizeof(path) ||
+        stat(path, &sb) != 0)
+        return GS_OK;
+    if (S_ISDIR(sb.st_mode))
+        return depth < MAX_DEPTH ? search_folder(c, path, depth + 1, err) : GS_OK;
+    if (S_ISREG(sb.st_mode) && is_model_file(gs_slice_str(name)))
+        return add_file(c, path, &sb, err);
+    return GS_OK;
+}
+
+static enum gs_status search_folder(struct gs_local_catalog *c, const char *folder, int depth,
+                                    struct gs_error *err)
+{
+    enum gs_status st = GS_OK;
+    DIR *dir = opendir(folder);
+
+    if (!dir)
+        return depth > 0
+                   ? GS_OK
+                   : gs_error_errno(err, GS_EIO, errno, "could not read folder \"%s\"", folder);
+    while (st == GS_OK) {
+        const struct dirent *entry = readdir(dir);
+        if (!entry)
+            break;
+        st = search_entry(c, folder, entry->d_name, depth, err);
+    }
+    closedir(dir);
+    return st;
+}
+
+static enum gs_status search(struct gs_local_catalog *c, const char *path, struct gs_error *err)
+{
+    char plain[PATH_MAX]; /* without slashes at its end */
+    struct stat sb;
+    size_t len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    if ((size_t)snprintf(plain, sizeof(plain), "%.*s", (int)len, path) >= sizeof(plain))
+        return gs_error_set(err, GS_EINVAL, "path of models is longer than %d bytes", PATH_MAX);
+    if (stat(plain, &sb) != 0)
+        return gs_error_errno(err, errno == ENOENT || errno == ENOTDIR ? GS_ENOTFOUND : GS_EIO,
+                              errno, "could not look for models in \"%s\"", plain);
+    return S_ISDIR(sb.st_mode) ? search_folder(c, plain, 0, err) : add_file(c, plain, &sb, err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct gs_local_model *x = a;
+    const struct gs_local_model *y = b;
+    const int order = strcasecmp(x->name, y->name);
+
+    return order ? order : strcmp(x->path, y->path);
+}
+
+enum gs_status gs_local_catalog_init(struct gs_local_catalog *c, const char *const *paths,
+                                     size_t n_paths, const char *extra, struct gs_error *err)
+{
+    enum gs_status st = GS_OK;
+    struct stat sb;
+
+    *c = (struct gs_local_catalog){0};
+    gs_arena_init(&c->a, 0);
+    for (size_t i = 0; i < n_paths && st == GS_OK; i++)
+        st = search(c, paths[i], err);
+    if (st == GS_OK && extra && stat(extra, &sb) == 0 && S_ISREG(sb.st_mode))
+        st = add_file(c, extra, &sb, err);
+    if (c->n > 0)
+        qsort(c->models, c->n, sizeof(*c->models), by_name);
+    return st;
+}
+
+void gs_local_catalog_clear(struct gs_local_catalog *c)
+{
+    gs_free(c->models);
+    gs_arena_clear(&c->a);
+    c->models = NULL;
+    c->n = c->cap = 0;
+}
+
+/* ---- looking up ---- */
+
+/* Does `name` begin with, or equal, what a client spelled? ':' stands for '-'. */
+static bool begins_so(const char *name, struct gs_slice spelled)
+{
+    for (size_t i = 0; i < spelled.len; i++) {
+        const char ch = spelled.ptr[i] == ':' ? '-' : spelled.ptr[i];
+        if (tolower((unsigned char)name[i]) != tolower((unsigned char)ch) || ch == '\0')
+            return false;
+    }
+    return true;
+}
+
+size_t gs_local_catalog_find(const struct gs_local_catalog *c, struct gs_slice name)
+{
+    size_t found = SIZE_MAX;
+    bool is_unique = true;
+
+    for (size_t i = 0; i < c->n; i++)
+        if (gs_slice_eq_str(name, c->models[i].path))
+            return i;
+    for (size_t i = name.len; i > 0; i--)
+        if (name.ptr[i - 1] == '/') {
+            name = gs_slice_sub(name, i, name.len);
+            break;
+        }
+    if (ends_with(name, ":latest"))
+        name.len -= 7;
+    if (ends_with(name, ".gguf"))
+        name.len -= 5;
+    if (name.len == 0)
+        return SIZE_MAX;
+    for (size_t i = 0; i < c->n; i++) {
+        if (!begins_so(c->models[i].name, name))
+            continue;
+        if (c->models[i].name[name.len] == '\0')
+            return i;
+        is_unique = found == SIZE_MAX;
+        found = i;
+    }
+    return is_unique ? found : SIZE_MAX;
+}
+
+enum gs_status gs_local_catalog_not_found(const struct gs_local_catalog *c, struct gs_slice name,
+                                          struct gs_error *err)
+{
+    char list[GS_ERROR_HINT_BYTES - 32];
+    size_t len = 0;
+
+    gs_error_set(err, GS_ENOTFOUND, "model \"%.*s\" not found", (int)GS_MIN(name.len, 200),
+                 name.ptr ? name.ptr : "");
+    if (c->n == 0) {
+        gs_error_hint(err, "Put a GGUF file into a models folder, or name one with --models.");
+        return GS_ENOTFOUND;
+    }
+    for (size_t i = 0; i < c->n && i < MAX_HINTED; i++) {
+        const int n =
+            snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "", c->models[i].name);
+        if (n < 0 || (size_t)n >= sizeof(list) - len) {
+            list[len] = '\0'; /* whole names only */
+            break;
+        }
+        len += (size_t)n;
+    }
+    gs_error_hint(err, "There %s %s%s.", c->n == 1 ? "is" : "are", list,
+                  c->n > MAX_HINTED ? ", and others" : "");
+    return GS_ENOTFOUND;
+}

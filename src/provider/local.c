@@ -1,0 +1,523 @@
+/* The local thread: it opens and closes models, starts answers, and releases calls.
+ *
+ *     caller's thread --start, release--> inbox --> local thread --> gs_llm_answer()
+ *                                                        |                |
+ *                                       errors <---------+    events <----+ engine's thread
+ *
+ * A call's messages are part of the call, and the inbox has room for all of them, so that releasing
+ * one cannot fail. */
+#include "provider/local.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/os.h"
+#include "base/queue.h"
+#include "base/slice.h"
+#include "base/thread.h"
+#include "provider/catalog.h"
+
+#define MAX_CALLS    512
+#define MAX_PRELOADS 8
+/* Weights of all open models together, in hundredths of the machine's memory. */
+#define MEMORY_SHARE 80
+
+enum message_kind { MSG_ANSWER, MSG_COUNT, MSG_RELEASE, MSG_PRELOAD };
+
+struct message {
+    enum message_kind kind;
+    void *subject; /* struct gs_local_call or struct preload */
+};
+
+/* A caller that waits for a model to be open. */
+struct preload {
+    struct message message;
+    struct gs_slice name;
+    pthread_mutex_t lock; /* guards the rest */
+    pthread_cond_t done;
+    bool is_done;
+    enum gs_status status;
+    struct gs_error err;
+};
+
+/* Beside catalog.models[i]. */
+struct slot {
+    gs_llm *llm;           /* NULL: not open */
+    atomic_bool is_loaded; /* llm != NULL, for other threads */
+    size_t n_calls;        /* that use it */
+    uint64_t last_used;
+};
+
+struct gs_local {
+    /* fixed at creation */
+    struct gs_local_catalog catalog;
+    struct gs_llm_options llm;
+    struct gs_slice default_model; /* as given */
+    struct gs_slice cpu;           /* of llm */
+    bool any_name;
+    pthread_t thread;
+    bool has_thread;
+
+    /* any thread */
+    struct gs_queue *inbox;
+    atomic_int n_calls;
+    atomic_bool closing;
+
+    /* the local thread */
+    struct slot *slots;
+    uint64_t uses;
+    struct gs_local_call *calls; /* all that live */
+};
+
+struct gs_local_call {
+    struct gs_local *l; /* NULL once the provider is gone */
+    const struct gs_chat *chat;
+    gs_event_fn *on_event;
+    void *ud;
+    struct message start, release;
+    atomic_bool cancelled;
+    void (*on_free)(void *ud); /* set before release is sent */
+    void *free_ud;
+
+    pthread_mutex_t lock; /* guards answer and resumed */
+    gs_answer *answer;
+    bool resumed; /* before the answer was there */
+
+    /* the local thread */
+    struct gs_local_call *next, **link;
+    struct slot *slot; /* it uses, or NULL */
+    int64_t load_us;   /* set before the answer starts */
+    bool is_told;      /* STOP or ERROR was sent */
+};
+
+/* ---- events ---- */
+
+static enum gs_flow on_event(void *ud, const struct gs_event *ev)
+{
+    struct gs_local_call *c = ud;
+    struct gs_event told = *ev;
+
+    if (atomic_load(&c->cancelled))
+        return GS_FLOW_CANCEL;
+    told.usage.load_us = c->load_us;
+    c->is_told = ev->kind == GS_EVENT_STOP || ev->kind == GS_EVENT_ERROR;
+    return c->on_event(c->ud, &told);
+}
+
+static void emit_error(struct gs_local_call *c, const struct gs_error *err)
+{
+    on_event(c, &(struct gs_event){.kind = GS_EVENT_ERROR, .error = err});
+}
+
+/* ---- models ---- */
+
+static size_t find_model(const struct gs_local *l, struct gs_slice name)
+{
+    size_t idx = gs_local_catalog_find(&l->catalog, name);
+
+    if (idx != SIZE_MAX || (name.len > 0 && !l->any_name))
+        return idx;
+    if (l->default_model.len > 0)
+        return gs_local_catalog_find(&l->catalog, l->default_model);
+    for (size_t i = 0; i < l->catalog.n; i++)
+        if (l->slots[i].llm)
+            return i;
+    return l->catalog.n > 0 ? 0 : SIZE_MAX;
+}
+
+static void close_model(struct slot *s)
+{
+    gs_llm_close(s->llm);
+    s->llm = NULL;
+    atomic_store(&s->is_loaded, false);
+}
+
+/* Close the open model that nobody uses and that was used longest ago; false if there is none. */
+static bool close_one(struct gs_local *l)
+{
+    struct slot *oldest = NULL;
+
+    for (size_t i = 0; i < l->catalog.n; i++) {
+        struct slot *s = &l->slots[i];
+        if (s->llm && s->n_calls == 0 && (!oldest || s->last_used < oldest->last_used))
+            oldest = s;
+    }
+    if (oldest)
+        close_model(oldest);
+    return oldest != NULL;
+}
+
+static int64_t open_bytes(const struct gs_local *l)
+{
+    int64_t bytes = 0;
+
+    for (size_t i = 0; i < l->catalog.n; i++)
+        bytes += l->slots[i].llm ? l->catalog.models[i].file_bytes : 0;
+    return bytes;
+}
+
+/* Weights are mapped, so the system would let two models that do not fit together push each other
+ * out of memory for ever: count them ourselves, and close what is idle. */
+static enum gs_status make_room(struct gs_local *l, size_t idx, struct gs_error *err)
+{
+    const struct gs_local_model *m = &l->catalog.models[idx];
+    const int64_t total = gs_os_memory_total_bytes();
+
+    while (total > 0 && open_bytes(l) > 0 &&
+           open_bytes(l) + m->file_bytes > total / 100 * MEMORY_SHARE) {
+        if (close_one(l))
+            continue;
+        gs_error_set(err, GS_EBUSY, "no memory for model \"%s\" while other models are answering",
+                     m->name);
+        gs_error_hint(err, "Try again when their answers are complete.");
+        gs_error_amounts(err, m->file_bytes, total / 100 * MEMORY_SHARE - open_bytes(l));
+        return GS_EBUSY;
+    }
+    return GS_OK;
+}
+
+/* The model that `name` means, open. *out_load_us is 0 if it was. */
+static enum gs_status need_model(struct gs_local *l, struct gs_slice name, struct slot **out_slot,
+                                 int64_t *out_load_us, struct gs_error *err)
+{
+    const int64_t began_us = gs_clock_mono_us();
+    const size_t idx = find_model(l, name);
+
+    if (idx == SIZE_MAX)
+        return gs_local_catalog_not_found(&l->catalog, name, err);
+    struct slot *s = &l->slots[idx];
+    s->last_used = ++l->uses;
+    *out_load_us = 0;
+    if (!s->llm) {
+        enum gs_status st = make_room(l, idx, err);
+        if (st != GS_OK)
+            return st;
+        const char *path = l->catalog.models[idx].path;
+        st = gs_llm_open(path, &l->llm, &s->llm, err);
+        while (st == GS_ENOMEM && close_one(l))
+            st = gs_llm_open(path, &l->llm, &s->llm, err);
+        if (st != GS_OK)
+            return st;
+        atomic_store(&s->is_loaded, true);
+        *out_load_us = GS_MAX(1, gs_clock_mono_us() - began_us);
+    }
+    *out_slot = s;
+    return GS_OK;
+}
+
+/* ---- the local thread ---- */
+
+static enum gs_status start_answer(struct gs_local_call *c, struct gs_error *err)
+{
+    gs_answer *answer;
+    const enum gs_status st = gs_llm_answer(c->slot->llm, c->chat, on_event, c, &answer, err);
+
+    if (st != GS_OK)
+        return st;
+    pthread_mutex_lock(&c->lock);
+    c->answer = answer;
+    if (c->resumed)
+        gs_answer_resume(answer);
+    if (atomic_load(&c->cancelled))
+        gs_answer_cancel(answer);
+    pthread_mutex_unlock(&c->lock);
+    return GS_OK;
+}
+
+static enum gs_status count_tokens(struct gs_local_call *c, struct gs_error *err)
+{
+    struct gs_event ev = {.kind = GS_EVENT_START};
+    const enum gs_status st = gs_llm_count(c->slot->llm, c->chat, &ev.usage.prompt_tokens, err);
+
+    if (st != GS_OK)
+        return st;
+    on_event(c, &ev);
+    ev.kind = GS_EVENT_STOP;
+    on_event(c, &ev);
+    return GS_OK;
+}
+
+static void start_call(struct gs_local *l, struct gs_local_call *c, enum message_kind kind)
+{
+    struct gs_error err = {0};
+
+    c->next = l->calls;
+    c->link = &l->calls;
+    if (l->calls)
+        l->calls->link = &c->next;
+    l->calls = c;
+    if (atomic_load(&c->cancelled) || atomic_load(&l->closing))
+        return;
+    enum gs_status st = need_model(l, c->chat->model, &c->slot, &c->load_us, &err);
+    if (st == GS_OK) {
+        c->slot->n_calls++;
+        st = kind == MSG_ANSWER ? start_answer(c, &err) : count_tokens(c, &err);
+    }
+    if (st != GS_OK)
+        emit_error(c, &err);
+}
+
+static void destroy_call(struct gs_local_call *c)
+{
+    if (c->on_free)
+        c->on_free(c->free_ud);
+    pthread_mutex_destroy(&c->lock);
+    gs_free(c);
+}
+
+/* Stop using the model; nothing is delivered afterwards. */
+static void end_answer(struct gs_local_call *c)
+{
+    pthread_mutex_lock(&c->lock);
+    gs_answer *answer = c->answer;
+    c->answer = NULL;
+    pthread_mutex_unlock(&c->lock);
+    gs_answer_free(answer);
+}
+
+static void release_call(struct gs_local *l, struct gs_local_call *c)
+{
+    end_answer(c);
+    if (c->slot)
+        c->slot->n_calls--;
+    *c->link = c->next;
+    if (c->next)
+        c->next->link = c->link;
+    destroy_call(c);
+    atomic_fetch_sub(&l->n_calls, 1);
+}
+
+static void do_preload(struct gs_local *l, struct preload *p)
+{
+    struct slot *slot;
+    int64_t load_us;
+    struct gs_error err = {0};
+    const enum gs_status st = need_model(l, p->name, &slot, &load_us, &err);
+
+    pthread_mutex_lock(&p->lock);
+    p->status = st;
+    p->err = err;
+    p->is_done = true;
+    pthread_cond_signal(&p->done);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Closing a model tells its answers; then every call is let go of. */
+static void end_all(struct gs_local *l)
+{
+    struct gs_error err = {0};
+
+    gs_error_set(&err, GS_ECANCELLED, "genset is closing");
+    for (size_t i = 0; i < l->catalog.n; i++)
+        close_model(&l->slots[i]);
+    for (struct gs_local_call *c = l->calls; c; c = c->next) {
+        end_answer(c);
+        if (!c->is_told)
+            emit_error(c, &err);
+        c->l = NULL;
+    }
+}
+
+static void run(void *arg)
+{
+    struct gs_local *l = arg;
+
+    gs_assert_thread(GS_THREAD_LOCAL);
+    for (;;) {
+        const struct message *m = gs_queue_pop(l->inbox);
+        if (!m)
+            break;
+        switch (m->kind) {
+        case MSG_ANSWER:
+        case MSG_COUNT:
+            start_call(l, m->subject, m->kind);
+            break;
+        case MSG_RELEASE:
+            release_call(l, m->subject);
+            break;
+        case MSG_PRELOAD:
+            do_preload(l, m->subject);
+            break;
+        }
+    }
+    end_all(l);
+}
+
+/* ---- what other threads call ---- */
+
+static enum gs_status copy_options(struct gs_local *l, const struct gs_local_options *opt,
+                                   struct gs_error *err)
+{
+    l->llm = opt->llm;
+    l->any_name = opt->any_name;
+    if (opt->default_model &&
+        !gs_arena_dup(&l->catalog.a, gs_slice_str(opt->default_model), &l->default_model))
+        return gs_error_nomem(err, "list models");
+    if (opt->llm.cpu) {
+        if (!gs_arena_dup(&l->catalog.a, gs_slice_str(opt->llm.cpu), &l->cpu))
+            return gs_error_nomem(err, "list models");
+        l->llm.cpu = l->cpu.ptr;
+    }
+    return GS_OK;
+}
+
+enum gs_status gs_local_create(const struct gs_local_options *opt, struct gs_local **out_l,
+                               struct gs_error *err)
+{
+    struct gs_local *l = gs_alloc_zero(sizeof(*l));
+
+    if (!l)
+        return gs_error_nomem(err, "list models");
+    enum gs_status st =
+        gs_local_catalog_init(&l->catalog, opt->paths, opt->n_paths, opt->default_model, err);
+    if (st != GS_OK)
+        goto fail;
+    st = copy_options(l, opt, err);
+    if (st != GS_OK)
+        goto fail;
+    if (l->default_model.len > 0 &&
+        gs_local_catalog_find(&l->catalog, l->default_model) == SIZE_MAX) {
+        st = gs_local_catalog_not_found(&l->catalog, l->default_model, err);
+        goto fail;
+    }
+    l->slots = gs_alloc_array(l->catalog.n, sizeof(*l->slots));
+    if (!l->slots) {
+        st = gs_error_nomem(err, "list models");
+        goto fail;
+    }
+    st = gs_queue_create(2 * MAX_CALLS + MAX_PRELOADS, &l->inbox, err);
+    if (st != GS_OK)
+        goto fail;
+    st = gs_thread_start(&l->thread, GS_THREAD_LOCAL, run, l, err);
+    if (st != GS_OK)
+        goto fail;
+    l->has_thread = true;
+    *out_l = l;
+    return GS_OK;
+fail:
+    gs_local_free(l);
+    return st;
+}
+
+void gs_local_free(struct gs_local *l)
+{
+    if (!l)
+        return;
+    if (l->has_thread) {
+        atomic_store(&l->closing, true);
+        gs_queue_close(l->inbox);
+        pthread_join(l->thread, NULL);
+    }
+    gs_queue_free(l->inbox);
+    gs_free(l->slots);
+    gs_local_catalog_clear(&l->catalog);
+    gs_free(l);
+}
+
+size_t gs_local_models(const struct gs_local *l, const struct gs_local_model **out_models)
+{
+    for (size_t i = 0; i < l->catalog.n; i++)
+        l->catalog.models[i].is_loaded = atomic_load(&l->slots[i].is_loaded);
+    *out_models = l->catalog.models;
+    return l->catalog.n;
+}
+
+enum gs_status gs_local_preload(struct gs_local *l, const char *name, struct gs_error *err)
+{
+    struct preload p = {.name = gs_slice_str(name)};
+
+    assert(gs_thread_current() != GS_THREAD_LOCAL);
+    p.message = (struct message){MSG_PRELOAD, &p};
+    pthread_mutex_init(&p.lock, NULL);
+    pthread_cond_init(&p.done, NULL);
+    if (gs_queue_push(l->inbox, &p.message)) {
+        pthread_mutex_lock(&p.lock);
+        while (!p.is_done)
+            pthread_cond_wait(&p.done, &p.lock);
+        pthread_mutex_unlock(&p.lock);
+    } else {
+        p.status = gs_error_set(&p.err, GS_EBUSY, "too many requests are waiting for models");
+    }
+    pthread_cond_destroy(&p.done);
+    pthread_mutex_destroy(&p.lock);
+    if (p.status != GS_OK && err)
+        *err = p.err;
+    return p.status;
+}
+
+static enum gs_status start(struct gs_local *l, enum message_kind kind, const struct gs_chat *chat,
+                            gs_event_fn *fn, void *ud, struct gs_local_call **out_call,
+                            struct gs_error *err)
+{
+    struct gs_local_call *c = gs_alloc_zero(sizeof(*c));
+
+    if (!c)
+        return gs_error_nomem(err, "answer a request");
+    c->l = l;
+    c->chat = chat;
+    c->on_event = fn;
+    c->ud = ud;
+    c->start = (struct message){kind, c};
+    c->release = (struct message){MSG_RELEASE, c};
+    pthread_mutex_init(&c->lock, NULL);
+    const bool has_room = atomic_fetch_add(&l->n_calls, 1) < MAX_CALLS;
+    if (!has_room || !gs_queue_push(l->inbox, &c->start)) {
+        atomic_fetch_sub(&l->n_calls, 1);
+        pthread_mutex_destroy(&c->lock);
+        gs_free(c);
+        gs_error_set(err, GS_EBUSY, "too many requests are being answered");
+        gs_error_hint(err, "Try again when some of the %d requests are answered.", MAX_CALLS);
+        return GS_EBUSY;
+    }
+    *out_call = c;
+    return GS_OK;
+}
+
+enum gs_status gs_local_answer(struct gs_local *l, const struct gs_chat *chat, gs_event_fn *fn,
+                               void *ud, struct gs_local_call **out_call, struct gs_error *err)
+{
+    return start(l, MSG_ANSWER, chat, fn, ud, out_call, err);
+}
+
+enum gs_status gs_local_count(struct gs_local *l, const struct gs_chat *chat, gs_event_fn *fn,
+                              void *ud, struct gs_local_call **out_call, struct gs_error *err)
+{
+    return start(l, MSG_COUNT, chat, fn, ud, out_call, err);
+}
+
+void gs_local_call_resume(struct gs_local_call *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->resumed = true;
+    if (c->answer)
+        gs_answer_resume(c->answer);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void gs_local_call_cancel(struct gs_local_call *c)
+{
+    atomic_store(&c->cancelled, true);
+    pthread_mutex_lock(&c->lock);
+    if (c->answer)
+        gs_answer_cancel(c->answer);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void gs_local_call_free(struct gs_local_call *c, void (*on_free)(void *ud), void *ud)
+{
+    gs_local_call_cancel(c);
+    c->on_free = on_free;
+    c->free_ud = ud;
+    if (!c->l) {
+        destroy_call(c);
+        return;
+    }
+    const bool is_sent = gs_queue_push(c->l->inbox, &c->release); /* there is room for it */
+    assert(is_sent);
+    (void)is_sent;
+}
