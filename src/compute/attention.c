@@ -82,7 +82,8 @@ struct block {
     const struct gs_kernels *k;
     const struct gs_kv_run *run;
     size_t head_kv;
-    size_t n; /* queries */
+    size_t n;   /* queries */
+    size_t end; /* of all their keys */
     struct query *queries;
     float *scores; /* [n][SPLIT] */
     float *mixed;  /* [n][d_v] of the split */
@@ -102,22 +103,33 @@ size_t gs_attention_scratch_bytes(uint32_t n_head, uint32_t d_k, uint32_t d_v)
            (size_t)PAGE * GS_MAX(d_k, d_v) * sizeof(float);
 }
 
-/* Keys or values [t, t + n) of one page as float rows, *out_stride floats apart. */
+static void prefetch(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i += 64)
+        __builtin_prefetch(p + i, 0, 2);
+}
+
+/* Keys or values [t, t + n) of one page as float rows, *out_stride floats apart. While they are
+ * converted, the next page's come nearer. */
 static const float *page_rows(const struct block *b, size_t t, size_t n, bool is_v,
                               size_t *out_stride)
 {
     const struct gs_kv_layer *kv = b->a->kv;
     const size_t d = is_v ? kv->d_v : kv->d_k;
     const size_t row_bytes = is_v ? kv->v_row_bytes : kv->k_row_bytes;
-    const uint8_t *rows =
-        kv_row(kv, b->run->pages, t, b->head_kv, is_v ? kv->v_off : kv->k_off, row_bytes);
+    const size_t off = is_v ? kv->v_off : kv->k_off;
+    const size_t later = GS_MIN(t + PAGE, b->end - 1) / PAGE * PAGE;
+    const uint8_t *rows = kv_row(kv, b->run->pages, t, b->head_kv, off, row_bytes);
+    const uint8_t *next = kv_row(kv, b->run->pages, later, b->head_kv, off, row_bytes);
 
     if (kv->type == GS_TYPE_F32) {
         *out_stride = row_bytes / sizeof(float);
         return (const float *)(const void *)rows;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        prefetch(next + i * row_bytes, row_bytes);
         b->k->dequant[kv->type](rows + i * row_bytes, b->tile + i * d, d);
+    }
     *out_stride = d;
     return b->tile;
 }
@@ -207,14 +219,14 @@ static void attend_split(const struct block *b, size_t split, size_t begin, size
         merge_split(b, &b->queries[i], b->mixed + i * d_v);
 }
 
-static void attend_block(const struct block *b)
+static void attend_block(struct block *b)
 {
     const size_t begin = b->queries[0].first; /* the first query's window starts first */
-    const size_t end = b->queries[b->n - 1].end;
 
-    for (size_t t = begin; t < end;) {
+    b->end = b->queries[b->n - 1].end;
+    for (size_t t = begin; t < b->end;) {
         const size_t split = t - t % SPLIT;
-        const size_t stop = GS_MIN(split + SPLIT, end);
+        const size_t stop = GS_MIN(split + SPLIT, b->end);
         attend_split(b, split, t, stop);
         t = stop;
     }

@@ -1,8 +1,7 @@
 /* Matrix products and the quantised forms of their inputs.
  *
- * The output rows (weight rows) of all products form one space that is divided among the lanes; a
- * lane goes through its part in chunks small enough that a chunk's weights stay in cache while all
- * tokens pass by, GS_DOT_TOKENS at a time. */
+ * The output rows (weight rows) of all products form one space. Lanes take chunks of it small
+ * enough that a chunk's weights stay in cache while all tokens pass by, GS_DOT_TOKENS at a time. */
 #include "compute/ops.h"
 
 #include <assert.h>
@@ -113,8 +112,25 @@ size_t gs_matmul_chunk_rows(const struct gs_tensor *w)
     return GS_MAX(CHUNK_BYTES / w->row_bytes, (size_t)4);
 }
 
+/* Rows [begin, end) of the common space. */
+static void matmul_span(struct gs_lane *lane, const struct gs_act *x, const struct gs_matmul *m,
+                        size_t n_m, size_t begin, size_t end)
+{
+    size_t base = 0; /* of product i */
+
+    for (size_t i = 0; i < n_m; i++) {
+        const size_t rows = (size_t)m[i].w->ne[1];
+        const size_t chunk = gs_matmul_chunk_rows(m[i].w);
+        const size_t last = end > base ? GS_MIN(end - base, rows) : 0;
+        for (size_t r = begin > base ? begin - base : 0; r < last; r += chunk)
+            matmul_rows(lane->k, x, &m[i], r, GS_MIN(r + chunk, last));
+        base += rows;
+    }
+}
+
 void gs_op_matmul(struct gs_lane *lane, struct gs_act *x, const struct gs_matmul *m, size_t n_m)
 {
+    const size_t grab = gs_matmul_chunk_rows(m[0].w);
     size_t total = 0;
     size_t begin;
     size_t end;
@@ -124,16 +140,15 @@ void gs_op_matmul(struct gs_lane *lane, struct gs_act *x, const struct gs_matmul
         gs_act_prepare(lane, x, m[i].w->type);
         total += (size_t)m[i].w->ne[1];
     }
-    gs_lane_share(lane, total, 4, &begin, &end);
-    size_t base = 0; /* of product i in the common space */
-    for (size_t i = 0; i < n_m; i++) {
-        const size_t rows = (size_t)m[i].w->ne[1];
-        const size_t chunk = gs_matmul_chunk_rows(m[i].w);
-        size_t r = begin > base ? begin - base : 0;
-        const size_t last = end > base ? GS_MIN(end - base, rows) : 0;
-        for (; r < last; r += chunk)
-            matmul_rows(lane->k, x, &m[i], r, GS_MIN(r + chunk, last));
-        base += rows;
+    /* Few tokens: long runs of weights for the prefetch, and a rest for whoever is early. */
+    const size_t fixed = x->x.n > GS_DOT_TOKENS ? 0 : total / 4 * 3;
+    gs_lane_share(lane, fixed, 4, &begin, &end);
+    matmul_span(lane, x, m, n_m, begin, end);
+    for (;;) {
+        begin = fixed + gs_lane_next(lane) * grab;
+        if (begin >= total)
+            break;
+        matmul_span(lane, x, m, n_m, begin, GS_MIN(begin + grab, total));
     }
     gs_lane_sync(lane);
 }

@@ -127,43 +127,62 @@ static void sigmoid_mul(float *out, const float *x, const float *g, size_t n)
 #undef BODY
 }
 
+/* n lanes; whole vectors when n is the constant 16. */
+SIMD_INLINE vf load_lanes(const float *p, size_t n)
+{
+    return n < 16 ? vf_load_n(p, n) : vf_load(p);
+}
+
+SIMD_INLINE void store_lanes(float *p, vf v, size_t n)
+{
+    if (n < 16)
+        vf_store_n(p, v, n);
+    else
+        vf_store(p, v);
+}
+
 /* ---- mix ---- */
 
-/* Rows [i, i + rows) of o, 16 columns (n < 16: the first n) at c; rows is a constant. */
-SIMD_INLINE void mix_columns(const struct gs_mix *m, size_t i, int rows, size_t c, size_t n)
+/* Rows [i, i + rows) of o and `cols` vectors at c, of which the last has n lanes; rows and cols are
+ * constants that leave the sums in registers. */
+SIMD_INLINE void mix_tile(const struct gs_mix *m, size_t i, int rows, size_t c, int cols, size_t n)
 {
-    vf acc[4];
+    float *o = m->o + i * m->o_stride + c;
+    const float *p = m->p + i * m->p_stride;
+    vf acc[4][4];
 
 #pragma GCC unroll 4
-    for (int r = 0; r < rows; r++) {
-        const float *o = m->o + (i + (size_t)r) * m->o_stride + c;
-        acc[r] = n < 16 ? vf_load_n(o, n) : vf_load(o);
-    }
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int k = 0; k < cols; k++)
+            acc[r][k] = load_lanes(o + (size_t)r * m->o_stride + 16 * k, n);
     for (size_t j = 0; j < m->n_v; j++) {
-        const float *row = m->v + j * m->v_stride + c;
-        const vf v = n < 16 ? vf_load_n(row, n) : vf_load(row);
 #pragma GCC unroll 4
-        for (int r = 0; r < rows; r++)
-            acc[r] = vf_fma(vf_set(m->p[(i + (size_t)r) * m->p_stride + j]), v, acc[r]);
+        for (int k = 0; k < cols; k++) {
+            const vf v = load_lanes(m->v + j * m->v_stride + c + 16 * k, n);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++)
+                acc[r][k] = vf_fma(vf_set(p[(size_t)r * m->p_stride + j]), v, acc[r][k]);
+        }
     }
 #pragma GCC unroll 4
-    for (int r = 0; r < rows; r++) {
-        float *o = m->o + (i + (size_t)r) * m->o_stride + c;
-        if (n < 16)
-            vf_store_n(o, acc[r], n);
-        else
-            vf_store(o, acc[r]);
-    }
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int k = 0; k < cols; k++)
+            store_lanes(o + (size_t)r * m->o_stride + 16 * k, acc[r][k], n);
 }
 
 SIMD_INLINE void mix_rows(const struct gs_mix *m, size_t i, int rows)
 {
+    const int cols = rows == 1 ? 4 : SIMD_TILE / rows;
     size_t c = 0;
 
+    for (; c + 16 * (size_t)cols <= m->n; c += 16 * (size_t)cols)
+        mix_tile(m, i, rows, c, cols, 16);
     for (; c + 16 <= m->n; c += 16)
-        mix_columns(m, i, rows, c, 16);
+        mix_tile(m, i, rows, c, 1, 16);
     if (c < m->n)
-        mix_columns(m, i, rows, c, m->n - c);
+        mix_tile(m, i, rows, c, 1, m->n - c);
 }
 
 static void mix(const struct gs_mix *m)
@@ -172,41 +191,47 @@ static void mix(const struct gs_mix *m)
 
     for (; i + 4 <= m->n_o; i += 4)
         mix_rows(m, i, 4);
-    for (; i < m->n_o; i++)
+    for (; i + 2 <= m->n_o; i += 2)
+        mix_rows(m, i, 2);
+    if (i < m->n_o)
         mix_rows(m, i, 1);
 }
 
 /* ---- delta rule ---- */
 
-/* 16 channels at c (n < 16: the first n). */
-SIMD_INLINE void delta_channels(const struct gs_delta_step *p, float kq, size_t c, size_t n)
+/* `cols` vectors of channels at c, of which the last has n lanes; cols is a constant. */
+SIMD_INLINE void delta_channels(const struct gs_delta_step *p, float kq, size_t c, int cols,
+                                size_t n)
 {
     const vf alpha = vf_set(p->alpha);
-    float *s = p->s + c;
-    vf sk = vf_zero();
-    vf sq = vf_zero();
+    vf sk[2];
+    vf sq[2];
+    vf u[2];
 
+#pragma GCC unroll 2
+    for (int j = 0; j < cols; j++)
+        sk[j] = sq[j] = vf_zero();
     for (size_t i = 0; i < p->d_k; i++) {
-        const float *row = s + i * p->stride;
-        const vf v = n < 16 ? vf_load_n(row, n) : vf_load(row);
-        sk = vf_fma(vf_set(p->k[i]), v, sk);
-        sq = vf_fma(vf_set(p->q[i]), v, sq);
+#pragma GCC unroll 2
+        for (int j = 0; j < cols; j++) {
+            const vf s = load_lanes(p->s + i * p->stride + c + 16 * j, n);
+            sk[j] = vf_fma(vf_set(p->k[i]), s, sk[j]);
+            sq[j] = vf_fma(vf_set(p->q[i]), s, sq[j]);
+        }
     }
-    const vf v = n < 16 ? vf_load_n(p->v + c, n) : vf_load(p->v + c);
-    const vf u = vf_mul(vf_set(p->beta), vf_sub(v, vf_mul(alpha, sk)));
-    const vf out = vf_mul(vf_set(p->scale), vf_fma(u, vf_set(kq), vf_mul(alpha, sq)));
-    if (n < 16)
-        vf_store_n(p->out + c, out, n);
-    else
-        vf_store(p->out + c, out);
+#pragma GCC unroll 2
+    for (int j = 0; j < cols; j++) {
+        const vf v = load_lanes(p->v + c + 16 * j, n);
+        u[j] = vf_mul(vf_set(p->beta), vf_sub(v, vf_mul(alpha, sk[j])));
+        const vf out = vf_fma(u[j], vf_set(kq), vf_mul(alpha, sq[j]));
+        store_lanes(p->out + c + 16 * j, vf_mul(vf_set(p->scale), out), n);
+    }
     for (size_t i = 0; i < p->d_k; i++) {
-        float *row = s + i * p->stride;
-        const vf old = n < 16 ? vf_load_n(row, n) : vf_load(row);
-        const vf new = vf_fma(vf_set(p->k[i]), u, vf_mul(alpha, old));
-        if (n < 16)
-            vf_store_n(row, new, n);
-        else
-            vf_store(row, new);
+#pragma GCC unroll 2
+        for (int j = 0; j < cols; j++) {
+            float *s = p->s + i * p->stride + c + 16 * j;
+            store_lanes(s, vf_fma(vf_set(p->k[i]), u[j], vf_mul(alpha, load_lanes(s, n))), n);
+        }
     }
 }
 
@@ -220,10 +245,12 @@ static void delta_step(const struct gs_delta_step *p)
 #undef BODY
     const float kq = sum_256(vf_fold(sum));
     size_t c = 0;
+    for (; c + 32 <= p->n; c += 32)
+        delta_channels(p, kq, c, 2, 16);
     for (; c + 16 <= p->n; c += 16)
-        delta_channels(p, kq, c, 16);
+        delta_channels(p, kq, c, 1, 16);
     if (c < p->n)
-        delta_channels(p, kq, c, p->n - c);
+        delta_channels(p, kq, c, 1, p->n - c);
 }
 
 static void init_vector(struct gs_kernels *k)

@@ -1,6 +1,7 @@
 /* vector.inc.h on AVX2. */
 #include "compute/cpu/x86/x86.h"
 
+#define SIMD_TILE 4
 #include "compute/cpu/x86/simd_avx2.h"
 
 #include "compute/cpu/x86/vector.inc.h"

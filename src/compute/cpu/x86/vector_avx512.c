@@ -1,6 +1,7 @@
 /* vector.inc.h on AVX-512. */
 #include "compute/cpu/x86/x86.h"
 
+#define SIMD_TILE 8
 #include "compute/cpu/x86/simd_avx512.h"
 
 #include "compute/cpu/x86/vector.inc.h"
