@@ -1,0 +1,86 @@
+// The official ollama package against genset serve.
+import assert from "node:assert/strict";
+import { Ollama } from "ollama";
+import { check, withServer } from "./serve.mjs";
+
+await withServer(async (url, model) => {
+  const client = new Ollama({ host: url });
+  const request = {
+    model,
+    messages: [{ role: "user", content: "Say hello." }],
+    options: { num_predict: 48, temperature: 0, num_ctx: 8192 },
+  };
+  let text;
+
+  await check("chat", async () => {
+    const answer = await client.chat(request);
+    assert.ok(answer.done);
+    assert.ok(["stop", "length"].includes(answer.done_reason));
+    text = answer.message.content;
+    assert.ok(text.length > 0);
+    assert.ok(answer.prompt_eval_count > 0);
+    assert.ok(answer.eval_count > 0);
+    assert.ok(answer.total_duration > 0);
+  });
+
+  await check("chat with stream: true", async () => {
+    let streamed = "";
+    let last;
+    for await (const part of await client.chat({ ...request, stream: true, think: false })) {
+      streamed += part.message.content;
+      last = part;
+    }
+    assert.equal(streamed, text);
+    assert.ok(last.done);
+  });
+
+  await check("generate, streamed or not", async () => {
+    const prompt = { model, prompt: "Say hello.", options: request.options };
+    const answer = await client.generate(prompt);
+    let streamed = "";
+    for await (const part of await client.generate({ ...prompt, stream: true })) streamed += part.response;
+    assert.ok(answer.response.length > 0);
+    assert.equal(streamed, answer.response);
+  });
+
+  await check("a chat without messages loads the model", async () => {
+    assert.equal((await client.chat({ model, messages: [] })).done_reason, "load");
+  });
+
+  await check("tools are taken", async () => {
+    const answer = await client.chat({
+      ...request,
+      tools: [{ type: "function", function: { name: "f", description: "d", parameters: { type: "object", properties: {} } } }],
+      messages: [
+        ...request.messages,
+        { role: "assistant", content: "", tool_calls: [{ function: { name: "f", arguments: {} } }] },
+        { role: "tool", tool_name: "f", content: "sunny" },
+      ],
+    });
+    assert.ok(answer.done);
+  });
+
+  await check("list, ps, version", async () => {
+    const { models } = await client.list();
+    assert.ok(models.length > 0);
+    assert.equal(models[0].details.format, "gguf");
+    assert.ok((await client.ps()).models.length > 0);
+    assert.match((await client.version()).version, /^\d+\.\d+\.\d+$/);
+  });
+
+  await check("errors are the API's", async () => {
+    await assert.rejects(client.chat({ ...request, options: { temperature: -1 } }), /temperature/);
+    await assert.rejects(
+      client.chat({ ...request, messages: [{ role: "user", content: "word ".repeat(400_000) }] }),
+      /tokens/,
+    );
+  });
+
+  await check("a stream can be aborted", async () => {
+    const stream = await client.chat({ ...request, options: { num_predict: -1 }, stream: true });
+    await assert.rejects(async () => {
+      for await (const _ of stream) stream.abort();
+    }, { name: "AbortError" });
+    assert.ok((await client.chat(request)).done);
+  });
+});
