@@ -6,11 +6,12 @@
 
 #include <assert.h>
 
+#include "base/limits.h"
 #include "compute/kernels.h"
 #include "compute/matmul.h"
 #include "compute/pool.h"
 
-#define CHUNK_BYTES (32 * 1024) /* of weights, that every token passes by */
+#define CHUNK_BYTES (32 * GS_KIB) /* of weights, that every token passes by */
 
 /* ---- activations ---- */
 
@@ -107,7 +108,7 @@ static void matmul_rows(const struct gs_kernels *k, const struct gs_act *x,
     }
 }
 
-size_t gs_matmul_chunk_rows(const struct gs_tensor *w)
+size_t gs_op_matmul_chunk_rows(const struct gs_tensor *w)
 {
     return GS_MAX(CHUNK_BYTES / w->row_bytes, (size_t)4);
 }
@@ -120,7 +121,7 @@ static void matmul_span(struct gs_lane *lane, const struct gs_act *x, const stru
 
     for (size_t i = 0; i < n_m; i++) {
         const size_t rows = (size_t)m[i].w->ne[1];
-        const size_t chunk = gs_matmul_chunk_rows(m[i].w);
+        const size_t chunk = gs_op_matmul_chunk_rows(m[i].w);
         const size_t last = end > base ? GS_MIN(end - base, rows) : 0;
         for (size_t r = begin > base ? begin - base : 0; r < last; r += chunk)
             matmul_rows(lane->k, x, &m[i], r, GS_MIN(r + chunk, last));
@@ -130,7 +131,7 @@ static void matmul_span(struct gs_lane *lane, const struct gs_act *x, const stru
 
 void gs_op_matmul(struct gs_lane *lane, struct gs_act *x, const struct gs_matmul *m, size_t n_m)
 {
-    const size_t grab = gs_matmul_chunk_rows(m[0].w);
+    const size_t grab = gs_op_matmul_chunk_rows(m[0].w);
     size_t total = 0;
     size_t begin;
     size_t end;

@@ -10,6 +10,6 @@ void gs_act_prepare(struct gs_lane *lane, struct gs_act *x, enum gs_type type);
 /* Row `row` of x in that form. */
 const void *gs_act_row(const struct gs_act *x, enum gs_type type, size_t row);
 /* Weight rows to take at a time. */
-size_t gs_matmul_chunk_rows(const struct gs_tensor *w);
+size_t gs_op_matmul_chunk_rows(const struct gs_tensor *w);
 
 #endif

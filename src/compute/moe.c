@@ -1,4 +1,4 @@
-/* Mixture of experts.
+/* Mixture of experts: the products. Routing is in moe_route.c.
  *
  * A pair is one token and one of its experts; pair p = row * n_used + rank. Pairs are sorted by
  * expert, so that an expert's weights are read once for all its tokens, GS_DOT_TOKENS at a time;
@@ -60,52 +60,6 @@ static struct work work_at(void *memory, size_t n_rows, const struct gs_moe *m)
     return w;
 }
 
-/* ---- routing ---- */
-
-/* Logits become probabilities. */
-static void softmax(const struct gs_kernels *k, float *x, size_t n)
-{
-    const float sum = k->exp_sum(x, n, k->max(x, n));
-
-    k->scale(x, x, NULL, 1 / sum, n);
-}
-
-/* The n_used largest of p; a chosen one becomes -1. */
-static void choose(float *p, const struct gs_moe *m, int32_t *ids, float *weights)
-{
-    float sum = 0;
-
-    for (uint32_t rank = 0; rank < m->n_used; rank++) {
-        int32_t best = -1;
-        for (uint32_t e = 0; e < m->n_expert; e++)
-            if (p[e] != -1 && (best < 0 || p[e] > p[best]))
-                best = (int32_t)e;
-        ids[rank] = best;
-        weights[rank] = p[best];
-        sum += p[best];
-        p[best] = -1;
-    }
-    const float scale = m->weight_scale * (m->renormalise ? 1 / sum : 1);
-    for (uint32_t rank = 0; rank < m->n_used; rank++)
-        weights[rank] *= scale;
-}
-
-void gs_op_moe_route(struct gs_lane *lane, int32_t *ids, float *weights, struct gs_rows logits,
-                     const struct gs_moe *m)
-{
-    size_t begin;
-    size_t end;
-
-    assert(m->n_used >= 1 && m->n_used <= m->n_expert);
-    gs_lane_share(lane, logits.n, 1, &begin, &end);
-    for (size_t r = begin; r < end; r++) {
-        float *p = logits.p + r * logits.stride;
-        softmax(lane->k, p, m->n_expert);
-        choose(p, m, ids + r * m->n_used, weights + r * m->n_used);
-    }
-    gs_lane_sync(lane);
-}
-
 /* ---- experts ---- */
 
 /* Counting sort, stable. */
@@ -129,6 +83,7 @@ static void sort_pairs(const struct work *w, const int32_t *ids, const struct gs
 /* A product of every expert's pairs with its own matrix: out[pair] = w[expert] x[pair / div]. */
 struct expert_matmul {
     const struct gs_tensor *w;
+    const float *bias; /* [expert][out] or NULL */
     const struct gs_act *x;
     size_t div;
     float *out;
@@ -159,7 +114,7 @@ static void expert_rows(const struct gs_kernels *k, const struct work *w,
 static void expert_matmul(struct gs_lane *lane, const struct work *w, const struct expert_matmul *m,
                           uint32_t n_expert)
 {
-    const size_t chunk = gs_matmul_chunk_rows(m->w);
+    const size_t chunk = gs_op_matmul_chunk_rows(m->w);
     size_t begin;
     size_t end;
 

@@ -74,7 +74,7 @@ static unsigned pauses_in(unsigned us)
 /* The kernel's view of a counter. */
 static const uint32_t *futex_word(const _Atomic uint32_t *count)
 {
-    return (const uint32_t *)(uintptr_t)count;
+    return (const uint32_t *)(const void *)count;
 }
 
 /* Wait until the count is no longer `seen`. */

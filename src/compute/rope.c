@@ -11,7 +11,7 @@
 /* The pair (a real number) that turns `turns` times within the original context. */
 static double pair_of_turns(const struct gs_rope_params *p, double turns)
 {
-    return p->n_rot * log(p->ctx_orig / (turns * 2 * PI)) / (2 * log(p->freq_base));
+    return p->n_rot * log(p->ctx_orig / (turns * 2 * PI)) / (2 * log((double)p->freq_base));
 }
 
 /* Share of the unscaled angle in pair m: 1 for fast pairs, 0 for slow ones. */

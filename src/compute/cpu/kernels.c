@@ -7,7 +7,7 @@
 enum gs_act_form gs_kernels_act_form(enum gs_type t)
 {
     static const uint8_t forms[GS_TYPE_LIMIT] = {
-#define KERNEL_FORM(type, name, form) [type] = form,
+#define KERNEL_FORM(type, name, form) [type] = (form),
         GS_KERNEL_TYPE_MAP(KERNEL_FORM)
 #undef KERNEL_FORM
     };

@@ -234,7 +234,8 @@ void gs_kernels_dequant_q6_k_ref(const void *row, float *out, size_t n)
         for (int i = 0; i < 256; i++) {
             const int low = b->ql[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15;
             const int high = b->qh[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
-            out[i] = d * (float)b->scales[i / 16] * (float)((low | high << 4) - 32);
+            const int scale = b->scales[i / 16];
+            out[i] = d * (float)scale * (float)((low | high << 4) - 32);
         }
     }
 }
@@ -245,7 +246,7 @@ void gs_kernels_dequant_iq4_xs_ref(const void *row, float *out, size_t n)
 
     for (; n > 0; n -= 256, out += 256, b++) {
         const float d = load_half(b->d);
-        for (int j = 0; j < 8; j++) {
+        for (size_t j = 0; j < 8; j++) {
             const int low = b->scales_l[j / 2] >> j % 2 * 4 & 15;
             const int high = load_u16(b->scales_h) >> 2 * j & 3;
             lookup_32(b->qs + 16 * j, gs_kernels_iq4_values, d * (float)((low | high << 4) - 32),

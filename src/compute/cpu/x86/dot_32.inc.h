@@ -164,7 +164,7 @@ SIMD_INLINE vf group_dot_signed(const struct group *g, const struct gs_q8 *x, vf
         const size_t groups = d->n / GS_ACT_GROUP;                                                 \
         const size_t rest = d->n % GS_ACT_GROUP / GS_BLOCK_32;                                     \
         for (size_t i = 0; i < groups; i++) {                                                      \
-            prefetch_l2(w + PREFETCH_BYTES, 8 * block);                                            \
+            prefetch_ahead(w, 8 * block);                                                          \
             name##_group(d, w, i, t0, n_t, acc);                                                   \
             w += 8 * block;                                                                        \
         }                                                                                          \

@@ -24,8 +24,7 @@ SIMD_INLINE vf load_bf16(const uint8_t *p)
         const size_t rest = d->n % 16;                                                             \
         for (size_t i = 0; i < whole; i += 16) {                                                   \
             const vf v = load_##name(w + i * (bytes));                                             \
-            _mm_prefetch((const char *)(uintptr_t)((uintptr_t)w + i * (bytes) + PREFETCH_BYTES),   \
-                         _MM_HINT_T1);                                                             \
+            prefetch_ahead(w + i * (bytes), 16 * (bytes));                                         \
             _Pragma("GCC unroll 8") for (int t = 0; t < n_t; t++) acc[t] =                         \
                 vf_fma(v, vf_load((const float *)d->x[t0 + (size_t)t] + i), acc[t]);               \
         }                                                                                          \

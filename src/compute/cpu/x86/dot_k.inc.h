@@ -199,7 +199,7 @@ SIMD_INLINE vf k_dot_signed(const struct k_block *b, const struct gs_q8k *x, vf 
         const size_t bytes = sizeof(struct gs_block_##name);                                       \
         for (size_t i = 0; i < d->n / GS_BLOCK_K; i++, w += bytes) {                               \
             const struct k_block b = load_##name(w);                                               \
-            prefetch_l2(w + PREFETCH_BYTES, bytes);                                                \
+            prefetch_ahead(w, bytes);                                                              \
             _Pragma("GCC unroll 8") for (int t = 0; t < n_t; t++) acc[t] =                         \
                 dot(&b, (const struct gs_q8k *)d->x[t0 + (size_t)t] + i, acc[t]);                  \
         }                                                                                          \

@@ -1,11 +1,11 @@
-/* The loop over rows and tokens that all products share.
+/* The loop over rows and tokens that all products share. A format defines
  *
- * DOT_ROWS(name, acc_type...) would hide too much; instead a format defines
  *     SIMD_INLINE void name_row(const struct gs_dot *d, const uint8_t *w, size_t t0, int n_t,
  *                               vf *acc);
+ *
  * which adds the products of weight row w with tokens t0 .. t0 + n_t - 1 to acc[0 .. n_t), n_t a
- * constant. DOT_ENTRY(name) makes the table's entry of it: tokens in tiles of 8 (AVX-512), 4, 2, 1.
- * The operations behind an output are the same in every tile. */
+ * constant; DOT_ENTRY(name) makes the table's entry of it. Tokens are taken in tiles of 8
+ * (SIMD_TILE 8), 4, 2 and 1; the operations behind an output are the same in every tile. */
 #ifndef GS_COMPUTE_CPU_X86_DOT_ROWS_INC_H
 #define GS_COMPUTE_CPU_X86_DOT_ROWS_INC_H
 
