@@ -121,7 +121,7 @@ enum gs_status gs_sampler_check(const struct gs_sampling *how, size_t n_vocab, s
 /* Minus infinity stands for "never": NaN becomes it, plus infinity the largest finite number. */
 static float usable(float logit)
 {
-    return isnan(logit) ? -INFINITY : fminf(logit, FLT_MAX);
+    return logit <= FLT_MAX ? logit : logit > FLT_MAX ? FLT_MAX : -INFINITY;
 }
 
 static void penalise(struct gs_sampler *s, const struct gs_sampling *how, const int32_t *used,
@@ -254,7 +254,7 @@ static float max_logit(const struct candidate *c, size_t n)
     float max = c[0].logit;
 
     for (size_t i = 1; i < n; i++)
-        max = fmaxf(max, c[i].logit);
+        max = c[i].logit > max ? c[i].logit : max;
     return max;
 }
 
@@ -266,6 +266,19 @@ static double mass_of(const struct candidate *c, size_t n, float max)
     for (size_t i = 0; i < n; i++)
         mass += (double)expf(c[i].logit - max);
     return mass;
+}
+
+/* The likeliest is kept also when `least` was rounded up past it. */
+static size_t keep_above(struct gs_sampler *s, size_t n, float least)
+{
+    const float max = max_logit(s->list, n);
+    size_t kept = 0;
+
+    least = fminf(least, max);
+    for (size_t i = 0; i < n; i++)
+        if (s->list[i].logit >= least)
+            s->list[kept++] = s->list[i];
+    return kept;
 }
 
 /* Those whose surprise -log p is nearest to the entropy, until they make up p of the mass. */
@@ -296,51 +309,41 @@ static size_t keep_typical(struct gs_sampler *s, size_t n, float p)
     return kept;
 }
 
-/* The likeliest that make up p of the mass. */
+/* The likeliest that make up p of the mass. Tokens lighter than (1 - p) / n of the mass do not make
+ * up 1 - p of it even together, so they are never among them: mostly that leaves few to sort. */
 static size_t keep_top_p(struct gs_sampler *s, size_t n, float p)
 {
+    const float max = max_logit(s->list, n);
+    const double mass = mass_of(s->list, n, max);
     double sum = 0;
     size_t kept = 0;
 
+    n = keep_above(s, n, max + (float)log((1 - (double)p) * mass / (double)n));
     heap_build(s->list, n);
-    const float max = s->list[0].logit;
-    const double enough = (double)p * mass_of(s->list, n, max);
     do {
         s->work[kept] = heap_pop(s->list, n - kept);
         sum += (double)expf(s->work[kept].logit - max);
         kept++;
-    } while (kept < n && sum < enough);
+    } while (kept < n && sum < (double)p * mass);
     memcpy(s->list, s->work, kept * sizeof(*s->list));
     return kept;
 }
 
-/* Those at least p times as likely as the likeliest. */
-static size_t keep_min_p(struct gs_sampler *s, size_t n, float p)
-{
-    const float least = max_logit(s->list, n) + logf(p);
-    size_t kept = 0;
-
-    for (size_t i = 0; i < n; i++)
-        if (s->list[i].logit >= least)
-            s->list[kept++] = s->list[i];
-    return kept;
-}
-
-static int32_t draw_from(const struct gs_sampler *s, size_t n, float temperature,
-                         struct gs_rng *rng)
+static int32_t draw_from(struct gs_sampler *s, size_t n, float temperature, struct gs_rng *rng)
 {
     const float max = max_logit(s->list, n);
     double mass = 0;
     size_t last = 0;
 
-    for (size_t i = 0; i < n; i++)
-        mass += (double)expf((s->list[i].logit - max) / temperature);
+    for (size_t i = 0; i < n; i++) {
+        s->work[i].logit = expf((s->list[i].logit - max) / temperature);
+        mass += (double)s->work[i].logit;
+    }
     double left = gs_rng_double(rng) * mass;
     for (size_t i = 0; i < n; i++) {
-        const double weight = (double)expf((s->list[i].logit - max) / temperature);
-        if (weight > 0)
+        if (s->work[i].logit > 0)
             last = i;
-        left -= weight;
+        left -= (double)s->work[i].logit;
         if (left < 0)
             break;
     }
@@ -369,8 +372,8 @@ enum gs_status gs_sampler_draw(struct gs_sampler *s, const struct gs_sampling *h
         n = keep_typical(s, n, how->typical_p);
     if (how->top_p < 1)
         n = keep_top_p(s, n, how->top_p);
-    if (how->min_p > 0)
-        n = keep_min_p(s, n, how->min_p);
+    if (how->min_p > 0) /* at least min_p times as likely as the likeliest */
+        n = keep_above(s, n, max_logit(s->list, n) + logf(how->min_p));
     *out_id = draw_from(s, n, how->temperature, rng);
     return GS_OK;
 }
@@ -386,7 +389,7 @@ float gs_sampler_logprob(const struct gs_sampler *s, const float *logits, int32_
 
     for (size_t i = 0; i < s->n_vocab; i++) {
         const float x = usable(logits[i]);
-        max = fmaxf(max, x);
+        max = x > max ? x : max;
         if (n_top == 0 || x == -INFINITY || (n == n_top && x <= out_top[n - 1].logprob))
             continue;
         size_t at = n < n_top ? n++ : n - 1;

@@ -136,10 +136,10 @@ static int32_t draw(const struct gs_sampling *how, const float *logits, struct g
     return id;
 }
 
-/* 20,000 draws: every token of the reference's support and no other, in its proportion. */
+/* 8,000 draws: every token of the reference's support and no other, in its proportion. */
 static void check_distribution(const struct gs_sampling *how, const float *logits)
 {
-    enum { DRAWS = 20000 };
+    enum { DRAWS = 8000 };
     double expected[N_VOCAB];
     int count[N_VOCAB] = {0};
     struct gs_rng rng;
