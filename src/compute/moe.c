@@ -17,7 +17,7 @@ struct work {
     size_t n_pairs;
     uint32_t *start; /* [n_expert + 1] first of the expert's sorted pairs */
     uint32_t *pairs; /* [n_pairs] sorted by expert */
-    float *hidden;   /* [pair][2 ff]: gate, up; the gate half becomes silu(gate) up */
+    float *hidden;   /* [pair][2 ff]: gate, up; the gate half becomes act(gate) up */
     float *out;      /* [pair][out] */
     void *q;         /* quantised forms of hidden */
 };
@@ -108,6 +108,8 @@ static void expert_rows(const struct gs_kernels *k, const struct work *w,
             d.out[j] = m->out + pair * m->out_stride + begin;
         }
         k->dot[m->w->type](&d);
+        for (size_t j = 0; m->bias && j < d.n_tokens; j++)
+            k->blend(d.out[j], 1, m->bias + e * (size_t)m->w->ne[1] + begin, 1, d.n_rows);
     }
 }
 
@@ -137,8 +139,10 @@ static void gate_up(struct gs_lane *lane, const struct work *w, struct gs_act *x
         return;
     }
     em.w = m->gate;
+    em.bias = m->gate_bias;
     expert_matmul(lane, w, &em, m->n_expert);
     em.w = m->up;
+    em.bias = m->up_bias;
     em.out += ff;
     expert_matmul(lane, w, &em, m->n_expert);
 }
@@ -186,11 +190,15 @@ void gs_op_moe(struct gs_lane *lane, struct gs_rows out, struct gs_act *x, const
     gs_lane_sync(lane);
     gate_up(lane, &w, x, m);
     gs_lane_sync(lane);
-    gs_op_swiglu(lane, gate, gate, up);
+    gs_op_glu(lane, m->glu, gate, gate, up);
     gs_act_prepare(lane, &hidden, m->down->type);
     expert_matmul(lane, &w,
-                  &(struct expert_matmul){
-                      .w = m->down, .x = &hidden, .div = 1, .out = w.out, .out_stride = out.dim},
+                  &(struct expert_matmul){.w = m->down,
+                                          .bias = m->down_bias,
+                                          .x = &hidden,
+                                          .div = 1,
+                                          .out = w.out,
+                                          .out_stride = out.dim},
                   m->n_expert);
     gs_lane_sync(lane);
     sum_pairs(lane, &w, out, weights, m);

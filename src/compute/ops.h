@@ -67,12 +67,29 @@ void gs_op_l2_norm(struct gs_lane *lane, struct gs_rows x, float eps);
 void gs_op_add(struct gs_lane *lane, struct gs_rows x, struct gs_rows y);
 /* out = silu(gate) * up; out may be gate or up. */
 void gs_op_swiglu(struct gs_lane *lane, struct gs_rows out, struct gs_rows gate, struct gs_rows up);
+
+enum gs_glu {
+    GS_GLU_SILU,    /* silu(g) u */
+    GS_GLU_GELU,    /* gelu(g) u, the tanh approximation */
+    GS_GLU_CLAMPED, /* g sigmoid(1.702 g) (u + 1), g <= 7 and -7 <= u <= 7: gpt-oss */
+};
+
+/* out = the gated unit of gate and up; out may be gate or up. */
+void gs_op_glu(struct gs_lane *lane, enum gs_glu kind, struct gs_rows out, struct gs_rows gate,
+               struct gs_rows up);
 /* x *= sigmoid(gate); a gate of dim 1 scales its whole row. */
 void gs_op_sigmoid_gate(struct gs_lane *lane, struct gs_rows x, struct gs_rows gate);
 /* x *= silu(gate) */
 void gs_op_silu_gate(struct gs_lane *lane, struct gs_rows x, struct gs_rows gate);
 /* out = x, between different strides. */
 void gs_op_copy(struct gs_lane *lane, struct gs_rows out, struct gs_rows x);
+/* x *= s */
+void gs_op_scale(struct gs_lane *lane, struct gs_rows x, float s);
+/* x = cap tanh(x / cap) */
+void gs_op_softcap(struct gs_lane *lane, struct gs_rows x, float cap);
+/* Row r times 1 + beta ln(1 + floor(pos[r] / span)): queries that see far are made sharper. */
+void gs_op_temper(struct gs_lane *lane, struct gs_rows x, const int32_t *pos, float beta,
+                  uint32_t span);
 
 /* ---- rotary position embedding (Su et al. 2021; YaRN: Peng et al. 2023) ---- */
 
@@ -106,7 +123,7 @@ void gs_op_rope(struct gs_lane *lane, struct gs_rows x, size_t n_head, size_t he
 
 /* One layer's part of every page. The K row of token t (of a sequence with page table `pages`),
  * head h, is at base + pages[t / P] * page_stride + k_off + (h * P + t % P) * k_row_bytes,
- * P = GS_KV_PAGE_TOKENS; V likewise. Rows are F32, F16 or Q8_0. */
+ * P = GS_KV_PAGE_TOKENS; V likewise. Rows are F32, F16 or Q8_0 (d_k, d_v multiples of 32). */
 struct gs_kv_layer {
     uint8_t *base;
     size_t page_stride;
@@ -151,21 +168,30 @@ size_t gs_attention_scratch_bytes(uint32_t n_head, uint32_t d_k, uint32_t d_v);
 
 /* ---- mixture of experts ---- */
 
+#define GS_MOE_MAX_GROUPS 64
+
 struct gs_moe {
     uint32_t n_expert, n_used;
-    bool renormalise;                  /* chosen weights sum to 1 */
-    float weight_scale;                /* 1 = none */
+    bool sigmoid;                   /* weights are sigmoids, not a softmax, of the logits */
+    const float *choice_bias;       /* [n_expert] added to weights only to choose; or NULL */
+    uint32_t n_group, n_group_used; /* equal groups, of which few may be chosen from; 0 = none */
+    bool renormalise;               /* chosen weights sum to 1 */
+    float weight_scale;             /* 1 = none */
+    const float *expert_scale;      /* [n_expert] of each one's output, or NULL */
+    enum gs_glu glu;
     const struct gs_tensor *gate, *up; /* {in, ff, expert} */
     const struct gs_tensor *gate_up;   /* or fused: {in, 2 ff, expert}, gate rows first */
     const struct gs_tensor *down;      /* {ff, out, expert} */
+    const float *gate_bias, *up_bias;  /* [expert][ff] or NULL; not with gate_up */
+    const float *down_bias;            /* [expert][out] or NULL */
 };
 
-/* Choose experts from the router's logits [row][n_expert]: softmax over all, the n_used largest
- * (ties: lower id first), in descending order. ids/weights are [row][n_used]; the logits are
- * overwritten. */
+/* Choose experts from the router's logits [row][n_expert]: the n_used largest weights (ties: lower
+ * id first), in descending order. A group counts by the sum of its two largest. ids/weights are
+ * [row][n_used]; the logits are overwritten. */
 void gs_op_moe_route(struct gs_lane *lane, int32_t *ids, float *weights, struct gs_rows logits,
                      const struct gs_moe *m);
-/* out = sum over the chosen experts of weight * down(silu(gate x) * up x), summed in rank order.
+/* out = sum over the chosen experts of weight * down(glu(gate x, up x)), summed in rank order.
  * `work` is gs_moe_work_bytes() of shared memory. */
 void gs_op_moe(struct gs_lane *lane, struct gs_rows out, struct gs_act *x, const int32_t *ids,
                const float *weights, const struct gs_moe *m, void *work);

@@ -234,7 +234,7 @@ void gs_kernels_dequant_q6_k_ref(const void *row, float *out, size_t n)
         for (int i = 0; i < 256; i++) {
             const int low = b->ql[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15;
             const int high = b->qh[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
-            const int scale = b->scales[i / 16];
+            const int8_t scale = b->scales[i / 16];
             out[i] = d * (float)scale * (float)((low | high << 4) - 32);
         }
     }
