@@ -16,7 +16,7 @@ struct gs_tensor {
     struct gs_slice name;
     enum gs_type type;
     uint64_t ne[4];
-    size_t row_bytes; /* of ne[0] values */
+    size_t row_bytes;    /* of ne[0] values */
     const uint8_t *data; /* unaligned beyond 32 bytes: use unaligned loads */
     size_t n_bytes;
 };
