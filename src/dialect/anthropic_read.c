@@ -57,7 +57,7 @@ static void read_tools(struct messages_reader *m, struct gs_chat *chat)
 
     if (n && !out)
         r->status = gs_error_nomem(r->err, "read the tools");
-    for (size_t i = 0; i < n && r->status == GS_OK; i++) {
+    for (size_t i = 0; out && i < n && r->status == GS_OK; i++) {
         const struct gs_json *tool = &m->tools->u.array.items[i];
         const struct gs_json *schema = gs_json_get(tool, "input_schema");
         struct gs_tool t = {0};

@@ -24,7 +24,7 @@ static void write_head(struct gs_buf *b, const struct gs_dialect_context *ctx, c
     const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
 
     gs_buf_printf(b, "{\"id\":\"chatcmpl-%.*s\",\"object\":\"%s\",\"created\":%lld,", (int)tail.len,
-                  tail.ptr, object, (long long)(ctx->created_us / 1000000));
+                  tail.ptr, object, (long long)ctx->created_us / 1000000);
     gs_dialect_write_member(b, "model", ctx->model);
 }
 
@@ -35,7 +35,7 @@ static void write_usage(struct gs_buf *b, const struct gs_usage *u)
                   "\"total_tokens\":%lld,\"prompt_tokens_details\":{\"cached_tokens\":%lld},"
                   "\"completion_tokens_details\":{\"reasoning_tokens\":%lld}}",
                   (long long)u->prompt_tokens, (long long)u->answer_tokens,
-                  (long long)(u->prompt_tokens + u->answer_tokens), (long long)u->cached_tokens,
+                  (long long)u->prompt_tokens + u->answer_tokens, (long long)u->cached_tokens,
                   (long long)u->reasoning_tokens);
 }
 

@@ -274,7 +274,7 @@ void gs_dialect_read_functions(struct gs_dialect_reader *r, const struct gs_json
 
     if (n && !out)
         fail_nomem(r);
-    for (size_t i = 0; i < n && r->status == GS_OK; i++) {
+    for (size_t i = 0; out && i < n && r->status == GS_OK; i++) {
         const struct gs_json *f = gs_json_get(&tools->u.array.items[i], "function");
         const struct gs_json *parameters = gs_json_get(f, "parameters");
         struct gs_tool t = {0};

@@ -1,7 +1,7 @@
 /* Small pieces of JSON that several dialects spell alike. */
 #include "dialect/writer.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "base/arena.h"
 #include "base/limits.h"
@@ -56,13 +56,7 @@ struct gs_slice gs_dialect_id_tail(struct gs_slice request_id)
 void gs_dialect_write_words(struct gs_buf *b, const struct gs_error *err)
 {
     char words[GS_ERROR_MSG_BYTES + GS_ERROR_HINT_BYTES + 2];
-    size_t n = strlen(err->msg);
 
-    memcpy(words, err->msg, n);
-    if (err->hint[0]) {
-        memcpy(words + n, ". ", 2);
-        memcpy(words + n + 2, err->hint, strlen(err->hint));
-        n += 2 + strlen(err->hint);
-    }
-    gs_json_write_string(b, gs_slice(words, n));
+    snprintf(words, sizeof(words), "%s%s%s", err->msg, err->hint[0] ? ". " : "", err->hint);
+    gs_json_write_string(b, gs_slice_str(words));
 }

@@ -4,6 +4,7 @@
  * waits in the input buffer, up to MAX_PIPELINE_BYTES. */
 #include "http/conn.h"
 
+#include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -80,7 +81,8 @@ static void enter_head(struct gs_http_conn *c)
     r->head = (struct gs_http_head){0};
     r->chunks = (struct gs_http_chunks){0};
     r->is_streaming = false;
-    gs_http_timer_start(c->timer, c->server->opt.idle_ms);
+    gs_http_timer_start(c->timer,
+                        c->has_answered ? c->server->opt.idle_ms : c->server->opt.head_ms);
 }
 
 static void enter_linger(struct gs_http_conn *c)
@@ -342,13 +344,7 @@ bool gs_http_conn_open(struct gs_http_server *s, evutil_socket_t fd)
     c->request.conn = c;
     gs_buf_init(&c->request.head_text, s->opt.max_head_bytes);
     gs_buf_init(&c->request.headers, MAX_ANSWER_HEAD_BYTES);
-    c->next = s->newest;
-    if (c->next)
-        c->next->prev = c;
-    else
-        s->oldest = c;
-    s->newest = c;
-    s->n_conns++;
+    gs_http_server_add(s, c);
     bufferevent_setcb(c->bev, conn_read, conn_wrote, conn_event, c);
     bufferevent_setwatermark(c->bev, EV_WRITE, GS_HTTP_LOW_BYTES, 0);
     bufferevent_set_timeouts(c->bev, NULL, &write_tv);
@@ -420,26 +416,42 @@ static void write_date(struct gs_buf *b)
                   months[tm.tm_mon], 1900 + tm.tm_year, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+/* Output is lost for want of memory: let nothing more through, and end as by an error. */
+static void tear(struct gs_http_conn *c)
+{
+    c->is_torn = true;
+    bufferevent_trigger_event(c->bev, BEV_EVENT_ERROR, BEV_OPT_DEFER_CALLBACKS);
+}
+
+static void put(struct gs_http_conn *c, const void *p, size_t n)
+{
+    if (!c->is_torn && n > 0 && evbuffer_add(bufferevent_get_output(c->bev), p, n) != 0)
+        tear(c);
+}
+
 /* Status line and headers; body_bytes < 0 means a stream. */
 static void send_head(struct gs_http_request *r, int status, const char *type, int64_t body_bytes)
 {
     struct gs_http_conn *c = r->conn;
-    struct evbuffer *out = bufferevent_get_output(c->bev);
+    char line[64];
 
-    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status, reason(status));
+    put(c, line,
+        (size_t)snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", status, reason(status)));
     write_date(&r->headers);
     if (type)
         gs_http_header(r, "Content-Type", gs_slice_str(type));
     if (body_bytes < 0 && r->sends_chunks)
         gs_http_header(r, "Transfer-Encoding", GS_SLICE_LIT("chunked"));
+    if (body_bytes >= 0 && status != 204)
+        gs_buf_printf(&r->headers, "Content-Length: %lld\r\n", (long long)body_bytes);
     if (c->is_last)
         gs_http_header(r, "Connection", GS_SLICE_LIT("close"));
     else if (r->head.is_http10)
         gs_http_header(r, "Connection", GS_SLICE_LIT("keep-alive"));
-    evbuffer_add(out, r->headers.ptr, r->headers.len);
-    if (body_bytes >= 0 && status != 204)
-        evbuffer_add_printf(out, "Content-Length: %lld\r\n", (long long)body_bytes);
-    evbuffer_add(out, "\r\n", 2);
+    gs_buf_puts(&r->headers, "\r\n");
+    if (!gs_buf_ok(&r->headers))
+        tear(c);
+    put(c, r->headers.ptr, r->headers.len);
 }
 
 /* The answer is in the output buffer; the request is over. */
@@ -447,11 +459,17 @@ static void answered(struct gs_http_conn *c)
 {
     c->request.on_gone = NULL;
     c->request.on_drain = NULL;
+    if (c->is_torn) {
+        conn_reset(c);
+        return;
+    }
     if (c->is_last || c->server->is_draining) {
         enter_flush(c);
         return;
     }
     bufferevent_setwatermark(c->bev, EV_READ, 0, 0);
+    c->has_answered = true;
+    gs_http_server_touch(c->server, c);
     enter_head(c);
     if (!c->is_stepping && evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
         bufferevent_trigger(c->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
@@ -465,7 +483,7 @@ void gs_http_respond(struct gs_http_request *r, int status, const char *type, st
         return;
     send_head(r, status, type, (int64_t)body.len);
     if (r->head.method != GS_HTTP_HEAD)
-        bufferevent_write(c->bev, body.ptr, body.len);
+        put(c, body.ptr, body.len);
     answered(c);
 }
 
@@ -482,15 +500,16 @@ void gs_http_stream_begin(struct gs_http_request *r, int status, const char *typ
 
 void gs_http_stream_write(struct gs_http_request *r, struct gs_slice bytes)
 {
-    struct evbuffer *out = bufferevent_get_output(r->conn->bev);
+    struct gs_http_conn *c = r->conn;
+    char size[24];
 
-    if (r->conn->is_dead || bytes.len == 0)
+    if (c->is_dead || bytes.len == 0)
         return;
     if (r->sends_chunks)
-        evbuffer_add_printf(out, "%zx\r\n", bytes.len);
-    evbuffer_add(out, bytes.ptr, bytes.len);
+        put(c, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", bytes.len));
+    put(c, bytes.ptr, bytes.len);
     if (r->sends_chunks)
-        evbuffer_add(out, "\r\n", 2);
+        put(c, "\r\n", 2);
 }
 
 size_t gs_http_stream_waiting_bytes(const struct gs_http_request *r)
@@ -503,7 +522,7 @@ void gs_http_stream_end(struct gs_http_request *r)
     if (r->conn->is_dead)
         return;
     if (r->sends_chunks)
-        evbuffer_add(bufferevent_get_output(r->conn->bev), "0\r\n\r\n", 5);
+        put(r->conn, "0\r\n\r\n", 5);
     answered(r->conn);
 }
 

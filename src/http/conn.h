@@ -42,14 +42,16 @@ struct gs_http_request {
 
 struct gs_http_conn {
     struct gs_http_server *server;
-    struct gs_http_conn *prev, *next;
+    struct gs_http_conn *prev, *next; /* newer, older */
     struct bufferevent *bev;
     struct gs_http_timer *timer;
     enum gs_http_phase phase;
-    size_t scan;         /* see gs_http_head_end() */
-    bool is_stepping;    /* inside conn_step(): do not free */
-    bool is_dead;        /* free when the step is over */
-    bool is_last;        /* close after this answer */
+    size_t scan;      /* see gs_http_head_end() */
+    bool is_stepping; /* inside conn_step(): do not free */
+    bool is_dead;     /* free when the step is over */
+    bool is_last;     /* close after this answer */
+    bool has_answered;
+    bool is_torn;        /* output was lost for want of memory: nothing may follow but a reset */
     bool has_first_byte; /* of the head being read */
     struct gs_http_request request;
 };
@@ -58,8 +60,8 @@ struct gs_http_server {
     struct gs_http_loop *loop;
     struct gs_http_options opt; /* host is not kept */
     struct evconnlistener *listener;
-    struct gs_http_timer *retry; /* accepting again after the system refused */
-    struct gs_http_conn *newest, *oldest;
+    struct gs_http_timer *retry;          /* accepting again after the system refused */
+    struct gs_http_conn *newest, *oldest; /* by the time of opening or of the last answer */
     size_t n_conns;
     int port;
     bool is_draining;
@@ -71,7 +73,9 @@ bool gs_http_conn_open(struct gs_http_server *s, evutil_socket_t fd);
 void gs_http_conn_close(struct gs_http_conn *c);
 /* Waiting for a request that has not begun. */
 bool gs_http_conn_is_idle(const struct gs_http_conn *c);
-/* Said by a connection about to be freed. */
+/* Said by a connection when it opens, has answered, and is about to be freed. */
+void gs_http_server_add(struct gs_http_server *s, struct gs_http_conn *c);
+void gs_http_server_touch(struct gs_http_server *s, struct gs_http_conn *c);
 void gs_http_server_forget(struct gs_http_server *s, struct gs_http_conn *c);
 
 #endif

@@ -33,12 +33,12 @@ struct gs_http_options {
     int port;         /* 0 = any free one */
     size_t max_head_bytes;
     size_t max_body_bytes;
-    size_t max_connections;
-    int64_t idle_ms;   /* between requests */
-    int64_t head_ms;   /* for a whole head, from its first byte */
-    int64_t body_ms;   /* between two pieces of a body */
-    int64_t write_ms;  /* with output waiting that the client does not read */
-    int64_t linger_ms; /* after the last answer, for the client to close */
+    size_t max_connections; /* and one that waits */
+    int64_t idle_ms;        /* between requests */
+    int64_t head_ms;        /* for the first byte of the first, and for a whole head from there */
+    int64_t body_ms;        /* between two pieces of a body */
+    int64_t write_ms;       /* with output waiting that the client does not read */
+    int64_t linger_ms;      /* after the last answer, for the client to close */
     struct gs_http_handler handler;
 };
 

@@ -1,5 +1,5 @@
-/* The listening socket and the list of connections. At the ceiling the longest idle connection
- * makes room; when none is idle, new clients wait in the system's backlog. */
+/* The listening socket and the list of connections. Beyond the ceiling the connection longest idle
+ * after an answer makes room; when there is none, new clients wait in the system's backlog. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,6 +17,7 @@
 
 #define BACKLOG         512
 #define ACCEPT_RETRY_MS 500
+#define SECONDS         INT64_C(1000)
 
 void gs_http_options_init(struct gs_http_options *opt)
 {
@@ -25,11 +26,11 @@ void gs_http_options_init(struct gs_http_options *opt)
         .max_head_bytes = 32 * GS_KIB,
         .max_body_bytes = GS_MAX_REQUEST_BYTES,
         .max_connections = 512,
-        .idle_ms = 120 * 1000,
-        .head_ms = 15 * 1000,
-        .body_ms = 30 * 1000,
-        .write_ms = 300 * 1000,
-        .linger_ms = 2 * 1000,
+        .idle_ms = 120 * SECONDS,
+        .head_ms = 15 * SECONDS,
+        .body_ms = 30 * SECONDS,
+        .write_ms = 300 * SECONDS,
+        .linger_ms = 2 * SECONDS,
     };
 }
 
@@ -78,7 +79,7 @@ enum gs_status gs_http_is_loopback(const char *host, bool *out_loopback, struct 
 static bool close_oldest_idle(struct gs_http_server *s)
 {
     for (struct gs_http_conn *c = s->oldest; c; c = c->prev) {
-        if (gs_http_conn_is_idle(c)) {
+        if (c->has_answered && gs_http_conn_is_idle(c)) {
             gs_http_conn_close(c);
             return true;
         }
@@ -97,7 +98,7 @@ static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockad
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (!gs_http_conn_open(s, fd))
         return;
-    if (s->n_conns >= s->opt.max_connections && !close_oldest_idle(s))
+    if (s->n_conns > s->opt.max_connections && !close_oldest_idle(s))
         evconnlistener_disable(l);
 }
 
@@ -113,14 +114,39 @@ static void accept_again(void *ud)
 {
     struct gs_http_server *s = ud;
 
-    if (!s->is_draining && s->n_conns < s->opt.max_connections)
+    if (!s->is_draining && s->n_conns <= s->opt.max_connections)
         evconnlistener_enable(s->listener);
+}
+
+static void unlink_conn(struct gs_http_server *s, struct gs_http_conn *c)
+{
+    *(c->prev ? &c->prev->next : &s->newest) = c->next;
+    *(c->next ? &c->next->prev : &s->oldest) = c->prev;
+}
+
+static void link_conn(struct gs_http_server *s, struct gs_http_conn *c)
+{
+    c->prev = NULL;
+    c->next = s->newest;
+    *(c->next ? &c->next->prev : &s->oldest) = c;
+    s->newest = c;
+}
+
+void gs_http_server_add(struct gs_http_server *s, struct gs_http_conn *c)
+{
+    link_conn(s, c);
+    s->n_conns++;
+}
+
+void gs_http_server_touch(struct gs_http_server *s, struct gs_http_conn *c)
+{
+    unlink_conn(s, c);
+    link_conn(s, c);
 }
 
 void gs_http_server_forget(struct gs_http_server *s, struct gs_http_conn *c)
 {
-    *(c->prev ? &c->prev->next : &s->newest) = c->next;
-    *(c->next ? &c->next->prev : &s->oldest) = c->prev;
+    unlink_conn(s, c);
     s->n_conns--;
     if (s->listener)
         accept_again(s);

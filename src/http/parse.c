@@ -9,7 +9,7 @@
 
 #define MAX_TARGET_BYTES 8192
 #define MAX_CHUNK_DIGITS 8
-#define MAX_CHUNK_EXTRA  (16 * 1024)
+#define MAX_CHUNK_EXTRA  ((size_t)16 << 10)
 
 static const char *const method_names[] = {"GET",   "HEAD",   "POST",   "PUT",
                                            "PATCH", "DELETE", "OPTIONS"};

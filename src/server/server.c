@@ -69,19 +69,16 @@ static void drained(void *ud)
     struct gs_server *s = ud;
     const int64_t now = gs_clock_mono_us();
 
-    if (s->n_exchanges == 0 && s->drain_until_us > now + LAST_BYTES_US)
-        s->drain_until_us = now + LAST_BYTES_US;
-    if (s->n_exchanges == 0 && gs_http_server_connections(s->http) == 0) {
-        gs_http_loop_break(s->loop);
-    } else if (now < s->drain_until_us) {
-        gs_http_timer_start(s->drain, DRAIN_POLL_MS);
-    } else if (s->exchanges) {
+    if (s->exchanges && now >= s->drain_until_us) {
         end_all(s);
         s->drain_until_us = now + LAST_BYTES_US;
-        gs_http_timer_start(s->drain, DRAIN_POLL_MS);
-    } else {
-        gs_http_loop_break(s->loop);
     }
+    if (!s->exchanges)
+        s->drain_until_us = GS_MIN(s->drain_until_us, now + LAST_BYTES_US);
+    if (!s->exchanges && (gs_http_server_connections(s->http) == 0 || now >= s->drain_until_us))
+        gs_http_loop_break(s->loop);
+    else
+        gs_http_timer_start(s->drain, DRAIN_POLL_MS);
 }
 
 static void stop_asked(void *ud)
