@@ -36,7 +36,7 @@
 static const char *const pieces[] = {
     "I am the",           " stand-in model",    " that comes with", " genset: I was",
     " constructed, not",  " trained, and this", " is all I",        " can say. The",
-    " path your request", " took was real",     ": HTTP, chat",     " template, tokenizer,",
+    " path your request", " took was real",     ": chat template,", " tokenizer,",
     " engine, and",       " back.\n\nTo talk",  " to a real",       " model, get a",
     " GGUF file and",     " run\n\n",           "    genset serve", " /path/to/model.gguf\n"};
 
