@@ -16,6 +16,7 @@
 
 #define MARK           "xQmarkQx"
 #define MARK_2         "yQmarkQy"
+#define MARK_TOOL      "zQmarkQz"
 #define MAX_VARS_BYTES (4 * GS_MAX_PROMPT_BYTES)
 
 /* For models that bring no template: turns named by role, as in a play. */
@@ -93,7 +94,7 @@ static const struct gs_block two_results[] = {{.kind = GS_BLOCK_TOOL_RESULT,
                                                .text = LIT("two")}};
 static const struct gs_tool probe_tool = {
     .name = LIT("probe"),
-    .description = LIT(MARK),
+    .description = LIT(MARK_TOOL),
     .parameters = LIT("{\"type\":\"object\",\"properties\":{\"key\":{\"type\":\"string\"}}}")};
 
 static const struct gs_message hello[] = {MESSAGE(GS_ROLE_USER, say_mark)};
@@ -197,7 +198,7 @@ static void probe(struct gs_prompter *p)
     t.same_role = SAYS(p, &t, with_two_users, false, "Hello.", MARK);
     if (find_syntax(source, &t.syntax)) {
         t.tools = true;
-        t.tools = SAYS(p, &t, hello, true, MARK, NULL);
+        t.tools = SAYS(p, &t, hello, true, MARK_TOOL, NULL);
     }
     if (!t.tools)
         t.syntax = GS_SYNTAX_HERMES; /* the one we teach */
