@@ -19,12 +19,13 @@ skipped() {
 install() {
     command -v npm > /dev/null || skipped "npm is not installed"
     mkdir -p "$work"
+    cp "$here"/*.mjs "$work" # modules find packages beside themselves
     if [ -f "$work/installed" ] && cmp -s "$here/package-lock.json" "$work/installed"; then
         return
     fi
     rm -f "$work/installed"
     cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$work"
-    npm ping --prefix "$work" > "$work/ping.log" 2>&1 ||
+    npm ping --prefix "$work" --fetch-retries=0 --fetch-timeout=20000 > "$work/ping.log" 2>&1 ||
         skipped "the npm registry cannot be reached (see $work/ping.log)"
     npm ci --prefix "$work" > "$work/install.log" 2>&1 || {
         cat "$work/install.log"
@@ -47,5 +48,4 @@ if [ "$2" = install ]; then
 fi
 [ -f "$work/installed" ] || skipped "the clients were not installed from npm"
 node=$(ls "$work"/node_modules/node-linux-*/bin/node 2> /dev/null || command -v node)
-cp "$here"/*.mjs "$work" # modules find packages beside themselves
 GENSET=$2 exec "$node" "$work/$3"
