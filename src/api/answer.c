@@ -32,6 +32,7 @@ struct gs_answer {
     struct gs_usage usage;
     bool logprobs;
     bool has_started;
+    bool failed; /* for want of memory: text was lost */
 };
 
 /* A raw prompt has no template: its answer is text and nothing else. */
@@ -96,6 +97,15 @@ static struct gs_logprob logprob_of(struct gs_answer *a, const struct gs_job_tok
     };
 }
 
+/* Give the parser what is in a->text. */
+static enum gs_flow feed(struct gs_answer *a, const struct gs_logprob *lp, size_t n_lp)
+{
+    const enum gs_flow flow = gs_parser_feed(a->parser, gs_buf_view(&a->text), lp, n_lp);
+
+    a->failed |= !gs_buf_ok(&a->text) || gs_parser_failed(a->parser);
+    return a->failed || gs_parser_stopped(a->parser, NULL) ? GS_FLOW_CANCEL : flow;
+}
+
 static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
 {
     struct gs_answer *a = ud;
@@ -106,11 +116,7 @@ static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
     gs_buf_reset(&a->text);
     gs_detok_feed(&a->detok, token->id, &a->text);
     const struct gs_logprob lp = a->logprobs ? logprob_of(a, token) : (struct gs_logprob){0};
-    const enum gs_flow flow =
-        gs_parser_feed(a->parser, gs_buf_view(&a->text), &lp, a->logprobs ? 1 : 0);
-    if (!gs_buf_ok(&a->text) || gs_parser_failed(a->parser) || gs_parser_stopped(a->parser, NULL))
-        return GS_FLOW_CANCEL;
-    return flow;
+    return feed(a, &lp, a->logprobs ? 1 : 0);
 }
 
 static void emit_error(struct gs_answer *a, const struct gs_error *err)
@@ -125,60 +131,57 @@ static void emit_stop(struct gs_answer *a, enum gs_stop_reason reason, struct gs
              .kind = GS_EVENT_STOP, .stop = reason, .stop_sequence = sequence, .usage = a->usage});
 }
 
-/* The engine stopped before its own end: a stop string, memory, or the model is being closed. */
-static void end_early(struct gs_answer *a)
+/* Release what detokeniser and parser held back. */
+static void flush(struct gs_answer *a)
 {
-    struct gs_error err = {0};
-    struct gs_slice sequence;
-
-    if (gs_parser_stopped(a->parser, &sequence)) {
-        emit_stop(a, GS_STOP_SEQUENCE, sequence);
-        return;
-    }
-    if (gs_parser_failed(a->parser) || !gs_buf_ok(&a->text))
-        gs_error_nomem(&err, "hold the answer's text");
-    else
-        gs_error_set(&err, GS_ECANCELLED, "the model was closed before the answer was complete");
-    emit_error(a, &err);
+    gs_buf_reset(&a->text);
+    gs_detok_finish(&a->detok, &a->text);
+    feed(a, NULL, 0);
+    gs_parser_finish(a->parser);
+    a->failed |= gs_parser_failed(a->parser);
 }
 
 static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *stats,
                    const struct gs_error *err)
 {
-    const struct gs_slice none = {0};
     struct gs_answer *a = ud;
+    struct gs_slice sequence = {0};
+    struct gs_error own = {0};
 
     a->usage.prompt_tokens = stats->prompt_tokens;
     a->usage.cached_tokens = stats->cached_tokens;
     a->usage.answer_tokens = stats->answer_tokens;
     a->usage.prefill_us = stats->prefill_us;
     a->usage.decode_us = stats->decode_us;
-    if (!gs_parser_stopped(a->parser, NULL)) {
-        gs_buf_reset(&a->text);
-        gs_detok_finish(&a->detok, &a->text);
-        gs_parser_feed(a->parser, gs_buf_view(&a->text), NULL, 0);
+    flush(a);
+    if (end == GS_JOB_END_ERROR) {
+        emit_error(a, err);
+        return;
     }
-    gs_parser_finish(a->parser);
+    if (a->failed) {
+        gs_error_nomem(&own, "hold the answer's text");
+        emit_error(a, &own);
+        return;
+    }
+    if (gs_parser_stopped(a->parser, &sequence)) { /* perhaps by the very last token */
+        emit_stop(a, GS_STOP_SEQUENCE, sequence);
+        return;
+    }
     switch (end) {
     case GS_JOB_END_TOKEN:
-        /* A stop string may have been completed by the very end. */
-        if (gs_parser_stopped(a->parser, NULL))
-            end_early(a);
-        else
-            emit_stop(a, gs_parser_tool_calls(a->parser) > 0 ? GS_STOP_TOOL_CALL : GS_STOP_END,
-                      none);
+        emit_stop(a, gs_parser_tool_calls(a->parser) > 0 ? GS_STOP_TOOL_CALL : GS_STOP_END,
+                  sequence);
         break;
     case GS_JOB_END_LENGTH:
-        emit_stop(a, GS_STOP_LENGTH, none);
+        emit_stop(a, GS_STOP_LENGTH, sequence);
         break;
     case GS_JOB_END_CONTEXT:
-        emit_stop(a, GS_STOP_CONTEXT, none);
+        emit_stop(a, GS_STOP_CONTEXT, sequence);
         break;
     case GS_JOB_END_STOPPED:
-        end_early(a);
-        break;
     case GS_JOB_END_ERROR:
-        emit_error(a, err);
+        gs_error_set(&own, GS_ECANCELLED, "the model was closed before the answer was complete");
+        emit_error(a, &own);
         break;
     }
 }
