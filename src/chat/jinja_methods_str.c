@@ -401,9 +401,7 @@ static bool split_words(struct jrun *r, const struct jcall *c, int64_t max, bool
         s = from_end ? gs_slice_sub(s, 0, s.len - n) : gs_slice_sub(s, n, s.len);
         s = gs_jinja_strip(s, white, side);
     }
-    if (s.len == 0)
-        return true;
-    return add_piece(r, c, p, gs_jinja_strip(s, white, from_end ? GS_STRIP_LEFT : GS_STRIP_RIGHT));
+    return s.len == 0 || add_piece(r, c, p, s);
 }
 
 static bool split(struct jrun *r, const struct jcall *c, bool from_end, struct jval *out)
