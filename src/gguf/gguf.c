@@ -235,7 +235,7 @@ static enum gs_status open_files(struct gs_gguf *f, struct gs_error *err)
 
 enum gs_status gs_gguf_open(const char *path, struct gs_gguf **out_file, struct gs_error *err)
 {
-    struct gs_gguf *f;
+    struct gs_gguf *f = NULL;
     enum gs_status st = create(path, true, &f, err);
 
     if (st != GS_OK)
@@ -267,7 +267,7 @@ static enum gs_status open_bytes(struct gs_gguf *f, struct gs_error *err)
 enum gs_status gs_gguf_open_memory(const char *name, const void *bytes, size_t n,
                                    struct gs_gguf **out_file, struct gs_error *err)
 {
-    struct gs_gguf *f;
+    struct gs_gguf *f = NULL;
     enum gs_status st = create(name, false, &f, err);
 
     if (st != GS_OK)
