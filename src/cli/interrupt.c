@@ -21,11 +21,17 @@ static void on_interrupt(int sig)
 
 void gs_cli_interrupt_catch(int event_fd)
 {
-    struct sigaction act = {.sa_handler = event_fd >= 0 ? on_interrupt : SIG_DFL};
+    struct sigaction act = {.sa_handler = event_fd >= 0 ? on_interrupt : SIG_DFL,
+                            .sa_flags = SA_RESTART};
 
     wake_fd = event_fd;
-    sigemptyset(&act.sa_mask); /* and no SA_RESTART: a read at the prompt ends */
+    sigemptyset(&act.sa_mask);
     sigaction(SIGINT, &act, NULL);
+}
+
+bool gs_cli_interrupt_pending(void)
+{
+    return was_interrupted;
 }
 
 bool gs_cli_interrupt_take(void)

@@ -1,4 +1,4 @@
-/* Ctrl-C as an event: it wakes whoever polls the descriptor, and interrupts a read. */
+/* Ctrl-C as an event: it wakes whoever polls the descriptor. */
 #ifndef GS_CLI_INTERRUPT_H
 #define GS_CLI_INTERRUPT_H
 
@@ -8,7 +8,9 @@
 
 /* From now on SIGINT signals `event_fd` instead of ending the program. -1: it ends it again. */
 void gs_cli_interrupt_catch(int event_fd);
-/* Was there one since the last call? */
+/* Was there one since the last take? */
+bool gs_cli_interrupt_pending(void);
+/* The same, and forget it. */
 bool gs_cli_interrupt_take(void);
 
 #endif

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <histedit.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/os.h"
@@ -42,6 +44,46 @@ static char *prompt(EditLine *edit)
 
     el_get(edit, EL_CLIENTDATA, &r);
     return r->is_more ? more : first;
+}
+
+/* A byte of standard input. 1, 0 at the end, -1 when Ctrl-C came first: it is looked for in the
+ * same poll, because a signal just before a read would not wake it. */
+static ssize_t read_byte(const struct repl *r, char *out)
+{
+    struct pollfd ready[] = {{.fd = r->event_fd, .events = POLLIN},
+                             {.fd = STDIN_FILENO, .events = POLLIN}};
+
+    for (;;) {
+        if (poll(ready, 2, -1) < 0)
+            continue;
+        if (ready[0].revents) {
+            gs_os_event_drain(r->event_fd);
+            if (gs_cli_interrupt_pending())
+                return -1;
+        } else {
+            return read(STDIN_FILENO, out, 1);
+        }
+    }
+}
+
+/* libedit's source of characters. */
+static int read_char(EditLine *edit, wchar_t *out)
+{
+    struct repl *r = NULL;
+    char bytes[4];
+    size_t len = 0;
+    uint32_t cp = 0;
+
+    el_get(edit, EL_CLIENTDATA, &r);
+    do {
+        const ssize_t n = read_byte(r, bytes + len);
+        if (n <= 0)
+            return (int)n;
+        len++;
+    } while (len < sizeof(bytes) && gs_utf8_incomplete_tail(gs_slice(bytes, len)) > 0);
+    (void)gs_utf8_decode(gs_slice(bytes, len), 0, &cp);
+    *out = (wchar_t)cp;
+    return 1;
 }
 
 static void open_history(struct repl *r)
@@ -81,6 +123,7 @@ static bool open_terminal(struct repl *r)
         return false;
     el_set(r->edit, EL_CLIENTDATA, r);
     el_set(r->edit, EL_PROMPT, prompt);
+    el_set(r->edit, EL_GETCFN, read_char);
     el_set(r->edit, EL_EDITOR, "emacs");
     open_history(r);
     el_source(r->edit, NULL); /* the user's ~/.editrc */

@@ -3,7 +3,6 @@ slash commands, Ctrl-C, history."""
 import os
 import pty
 import select
-import signal
 import stat
 import sys
 import tempfile
@@ -14,10 +13,14 @@ TIMEOUT_S = 60
 
 
 class Terminal:
-    def __init__(self, home, *args):
+    """The program at a pseudo-terminal; with `stdin`, its input comes from that file."""
+
+    def __init__(self, home, *args, stdin=None):
         self.seen = b''
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            if stdin:
+                os.dup2(os.open(stdin, os.O_RDONLY), 0)
             keep = {k: v for k, v in os.environ.items() if k.endswith('_OPTIONS')}
             os.chdir(home)
             os.execve(PROGRAM, [PROGRAM, *args],
@@ -88,25 +91,31 @@ def main():
         t.wait_for('>>> ')
         check(True, 'Ctrl-C at the prompt does not leave')
 
-        ask(t, '/set max-tokens 0')
-        t.type('recite\n')
-        t.wait_for('recite')
-        t.wait_for(' ')
-        os.kill(t.pid, signal.SIGINT)
+        t.type('half a li')
+        t.type('\x03')
+        t.wait_for('/bye')
         t.wait_for('>>> ')
-        check('threads' in ask(t, '/info'), 'Ctrl-C stops the answer and not the program')
+        check('threads' in ask(t, '/info'), 'nor does it in the middle of a line')
         t.type('/bye\n')
         check(t.end() == 0, '/bye leaves with status 0')
 
         history = os.path.join(home, '.local/state/genset/history')
         check(stat.S_IMODE(os.stat(history).st_mode) == 0o600, 'history is for the user only')
         with open(history) as f:
-            check('recite' in f.read(), 'history is kept')
+            check('/frobnicate' in f.read(), 'history is kept')
 
         t = Terminal(home, 'run', 'standin')
         t.wait_for('>>> ')
         t.type('\x04')
         check(t.end() == 0, 'Ctrl-D leaves with status 0')
+
+        prompt = os.path.join(home, 'prompt')
+        with open(prompt, 'w') as f:
+            f.write('word ' * 40000)
+        t = Terminal(home, 'run', 'standin', stdin=prompt)
+        t.wait_for('reading the prompt')
+        t.type('\x03')
+        check(t.end() == 130, 'Ctrl-C stops an answer, with status 130')
 
 
 main()
