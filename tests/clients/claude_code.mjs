@@ -69,4 +69,16 @@ await withServer(async (url, model, folder) => {
         "the stand-in says what it always says",
       );
   });
+
+  await check("claude -p shows the answer as it comes", async () => {
+    const out = await claude(
+      ["-p", "Say hello", "--model", model, "--output-format", "stream-json", "--verbose", "--include-partial-messages"],
+      url,
+      folder,
+    );
+    const lines = out.trim().split("\n").map((line) => JSON.parse(line));
+    const deltas = lines.filter((line) => line.event?.type === "content_block_delta");
+    assert.ok(deltas.length > 1, out);
+    assert.equal(lines.at(-1).is_error, false, out);
+  });
 });

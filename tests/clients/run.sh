@@ -8,7 +8,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$1
 skip=77
-node_major=22   # what openai 7 needs
+node_major=22       # what openai 7 needs
 node_package=24.9.0 # what is fetched where the machine's own node is older
 
 skipped() {
@@ -25,8 +25,9 @@ install() {
     fi
     rm -f "$work/installed"
     cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$work"
-    npm ping --prefix "$work" --fetch-retries=0 --fetch-timeout=20000 > "$work/ping.log" 2>&1 ||
-        skipped "the npm registry cannot be reached (see $work/ping.log)"
+    npm view --prefix "$work" --fetch-retries=0 --fetch-timeout=20000 ollama version \
+        > "$work/registry.log" 2>&1 ||
+        skipped "the npm registry cannot be reached (see $work/registry.log)"
     npm ci --prefix "$work" > "$work/install.log" 2>&1 || {
         cat "$work/install.log"
         exit 1
