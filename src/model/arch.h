@@ -5,6 +5,8 @@
 #ifndef GS_MODEL_ARCH_H
 #define GS_MODEL_ARCH_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "compute/ops.h"
 #include "model/model.h"
@@ -12,14 +14,30 @@
 
 struct gs_loader;
 
+/* Attention layers are of two kinds: those that keep every token, and those that see only a window
+ * of the last ones and keep little more than that. */
+enum gs_kv_kind { GS_KV_FULL, GS_KV_WINDOW };
+#define GS_KV_KINDS 2
+
+/* An attention layer: its kind, and its index among the layers of that kind. */
+struct gs_kv_at {
+    enum gs_kv_kind kind;
+    uint32_t idx;
+};
+
+struct gs_batch_kv {
+    const struct gs_kv_layer *layers; /* [layer of this kind] */
+    const struct gs_kv_run *runs;     /* [run] */
+};
+
 /* One batch of tokens; its rows are the runs one after another. */
 struct gs_batch {
     size_t n_rows;
     const int32_t *tokens; /* [row] */
     const int32_t *pos;    /* [row] position in its sequence */
     size_t n_runs;
-    const struct gs_kv_run *kv_runs;   /* [run] */
-    const struct gs_kv_layer *kv;      /* [attention layer] */
+    uint64_t ctx_tokens; /* of a sequence at most */
+    struct gs_batch_kv kv[GS_KV_KINDS];
     const struct gs_state_run *states; /* [recurrent layer][run] */
     size_t n_out;
     const int32_t *out_rows; /* [n_out] rows whose logits are wanted */
@@ -40,6 +58,12 @@ struct gs_arch {
 struct gs_kv_shape {
     uint32_t n_head_kv;
     uint32_t d_k, d_v;
+    bool v_in_k; /* a V row is the beginning of its K row */
+};
+
+struct gs_kv_layers {
+    struct gs_kv_shape *shapes; /* [layer of this kind] */
+    size_t n;
 };
 
 struct gs_state_shape {
@@ -51,19 +75,28 @@ struct gs_model {
     const struct gs_gguf *file;
     const struct gs_arch *arch;
     struct gs_model_params params;
-    struct gs_arena arena;  /* everything below */
-    void *body;             /* the architecture's own */
-    struct gs_kv_shape *kv; /* [attention layer] */
-    size_t n_kv;
+    struct gs_arena arena; /* everything below */
+    void *body;            /* the architecture's own */
+    struct gs_kv_layers kv[GS_KV_KINDS];
+    uint32_t kv_window; /* tokens that layers with a window see at most; 0 without such layers */
     struct gs_state_shape *states; /* [recurrent layer] */
     size_t n_states;
     size_t lane_scratch_bytes; /* of the widest attention */
 };
 
 extern const struct gs_arch gs_arch_llama;
+extern const struct gs_arch gs_arch_granite;
+extern const struct gs_arch gs_arch_smollm3;
+extern const struct gs_arch gs_arch_mistral3;
 extern const struct gs_arch gs_arch_qwen2;
 extern const struct gs_arch gs_arch_qwen3;
 extern const struct gs_arch gs_arch_qwen3moe;
+extern const struct gs_arch gs_arch_phi3;
+extern const struct gs_arch gs_arch_glm4moe;
+extern const struct gs_arch gs_arch_gpt_oss;
+extern const struct gs_arch gs_arch_gemma2;
+extern const struct gs_arch gs_arch_gemma3;
+extern const struct gs_arch gs_arch_glm4;
 extern const struct gs_arch gs_arch_qwen35;
 extern const struct gs_arch gs_arch_qwen35moe;
 

@@ -19,7 +19,7 @@ struct layer {
 
 struct body {
     struct gs_ends ends;
-    struct gs_rope_params rope;
+    struct gs_rope rope;
     struct layer *layers;
 };
 
@@ -33,6 +33,8 @@ static bool is_recurrent(struct gs_loader *ld, uint32_t i)
 
 static void load_layer(struct gs_loader *ld, uint32_t i, struct body *b, struct layer *l)
 {
+    const struct gs_attn_spec attn = {
+        .flags = GS_ATTN_QK_NORM | GS_ATTN_GATED, .rope = &b->rope, .eps = b->ends.eps};
     const uint32_t d = ld->model->params.n_embd;
 
     gs_load_enter_layer(ld, i);
@@ -41,9 +43,9 @@ static void load_layer(struct gs_loader *ld, uint32_t i, struct body *b, struct 
     if (l->recurrent)
         gs_block_delta_net_load(ld, b->ends.eps, &l->delta);
     else
-        gs_block_attn_load(ld, i, GS_ATTN_QK_NORM | GS_ATTN_GATED, &b->rope, b->ends.eps, &l->attn);
+        gs_block_attn_load(ld, i, &attn, &l->attn);
     l->ffn_norm = gs_load_vector(ld, "post_attention_norm.weight", d);
-    gs_block_ffn_load(ld, i, &l->ffn);
+    gs_block_ffn_load(ld, i, &(struct gs_ffn_spec){0}, &l->ffn);
 }
 
 static void load(struct gs_loader *ld, struct gs_model *m)
@@ -86,8 +88,8 @@ static void forward(struct gs_lane *lane, const struct gs_model *m, const struct
     const struct body *b = m->body;
     const struct gs_stream s = gs_block_stream_take(&b->ends, &b->rope, &w);
 
-    gs_op_embed(lane, s.x, b->ends.token_embd, batch->tokens);
-    gs_op_rope_table(lane, s.angles, &b->rope, batch->pos, batch->n_rows);
+    gs_block_embed(lane, &b->ends, batch, s.x);
+    gs_block_angles(lane, &b->rope, batch, s.angles);
     for (uint32_t i = 0; i < m->params.n_layers; i++) {
         const struct layer *l = &b->layers[i];
 
@@ -95,7 +97,7 @@ static void forward(struct gs_lane *lane, const struct gs_model *m, const struct
         if (l->recurrent)
             gs_block_delta_net(lane, &l->delta, batch, s.y, s.n, w);
         else
-            gs_block_attn(lane, &l->attn, batch, &b->rope, s.angles, s.y, s.n, w);
+            gs_block_attn(lane, &l->attn, batch, s.angles, s.y, s.n, w);
         gs_op_add(lane, s.x, s.y);
 
         gs_op_rms_norm(lane, s.n, s.x, l->ffn_norm, b->ends.eps);

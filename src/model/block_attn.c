@@ -1,8 +1,11 @@
 /* Grouped-query attention over the paged cache:
  *
- *     q, k, v = W_q x, W_k x, W_v x        (+ biases; q, k normed per head; rope)
+ *     q, k, v = W_q x, W_k x, W_v x        (+ biases; q, k, v normed per head; q, k turned by rope)
  *     o = softmax(scale q k^T) v           (query head j reads kv head j / (n_head / n_head_kv))
- *     out = W_o o                          (gated: W_o (o * sigmoid(gate)), [q | gate] = W_q x) */
+ *     out = W_o o                          (gated: W_o (o * sigmoid(gate)), [q | gate] = W_q x)
+ *
+ * A layer may see only a window of the last tokens, have a sink (one more logit per head that takes
+ * its part of the softmax), or read the keys and values of a layer before it. */
 #include "model/block.h"
 
 #include <math.h>
@@ -27,64 +30,99 @@ static void load_heads(struct gs_loader *ld, uint32_t layer, struct gs_attn *a)
     if (a->n_head % a->n_head_kv != 0)
         gs_load_fail(ld, GS_EFORMAT, "%u key heads do not divide %u query heads", a->n_head_kv,
                      a->n_head);
-    a->d_k = gs_block_head_dim(ld, "attention.key_length", a->n_head);
-    a->d_v = gs_block_head_dim(ld, "attention.value_length", a->n_head);
+    a->d_k = a->d_v = a->spec.head_dim;
+    if (a->d_k == 0) {
+        a->d_k = gs_block_head_dim(ld, "attention.key_length", a->n_head);
+        a->d_v = gs_block_head_dim(ld, "attention.value_length", a->n_head);
+    }
     if (p->n_head == 0) {
         p->n_head = a->n_head;
         p->n_head_kv = a->n_head_kv;
     }
 }
 
-static const float *load_bias(struct gs_loader *ld, const char *name, uint64_t n, unsigned flags)
+static void check_heads(struct gs_loader *ld, const struct gs_attn *a)
 {
-    return flags & GS_ATTN_QKV_BIAS ? gs_load_vector(ld, name, n) : gs_load_vector_opt(ld, name, n);
-}
-
-void gs_block_attn_load(struct gs_loader *ld, uint32_t layer, unsigned flags,
-                        const struct gs_rope_params *rope, float eps, struct gs_attn *out)
-{
-    struct gs_attn *a = out;
-    const uint64_t d = ld->model->params.n_embd;
-
-    *a = (struct gs_attn){.eps = eps, .gated = (flags & GS_ATTN_GATED) != 0};
-    load_heads(ld, layer, a);
-    if (rope->n_rot > a->d_k)
-        gs_load_fail(ld, GS_EFORMAT, "cannot rotate %u dimensions of heads of %u", rope->n_rot,
-                     a->d_k);
-    const uint64_t q_dim = (uint64_t)a->n_head * a->d_k;
-    const uint64_t k_dim = (uint64_t)a->n_head_kv * a->d_k;
-    const uint64_t v_dim = (uint64_t)a->n_head_kv * a->d_v;
-    const uint64_t o_dim = (uint64_t)a->n_head * a->d_v;
-    const uint64_t q_out = a->gated ? 2 * q_dim : q_dim;
-
-    if (a->gated && a->d_k != a->d_v)
+    if (a->spec.rope && a->spec.rope->p.n_rot > a->d_k)
+        gs_load_fail(ld, GS_EFORMAT, "cannot rotate %u dimensions of heads of %u",
+                     a->spec.rope->p.n_rot, a->d_k);
+    if ((a->spec.flags & GS_ATTN_GATED) && a->d_k != a->d_v)
         gs_load_fail(ld, GS_EFORMAT, "gated attention has keys of %u and values of %u", a->d_k,
                      a->d_v);
-    a->scale = gs_load_f32_or(ld, "attention.scale", 1.0f / sqrtf((float)a->d_k), 0, 1e6f);
-    a->q = gs_load_matrix(ld, "attn_q.weight", d, q_out);
-    a->k = gs_load_matrix(ld, "attn_k.weight", d, k_dim);
-    a->v = gs_load_matrix(ld, "attn_v.weight", d, v_dim);
-    a->o = gs_load_matrix(ld, "attn_output.weight", o_dim, d);
-    a->q_bias = load_bias(ld, "attn_q.bias", q_out, flags);
-    a->k_bias = load_bias(ld, "attn_k.bias", k_dim, flags);
-    a->v_bias = load_bias(ld, "attn_v.bias", v_dim, flags);
-    a->o_bias = gs_load_vector_opt(ld, "attn_output.bias", d);
-    if (flags & GS_ATTN_QK_NORM) {
-        a->q_norm = gs_load_vector(ld, "attn_q_norm.weight", a->d_k);
-        a->k_norm = gs_load_vector(ld, "attn_k_norm.weight", a->d_k);
-    }
-    a->kv_idx = gs_load_kv_layer(ld, (struct gs_kv_shape){a->n_head_kv, a->d_k, a->d_v});
+}
 
+/* Required with the flag, else taken where it exists. */
+static const float *load_flagged(struct gs_loader *ld, const char *name, uint64_t n, bool required)
+{
+    return required ? gs_load_vector(ld, name, n) : gs_load_vector_opt(ld, name, n);
+}
+
+/* W_q, W_k and W_v: three tensors, or one with the rows of all. */
+static void load_qkv(struct gs_loader *ld, struct gs_attn *a, uint64_t q_out)
+{
+    const bool bias = (a->spec.flags & GS_ATTN_QKV_BIAS) != 0;
+    const uint64_t d = ld->model->params.n_embd;
+    const uint64_t k_dim = (uint64_t)a->n_head_kv * a->d_k;
+    const uint64_t v_dim = (uint64_t)a->n_head_kv * a->d_v;
+    const uint64_t all = q_out + k_dim + v_dim;
+
+    if (gs_load_has(ld, "attn_qkv.weight")) {
+        a->q = gs_load_matrix_part(ld, "attn_qkv.weight", d, all, 0, q_out);
+        a->k = gs_load_matrix_part(ld, "attn_qkv.weight", d, all, q_out, k_dim);
+        a->v = gs_load_matrix_part(ld, "attn_qkv.weight", d, all, q_out + k_dim, v_dim);
+        return;
+    }
+    a->q = gs_load_matrix(ld, "attn_q.weight", d, q_out);
+    a->q_bias = load_flagged(ld, "attn_q.bias", q_out, bias);
+    if (a->spec.kv)
+        return;
+    a->k = gs_load_matrix(ld, "attn_k.weight", d, k_dim);
+    a->k_bias = load_flagged(ld, "attn_k.bias", k_dim, bias);
+    if ((a->spec.flags & GS_ATTN_V_IS_K) && !gs_load_has(ld, "attn_v.weight"))
+        return;
+    a->v = gs_load_matrix(ld, "attn_v.weight", d, v_dim);
+    a->v_bias = load_flagged(ld, "attn_v.bias", v_dim, bias);
+}
+
+static void load_cache(struct gs_loader *ld, struct gs_attn *a)
+{
+    const struct gs_kv_shape shape = {a->n_head_kv, a->d_k, a->d_v, false};
     const size_t scratch = gs_attention_scratch_bytes(a->n_head, a->d_k, a->d_v);
+
+    a->kv = a->spec.kv ? *a->spec.kv : gs_load_kv_layer(ld, shape, a->spec.window);
     if (ld->st == GS_OK && ld->model->lane_scratch_bytes < scratch)
         ld->model->lane_scratch_bytes = scratch;
+}
+
+void gs_block_attn_load(struct gs_loader *ld, uint32_t layer, const struct gs_attn_spec *spec,
+                        struct gs_attn *out)
+{
+    struct gs_attn *a = out;
+    const bool norm = (spec->flags & GS_ATTN_QK_NORM) != 0;
+    const uint64_t d = ld->model->params.n_embd;
+
+    *a = (struct gs_attn){.spec = *spec, .scale = spec->scale, .temper_span = 1};
+    load_heads(ld, layer, a);
+    check_heads(ld, a);
+    const uint64_t q_dim = (uint64_t)a->n_head * a->d_k;
+
+    if (a->scale == 0)
+        a->scale = gs_load_f32_or(ld, "attention.scale", 1.0f / sqrtf((float)a->d_k), 0, 1e6f);
+    load_qkv(ld, a, spec->flags & GS_ATTN_GATED ? 2 * q_dim : q_dim);
+    a->o = gs_load_matrix(ld, "attn_output.weight", (uint64_t)a->n_head * a->d_v, d);
+    a->o_bias = gs_load_vector_opt(ld, "attn_output.bias", d);
+    a->q_norm = load_flagged(ld, "attn_q_norm.weight", a->d_k, norm);
+    if (a->k)
+        a->k_norm = load_flagged(ld, "attn_k_norm.weight", a->d_k, norm);
+    a->sinks = gs_load_vector_opt(ld, "attn_sinks.weight", a->n_head);
+    load_cache(ld, a);
 }
 
 struct acts {
     struct gs_act x;
     struct gs_rows q; /* [row][n_head][h], gated: [row][n_head][2][h] */
     struct gs_rows k; /* [row][n_head_kv][h] */
-    struct gs_rows v; /* [row][n_head_kv][d_v] */
+    struct gs_rows v; /* [row][n_head_kv][d_v]; k and v none: another layer's */
     struct gs_rows o; /* [row][n_head][d_v] */
     struct gs_act o_act;
 };
@@ -92,12 +130,14 @@ struct acts {
 static struct acts take(const struct gs_attn *a, struct gs_work *w, struct gs_rows x)
 {
     const size_t n = w->n_rows;
-    struct acts t;
+    struct acts t = {0};
 
     t.x = gs_work_act(w, x);
     t.q = gs_work_rows(w, n, a->q->ne[1]);
-    t.k = gs_work_rows(w, n, a->k->ne[1]);
-    t.v = gs_work_rows(w, n, a->v->ne[1]);
+    if (a->k) {
+        t.k = gs_work_rows(w, n, (size_t)a->n_head_kv * a->d_k);
+        t.v = gs_work_rows(w, n, (size_t)a->n_head_kv * a->d_v);
+    }
     t.o = gs_work_rows(w, n, a->o->ne[0]);
     t.o_act = gs_work_act(w, t.o);
     return t;
@@ -114,41 +154,69 @@ static struct gs_rows heads(struct gs_rows x, size_t n_head, size_t dim, size_t 
     return (struct gs_rows){x.p, x.n * n_head, dim, stride};
 }
 
+static void project(struct gs_lane *lane, const struct gs_attn *a, struct acts *t)
+{
+    const struct gs_matmul qkv[] = {
+        {t->q, a->q, a->q_bias},
+        {t->k, a->k, a->k_bias},
+        {t->v, a->v, a->v_bias},
+    };
+
+    gs_op_matmul(lane, &t->x, qkv, a->v ? 3 : a->k ? 2 : 1);
+    if (a->k && !a->v)
+        gs_op_copy(lane, t->v, t->k);
+}
+
+/* Norms of heads, and positions. */
+static void place(struct gs_lane *lane, const struct gs_attn *a, const struct gs_batch *b,
+                  const struct acts *t, size_t q_stride, const float *angles)
+{
+    const struct gs_rows q = heads(t->q, a->n_head, a->d_k, q_stride);
+    const struct gs_rows k = heads(t->k, a->n_head_kv, a->d_k, a->d_k);
+    const struct gs_rows v = heads(t->v, a->n_head_kv, a->d_v, a->d_v);
+
+    if (a->q_norm)
+        gs_op_rms_norm(lane, q, q, a->q_norm, a->spec.eps);
+    if (a->k_norm)
+        gs_op_rms_norm(lane, k, k, a->k_norm, a->spec.eps);
+    if (a->k && (a->spec.flags & GS_ATTN_V_NORM))
+        gs_op_rms_norm(lane, v, v, NULL, a->spec.eps);
+    if (a->spec.rope)
+        gs_op_rope(lane, t->q, a->n_head, q_stride, &a->spec.rope->p, angles);
+    if (a->spec.rope && a->k)
+        gs_op_rope(lane, t->k, a->n_head_kv, a->d_k, &a->spec.rope->p, angles);
+    if (a->temper_beta > 0)
+        gs_op_temper(lane, t->q, b->pos, a->temper_beta, a->temper_span);
+}
+
 void gs_block_attn(struct gs_lane *lane, const struct gs_attn *a, const struct gs_batch *b,
-                   const struct gs_rope_params *rope, const float *angles, struct gs_rows out,
-                   struct gs_rows x, struct gs_work w)
+                   const float *angles, struct gs_rows out, struct gs_rows x, struct gs_work w)
 {
     struct acts t = take(a, &w, x);
-    const size_t q_stride = a->gated ? 2 * a->d_k : a->d_k;
-    const struct gs_rows q_heads = heads(t.q, a->n_head, a->d_k, q_stride);
-    const struct gs_rows k_heads = heads(t.k, a->n_head_kv, a->d_k, a->d_k);
-    const struct gs_kv_layer *kv = &b->kv[a->kv_idx];
-    const struct gs_matmul qkv[] = {
-        {t.q, a->q, a->q_bias},
-        {t.k, a->k, a->k_bias},
-        {t.v, a->v, a->v_bias},
-    };
+    const bool gated = (a->spec.flags & GS_ATTN_GATED) != 0;
+    const size_t q_stride = gated ? 2 * a->d_k : a->d_k;
+    const struct gs_batch_kv *kv = &b->kv[a->kv.kind];
+    const struct gs_kv_layer *cache = &kv->layers[a->kv.idx];
     const struct gs_matmul o = {out, a->o, a->o_bias};
 
-    gs_op_matmul(lane, &t.x, qkv, GS_COUNT_OF(qkv));
-    if (a->q_norm) {
-        gs_op_rms_norm(lane, q_heads, q_heads, a->q_norm, a->eps);
-        gs_op_rms_norm(lane, k_heads, k_heads, a->k_norm, a->eps);
-    }
-    gs_op_rope(lane, t.q, a->n_head, q_stride, rope, angles);
-    gs_op_rope(lane, t.k, a->n_head_kv, a->d_k, rope, angles);
-    gs_op_kv_append(lane, kv, b->kv_runs, b->n_runs, t.k, t.v);
+    project(lane, a, &t);
+    place(lane, a, b, &t, q_stride, angles);
+    if (a->k)
+        gs_op_kv_append(lane, cache, kv->runs, b->n_runs, t.k, t.v);
     gs_op_attention(lane, t.o, t.q,
                     &(struct gs_attention){
-                        .kv = kv,
-                        .runs = b->kv_runs,
+                        .kv = cache,
+                        .runs = kv->runs,
                         .n_runs = b->n_runs,
                         .n_head = a->n_head,
                         .q_head_stride = q_stride,
                         .scale = a->scale,
+                        .softcap = a->spec.softcap,
+                        .window = a->spec.window,
+                        .sinks = a->sinks,
                     });
-    if (a->gated) {
-        const struct gs_rows gate = {t.q.p + a->d_k, q_heads.n, a->d_k, q_stride};
+    if (gated) {
+        const struct gs_rows gate = {t.q.p + a->d_k, t.q.n * a->n_head, a->d_k, q_stride};
         gs_op_sigmoid_gate(lane, heads(t.o, a->n_head, a->d_v, a->d_v), gate);
     }
     gs_op_matmul(lane, &t.o_act, &o, 1);

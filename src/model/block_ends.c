@@ -1,5 +1,6 @@
 /* Where a batch enters and leaves the network: the token embedding, and the head
- * logits = W_out RMS(x; output_norm) of the rows that are asked for. */
+ * logits = W_out RMS(x; output_norm) of the rows that are asked for. Some families scale the one
+ * or the other, or cap logits softly: cap tanh(logits / cap). */
 #include "model/block.h"
 
 #include "gguf/gguf.h"
@@ -28,9 +29,20 @@ void gs_block_ends_load(struct gs_loader *ld, struct gs_ends *out)
     out->output_norm = gs_load_vector(ld, "output_norm.weight", d);
     out->output = gs_load_has(ld, "output.weight") ? gs_load_matrix(ld, "output.weight", d, n_vocab)
                                                    : out->token_embd;
+    out->embed_scale = gs_load_f32_or(ld, "embedding_scale", 1, 1e-6f, 1e6f);
+    out->logit_scale = gs_load_f32_or(ld, "logit_scale", 1, 1e-6f, 1e6f);
+    out->softcap = gs_load_f32_or(ld, "final_logit_softcapping", 0, 0, 1e6f);
 }
 
-struct gs_stream gs_block_stream_take(const struct gs_ends *e, const struct gs_rope_params *rope,
+void gs_block_embed(struct gs_lane *lane, const struct gs_ends *e, const struct gs_batch *b,
+                    struct gs_rows x)
+{
+    gs_op_embed(lane, x, e->token_embd, b->tokens);
+    if (e->embed_scale != 1)
+        gs_op_scale(lane, x, e->embed_scale);
+}
+
+struct gs_stream gs_block_stream_take(const struct gs_ends *e, const struct gs_rope *rope,
                                       struct gs_work *w)
 {
     const size_t n_embd = e->token_embd->ne[0];
@@ -39,7 +51,7 @@ struct gs_stream gs_block_stream_take(const struct gs_ends *e, const struct gs_r
     s.x = gs_work_rows(w, w->n_rows, n_embd);
     s.n = gs_work_rows(w, w->n_rows, n_embd);
     s.y = gs_work_rows(w, w->n_rows, n_embd);
-    s.angles = gs_work_rows(w, w->n_rows, rope->n_rot).p;
+    s.angles = gs_block_angles_take(rope, w);
     return s;
 }
 
@@ -85,4 +97,8 @@ void gs_block_head(struct gs_lane *lane, const struct gs_ends *e, const struct g
     gs_op_embed(lane, a.y, &table, b->out_rows);
     gs_op_rms_norm(lane, a.y, a.y, e->output_norm, e->eps);
     gs_op_matmul(lane, &a.y_act, &logits, 1);
+    if (e->logit_scale != 1)
+        gs_op_scale(lane, logits.out, 1 / e->logit_scale);
+    if (e->softcap > 0)
+        gs_op_softcap(lane, logits.out, e->softcap);
 }

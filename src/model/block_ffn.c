@@ -1,75 +1,129 @@
 /* The feed-forward half of a layer.
  *
- *     dense:   out = W_down (silu(W_gate x) * W_up x)
- *     experts: p = softmax(W_router x), the n_used largest renormalised;
- *              out = sum_e p_e FFN_e(x) [+ sigmoid(w_shared x) FFN_shared(x)] */
+ *     dense:   out = W_down glu(W_gate x, W_up x)       glu(g, u) = silu(g) u, or as the family has
+ * it experts: p = softmax(W_router x), or sigmoid; the n_used largest, renormalised or not; out =
+ * sum_e p_e FFN_e(x) [+ FFN_shared(x), maybe times sigmoid(w_shared x)] */
 #include "model/block.h"
 
-static void load_swiglu(struct gs_loader *ld, const char *const names[3], uint64_t ff,
-                        struct gs_swiglu *out)
+void gs_block_dense_load(struct gs_loader *ld, uint32_t layer, const struct gs_ffn_spec *spec,
+                         struct gs_ffn *out)
 {
     const uint64_t d = ld->model->params.n_embd;
-
-    out->gate = gs_load_matrix(ld, names[0], d, ff);
-    out->up = gs_load_matrix(ld, names[1], d, ff);
-    out->down = gs_load_matrix(ld, names[2], ff, d);
-}
-
-static void load_dense(struct gs_loader *ld, uint32_t layer, struct gs_ffn *out)
-{
-    static const char *const names[] = {"ffn_gate.weight", "ffn_up.weight", "ffn_down.weight"};
     const uint64_t ff = gs_load_u32_at(ld, "feed_forward_length", layer, 1, GS_LOAD_MAX_DIM);
+    struct gs_dense *f = &out->dense;
 
-    *out = (struct gs_ffn){0};
-    load_swiglu(ld, names, ff, &out->dense);
-    out->dense.gate_bias = gs_load_vector_opt(ld, "ffn_gate.bias", ff);
-    out->dense.up_bias = gs_load_vector_opt(ld, "ffn_up.bias", ff);
-    out->dense.down_bias = gs_load_vector_opt(ld, "ffn_down.bias", ld->model->params.n_embd);
+    *out = (struct gs_ffn){.dense.glu = spec->glu};
+    if (spec->gate_in_up) {
+        f->gate = gs_load_matrix_part(ld, "ffn_up.weight", d, 2 * ff, 0, ff);
+        f->up = gs_load_matrix_part(ld, "ffn_up.weight", d, 2 * ff, ff, ff);
+    } else {
+        f->gate = gs_load_matrix(ld, "ffn_gate.weight", d, ff);
+        f->up = gs_load_matrix(ld, "ffn_up.weight", d, ff);
+        f->gate_bias = gs_load_vector_opt(ld, "ffn_gate.bias", ff);
+        f->up_bias = gs_load_vector_opt(ld, "ffn_up.bias", ff);
+    }
+    f->down = gs_load_matrix(ld, "ffn_down.weight", ff, d);
+    f->down_bias = gs_load_vector_opt(ld, "ffn_down.bias", d);
 }
 
-static void load_shared(struct gs_loader *ld, uint32_t ff_expert, struct gs_ffn *out)
-{
-    static const char *const names[] = {"ffn_gate_shexp.weight", "ffn_up_shexp.weight",
-                                        "ffn_down_shexp.weight"};
-    const uint64_t ff =
-        gs_load_u32_or(ld, "expert_shared_feed_forward_length", ff_expert, 1, GS_LOAD_MAX_DIM);
-
-    load_swiglu(ld, names, ff, &out->dense);
-    out->shared_gate = gs_load_matrix(ld, "ffn_gate_inp_shexp.weight", ld->model->params.n_embd, 1);
-}
-
-static void load_experts(struct gs_loader *ld, uint32_t n, struct gs_ffn *out)
+/* `n` experts of this size side by side, as one, for every token. */
+static void load_shared(struct gs_loader *ld, uint32_t n, uint32_t ff_expert, struct gs_ffn *out)
 {
     const uint64_t d = ld->model->params.n_embd;
+    const char *width = "expert_shared_feed_forward_length";
+    const uint64_t ff = gs_load_has_key(ld, width) ? gs_load_u32(ld, width, 1, GS_LOAD_MAX_DIM)
+                                                   : (uint64_t)n * ff_expert;
+
+    out->dense.gate = gs_load_matrix(ld, "ffn_gate_shexp.weight", d, ff);
+    out->dense.up = gs_load_matrix(ld, "ffn_up_shexp.weight", d, ff);
+    out->dense.down = gs_load_matrix(ld, "ffn_down_shexp.weight", ff, d);
+    if (gs_load_has(ld, "ffn_gate_inp_shexp.weight"))
+        out->shared_gate = gs_load_matrix(ld, "ffn_gate_inp_shexp.weight", d, 1);
+}
+
+static const float *load_expert_bias(struct gs_loader *ld, const char *name, uint64_t dim,
+                                     uint64_t n)
+{
+    return gs_load_has(ld, name) ? gs_load_floats(ld, name, dim, n) : NULL;
+}
+
+static void load_expert_weights(struct gs_loader *ld, uint32_t ff, struct gs_moe *m)
+{
+    const uint64_t d = ld->model->params.n_embd;
+    const uint64_t n = m->n_expert;
+
+    if (gs_load_has(ld, "ffn_gate_up_exps.weight")) {
+        m->gate_up = gs_load_experts(ld, "ffn_gate_up_exps.weight", d, 2 * (uint64_t)ff, n);
+    } else {
+        m->gate = gs_load_experts(ld, "ffn_gate_exps.weight", d, ff, n);
+        m->up = gs_load_experts(ld, "ffn_up_exps.weight", d, ff, n);
+        m->gate_bias = load_expert_bias(ld, "ffn_gate_exps.bias", ff, n);
+        m->up_bias = load_expert_bias(ld, "ffn_up_exps.bias", ff, n);
+    }
+    m->down = gs_load_experts(ld, "ffn_down_exps.weight", ff, d, n);
+    m->down_bias = load_expert_bias(ld, "ffn_down_exps.bias", d, n);
+    m->expert_scale = gs_load_vector_opt(ld, "ffn_down_exps.scale", n);
+}
+
+/* Functions of the router's logits, as expert_gating_func counts them. */
+enum { GATING_NONE, GATING_SOFTMAX, GATING_SIGMOID, GATING_SOFTMAX_OF_CHOSEN };
+
+static void load_routing(struct gs_loader *ld, const struct gs_ffn_spec *spec, struct gs_moe *m)
+{
+    const uint32_t gating = gs_load_u32_or(ld, "expert_gating_func", GATING_NONE, GATING_NONE,
+                                           GATING_SOFTMAX_OF_CHOSEN);
+
+    m->sigmoid = gating == GATING_NONE ? spec->sigmoid : gating == GATING_SIGMOID;
+    /* A softmax of the chosen is that of all, renormalised. */
+    m->renormalise = gating == GATING_SOFTMAX_OF_CHOSEN ||
+                     gs_load_u32_or(ld, "expert_weights_norm", !spec->raw_weights, 0, 1);
+    m->weight_scale = gs_load_f32_or(ld, "expert_weights_scale", 1, 0, 1e6f);
+    if (m->weight_scale == 0)
+        m->weight_scale = 1;
+    m->choice_bias = gs_load_vector_opt(ld, "exp_probs_b.bias", m->n_expert);
+    m->n_group = gs_load_u32_or(ld, "expert_group_count", 0, 0, GS_MOE_MAX_GROUPS);
+    if (m->n_group <= 1) {
+        m->n_group = 0;
+        return;
+    }
+    m->n_group_used = gs_load_u32(ld, "expert_group_used_count", 1, m->n_group);
+    if (m->n_expert % m->n_group != 0 || m->n_expert / m->n_group * m->n_group_used < m->n_used)
+        gs_load_fail(ld, GS_EFORMAT,
+                     "%u experts cannot be chosen from %u of %u groups of %u experts", m->n_used,
+                     m->n_group_used, m->n_group, m->n_expert);
+}
+
+void gs_block_experts_load(struct gs_loader *ld, const struct gs_ffn_spec *spec, struct gs_ffn *out)
+{
+    const uint32_t n = gs_load_u32(ld, "expert_count", 1, GS_LOAD_MAX_EXPERTS);
     const uint32_t n_used = gs_load_u32(ld, "expert_used_count", 1, n);
+    const uint32_t n_shared = gs_load_u32_or(ld, "expert_shared_count", 1, 0, GS_LOAD_MAX_EXPERTS);
     const char *width = gs_load_has_key(ld, "expert_feed_forward_length")
                             ? "expert_feed_forward_length"
                             : "feed_forward_length";
     const uint32_t ff = gs_load_u32(ld, width, 1, GS_LOAD_MAX_DIM);
 
     *out = (struct gs_ffn){
-        .moe = {.n_expert = n, .n_used = n_used, .renormalise = true, .weight_scale = 1.0f},
+        .dense.glu = spec->glu,
+        .moe = {.n_expert = n, .n_used = n_used, .glu = spec->glu},
     };
-    out->router = gs_load_matrix(ld, "ffn_gate_inp.weight", d, n);
-    if (gs_load_has(ld, "ffn_gate_up_exps.weight")) {
-        out->moe.gate_up = gs_load_experts(ld, "ffn_gate_up_exps.weight", d, 2 * (uint64_t)ff, n);
-    } else {
-        out->moe.gate = gs_load_experts(ld, "ffn_gate_exps.weight", d, ff, n);
-        out->moe.up = gs_load_experts(ld, "ffn_up_exps.weight", d, ff, n);
-    }
-    out->moe.down = gs_load_experts(ld, "ffn_down_exps.weight", ff, d, n);
-    if (gs_load_has(ld, "ffn_gate_inp_shexp.weight"))
-        load_shared(ld, ff, out);
+    load_routing(ld, spec, &out->moe);
+    out->router = gs_load_matrix(ld, "ffn_gate_inp.weight", ld->model->params.n_embd, n);
+    out->router_bias = gs_load_vector_opt(ld, "ffn_gate_inp.bias", n);
+    load_expert_weights(ld, ff, &out->moe);
+    if (gs_load_has(ld, "ffn_up_shexp.weight"))
+        load_shared(ld, n_shared, ff, out);
 }
 
-void gs_block_ffn_load(struct gs_loader *ld, uint32_t layer, struct gs_ffn *out)
+void gs_block_ffn_load(struct gs_loader *ld, uint32_t layer, const struct gs_ffn_spec *spec,
+                       struct gs_ffn *out)
 {
     const uint32_t n_expert = gs_load_u32_or(ld, "expert_count", 0, 0, GS_LOAD_MAX_EXPERTS);
 
     if (n_expert > 0 && !gs_load_has(ld, "ffn_gate.weight"))
-        load_experts(ld, n_expert, out);
+        gs_block_experts_load(ld, spec, out);
     else
-        load_dense(ld, layer, out);
+        gs_block_dense_load(ld, layer, spec, out);
 }
 
 /* ---- dense ---- */
@@ -79,7 +133,7 @@ struct dense_acts {
     struct gs_act h;
 };
 
-static struct dense_acts take_dense(const struct gs_swiglu *f, struct gs_work *w)
+static struct dense_acts take_dense(const struct gs_dense *f, struct gs_work *w)
 {
     struct dense_acts t;
 
@@ -89,15 +143,15 @@ static struct dense_acts take_dense(const struct gs_swiglu *f, struct gs_work *w
     return t;
 }
 
-static void swiglu(struct gs_lane *lane, const struct gs_swiglu *f, struct gs_rows out,
-                   struct gs_act *x, struct gs_work w)
+static void dense(struct gs_lane *lane, const struct gs_dense *f, struct gs_rows out,
+                  struct gs_act *x, struct gs_work w)
 {
     struct dense_acts t = take_dense(f, &w);
     const struct gs_matmul gate_up[] = {{t.gate, f->gate, f->gate_bias}, {t.up, f->up, f->up_bias}};
     const struct gs_matmul down = {out, f->down, f->down_bias};
 
     gs_op_matmul(lane, x, gate_up, GS_COUNT_OF(gate_up));
-    gs_op_swiglu(lane, t.gate, t.gate, t.up);
+    gs_op_glu(lane, f->glu, t.gate, t.gate, t.up);
     gs_op_matmul(lane, &t.h, &down, 1);
 }
 
@@ -123,12 +177,12 @@ static struct moe_acts take_moe(const struct gs_ffn *f, struct gs_work *w)
 }
 
 static void experts(struct gs_lane *lane, const struct gs_ffn *f, struct gs_rows out,
-                    struct gs_act *x, struct gs_work w)
+                    struct gs_act *x, struct gs_act *r, struct gs_work w)
 {
     const struct moe_acts t = take_moe(f, &w);
-    const struct gs_matmul router = {t.logits, f->router, NULL};
+    const struct gs_matmul router = {t.logits, f->router, f->router_bias};
 
-    gs_op_matmul(lane, x, &router, 1);
+    gs_op_matmul(lane, r, &router, 1);
     gs_op_moe_route(lane, t.ids, t.weights, t.logits, &f->moe);
     gs_op_moe(lane, out, x, t.ids, t.weights, &f->moe, t.work);
 }
@@ -155,35 +209,59 @@ static void add_shared(struct gs_lane *lane, const struct gs_ffn *f, struct gs_r
     const struct shared_acts t = take_shared(&w, out.dim);
     const struct gs_matmul gate = {t.gate, f->shared_gate, NULL};
 
-    gs_op_matmul(lane, x, &gate, 1);
-    swiglu(lane, &f->dense, t.y, x, w);
-    gs_op_sigmoid_gate(lane, t.y, t.gate);
+    dense(lane, &f->dense, t.y, x, w);
+    if (f->shared_gate) {
+        gs_op_matmul(lane, x, &gate, 1);
+        gs_op_sigmoid_gate(lane, t.y, t.gate);
+    }
     gs_op_add(lane, out, t.y);
+}
+
+/* ---- all of it ---- */
+
+struct acts {
+    struct gs_act x, r; /* what experts and router read, quantised */
+};
+
+static struct acts take(struct gs_work *w, struct gs_rows x, struct gs_rows r)
+{
+    struct acts t;
+
+    t.x = gs_work_act(w, x);
+    t.r = gs_work_act(w, r);
+    return t;
 }
 
 void gs_block_ffn_plan(const struct gs_ffn *f, struct gs_work w, size_t n_embd)
 {
-    gs_work_act(&w, gs_rows(NULL, w.n_rows, n_embd));
+    const struct gs_rows x = gs_rows(NULL, w.n_rows, n_embd);
+
+    take(&w, x, x);
     if (f->router) {
         struct gs_work moe = w;
         take_moe(f, &moe);
-    }
-    if (f->shared_gate)
         take_shared(&w, n_embd);
+    }
     if (f->dense.gate)
         take_dense(&f->dense, &w);
+}
+
+void gs_block_ffn_routed(struct gs_lane *lane, const struct gs_ffn *f, struct gs_rows out,
+                         struct gs_rows x, struct gs_rows r, struct gs_work w)
+{
+    struct acts t = take(&w, x, r);
+
+    if (!f->router) {
+        dense(lane, &f->dense, out, &t.x, w);
+        return;
+    }
+    experts(lane, f, out, &t.x, r.p == x.p ? &t.x : &t.r, w);
+    if (f->dense.gate)
+        add_shared(lane, f, out, &t.x, w);
 }
 
 void gs_block_ffn(struct gs_lane *lane, const struct gs_ffn *f, struct gs_rows out,
                   struct gs_rows x, struct gs_work w)
 {
-    struct gs_act act = gs_work_act(&w, x);
-
-    if (!f->router) {
-        swiglu(lane, &f->dense, out, &act, w);
-        return;
-    }
-    experts(lane, f, out, &act, w);
-    if (f->shared_gate)
-        add_shared(lane, f, out, &act, w);
+    gs_block_ffn_routed(lane, f, out, x, x, w);
 }

@@ -17,12 +17,12 @@
 
 /* The batch, whose arrays have room for the limits of `opt`. */
 struct arrays {
-    int32_t *tokens;             /* [batch_rows] */
-    int32_t *pos;                /* [batch_rows] */
-    int32_t *out_rows;           /* [output_rows] */
-    struct gs_kv_run *kv_runs;   /* [max_sequences] */
-    struct gs_state_run *states; /* [recurrent layer][max_sequences] */
-    float *logits;               /* [output_rows][n_vocab] */
+    int32_t *tokens;                        /* [batch_rows] */
+    int32_t *pos;                           /* [batch_rows] */
+    int32_t *out_rows;                      /* [output_rows] */
+    struct gs_kv_run *kv_runs[GS_KV_KINDS]; /* [max_sequences] */
+    struct gs_state_run *states;            /* [recurrent layer][max_sequences] */
+    float *logits;                          /* [output_rows][n_vocab] */
 };
 
 static struct arrays take(const struct gs_model *m, const struct gs_exec_options *opt,
@@ -34,7 +34,8 @@ static struct arrays take(const struct gs_model *m, const struct gs_exec_options
     a.tokens = gs_work_bytes(w, opt->batch_rows * sizeof(*a.tokens));
     a.pos = gs_work_bytes(w, opt->batch_rows * sizeof(*a.pos));
     a.out_rows = gs_work_bytes(w, opt->output_rows * sizeof(*a.out_rows));
-    a.kv_runs = gs_work_bytes(w, opt->max_sequences * sizeof(*a.kv_runs));
+    for (size_t k = 0; k < GS_KV_KINDS; k++)
+        a.kv_runs[k] = gs_work_bytes(w, opt->max_sequences * sizeof(*a.kv_runs[k]));
     a.states = gs_work_bytes(w, n_states * sizeof(*a.states));
     a.logits = gs_work_rows(w, opt->output_rows, m->params.n_vocab).p;
     return a;
@@ -42,7 +43,21 @@ static struct arrays take(const struct gs_model *m, const struct gs_exec_options
 
 uint64_t gs_exec_kv_bytes_per_token(const struct gs_model *m, enum gs_type kv_type)
 {
-    return gs_kv_page_bytes(m, kv_type) / GS_KV_PAGE_TOKENS;
+    return gs_kv_page_bytes(&m->kv[GS_KV_FULL], kv_type) / GS_KV_PAGE_TOKENS;
+}
+
+/* Of a sequence's ring: the window and one batch, but no more than the context. */
+static uint32_t count_ring_pages(const struct gs_model *m, const struct gs_exec_options *opt)
+{
+    const uint64_t tokens = (uint64_t)m->kv_window + opt->batch_rows;
+
+    return (uint32_t)gs_seq_pages(GS_MIN(tokens, opt->ctx_tokens));
+}
+
+uint64_t gs_exec_window_bytes(const struct gs_model *m, const struct gs_exec_options *opt)
+{
+    return count_ring_pages(m, opt) *
+           (uint64_t)gs_kv_page_bytes(&m->kv[GS_KV_WINDOW], opt->kv_type);
 }
 
 uint64_t gs_exec_state_bytes(const struct gs_model *m)
@@ -62,6 +77,23 @@ uint64_t gs_exec_scratch_bytes(const struct gs_model *m, const struct gs_exec_op
 
 /* ---- create ---- */
 
+static enum gs_status check_shapes(const struct gs_kv_layers *layers, enum gs_type t,
+                                   struct gs_error *err)
+{
+    const size_t block = gs_type_block_len(t);
+
+    for (size_t i = 0; i < layers->n; i++) {
+        const struct gs_kv_shape *s = &layers->shapes[i];
+        if (s->d_k % block != 0 || s->d_v % block != 0) {
+            gs_error_set(err, GS_EINVAL, "heads of %u and %u cannot be cached as %s", s->d_k,
+                         s->d_v, gs_type_name(t));
+            gs_error_hint(err, "Use F16 or F32.");
+            return GS_EINVAL;
+        }
+    }
+    return GS_OK;
+}
+
 static enum gs_status check_kv_type(const struct gs_model *m, enum gs_type t, struct gs_error *err)
 {
     if (t != GS_TYPE_F16 && t != GS_TYPE_F32 && t != GS_TYPE_Q8_0) {
@@ -70,15 +102,8 @@ static enum gs_status check_kv_type(const struct gs_model *m, enum gs_type t, st
         gs_error_hint(err, "Use F16, F32 or Q8_0.");
         return GS_EINVAL;
     }
-    for (size_t i = 0; i < m->n_kv; i++) {
-        if (m->kv[i].d_k % gs_type_block_len(t) != 0 || m->kv[i].d_v % gs_type_block_len(t) != 0) {
-            gs_error_set(err, GS_EINVAL, "heads of %u and %u cannot be cached as %s", m->kv[i].d_k,
-                         m->kv[i].d_v, gs_type_name(t));
-            gs_error_hint(err, "Use F16 or F32.");
-            return GS_EINVAL;
-        }
-    }
-    return GS_OK;
+    const enum gs_status st = check_shapes(&m->kv[GS_KV_FULL], t, err);
+    return st == GS_OK ? check_shapes(&m->kv[GS_KV_WINDOW], t, err) : st;
 }
 
 static enum gs_status check_options(const struct gs_model *m, const struct gs_exec_options *opt,
@@ -104,9 +129,26 @@ static enum gs_status check_options(const struct gs_model *m, const struct gs_ex
     return check_kv_type(m, opt->kv_type, err);
 }
 
-static uint32_t count_pages(const struct gs_exec_options *opt)
+/* Pages of a kind for all sequences. Rings for all of them, but there is no sequence without full
+ * pages; so those never run out before these. */
+static uint32_t count_pages(const struct gs_model *m, const struct gs_exec_options *opt,
+                            enum gs_kv_kind kind)
 {
-    return (uint32_t)((opt->kv_tokens + GS_KV_PAGE_TOKENS - 1) / GS_KV_PAGE_TOKENS);
+    const uint64_t full = gs_seq_pages(opt->kv_tokens);
+    const uint64_t rings = (uint64_t)opt->max_sequences * count_ring_pages(m, opt);
+
+    return (uint32_t)(kind == GS_KV_FULL ? full : GS_MIN(full, rings));
+}
+
+/* Add the cache of one kind of layers to *needed; false if that overflows. */
+static bool add_cache(const struct gs_model *m, const struct gs_exec_options *opt,
+                      enum gs_kv_kind kind, size_t *needed)
+{
+    size_t bytes;
+
+    return gs_mul_size(count_pages(m, opt, kind), gs_kv_page_bytes(&m->kv[kind], opt->kv_type),
+                       &bytes) &&
+           gs_add_size(*needed, bytes, needed);
 }
 
 /* Everything the executor may come to use, against what the machine has now. */
@@ -114,13 +156,12 @@ static enum gs_status check_memory(const struct gs_model *m, const struct gs_exe
                                    struct gs_error *err)
 {
     const int64_t available = gs_os_memory_available_bytes();
-    size_t kv;
     size_t states;
     size_t needed = 0;
 
-    if (!gs_mul_size(count_pages(opt), gs_kv_page_bytes(m, opt->kv_type), &kv) ||
+    if (!add_cache(m, opt, GS_KV_FULL, &needed) || !add_cache(m, opt, GS_KV_WINDOW, &needed) ||
         !gs_mul_size(opt->max_sequences, gs_state_slot_bytes(m), &states) ||
-        !gs_add_size(kv, states, &needed) ||
+        !gs_add_size(needed, states, &needed) ||
         !gs_add_size(needed, (size_t)gs_exec_scratch_bytes(m, opt), &needed))
         needed = SIZE_MAX;
     if (needed <= INT64_MAX && (available < 0 || (int64_t)needed <= available))
@@ -138,8 +179,11 @@ static enum gs_status check_memory(const struct gs_model *m, const struct gs_exe
 static enum gs_status init(struct gs_exec *e, struct gs_error *err)
 {
     const struct gs_model *m = e->model;
-    enum gs_status st = gs_kv_pool_init(&e->kv, m, e->opt.kv_type, count_pages(&e->opt), err);
+    enum gs_status st = GS_OK;
 
+    e->ring_pages = count_ring_pages(m, &e->opt);
+    for (enum gs_kv_kind k = GS_KV_FULL; k <= GS_KV_WINDOW && st == GS_OK; k++)
+        st = gs_kv_pool_init(&e->kv[k], &m->kv[k], e->opt.kv_type, count_pages(m, &e->opt, k), err);
     if (st == GS_OK)
         st = gs_state_pool_init(&e->states, m, e->opt.max_sequences, err);
     if (st == GS_OK)
@@ -179,7 +223,8 @@ void gs_exec_free(struct gs_exec *e)
 {
     if (!e)
         return;
-    gs_kv_pool_clear(&e->kv);
+    for (size_t k = 0; k < GS_KV_KINDS; k++)
+        gs_kv_pool_clear(&e->kv[k]);
     gs_state_pool_clear(&e->states);
     gs_free(e->memory);
     gs_free(e);
@@ -244,19 +289,22 @@ static struct gs_batch fill(const struct gs_exec *e, const struct arrays *a,
     struct gs_batch b = {
         .tokens = a->tokens,
         .pos = a->pos,
-        .kv_runs = a->kv_runs,
-        .kv = e->kv.layers,
+        .ctx_tokens = e->opt.ctx_tokens,
         .states = a->states,
         .out_rows = a->out_rows,
         .logits = a->logits,
     };
 
+    for (size_t k = 0; k < GS_KV_KINDS; k++)
+        b.kv[k] = (struct gs_batch_kv){e->kv[k].layers, a->kv_runs[k]};
     for (size_t r = 0; r < n_runs; r++) {
         const struct gs_seq *s = runs[r].seq;
         const size_t n = runs[r].n_tokens;
         if (n == 0)
             continue;
-        a->kv_runs[b.n_runs++] = (struct gs_kv_run){s->pages, s->len, b.n_rows, n};
+        for (size_t k = 0; k < GS_KV_KINDS; k++)
+            a->kv_runs[k][b.n_runs] = (struct gs_kv_run){s->pages[k], s->len, b.n_rows, n};
+        b.n_runs++;
         for (size_t i = 0; i < n; i++) {
             if (n - i <= runs[r].n_logits)
                 a->out_rows[b.n_out++] = (int32_t)b.n_rows;
@@ -274,7 +322,7 @@ static void locate_states(const struct gs_exec *e, struct gs_state_run *states,
     struct gs_state_run *at = states;
 
     for (size_t layer = 0; layer < e->model->n_states; layer++) {
-        const struct gs_kv_run *kv = b->kv_runs;
+        const struct gs_kv_run *kv = b->kv[GS_KV_FULL].runs;
         for (size_t r = 0; r < n_runs; r++) {
             if (runs[r].n_tokens == 0)
                 continue;
@@ -315,8 +363,11 @@ enum gs_status gs_exec_forward(struct gs_exec *e, const struct gs_run *runs, siz
     w.n_rows = b.n_rows;
     if (b.n_rows > 0)
         gs_compute_run(e->compute, run_lane, &(struct job){e->model, &b, w});
-    for (size_t r = 0; r < n_runs; r++)
-        runs[r].seq->len += runs[r].n_tokens;
+    for (size_t r = 0; r < n_runs; r++) {
+        struct gs_seq *s = runs[r].seq;
+        s->len += runs[r].n_tokens;
+        s->written = GS_MAX(s->written, s->len);
+    }
     *out_logits = b.logits;
     return GS_OK;
 }

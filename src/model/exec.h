@@ -24,8 +24,11 @@ struct gs_exec_options {
     uint64_t ctx_tokens; /* of one sequence */
 };
 
-/* Bytes of KV per token, of recurrent state per sequence, and of an executor's activations. */
+/* Bytes of KV per token in the layers that keep every token; of a sequence in the layers that keep
+ * only a window (at most: its pages are taken with the tokens); of recurrent state per sequence;
+ * and of an executor's activations. */
 uint64_t gs_exec_kv_bytes_per_token(const struct gs_model *m, enum gs_type kv_type);
+uint64_t gs_exec_window_bytes(const struct gs_model *m, const struct gs_exec_options *opt);
 uint64_t gs_exec_state_bytes(const struct gs_model *m);
 uint64_t gs_exec_scratch_bytes(const struct gs_model *m, const struct gs_exec_options *opt);
 
@@ -47,8 +50,10 @@ void gs_seq_free(struct gs_seq *s);
 GS_MUST_CHECK enum gs_status gs_seq_reserve(struct gs_seq *s, uint64_t tokens,
                                             struct gs_error *err);
 uint64_t gs_seq_len(const struct gs_seq *s); /* tokens computed */
-/* Forget everything after the first n tokens. False if the model is recurrent and 0 < n < len:
- * its state cannot be rolled back. */
+/* Forget everything after the first n tokens. False, and nothing is forgotten, if the model cannot
+ * go on from there: a recurrent state cannot be rolled back (unless n is 0), and layers with a
+ * window may have let go of tokens that the next one would see. Without recurrent layers n may
+ * always be as much as batch_rows below the furthest the sequence has been. */
 bool gs_seq_truncate(struct gs_seq *s, uint64_t n);
 /* Tokens for which there is no reservation yet. */
 uint64_t gs_exec_free_tokens(const struct gs_exec *e);

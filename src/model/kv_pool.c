@@ -37,37 +37,42 @@ static size_t place(struct gs_kv_layer *l, const struct gs_kv_shape *s, enum gs_
         .d_k = s->d_k,
         .d_v = s->d_v,
     };
+    if (s->v_in_k) {
+        l->v_off = off;
+        l->v_row_bytes = l->k_row_bytes;
+        return align_up(off + rows * l->k_row_bytes, 64);
+    }
     l->v_off = align_up(off + rows * l->k_row_bytes, 64);
     return align_up(l->v_off + rows * l->v_row_bytes, 64);
 }
 
-size_t gs_kv_page_bytes(const struct gs_model *m, enum gs_type type)
+size_t gs_kv_page_bytes(const struct gs_kv_layers *layers, enum gs_type type)
 {
     struct gs_kv_layer l;
     size_t off = 0;
 
-    for (size_t i = 0; i < m->n_kv; i++)
-        off = place(&l, &m->kv[i], type, off);
+    for (size_t i = 0; i < layers->n; i++)
+        off = place(&l, &layers->shapes[i], type, off);
     return align_up(off, gs_os_page_bytes());
 }
 
-static enum gs_status reserve(struct gs_kv_pool *p, const struct gs_model *m, enum gs_type type,
-                              struct gs_error *err)
+static enum gs_status reserve(struct gs_kv_pool *p, const struct gs_kv_layers *layers,
+                              enum gs_type type, struct gs_error *err)
 {
     size_t off = 0;
 
-    p->page_stride = gs_kv_page_bytes(m, type);
-    p->layers = gs_alloc_array(m->n_kv, sizeof(*p->layers));
+    p->page_stride = gs_kv_page_bytes(layers, type);
+    p->layers = gs_alloc_array(layers->n, sizeof(*p->layers));
     p->free = gs_alloc_array(p->n_pages, sizeof(*p->free));
     if (!p->layers || !p->free || !gs_mul_size(p->n_pages, p->page_stride, &p->bytes))
         return gs_error_nomem(err, "hold the cache of keys and values");
-    if (p->bytes > 0) { /* a model may be all recurrent */
+    if (p->bytes > 0) { /* there may be no layer of the kind */
         p->base = gs_os_reserve(p->bytes);
         if (!p->base)
             return gs_error_nomem(err, "reserve the cache of keys and values");
     }
-    for (size_t i = 0; i < m->n_kv; i++) {
-        off = place(&p->layers[i], &m->kv[i], type, off);
+    for (size_t i = 0; i < layers->n; i++) {
+        off = place(&p->layers[i], &layers->shapes[i], type, off);
         p->layers[i].base = p->base;
         p->layers[i].page_stride = p->page_stride;
     }
@@ -77,12 +82,12 @@ static enum gs_status reserve(struct gs_kv_pool *p, const struct gs_model *m, en
     return GS_OK;
 }
 
-enum gs_status gs_kv_pool_init(struct gs_kv_pool *p, const struct gs_model *m, enum gs_type type,
-                               uint32_t n_pages, struct gs_error *err)
+enum gs_status gs_kv_pool_init(struct gs_kv_pool *p, const struct gs_kv_layers *layers,
+                               enum gs_type type, uint32_t n_pages, struct gs_error *err)
 {
     *p = (struct gs_kv_pool){.n_pages = n_pages};
 
-    const enum gs_status st = reserve(p, m, type, err);
+    const enum gs_status st = reserve(p, layers, type, err);
     if (st != GS_OK)
         gs_kv_pool_clear(p);
     return st;

@@ -1,5 +1,6 @@
-/* The KV cache of all sequences: one reservation of address space, cut into pages of
- * GS_KV_PAGE_TOKENS tokens. A page holds the K and V of those tokens for every attention layer:
+/* The KV cache of all sequences, for the attention layers of one kind: one reservation of address
+ * space, cut into pages of GS_KV_PAGE_TOKENS tokens. A page holds the K and V of those tokens for
+ * every layer of the kind:
  *
  *     page: | K layer 0 | V layer 0 | K layer 1 | ...      K: [head_kv][token][d_k]
  *
@@ -14,24 +15,24 @@
 #include "base/compiler.h"
 #include "compute/ops.h"
 
-struct gs_model;
+struct gs_kv_layers;
 
 struct gs_kv_pool {
     uint8_t *base;
     size_t bytes;
     size_t page_stride;
-    struct gs_kv_layer *layers; /* [attention layer] */
+    struct gs_kv_layer *layers; /* [layer of the kind] */
     uint32_t *free;             /* stack of n_free pages; the lowest n_clean hold no memory */
     uint32_t n_pages;
     uint32_t n_free, n_clean;
 };
 
 /* Bytes of one page: layers aligned to 64, the page to the system's pages. */
-size_t gs_kv_page_bytes(const struct gs_model *m, enum gs_type type);
+size_t gs_kv_page_bytes(const struct gs_kv_layers *layers, enum gs_type type);
 /* errors: GS_ENOMEM; the pool is clear then. */
-GS_MUST_CHECK enum gs_status gs_kv_pool_init(struct gs_kv_pool *p, const struct gs_model *m,
-                                             enum gs_type type, uint32_t n_pages,
-                                             struct gs_error *err);
+GS_MUST_CHECK enum gs_status gs_kv_pool_init(struct gs_kv_pool *p,
+                                             const struct gs_kv_layers *layers, enum gs_type type,
+                                             uint32_t n_pages, struct gs_error *err);
 void gs_kv_pool_clear(struct gs_kv_pool *p);
 
 uint32_t gs_kv_pool_take(struct gs_kv_pool *p); /* n_free > 0 */

@@ -263,6 +263,21 @@ const struct gs_tensor *gs_load_experts(struct gs_loader *ld, const char *name, 
     return w;
 }
 
+const struct gs_tensor *gs_load_matrix_part(struct gs_loader *ld, const char *name, uint64_t in,
+                                            uint64_t n_rows, uint64_t first, uint64_t out)
+{
+    const struct gs_tensor *all = gs_load_matrix(ld, name, in, n_rows);
+    struct gs_tensor *w = all ? gs_load_alloc(ld, 1, sizeof(*w)) : NULL;
+
+    if (!w)
+        return NULL;
+    *w = *all;
+    w->ne[1] = out;
+    w->data += first * w->row_bytes;
+    w->n_bytes = out * w->row_bytes;
+    return w;
+}
+
 const struct gs_tensor *gs_load_matrix(struct gs_loader *ld, const char *name, uint64_t in,
                                        uint64_t out)
 {
@@ -301,14 +316,17 @@ const float *gs_load_vector_opt(struct gs_loader *ld, const char *name, uint64_t
 
 /* ---- memory of sequences ---- */
 
-uint32_t gs_load_kv_layer(struct gs_loader *ld, struct gs_kv_shape shape)
+struct gs_kv_at gs_load_kv_layer(struct gs_loader *ld, struct gs_kv_shape shape, uint32_t window)
 {
+    const enum gs_kv_kind kind = window > 0 ? GS_KV_WINDOW : GS_KV_FULL;
     struct gs_model *m = ld->model;
+    struct gs_kv_layers *layers = &m->kv[kind];
 
     if (ld->st != GS_OK)
-        return 0;
-    m->kv[m->n_kv] = shape;
-    return (uint32_t)m->n_kv++;
+        return (struct gs_kv_at){0};
+    layers->shapes[layers->n] = shape;
+    m->kv_window = GS_MAX(m->kv_window, window);
+    return (struct gs_kv_at){kind, (uint32_t)layers->n++};
 }
 
 uint32_t gs_load_state_layer(struct gs_loader *ld, struct gs_state_shape shape)

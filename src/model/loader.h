@@ -53,6 +53,9 @@ bool gs_load_has(const struct gs_loader *ld, const char *name);
 /* {in, out}, used where it lies. */
 const struct gs_tensor *gs_load_matrix(struct gs_loader *ld, const char *name, uint64_t in,
                                        uint64_t out);
+/* Rows [first, first + out) of a matrix {in, n_rows} that holds several one after another. */
+const struct gs_tensor *gs_load_matrix_part(struct gs_loader *ld, const char *name, uint64_t in,
+                                            uint64_t n_rows, uint64_t first, uint64_t out);
 const struct gs_tensor *gs_load_experts(struct gs_loader *ld, const char *name, uint64_t in,
                                         uint64_t out, uint64_t n_expert);
 /* {n}, or {in, n}, as floats: where they lie if they are F32, else converted once. */
@@ -62,8 +65,8 @@ const float *gs_load_floats(struct gs_loader *ld, const char *name, uint64_t in,
 
 /* ---- memory of sequences ---- */
 
-/* Declare the next attention or recurrent layer; its index among its kind. */
-uint32_t gs_load_kv_layer(struct gs_loader *ld, struct gs_kv_shape shape);
+/* Declare the next attention layer, which sees `window` tokens (0: all), or recurrent layer. */
+struct gs_kv_at gs_load_kv_layer(struct gs_loader *ld, struct gs_kv_shape shape, uint32_t window);
 uint32_t gs_load_state_layer(struct gs_loader *ld, struct gs_state_shape shape);
 
 #endif

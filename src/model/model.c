@@ -14,8 +14,9 @@
 #include "model/loader.h"
 
 static const struct gs_arch *const archs[] = {
-    &gs_arch_llama,    &gs_arch_qwen2,  &gs_arch_qwen3,
-    &gs_arch_qwen3moe, &gs_arch_qwen35, &gs_arch_qwen35moe,
+    &gs_arch_llama,     &gs_arch_qwen2,   &gs_arch_qwen3,    &gs_arch_qwen3moe, &gs_arch_qwen35,
+    &gs_arch_qwen35moe, &gs_arch_gemma2,  &gs_arch_gemma3,   &gs_arch_glm4,     &gs_arch_glm4moe,
+    &gs_arch_gpt_oss,   &gs_arch_granite, &gs_arch_mistral3, &gs_arch_phi3,     &gs_arch_smollm3,
 };
 
 static void hint_archs(struct gs_error *err)
@@ -73,7 +74,8 @@ static void load_common(struct gs_loader *ld, struct gs_model *m)
     if (p->n_layers > gs_gguf_tensor_count(m->file))
         gs_load_fail(ld, GS_EFORMAT, "%" PRIu32 " blocks, but only %zu tensors", p->n_layers,
                      gs_gguf_tensor_count(m->file));
-    m->kv = gs_load_alloc(ld, p->n_layers, sizeof(*m->kv));
+    for (size_t k = 0; k < GS_KV_KINDS; k++)
+        m->kv[k].shapes = gs_load_alloc(ld, p->n_layers, sizeof(*m->kv[k].shapes));
     m->states = gs_load_alloc(ld, p->n_layers, sizeof(*m->states));
 }
 

@@ -10,8 +10,9 @@
 
 #define N_PAGES 64
 
-static struct gs_kv_shape shapes[] = {{8, 128, 128}, {2, 64, 192}, {8, 256, 256}};
-static const struct gs_model model = {.kv = shapes, .n_kv = GS_COUNT_OF(shapes)};
+static struct gs_kv_shape shapes[] = {
+    {8, 128, 128, false}, {2, 64, 192, false}, {8, 256, 256, false}, {1, 576, 512, true}};
+static const struct gs_kv_layers layers = {shapes, GS_COUNT_OF(shapes)};
 
 static void test_layout(void **state)
 {
@@ -20,27 +21,31 @@ static void test_layout(void **state)
 
     (void)state;
     for (size_t t = 0; t < GS_COUNT_OF(types); t++) {
-        assert_int_equal(gs_kv_pool_init(&p, &model, types[t], 2, NULL), GS_OK);
+        assert_int_equal(gs_kv_pool_init(&p, &layers, types[t], 2, NULL), GS_OK);
         size_t off = 0;
-        for (size_t i = 0; i < model.n_kv; i++) {
+        for (size_t i = 0; i < layers.n; i++) {
             const struct gs_kv_layer *l = &p.layers[i];
             const size_t rows = (size_t)l->n_head_kv * GS_KV_PAGE_TOKENS;
             assert_true(l->k_off >= off && l->k_off % 64 == 0);
-            assert_true(l->v_off >= l->k_off + rows * l->k_row_bytes && l->v_off % 64 == 0);
+            if (shapes[i].v_in_k) {
+                assert_true(l->v_off == l->k_off && l->v_row_bytes == l->k_row_bytes);
+            } else {
+                assert_true(l->v_off >= l->k_off + rows * l->k_row_bytes && l->v_off % 64 == 0);
+            }
             off = l->v_off + rows * l->v_row_bytes;
             assert_true(off <= l->page_stride);
             assert_ptr_equal(l->base, p.base);
             assert_int_equal(l->d_v, shapes[i].d_v);
         }
         assert_int_equal(p.page_stride % gs_os_page_bytes(), 0);
-        assert_int_equal(p.page_stride, gs_kv_page_bytes(&model, types[t]));
+        assert_int_equal(p.page_stride, gs_kv_page_bytes(&layers, types[t]));
         gs_kv_pool_clear(&p);
     }
     /* 64 KiB per token: 16 layers of 4 heads of 256 in half precision. */
     struct gs_kv_shape big[16];
     for (size_t i = 0; i < GS_COUNT_OF(big); i++)
-        big[i] = (struct gs_kv_shape){4, 256, 256};
-    const struct gs_model m27b = {.kv = big, .n_kv = GS_COUNT_OF(big)};
+        big[i] = (struct gs_kv_shape){4, 256, 256, false};
+    const struct gs_kv_layers m27b = {big, GS_COUNT_OF(big)};
     assert_int_equal(gs_kv_page_bytes(&m27b, GS_TYPE_F16), GS_KV_PAGE_TOKENS * 65536);
 }
 
@@ -52,7 +57,7 @@ static void test_pages(void **state)
     size_t n_zero = 0;
 
     (void)state;
-    assert_int_equal(gs_kv_pool_init(&p, &model, GS_TYPE_F32, N_PAGES, NULL), GS_OK);
+    assert_int_equal(gs_kv_pool_init(&p, &layers, GS_TYPE_F32, N_PAGES, NULL), GS_OK);
     assert_true(p.page_stride * N_PAGES > 48u << 20);
     for (size_t i = 0; i < N_PAGES; i++) {
         pages[i] = gs_kv_pool_take(&p);
@@ -73,10 +78,10 @@ static void test_pages(void **state)
     gs_kv_pool_clear(&p);
 }
 
-/* A model may be all recurrent. */
+/* A model may be all recurrent, or have no layers with a window. */
 static void test_no_layers(void **state)
 {
-    const struct gs_model none = {.n_kv = 0};
+    const struct gs_kv_layers none = {0};
     struct gs_kv_pool p;
 
     (void)state;

@@ -22,12 +22,21 @@
 #define MAX_TOKENS 512
 
 static const char *const arch_cases[] = {
+    "gemma2",
+    "gemma3",
+    "glm4",
+    "glm4moe",
+    "gpt-oss",
+    "granite",
     "llama",
     "llama-rope-freqs",
     "llama-rope-linear",
     "llama-tied",
     "llama-yarn",
+    "mistral3",
     "mixtral",
+    "phi3",
+    "phi3-longrope",
     "qwen2",
     "qwen3",
     "qwen3-yarn",
@@ -36,6 +45,7 @@ static const char *const arch_cases[] = {
     "qwen35-eqheads",
     "qwen35-mtp",
     "qwen35moe",
+    "smollm3",
 };
 
 static const char *const quant_cases[] = {
@@ -95,7 +105,7 @@ static double run_model(const struct gs_model *m, const struct gs_json *c)
     const struct gs_slice file = gs_json_get(c, "logits")->u.string;
     const uint32_t n = (uint32_t)list->u.array.len;
     const size_t n_floats = (size_t)n * gs_model_params(m)->n_vocab;
-    const struct gs_exec_options opt = {GS_TYPE_F32, n, n, 1, n, n};
+    const struct gs_exec_options opt = {GS_TYPE_F32, n, n, 1, n, MAX_TOKENS};
     struct gs_compute *pool = NULL;
     struct gs_exec *e = NULL;
     struct gs_seq *s = NULL;
