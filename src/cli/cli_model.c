@@ -1,8 +1,8 @@
 /* From the model argument to an open model: a path, a name in the models folders, or the stand-in.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/os.h"
 #include "base/slice.h"
 #include "cli/cli.h"
@@ -124,20 +125,23 @@ enum gs_status gs_cli_model_find(const struct gs_config *c, const char *name, ch
     return st;
 }
 
-/* The name carries the size, so that another version's stand-in is not taken for ours. It is
- * written beside and renamed, so that no half file is ever seen. */
+/* Its folder is named after its bytes, so that another version's stand-in is not taken for ours. It
+ * is written beside and renamed, so that no half file is ever seen. */
 enum gs_status gs_cli_standin_path(const struct gs_config *c, char *path, size_t cap,
                                    struct gs_error *err)
 {
-    const char *dir = c->cache_dir;
+    const uint64_t hash = gs_hash_bytes(gs_standin_gguf, gs_standin_gguf_bytes, 0);
+    char dir[4096];
     char beside[4096];
 
-    if (!dir) {
+    if (!c->cache_dir) {
         gs_error_set(err, GS_ENOTFOUND, "there is no cache folder to put the stand-in model in");
         gs_error_hint(err, "Set HOME or XDG_CACHE_HOME.");
         return GS_ENOTFOUND;
     }
-    if ((size_t)snprintf(path, cap, "%s/standin-%zu.gguf", dir, gs_standin_gguf_bytes) >= cap ||
+    if ((size_t)snprintf(dir, sizeof(dir), "%s/standin-%016" PRIx64, c->cache_dir, hash) >=
+            sizeof(dir) ||
+        (size_t)snprintf(path, cap, "%s/standin.gguf", dir) >= cap ||
         (size_t)snprintf(beside, sizeof(beside), "%s.%ld", path, (long)getpid()) >= sizeof(beside))
         return gs_error_set(err, GS_EINVAL, "path of the cache folder is too long");
     if (access(path, R_OK) == 0)

@@ -3,4 +3,4 @@
 hello
 END
 test -s answer && echo answered
-ls .cache/genset | sed 's/[0-9][0-9]*/N/'
+find .cache/genset -type f | sed 's/-[0-9a-f]*/-N/'
