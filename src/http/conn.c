@@ -21,11 +21,17 @@
 #define MAX_ANSWER_HEAD_BYTES ((size_t)16 << 10)
 #define EMPTY_LINE_BYTES      2 /* may precede a request: RFC 9112, 2.2 */
 
+static void drop_body(struct gs_http_conn *c)
+{
+    c->server->bodies_bytes -= c->request.body.len;
+    gs_buf_clear(&c->request.body);
+}
+
 static void conn_free(struct gs_http_conn *c)
 {
+    drop_body(c);
     gs_http_server_forget(c->server, c);
     gs_buf_clear(&c->request.head_text);
-    gs_buf_clear(&c->request.body);
     gs_buf_clear(&c->request.headers);
     gs_http_timer_free(c->timer);
     if (c->bev)
@@ -75,7 +81,7 @@ static void enter_head(struct gs_http_conn *c)
     c->phase = GS_HTTP_PHASE_HEAD;
     c->scan = 0;
     c->has_first_byte = false;
-    gs_buf_clear(&r->body); /* may be large */
+    drop_body(c);
     gs_buf_reset(&r->head_text);
     gs_buf_reset(&r->headers);
     r->head = (struct gs_http_head){0};
@@ -110,6 +116,7 @@ static void enter_answer(struct gs_http_conn *c)
     gs_http_timer_stop(c->timer);
     bufferevent_setwatermark(c->bev, EV_READ, 0, MAX_PIPELINE_BYTES);
     c->server->opt.handler.on_request(c->server->opt.handler.ud, &c->request);
+    drop_body(c); /* it may be large, and the answer long */
 }
 
 static void refuse(struct gs_http_conn *c, int status, const struct gs_error *err)
@@ -138,6 +145,18 @@ static void refuse_body(struct gs_http_conn *c, uint64_t needed)
     gs_error_set(&err, GS_ELIMIT, "the request body is larger than %zu bytes", max);
     gs_error_amounts(&err, (long long)needed, (long long)max);
     refuse(c, 413, &err);
+}
+
+/* Whether the bodies being received leave room for n bytes more; if not, the request is refused. */
+static bool has_room(struct gs_http_conn *c, size_t n)
+{
+    struct gs_error err = {0};
+
+    if (n <= c->server->opt.max_bodies_bytes - c->server->bodies_bytes)
+        return true;
+    gs_error_set(&err, GS_EBUSY, "too many large requests are being received");
+    refuse(c, 503, &err);
+    return false;
 }
 
 static void begin_body(struct gs_http_conn *c, struct evbuffer *in)
@@ -215,9 +234,11 @@ static bool step_body_chunked(struct gs_http_conn *c, struct evbuffer *in)
     const size_t len = evbuffer_get_contiguous_space(in);
     const char *p = (const char *)evbuffer_pullup(in, (ev_ssize_t)len);
 
-    if (len == 0 || !p)
+    if (len == 0 || !p || !has_room(c, len))
         return false;
+    const size_t before = r->body.len;
     const size_t used = gs_http_chunks_feed(&r->chunks, gs_slice(p, len), &r->body);
+    c->server->bodies_bytes += r->body.len - before;
     evbuffer_drain(in, used);
     if (r->chunks.state == GS_HTTP_CHUNK_BAD) {
         refuse_text(c, 400, "the chunked body is malformed");
@@ -240,12 +261,15 @@ static bool step_body(struct gs_http_conn *c, struct evbuffer *in)
     if (r->head.is_chunked)
         return step_body_chunked(c, in);
     n = GS_MIN(n, (size_t)r->head.body_bytes - r->body.len);
+    if (!has_room(c, n))
+        return false;
     char *to = gs_buf_reserve(&r->body, n);
     if (!to || evbuffer_remove(in, to, n) != (int)n) {
         gs_http_conn_close(c);
         return false;
     }
     gs_buf_grow(&r->body, n);
+    c->server->bodies_bytes += n;
     if (r->body.len == r->head.body_bytes)
         enter_answer(c);
     return true;

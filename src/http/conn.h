@@ -63,6 +63,7 @@ struct gs_http_server {
     struct gs_http_timer *retry;          /* accepting again after the system refused */
     struct gs_http_conn *newest, *oldest; /* by the time of opening or of the last answer */
     size_t n_conns;
+    size_t bodies_bytes; /* held by bodies being received */
     int port;
     bool is_draining;
 };

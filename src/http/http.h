@@ -21,7 +21,7 @@ struct gs_http_request;
 
 struct gs_http_handler {
     void *ud;
-    /* A whole request. Answer it now or later. */
+    /* A whole request. Answer it now or later; its body is there during the call only. */
     void (*on_request)(void *ud, struct gs_http_request *r);
     /* A request refused with `status` by this room: answer it now, with gs_http_respond(). Its path
      * may be empty and it has no body. */
@@ -33,12 +33,13 @@ struct gs_http_options {
     int port;         /* 0 = any free one */
     size_t max_head_bytes;
     size_t max_body_bytes;
-    size_t max_connections; /* and one that waits */
-    int64_t idle_ms;        /* between requests */
-    int64_t head_ms;        /* for the first byte of the first, and for a whole head from there */
-    int64_t body_ms;        /* between two pieces of a body */
-    int64_t write_ms;       /* with output waiting that the client does not read */
-    int64_t linger_ms;      /* after the last answer, for the client to close */
+    size_t max_bodies_bytes; /* of all requests being received together */
+    size_t max_connections;  /* and one that waits */
+    int64_t idle_ms;         /* between requests */
+    int64_t head_ms;         /* for the first byte of the first, and for a whole head from there */
+    int64_t body_ms;         /* between two pieces of a body */
+    int64_t write_ms;        /* with output waiting that the client does not read */
+    int64_t linger_ms;       /* after the last answer, for the client to close */
     struct gs_http_handler handler;
 };
 

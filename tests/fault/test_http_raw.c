@@ -235,6 +235,32 @@ static void test_refuses_a_body_that_grows_too_large(void **state)
     finish(&f);
 }
 
+static void test_bodies_together_have_a_ceiling(void **state)
+{
+    struct gs_http_options o = options();
+    struct gs_buf out;
+    struct fixture f;
+
+    (void)state;
+    o.max_bodies_bytes = 8;
+    start(&f, &o);
+    const int held = net_connect(f.port);
+    net_send(held, "POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n12345678");
+    for (int i = 0; i < 3; i++) { /* what was handed over is held no more */
+        ask(&f,
+            "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 8\r\n\r\n"
+            "12345678",
+            &out);
+        assert_true(net_has(&out, "\r\n\r\n12345678"));
+        gs_buf_clear(&out);
+    }
+    ask(&f, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123456789", &out);
+    assert_true(net_has(&out, "HTTP/1.1 503 "));
+    gs_buf_clear(&out);
+    close(held);
+    finish(&f);
+}
+
 static void test_refuses_a_long_head(void **state)
 {
     const struct gs_http_options o = options();
@@ -526,6 +552,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refuses_what_is_malformed),
         cmocka_unit_test(test_refuses_a_body_that_grows_too_large),
+        cmocka_unit_test(test_bodies_together_have_a_ceiling),
         cmocka_unit_test(test_refuses_a_long_head),
         cmocka_unit_test(test_keeps_alive_and_pipelines),
         cmocka_unit_test(test_takes_a_request_byte_by_byte),
