@@ -221,10 +221,12 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
         .on = {.on_prefill = on_prefill, .on_token = on_token, .on_end = on_end, .ud = a},
     };
 
-    /* Text that follows a control token begins anew; after other text its first space counts. */
+    /* An answer begins anew; a continuation does where it follows a control token (BOS), while
+     * after other text its first space counts. */
     gs_detok_init(&a->detok, llm->tok, true);
     a->detok.at_start =
-        ids->len > 0 && gs_token_kind_of(llm->tok, ids->ids[ids->len - 1]) == GS_TOKEN_CONTROL;
+        (!chat->is_raw && !chat->continue_last) ||
+        (ids->len > 0 && gs_token_kind_of(llm->tok, ids->ids[ids->len - 1]) == GS_TOKEN_CONTROL);
     return gs_engine_submit(llm->engine, &opt, &a->job, err);
 }
 
