@@ -14,7 +14,8 @@ int gs_dialect_status(const struct gs_dialect *d, const struct gs_error *err)
         return 404;
     case GS_ELIMIT:
         return 413;
-    case GS_ENOMEM: /* another answer's end may make room */
+    case GS_ENOMEM: /* with amounts it will never fit; else another answer's end may make room */
+        return err->needed > 0 ? 400 : d->overload_status;
     case GS_EBUSY:
     case GS_ECANCELLED:
         return d->overload_status;

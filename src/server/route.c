@@ -221,6 +221,8 @@ static void reply_preflight(struct gs_server *s, struct gs_http_request *r)
     gs_http_header(r, "Access-Control-Allow-Methods", GS_SLICE_LIT("GET, HEAD, POST, OPTIONS"));
     if (wanted.len && wanted.len < 2048)
         gs_http_header(r, "Access-Control-Allow-Headers", wanted);
+    if (gs_http_head_get(gs_http_request_head(r), "access-control-request-private-network").len)
+        gs_http_header(r, "Access-Control-Allow-Private-Network", GS_SLICE_LIT("true"));
     gs_http_header(r, "Access-Control-Max-Age", GS_SLICE_LIT("86400"));
     gs_http_header(r, "Allow", GS_SLICE_LIT("GET, HEAD, POST, OPTIONS"));
     gs_server_reply_text(s, r, 204, "");

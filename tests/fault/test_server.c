@@ -329,9 +329,11 @@ static void test_web_pages(void **state)
     start(&f);
     EXPECT(&f,
            "OPTIONS /v1/messages HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n"
-           "Access-Control-Request-Headers: x-api-key\r\n",
+           "Access-Control-Request-Headers: x-api-key\r\n"
+           "Access-Control-Request-Private-Network: true\r\n",
            "HTTP/1.1 204 ", "Access-Control-Allow-Origin: http://localhost:3000\r\n",
-           "Access-Control-Allow-Headers: x-api-key\r\n", "Vary: Origin\r\n");
+           "Access-Control-Allow-Headers: x-api-key\r\n", "Vary: Origin\r\n",
+           "Access-Control-Allow-Private-Network: true\r\n");
     EXPECT(&f, "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://chat.example\r\n",
            "HTTP/1.1 200 ", "Access-Control-Allow-Origin: https://chat.example\r\n");
     EXPECT(&f, "GET / HTTP/1.1\r\nHost: h:8484\r\nOrigin: http://h:8484\r\n", "HTTP/1.1 200 ");
