@@ -5,7 +5,7 @@ all:
 	@tools/deps build
 	@cmake --preset release > build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
 	@rm -f build.log
-	@cmake --build --preset release
+	@cmake --build --preset release --target genset check
 
 # Build, then serve the default model on http://127.0.0.1:8484.
 run: all
@@ -17,6 +17,7 @@ test:
 	@tools/test
 
 bench: all
+	@cmake --build --preset release --target genset-bench-model
 	@bench/run
 
 check:

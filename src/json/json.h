@@ -1,4 +1,4 @@
-/* JSON values: immutable trees in an arena, read with jansson, written by us.
+/* JSON values (RFC 8259): immutable trees in an arena.
  *
  * Object members keep their order (prompts depend on it); of duplicate keys the last wins, in the
  * first's place. Whole numbers that fit int64 are INT, all others REAL. */

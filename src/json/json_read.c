@@ -1,170 +1,413 @@
-/* Reading: jansson parses (RFC 8259, UTF-8 checked), its tree is copied into the arena and dropped.
- * A document that it refuses is mended and tried once more, so that the common case pays nothing.
- */
-#include <jansson.h>
-#include <pthread.h>
-#include <stdint.h>
+/* Reading JSON (RFC 8259) in one pass, straight into the arena.
+ *
+ * Members and items of open objects and arrays wait on one stack; when one closes, its part of the
+ * stack moves to the arena. Two things that real clients send are taken although strict readers
+ * refuse them: whole numbers beyond int64 (they become REAL) and lone surrogate escapes, which
+ * JavaScript strings may hold (they become U+FFFD). */
+#include "json/json.h"
 
-#include "base/alloc.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/slice.h"
-#include "json/json.h"
-#include "json/json_mend.h"
 
-static pthread_once_t allocator_once = PTHREAD_ONCE_INIT;
+#define FEW_MEMBERS 16 /* looked through one by one for duplicates */
 
-/* jansson reports most failed allocations as some other error. */
-static _Thread_local bool out_of_memory;
+struct reader {
+    struct gs_slice text;
+    size_t at;
+    int depth;
+    struct gs_arena *a;
+    struct gs_buf stack; /* of struct gs_json_member; items of arrays have no key */
+    struct gs_error *err;
+};
 
-static void *allocate(size_t n)
+static enum gs_status read_value(struct reader *r, struct gs_json *out);
+
+static enum gs_status no_memory(struct reader *r)
 {
-    void *p = gs_alloc(n);
-
-    out_of_memory = out_of_memory || !p;
-    return p;
+    return gs_error_nomem(r->err, "read JSON");
 }
 
-static void set_allocator(void)
+static enum gs_status refuse_at(struct reader *r, size_t at, const char *why)
 {
-    json_set_alloc_funcs(allocate, gs_free);
+    struct gs_error where = {.code = GS_OK};
+
+    gs_error_pos_in(&where, "JSON", r->text, at);
+    gs_error_set(r->err, GS_EFORMAT, "invalid JSON at line %d, column %d: %s", where.line,
+                 where.col, why);
+    gs_error_pos(r->err, "JSON", where.line, where.col);
+    return GS_EFORMAT;
 }
 
-static enum gs_status too_deep(struct gs_error *err)
+static enum gs_status refuse(struct reader *r, const char *why)
 {
-    return gs_error_set(err, GS_ELIMIT, "JSON is nested deeper than %d levels", GS_MAX_JSON_DEPTH);
+    return refuse_at(r, r->at, r->at < r->text.len ? why : "the text ends too early");
 }
 
-static enum gs_status no_memory(struct gs_error *err)
+static void skip_space(struct reader *r)
 {
-    return gs_error_nomem(err, "read JSON");
+    while (r->at < r->text.len && memchr(" \t\r\n", r->text.ptr[r->at], 4))
+        r->at++;
 }
 
-/* ---- copying ---- */
-
-static enum gs_status copy(const json_t *from, int depth, struct gs_arena *a, struct gs_json *out,
-                           struct gs_error *err);
-
-static enum gs_status copy_array(const json_t *from, int depth, struct gs_arena *a,
-                                 struct gs_json *out, struct gs_error *err)
+/* The next byte after white space, 0 at the end. */
+static char peek(struct reader *r)
 {
-    const size_t n = json_array_size(from);
-    struct gs_json *items = gs_arena_array(a, n, sizeof(*items));
-    enum gs_status st = GS_OK;
-
-    if (!items)
-        return no_memory(err);
-    for (size_t i = 0; i < n && st == GS_OK; i++)
-        st = copy(json_array_get(from, i), depth, a, &items[i], err);
-    out->kind = GS_JSON_ARRAY;
-    out->u.array.items = items;
-    out->u.array.len = n;
-    return st;
+    skip_space(r);
+    return r->at < r->text.len ? r->text.ptr[r->at] : '\0';
 }
 
-static enum gs_status copy_object(const json_t *from, int depth, struct gs_arena *a,
-                                  struct gs_json *out, struct gs_error *err)
+/* ---- strings ---- */
+
+static bool read_hex4(struct gs_slice s, size_t at, uint32_t *out)
 {
-    json_t *object = (json_t *)(uintptr_t)from; /* iterators want it writable */
-    struct gs_json_member *members = gs_arena_array(a, json_object_size(from), sizeof(*members));
+    uint32_t v = 0;
+
+    if (s.len < 4 || at > s.len - 4)
+        return false;
+    for (size_t i = at; i < at + 4; i++) {
+        const char c = s.ptr[i];
+        const char lower = (char)(c | 0x20);
+        if (c >= '0' && c <= '9')
+            v = v << 4 | (uint32_t)(c - '0');
+        else if (lower >= 'a' && lower <= 'f')
+            v = v << 4 | (uint32_t)(lower - 'a' + 10);
+        else
+            return false;
+    }
+    *out = v;
+    return true;
+}
+
+/* Decode the \u escape whose digits begin at *at; its low half, if it has one, too. */
+static bool read_unicode(struct gs_slice s, size_t *at, char *out, size_t *n)
+{
+    uint32_t cp;
+    uint32_t low;
+
+    if (!read_hex4(s, *at, &cp))
+        return false;
+    *at += 4;
+    if (cp >= 0xD800 && cp <= 0xDBFF &&
+        gs_slice_starts(gs_slice_sub(s, *at, s.len), GS_SLICE_LIT("\\u")) &&
+        read_hex4(s, *at + 2, &low) && low >= 0xDC00 && low <= 0xDFFF) {
+        cp = 0x10000 + ((cp - 0xD800) << 10) + (low - 0xDC00);
+        *at += 6;
+    }
+    if (cp >= 0xD800 && cp <= 0xDFFF)
+        cp = 0xFFFD;
+    *n += gs_utf8_encode(cp, out + *n);
+    return true;
+}
+
+/* Decode the escapes of raw into out, which has room for raw.len bytes; false for a bad escape,
+ * *at_bad its offset. */
+static bool unescape(struct gs_slice raw, char *out, size_t *out_len, size_t *at_bad)
+{
+    static const char names[] = "\"\\/bfnrt";
+    static const char values[] = "\"\\/\b\f\n\r\t";
     size_t n = 0;
-    enum gs_status st = GS_OK;
 
-    if (!members)
-        return no_memory(err);
-    for (void *it = json_object_iter(object); it && st == GS_OK;
-         it = json_object_iter_next(object, it)) {
-        struct gs_json_member *m = &members[n++];
-        if (!gs_arena_dup(a, gs_slice_str(json_object_iter_key(it)), &m->key))
-            return no_memory(err);
-        st = copy(json_object_iter_value(it), depth, a, &m->value, err);
+    for (size_t i = 0; i < raw.len;) {
+        if (raw.ptr[i] != '\\') {
+            out[n++] = raw.ptr[i++];
+            continue;
+        }
+        *at_bad = i;
+        const char c = raw.ptr[i + 1]; /* a string never ends in a lone backslash */
+        const char *name = memchr(names, c, sizeof(names) - 1);
+        i += 2;
+        if (name)
+            out[n++] = values[name - names];
+        else if (c != 'u' || !read_unicode(raw, &i, out, &n))
+            return false;
     }
-    out->kind = GS_JSON_OBJECT;
-    out->u.object.members = members;
-    out->u.object.len = n;
-    return st;
+    *out_len = n;
+    return true;
 }
 
-static enum gs_status copy(const json_t *from, int depth, struct gs_arena *a, struct gs_json *out,
-                           struct gs_error *err)
+/* Offset of the first byte of s that is no UTF-8, or a control character; s.len if there is none.
+ */
+static size_t first_bad_byte(struct gs_slice s)
 {
-    switch (json_typeof(from)) {
-    case JSON_OBJECT:
-    case JSON_ARRAY:
-        if (depth == GS_MAX_JSON_DEPTH)
-            return too_deep(err);
-        return json_is_array(from) ? copy_array(from, depth + 1, a, out, err)
-                                   : copy_object(from, depth + 1, a, out, err);
-    case JSON_STRING:
-        out->kind = GS_JSON_STRING;
-        return gs_arena_dup(a, gs_slice(json_string_value(from), json_string_length(from)),
-                            &out->u.string)
-                   ? GS_OK
-                   : no_memory(err);
-    case JSON_INTEGER:
-        *out = (struct gs_json){GS_JSON_INT, .u.integer = json_integer_value(from)};
-        break;
-    case JSON_REAL:
-        *out = (struct gs_json){GS_JSON_REAL, .u.real = json_real_value(from)};
-        break;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        *out = (struct gs_json){GS_JSON_BOOL, .u.boolean = json_is_true(from)};
-        break;
-    case JSON_NULL:
-        *out = (struct gs_json){.kind = GS_JSON_NULL};
-        break;
+    for (size_t i = 0; i < s.len;) {
+        uint32_t cp;
+        const size_t n = gs_utf8_decode(s, i, &cp);
+        if (cp < 0x20 || (cp == 0xFFFD && n == 1))
+            return i;
+        i += n;
     }
+    return s.len;
+}
+
+/* A string whose opening quote is at r->at. */
+static enum gs_status read_string(struct reader *r, struct gs_slice *out)
+{
+    const size_t begin = r->at + 1;
+    size_t end = begin;
+    size_t at_bad;
+    bool escaped = false;
+
+    while (end < r->text.len && r->text.ptr[end] != '"') {
+        escaped |= r->text.ptr[end] == '\\';
+        end += r->text.ptr[end] == '\\' ? 2 : 1;
+    }
+    if (end >= r->text.len)
+        return refuse_at(r, r->at, "a string that does not end");
+    const struct gs_slice raw = gs_slice_sub(r->text, begin, end);
+    const size_t bad = first_bad_byte(raw);
+    if (bad < raw.len)
+        return refuse_at(r, begin + bad,
+                         (unsigned char)raw.ptr[bad] < 0x20 ? "a control character in a string"
+                                                            : "a string that is not UTF-8");
+    r->at = end + 1;
+    if (!escaped)
+        return gs_arena_dup(r->a, raw, out) ? GS_OK : no_memory(r);
+    char *text = gs_arena_alloc(r->a, raw.len + 1);
+    if (!text)
+        return no_memory(r);
+    if (!unescape(raw, text, &out->len, &at_bad))
+        return refuse_at(r, begin + at_bad, "an escape that JSON does not have");
+    text[out->len] = '\0';
+    out->ptr = text;
     return GS_OK;
 }
 
-/* ---- parsing ---- */
+/* ---- numbers ---- */
 
-static json_t *load(struct gs_slice text, json_error_t *why)
+static size_t skip_digits(struct gs_slice s, size_t at)
 {
-    out_of_memory = false;
-    return json_loadb(text.len ? text.ptr : "", text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, why);
+    while (at < s.len && s.ptr[at] >= '0' && s.ptr[at] <= '9')
+        at++;
+    return at;
 }
 
-static json_t *load_mended(struct gs_slice text, json_error_t *why)
+/* End of the number at `at`, or `at` if there is none; *is_whole: no fraction, no exponent. */
+static size_t number_end(struct gs_slice s, size_t at, bool *is_whole)
 {
-    struct gs_buf b;
-    json_t *tree = NULL;
+    const size_t digits = at + (at < s.len && s.ptr[at] == '-');
+    size_t end = skip_digits(s, digits);
 
-    gs_buf_init(&b, GS_MAX_TEXT_BYTES);
-    if (gs_json_mend(text, &b) && gs_buf_ok(&b))
-        tree = load(gs_buf_view(&b), why);
-    out_of_memory = out_of_memory || !gs_buf_ok(&b);
-    gs_buf_clear(&b);
-    return tree;
+    *is_whole = true;
+    if (end == digits || (s.ptr[digits] == '0' && end > digits + 1))
+        return at;
+    if (end < s.len && s.ptr[end] == '.') {
+        const size_t fraction = end + 1;
+        end = skip_digits(s, fraction);
+        *is_whole = false;
+        if (end == fraction)
+            return at;
+    }
+    if (end < s.len && (s.ptr[end] | 0x20) == 'e') {
+        size_t exponent = end + 1;
+        exponent += exponent < s.len && (s.ptr[exponent] == '+' || s.ptr[exponent] == '-');
+        end = skip_digits(s, exponent);
+        *is_whole = false;
+        if (end == exponent)
+            return at;
+    }
+    return end;
 }
 
-static enum gs_status refuse(const json_error_t *why, struct gs_error *err)
+static enum gs_status read_number(struct reader *r, struct gs_json *out)
 {
-    const int col = GS_MAX(why->column, 1);
+    bool is_whole;
+    const size_t end = number_end(r->text, r->at, &is_whole);
+    const struct gs_slice s = gs_slice_sub(r->text, r->at, end);
+    struct gs_slice copy; /* strtod wants a terminator */
 
-    if (json_error_code(why) == json_error_stack_overflow)
-        return too_deep(err);
-    const enum gs_status st = gs_error_set(
-        err, GS_EFORMAT, "invalid JSON at line %d, column %d: %s", why->line, col, why->text);
-    gs_error_pos(err, "JSON", why->line, col);
+    if (s.len == 0)
+        return refuse(r, "expected a value");
+    if (is_whole && gs_slice_to_i64(s, &out->u.integer)) {
+        out->kind = GS_JSON_INT;
+        r->at = end;
+        return GS_OK;
+    }
+    if (!gs_arena_dup(r->a, s, &copy))
+        return no_memory(r);
+    out->u.real = strtod(copy.ptr, NULL);
+    if (isinf(out->u.real))
+        return refuse(r, "a number too large");
+    out->kind = GS_JSON_REAL;
+    r->at = end;
+    return GS_OK;
+}
+
+/* ---- arrays and objects ---- */
+
+static size_t stack_len(const struct reader *r)
+{
+    return r->stack.len / sizeof(struct gs_json_member);
+}
+
+static struct gs_json_member *stack_from(const struct reader *r, size_t base)
+{
+    return (struct gs_json_member *)(void *)r->stack.ptr + base;
+}
+
+static enum gs_status close_array(struct reader *r, size_t base, struct gs_json *out)
+{
+    const size_t n = stack_len(r) - base;
+    struct gs_json *items = gs_arena_array(r->a, n, sizeof(*items));
+
+    if (!items)
+        return no_memory(r);
+    for (size_t i = 0; i < n; i++)
+        items[i] = stack_from(r, base)[i].value;
+    *out = (struct gs_json){.kind = GS_JSON_ARRAY, .u.array = {.items = items, .len = n}};
+    return GS_OK;
+}
+
+/* The earlier member of this key, or NULL; many members are found through `map`. */
+static struct gs_json_member *earlier(struct gs_map *map, struct gs_json_member *members, size_t n,
+                                      struct gs_slice key)
+{
+    if (map->entries)
+        return gs_map_get(map, key);
+    for (size_t i = 0; i < n; i++)
+        if (gs_slice_eq(members[i].key, key))
+            return &members[i];
+    return NULL;
+}
+
+/* Of duplicate keys the last value wins, in the first one's place. */
+static enum gs_status close_object(struct reader *r, size_t base, struct gs_json *out)
+{
+    const size_t n = stack_len(r) - base;
+    struct gs_json_member *members = gs_arena_array(r->a, n, sizeof(*members));
+    enum gs_status st = GS_OK;
+    struct gs_map map;
+    size_t kept = 0;
+
+    if (!members)
+        return no_memory(r);
+    gs_map_init(&map, n);
+    for (size_t i = 0; i < n && st == GS_OK; i++) {
+        const struct gs_json_member *m = &stack_from(r, base)[i];
+        struct gs_json_member *old = earlier(&map, members, kept, m->key);
+        if (old) {
+            old->value = m->value;
+            continue;
+        }
+        members[kept] = *m;
+        if (n > FEW_MEMBERS && !gs_map_put(&map, m->key, &members[kept]))
+            st = no_memory(r);
+        kept++;
+    }
+    gs_map_clear(&map);
+    *out = (struct gs_json){.kind = GS_JSON_OBJECT, .u.object = {.members = members, .len = kept}};
     return st;
+}
+
+static enum gs_status read_member(struct reader *r, bool is_object)
+{
+    struct gs_json_member m = {.key = {NULL, 0}};
+
+    if (is_object) {
+        if (peek(r) != '"')
+            return refuse(r, "expected a key in quotes");
+        const enum gs_status st = read_string(r, &m.key);
+        if (st != GS_OK)
+            return st;
+        if (peek(r) != ':')
+            return refuse(r, "expected ':'");
+        r->at++;
+    }
+    const enum gs_status st = read_value(r, &m.value);
+    if (st != GS_OK)
+        return st;
+    gs_buf_put(&r->stack, &m, sizeof(m));
+    return gs_buf_ok(&r->stack) ? GS_OK : no_memory(r);
+}
+
+static enum gs_status read_container(struct reader *r, struct gs_json *out)
+{
+    const bool is_object = r->text.ptr[r->at] == '{';
+    const char close = is_object ? '}' : ']';
+    const size_t base = stack_len(r);
+    enum gs_status st;
+
+    if (r->depth == GS_MAX_JSON_DEPTH)
+        return gs_error_set(r->err, GS_ELIMIT, "JSON is nested deeper than %d levels",
+                            GS_MAX_JSON_DEPTH);
+    r->depth++;
+    r->at++;
+    for (bool is_first = true; peek(r) != close || !is_first; is_first = false) {
+        st = read_member(r, is_object);
+        if (st != GS_OK)
+            return st;
+        const char next = peek(r);
+        if (next == close)
+            break;
+        if (next != ',')
+            return refuse(r, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
+        r->at++;
+    }
+    r->at++;
+    r->depth--;
+    st = is_object ? close_object(r, base, out) : close_array(r, base, out);
+    r->stack.len = base * sizeof(struct gs_json_member);
+    return st;
+}
+
+/* ---- values ---- */
+
+static enum gs_status read_word(struct reader *r, struct gs_json *out)
+{
+    static const struct {
+        struct gs_slice word;
+        struct gs_json value;
+    } words[] = {
+        {{"null", 4}, {.kind = GS_JSON_NULL}},
+        {{"true", 4}, {.kind = GS_JSON_BOOL, .u.boolean = true}},
+        {{"false", 5}, {.kind = GS_JSON_BOOL, .u.boolean = false}},
+    };
+
+    for (size_t i = 0; i < GS_COUNT_OF(words); i++) {
+        if (gs_slice_starts(gs_slice_sub(r->text, r->at, r->text.len), words[i].word)) {
+            *out = words[i].value;
+            r->at += words[i].word.len;
+            return GS_OK;
+        }
+    }
+    return refuse(r, "expected a value");
+}
+
+static enum gs_status read_value(struct reader *r, struct gs_json *out)
+{
+    switch (peek(r)) {
+    case '{':
+    case '[':
+        return read_container(r, out);
+    case '"':
+        out->kind = GS_JSON_STRING;
+        return read_string(r, &out->u.string);
+    case 'n':
+    case 't':
+    case 'f':
+        return read_word(r, out);
+    default:
+        return read_number(r, out);
+    }
 }
 
 enum gs_status gs_json_parse(struct gs_slice text, struct gs_arena *a, struct gs_json *out,
                              struct gs_error *err)
 {
-    json_error_t why = {0};
+    struct reader r = {.text = text, .a = a, .err = err};
     struct gs_json top = {.kind = GS_JSON_NULL};
 
-    pthread_once(&allocator_once, set_allocator);
-    json_t *tree = load(text, &why);
-    if (!tree && !out_of_memory)
-        tree = load_mended(text, &why);
-    if (!tree)
-        return out_of_memory ? no_memory(err) : refuse(&why, err);
-    const enum gs_status st = copy(tree, 0, a, &top, err);
-    json_decref(tree);
+    gs_buf_init(&r.stack, SIZE_MAX / 2);
+    enum gs_status st = read_value(&r, &top);
+    skip_space(&r);
+    if (st == GS_OK && r.at < text.len)
+        st = refuse(&r, "expected the end of the text");
+    gs_buf_clear(&r.stack);
     if (st == GS_OK)
         *out = top;
     return st;
