@@ -208,33 +208,33 @@ static bool f_indent(struct jrun *r, const struct jcall *c, struct jval *out)
 
 static bool f_truncate(struct jrun *r, const struct jcall *c, struct jval *out)
 {
+    struct jval end = c->a[2];
     int64_t length;
     int64_t leeway;
+    int64_t end_len;
+    int64_t len;
     bool kill_words;
-    struct gs_slice end = GS_SLICE_LIT("...");
-    const bool given = c->a[2].kind != JV_MISSING;
+    bool has_len;
 
-    if (c->self.kind == JV_UNDEFINED) {
-        *out = c->self;
-        return true;
-    }
-    if (!need_str(r, c) || !gs_jinja_arg_int(r, c, 0, 255, &length) ||
-        !gs_jinja_arg_bool(r, c, 1, &kill_words) || (given && !gs_jinja_arg_str(r, c, 2, &end)) ||
-        !gs_jinja_arg_int_or_none(r, c, 3, 5, &leeway))
+    if (!gs_jinja_arg_int(r, c, 0, 255, &length) || !gs_jinja_arg_bool(r, c, 1, &kill_words) ||
+        !gs_jinja_arg_int_or_none(r, c, 3, 5, &leeway) ||
+        (end.kind == JV_MISSING && !gs_jinja_str(r, GS_SLICE_LIT("..."), &end)))
         return false;
-    struct jval end_str;
-    if (!gs_jinja_str(r, end, &end_str))
-        return false;
-    const int64_t end_len = (int64_t)gs_jinja_chars(end_str);
+    if (end.kind != JV_STR)
+        return gs_jinja_fail(r, "truncate() needs a string to end with");
+    end_len = (int64_t)gs_jinja_chars(end);
     if (length < end_len)
         return gs_jinja_fail(r, "expected length >= %lld, got %lld", (long long)end_len,
                              (long long)length);
     if (leeway < 0)
         return gs_jinja_fail(r, "expected leeway >= 0, got %lld", (long long)leeway);
-    if ((int64_t)gs_jinja_chars(c->self) - length <= leeway) {
-        *out = c->self;
+    if (!gs_jinja_len(r, c->self, &has_len, &len))
+        return false;
+    *out = c->self;
+    if (has_len && len - length <= leeway)
         return true;
-    }
+    if (!need_str(r, c))
+        return false;
     struct gs_slice kept =
         gs_slice_sub(jv_slice(c->self), 0, gs_jinja_char_off(c->self, (size_t)(length - end_len)));
     size_t space = SIZE_MAX;
@@ -244,7 +244,7 @@ static bool f_truncate(struct jrun *r, const struct jcall *c, struct jval *out)
         kept.len = space;
     const size_t mark = gs_jinja_scratch_begin(r);
     gs_buf_slice(&r->scratch, kept);
-    gs_buf_slice(&r->scratch, end);
+    gs_buf_slice(&r->scratch, jv_slice(end));
     return gs_jinja_scratch_str(r, mark, c->self.safe, out);
 }
 

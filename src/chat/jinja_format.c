@@ -452,8 +452,9 @@ static bool percent(struct percent *p, struct jval *out)
         if (hit && (!gs_jinja_steps(p->r, 1) || !percent_directive(p)))
             return false;
     }
-    const bool may_ignore =
-        p->is_single && (p->args[0].kind == JV_DICT || p->args[0].kind == JV_LIST);
+    const enum jkind first = p->is_single ? p->args[0].kind : JV_STR;
+    const bool may_ignore = /* what can be subscripted like a mapping */
+        first == JV_DICT || first == JV_LIST || first == JV_RANGE || first == JV_UNDEFINED;
     if (p->used < p->n_args && !may_ignore)
         return gs_jinja_fail(p->r, "not all arguments converted during string formatting");
     if (!gs_jinja_scratch_end(p->r, mark, out))
@@ -518,49 +519,50 @@ struct formatter {
     size_t next;
 };
 
+static bool skip_one_of(struct gs_slice s, size_t *pos, const char *set, char *out)
+{
+    if (*pos >= s.len || s.ptr[*pos] == '\0' || !strchr(set, s.ptr[*pos]))
+        return false;
+    *out = s.ptr[(*pos)++];
+    return true;
+}
+
+static bool skip_number(struct gs_slice s, size_t *pos, int *out)
+{
+    const size_t start = *pos;
+
+    *out = 0;
+    for (; *pos < s.len && s.ptr[*pos] >= '0' && s.ptr[*pos] <= '9'; (*pos)++)
+        *out = GS_MIN(*out * 10 + (s.ptr[*pos] - '0'), MAX_WIDTH);
+    return *pos > start;
+}
+
 static bool parse_spec(struct jrun *r, struct gs_slice s, struct jspec *spec)
 {
     uint32_t cp = 0;
     size_t i = 0;
+    char c;
 
     *spec = (struct jspec){.precision = -1};
-    const size_t first = s.len ? gs_utf8_decode(s, 0, &cp) : 0;
-    if (first && first < s.len && strchr("<>=^", s.ptr[first])) {
+    const size_t first = gs_utf8_decode(s, 0, &cp);
+    i = first;
+    if (skip_one_of(s, &i, "<>=^", &spec->align)) {
         spec->fill = cp;
-        spec->align = s.ptr[first];
-        i = first + 1;
-    } else if (s.len && strchr("<>=^", s.ptr[0])) {
-        spec->align = s.ptr[i++];
+    } else {
+        i = 0;
+        (void)skip_one_of(s, &i, "<>=^", &spec->align);
     }
-    if (i < s.len && strchr("+- ", s.ptr[i]))
-        spec->sign = s.ptr[i++];
-    if (i < s.len && s.ptr[i] == '#') {
-        spec->alternate = true;
-        i++;
+    (void)skip_one_of(s, &i, "+- ", &spec->sign);
+    spec->alternate = skip_one_of(s, &i, "#", &c);
+    if (skip_one_of(s, &i, "0", &c) && !spec->align) {
+        spec->align = '=';
+        spec->fill = '0';
     }
-    if (i < s.len && s.ptr[i] == '0') {
-        if (!spec->align) {
-            spec->align = '=';
-            spec->fill = '0';
-        }
-        i++;
-    }
-    for (; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++)
-        spec->width = GS_MIN(spec->width * 10 + (s.ptr[i] - '0'), MAX_WIDTH);
-    if (i < s.len && (s.ptr[i] == ',' || s.ptr[i] == '_'))
-        spec->grouping = s.ptr[i++];
-    if (i < s.len && s.ptr[i] == '.') {
-        const size_t start = ++i;
-        spec->precision = 0;
-        for (; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++)
-            spec->precision = GS_MIN(spec->precision * 10 + (s.ptr[i] - '0'), MAX_WIDTH);
-        if (i == start)
-            return gs_jinja_fail(r, "format specifier missing precision");
-    }
-    if (i + 1 == s.len && s.ptr[i] >= 'A')
-        spec->type = s.ptr[i++];
-    else if (i + 1 == s.len && s.ptr[i] == '%')
-        spec->type = s.ptr[i++];
+    (void)skip_number(s, &i, &spec->width);
+    (void)skip_one_of(s, &i, ",_", &spec->grouping);
+    if (skip_one_of(s, &i, ".", &c) && !skip_number(s, &i, &spec->precision))
+        return gs_jinja_fail(r, "format specifier missing precision");
+    (void)skip_one_of(s, &i, "bcdeEfFgGnosxX%", &spec->type);
     return i == s.len || gs_jinja_fail(r, "invalid format specifier");
 }
 

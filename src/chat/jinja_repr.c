@@ -108,6 +108,34 @@ static void write_macro(struct gs_buf *b, const struct jobject *macro)
     gs_buf_putc(b, '>');
 }
 
+static bool write_list(struct jrun *r, struct gs_buf *b, struct jval v)
+{
+    const struct jlist *l = v.u.list;
+    const bool is_list = v.kind == JV_LIST;
+
+    gs_buf_putc(b, is_list ? '[' : '(');
+    if (!write_items(r, b, l->items, l->len))
+        return false;
+    gs_buf_puts(b, is_list ? "]" : l->len == 1 ? ",)" : ")");
+    return true;
+}
+
+static bool write_namespace(struct jrun *r, struct gs_buf *b, struct jval v)
+{
+    gs_buf_puts(b, "<Namespace ");
+    if (!write_dict(r, b, v.u.dict))
+        return false;
+    gs_buf_putc(b, '>');
+    return true;
+}
+
+static void write_string(struct gs_buf *b, struct jval v)
+{
+    gs_buf_puts(b, v.safe ? "Markup(" : "");
+    gs_jinja_write_quoted(b, jv_slice(v));
+    gs_buf_puts(b, v.safe ? ")" : "");
+}
+
 static bool write_value(struct jrun *r, struct gs_buf *b, struct jval v)
 {
     switch (v.kind) {
@@ -128,19 +156,11 @@ static bool write_value(struct jrun *r, struct gs_buf *b, struct jval v)
         gs_jinja_write_float(b, v.u.real);
         return true;
     case JV_STR:
-        if (v.safe)
-            gs_buf_puts(b, "Markup(");
-        gs_jinja_write_quoted(b, jv_slice(v));
-        if (v.safe)
-            gs_buf_putc(b, ')');
+        write_string(b, v);
         return gs_jinja_steps(r, v.u.str->len / 64);
     case JV_LIST:
     case JV_TUPLE:
-        gs_buf_putc(b, v.kind == JV_LIST ? '[' : '(');
-        if (!write_items(r, b, v.u.list->items, v.u.list->len))
-            return false;
-        gs_buf_puts(b, v.kind == JV_LIST ? "]" : v.u.list->len == 1 ? ",)" : ")");
-        return true;
+        return write_list(r, b, v);
     case JV_DICT:
         return write_dict(r, b, v.u.dict);
     case JV_VIEW:
@@ -149,11 +169,7 @@ static bool write_value(struct jrun *r, struct gs_buf *b, struct jval v)
         write_range(b, v.u.range);
         return true;
     case JV_NAMESPACE:
-        gs_buf_puts(b, "<Namespace ");
-        if (!write_dict(r, b, v.u.dict))
-            return false;
-        gs_buf_putc(b, '>');
-        return true;
+        return write_namespace(r, b, v);
     case JV_LOOP:
         return write_loop(r, b, v);
     case JV_MACRO:

@@ -121,91 +121,53 @@ static const char *composite(char c)
 }
 
 struct number {
-    int64_t value;
+    char directive;
+    char pad; /* '0' or '_' */
     int width;
-    char pad;
+    int64_t value;
 };
 
 /* Directives that are numbers. */
 static bool number_of(const struct moment *m, char c, struct number *out)
 {
-    int year;
+    const int hour12 = m->hour % 12 ? m->hour % 12 : 12;
+    const int monday_based = (m->wday + 6) % 7;
+    int iso_year;
     int week;
 
-    *out = (struct number){.width = 2, .pad = '0'};
-    switch (c) {
-    case 'C':
-        out->value = m->year / 100;
-        return true;
-    case 'd':
-        out->value = m->day;
-        return true;
-    case 'e':
-        *out = (struct number){m->day, 2, '_'};
-        return true;
-    case 'f':
-        *out = (struct number){m->micros, 6, '0'};
-        return true;
-    case 'G':
-        iso_week(m, &year, &week);
-        *out = (struct number){year, 4, '0'};
-        return true;
-    case 'g':
-        iso_week(m, &year, &week);
-        out->value = year % 100;
-        return true;
-    case 'H':
-        out->value = m->hour;
-        return true;
-    case 'I':
-        out->value = m->hour % 12 ? m->hour % 12 : 12;
-        return true;
-    case 'j':
-        *out = (struct number){m->yday, 3, '0'};
-        return true;
-    case 'k':
-        *out = (struct number){m->hour, 2, '_'};
-        return true;
-    case 'l':
-        *out = (struct number){m->hour % 12 ? m->hour % 12 : 12, 2, '_'};
-        return true;
-    case 'm':
-        out->value = m->month;
-        return true;
-    case 'M':
-        out->value = m->minute;
-        return true;
-    case 's':
-        *out = (struct number){m->seconds, 1, '0'};
-        return true;
-    case 'S':
-        out->value = m->second;
-        return true;
-    case 'u':
-        *out = (struct number){m->wday ? m->wday : 7, 1, '0'};
-        return true;
-    case 'U':
-        out->value = (m->yday + 6 - m->wday) / 7;
-        return true;
-    case 'V':
-        iso_week(m, &year, &week);
-        out->value = week;
-        return true;
-    case 'w':
-        *out = (struct number){m->wday, 1, '0'};
-        return true;
-    case 'W':
-        out->value = (m->yday + 6 - (m->wday + 6) % 7) / 7;
-        return true;
-    case 'y':
-        out->value = m->year % 100;
-        return true;
-    case 'Y':
-        *out = (struct number){m->year, 1, '0'};
-        return true;
-    default:
-        return false;
+    iso_week(m, &iso_year, &week);
+    const struct number numbers[] = {
+        {'C', '0', 2, m->year / 100},
+        {'d', '0', 2, m->day},
+        {'e', '_', 2, m->day},
+        {'f', '0', 6, m->micros},
+        {'G', '0', 4, iso_year},
+        {'g', '0', 2, iso_year % 100},
+        {'H', '0', 2, m->hour},
+        {'I', '0', 2, hour12},
+        {'j', '0', 3, m->yday},
+        {'k', '_', 2, m->hour},
+        {'l', '_', 2, hour12},
+        {'m', '0', 2, m->month},
+        {'M', '0', 2, m->minute},
+        {'s', '0', 1, m->seconds},
+        {'S', '0', 2, m->second},
+        {'u', '0', 1, monday_based + 1},
+        {'U', '0', 2, (m->yday + 6 - m->wday) / 7},
+        {'V', '0', 2, week},
+        {'w', '0', 1, m->wday},
+        {'W', '0', 2, (m->yday + 6 - monday_based) / 7},
+        {'y', '0', 2, m->year % 100},
+        {'Y', '0', 1, m->year},
+    };
+
+    for (size_t i = 0; i < GS_COUNT_OF(numbers); i++) {
+        if (numbers[i].directive == c) {
+            *out = numbers[i];
+            return true;
+        }
     }
+    return false;
 }
 
 static void put_number(struct gs_buf *b, const struct number *n, char flag)

@@ -216,16 +216,24 @@ static bool t_in(struct jrun *r, const struct jcall *c, struct jval *out)
     return compare(r, c, JOP_IN, out);
 }
 
+/* Is the value a name that `find` knows? Asked of a dict in Jinja, so it must have a hash. */
+static bool is_known(struct jrun *r, const struct jcall *c,
+                     const struct jbuiltin *(*find)(struct gs_slice), struct jval *out)
+{
+    uint64_t hash;
+
+    return gs_jinja_hash(r, c->self, &hash) &&
+           answer(out, c->self.kind == JV_STR && find(jv_slice(c->self)));
+}
+
 static bool t_filter(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    (void)r;
-    return answer(out, c->self.kind == JV_STR && gs_jinja_find_filter(jv_slice(c->self)));
+    return is_known(r, c, gs_jinja_find_filter, out);
 }
 
 static bool t_test(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    (void)r;
-    return answer(out, c->self.kind == JV_STR && gs_jinja_find_test(jv_slice(c->self)));
+    return is_known(r, c, gs_jinja_find_test, out);
 }
 
 static const struct jbuiltin tests[] = {

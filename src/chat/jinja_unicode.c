@@ -5,24 +5,6 @@
 #include <stddef.h>
 
 #include "base/compiler.h"
-
-struct property_run {
-    uint32_t first;
-    uint16_t mask;
-};
-
-struct case_run {
-    uint32_t first;
-    uint32_t last;
-    uint32_t step; /* 1, or 2 where cases alternate */
-    int32_t delta;
-};
-
-struct case_expansion {
-    uint32_t from;
-    uint32_t to[3]; /* zero-terminated if shorter */
-};
-
 #include "chat/jinja_unicode_table.h"
 
 struct case_table {

@@ -2,8 +2,26 @@
 #ifndef GS_CHAT_JINJA_UNICODE_TABLE_H
 #define GS_CHAT_JINJA_UNICODE_TABLE_H
 
+#include <stdint.h>
+
+struct property_run {
+    uint32_t first;
+    uint16_t mask; /* of enum gs_jinja_property, up to the next run */
+};
+
+struct case_run {
+    uint32_t first;
+    uint32_t last;
+    uint32_t step; /* 1, or 2 where cases alternate */
+    int32_t delta;
+};
+
+struct case_expansion {
+    uint32_t from;
+    uint32_t to[3]; /* zero-terminated if shorter */
+};
+
 /* clang-format off */
-/* Properties, constant from each first character to the next run's. */
 static const struct property_run property_runs[] = {
     {0x0, 0x0}, {0x9, 0x10}, {0xe, 0x0}, {0x1c, 0x10}, {0x20, 0x110}, {0x21, 0x100}, {0x27, 0x900},
     {0x28, 0x100}, {0x2e, 0x900}, {0x2f, 0x100}, {0x30, 0x50e}, {0x3a, 0x900}, {0x3b, 0x100},
