@@ -167,12 +167,14 @@ static const char *error_type(int status)
 static void write_error_body(int status, const struct gs_error *err, struct gs_slice request_id,
                              struct gs_buf *b)
 {
+    struct gs_error worded = *err;
+
     gs_buf_printf(b, ",\"error\":{\"type\":\"%s\",\"message\":", error_type(status));
     if (err->code == GS_ECONTEXT)
-        gs_buf_printf(b, "\"prompt is too long: %lld tokens > %lld maximum\"", err->needed,
-                      err->available);
-    else
-        gs_dialect_write_words(b, err);
+        gs_error_set(&worded, err->code, "prompt is too long: %lld tokens > %lld maximum",
+                     err->needed, err->available);
+    gs_error_hint(&worded, "%s", err->hint);
+    gs_dialect_write_words(b, &worded);
     if (err->code == GS_EUNSUPPORTED && err->source[0])
         gs_buf_printf(b,
                       ",\"details\":{\"error_code\":\"%s_unsupported_request\","

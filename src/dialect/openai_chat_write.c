@@ -2,6 +2,7 @@
  * (https://platform.openai.com/docs/api-reference/chat-streaming). Reasoning goes out as
  * reasoning_content. A silent stream is kept alive by an empty delta: comments do not count as a
  * sign of life for Qwen Code 0.24. */
+#include "base/error.h"
 #include "base/slice.h"
 #include "dialect/openai_chat.h"
 #include "dialect/writer.h"
@@ -198,6 +199,7 @@ static void write_error(int status, const struct gs_error *err, struct gs_slice 
 {
     const char *type = "invalid_request_error";
     const char *code = NULL;
+    struct gs_error worded = *err;
 
     (void)request_id; /* it goes out as a header */
     if (status == 429)
@@ -212,13 +214,12 @@ static void write_error(int status, const struct gs_error *err, struct gs_slice 
         code = "model_not_found";
     gs_buf_puts(b, "{\"error\":{\"message\":");
     if (err->code == GS_ECONTEXT)
-        gs_buf_printf(b,
-                      "\"This model's maximum context length is %lld tokens. However, your "
-                      "messages resulted in %lld tokens. Please reduce the length of the "
-                      "messages.\"",
-                      err->available, err->needed);
-    else
-        gs_dialect_write_words(b, err);
+        gs_error_set(&worded, err->code,
+                     "This model's maximum context length is %lld tokens. However, your messages "
+                     "resulted in %lld tokens",
+                     err->available, err->needed);
+    gs_error_hint(&worded, "%s", err->hint);
+    gs_dialect_write_words(b, &worded);
     gs_buf_printf(b, ",\"type\":\"%s\",\"param\":null,\"code\":", type);
     if (code)
         gs_buf_printf(b, "\"%s\"}}", code);

@@ -413,26 +413,27 @@ void gs_engine_free(struct gs_engine *e)
     gs_free(e);
 }
 
+/* Tokens of one sequence at most: by the context, and by the memory of all. */
+static size_t most_tokens(const struct gs_engine *e)
+{
+    return GS_MIN((size_t)e->opt.ctx_tokens, e->kv_capacity);
+}
+
 static enum gs_status check_fits(const struct gs_engine *e, size_t n_prompt, struct gs_error *err)
 {
-    if (n_prompt > e->opt.ctx_tokens) {
-        /* Clients find the two numbers by this very wording, as the Anthropic API has it. */
-        gs_error_set(err, GS_ECONTEXT, "prompt is too long: %zu tokens > %llu maximum", n_prompt,
-                     (unsigned long long)e->opt.ctx_tokens);
+    const size_t most = most_tokens(e);
+
+    if (n_prompt <= most)
+        return GS_OK;
+    /* Clients find the two numbers by this very wording, as the Anthropic API has it. */
+    gs_error_set(err, GS_ECONTEXT, "prompt is too long: %zu tokens > %zu maximum", n_prompt, most);
+    if (most < e->opt.ctx_tokens)
+        gs_error_hint(err, "Shorten the conversation, give the KV cache more memory (--kv-memory), "
+                           "or store it in a smaller number format (--kv-type q8_0).");
+    else
         gs_error_hint(err, "Shorten the conversation, or give the model a larger context (--ctx).");
-        gs_error_amounts(err, (long long)n_prompt, (long long)e->opt.ctx_tokens);
-        return GS_ECONTEXT;
-    }
-    if (n_prompt > e->kv_capacity) {
-        gs_error_set(err, GS_ENOMEM,
-                     "prompt needs memory for %zu tokens, the KV cache has room for %zu", n_prompt,
-                     e->kv_capacity);
-        gs_error_hint(err, "Give the KV cache more memory (--kv-memory), or store it in a smaller "
-                           "number format (--kv-type q8_0).");
-        gs_error_amounts(err, (long long)n_prompt, (long long)e->kv_capacity);
-        return GS_ENOMEM;
-    }
-    return GS_OK;
+    gs_error_amounts(err, (long long)n_prompt, (long long)most);
+    return GS_ECONTEXT;
 }
 
 static enum gs_status check_job(const struct gs_engine *e, const struct gs_job_options *opt,
@@ -465,8 +466,7 @@ enum gs_status gs_engine_submit(struct gs_engine *e, const struct gs_job_options
     if (st != GS_OK)
         return st;
     /* A prompt that fills the context still gets one token: that is not computed any more. */
-    const size_t ctx = GS_MIN((size_t)e->opt.ctx_tokens, e->kv_capacity);
-    const size_t room = GS_MAX(1, ctx - opt->n_prompt);
+    const size_t room = GS_MAX(1, most_tokens(e) - opt->n_prompt);
     const bool is_limited = opt->max_tokens > 0 && (uint64_t)opt->max_tokens <= room;
     st = gs_job_create(opt, is_limited ? (size_t)opt->max_tokens : room,
                        is_limited ? GS_JOB_END_LENGTH : GS_JOB_END_CONTEXT, e->inbox, &j, err);

@@ -83,9 +83,9 @@ GS_MUST_CHECK enum gs_status gs_engine_create(const struct gs_model *m, struct g
 void gs_engine_free(struct gs_engine *e);
 
 /* Queue a job. No callback is made after an error.
- * errors: GS_ECONTEXT (prompt beyond ctx_tokens), GS_ENOMEM (prompt beyond kv_tokens, or no memory
- *         for the job itself), both with amounts and remedy; GS_EBUSY (queue full), GS_EINVAL
- *         (empty prompt, id outside the vocabulary, sampling setting out of range).
+ * errors: GS_ECONTEXT (prompt beyond ctx_tokens or kv_tokens; amounts and remedy set), GS_ENOMEM,
+ *         GS_EBUSY (queue full), GS_EINVAL (empty prompt, id outside the vocabulary, sampling
+ *         setting out of range).
  * thread: any. */
 GS_MUST_CHECK enum gs_status gs_engine_submit(struct gs_engine *e, const struct gs_job_options *opt,
                                               struct gs_job **out_job, struct gs_error *err);

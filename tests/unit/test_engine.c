@@ -446,7 +446,7 @@ static void test_refusals(void **state)
     small.kv_tokens = 64;
     rig = rig_create(&tiny_shapes[0], &small);
     opt = job_options(NULL, prompt, 200, 1);
-    expect_refusal(&rig, &opt, GS_ENOMEM, "200 tokens");
+    expect_refusal(&rig, &opt, GS_ECONTEXT, "200 tokens");
     rig_free(&rig);
 }
 
