@@ -81,7 +81,7 @@ static void *take_locked(struct gs_queue *q)
         q->first = (q->first + 1) % q->cap;
         q->len--;
     }
-    if (q->len == 0)
+    if (q->len == 0 && !q->closed) /* who polls a closed queue must not sleep */
         gs_os_event_drain(q->fd);
     return item;
 }

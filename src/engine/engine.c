@@ -342,10 +342,12 @@ static void run(void *arg)
     struct pollfd inbox = {.fd = gs_queue_fd(e->inbox), .events = POLLIN};
 
     gs_assert_thread(GS_THREAD_ENGINE);
-    while (!atomic_load(&e->closing)) {
+    for (;;) {
         /* The inbox's descriptor is drained before the flags are read, and signalled after they
          * are set, so no sleep misses a message. */
         take_arrivals(e);
+        if (atomic_load(&e->closing))
+            break;
         sweep(e);
         admit(e);
         if (!step(e))
