@@ -51,6 +51,11 @@ struct gs_matmul {
 /* One or several products of the same input, as one space of rows. */
 void gs_op_matmul(struct gs_lane *lane, struct gs_act *x, const struct gs_matmul *m, size_t n_m);
 
+/* Rows of x and out are the heads of the tokens, [row][head]; w is {in, out, head}:
+ * out[r][h] = w[h] x[r][h]. */
+void gs_op_matmul_heads(struct gs_lane *lane, struct gs_act *x, struct gs_rows out,
+                        const struct gs_tensor *w);
+
 /* out[r] = row ids[r] of w, as float. */
 void gs_op_embed(struct gs_lane *lane, struct gs_rows out, const struct gs_tensor *w,
                  const int32_t *ids);

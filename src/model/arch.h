@@ -96,7 +96,9 @@ extern const struct gs_arch gs_arch_glm4moe;
 extern const struct gs_arch gs_arch_gpt_oss;
 extern const struct gs_arch gs_arch_gemma2;
 extern const struct gs_arch gs_arch_gemma3;
+extern const struct gs_arch gs_arch_gemma4;
 extern const struct gs_arch gs_arch_glm4;
+extern const struct gs_arch gs_arch_deepseek2;
 extern const struct gs_arch gs_arch_qwen35;
 extern const struct gs_arch gs_arch_qwen35moe;
 

@@ -105,6 +105,33 @@ uint32_t gs_block_head_dim(struct gs_loader *ld, const char *key, uint32_t n_hea
 void gs_block_attn(struct gs_lane *lane, const struct gs_attn *a, const struct gs_batch *b,
                    const float *angles, struct gs_rows out, struct gs_rows x, struct gs_work w);
 
+/* ---- latent attention ---- */
+
+struct gs_mla {
+    uint32_t n_head;
+    uint32_t d_nope, d_rot; /* of a head: without position, and turned by rope */
+    uint32_t d_v;
+    uint32_t rank; /* of the latent */
+    float eps;
+    float scale; /* of scores */
+    const struct gs_rope *rope;
+    struct gs_kv_at kv;
+    const struct gs_tensor *q_a;  /* {D, q_rank} or NULL */
+    const float *q_a_norm;        /* [q_rank] */
+    const struct gs_tensor *q;    /* {q_rank or D, n_head (d_nope + d_rot)} */
+    const struct gs_tensor *kv_a; /* {D, rank + d_rot} */
+    const float *kv_a_norm;       /* [rank] */
+    const struct gs_tensor *k_b;  /* {d_nope, rank, n_head} */
+    const struct gs_tensor *v_b;  /* {rank, d_v, n_head} */
+    const struct gs_tensor *o;    /* {n_head d_v, D} */
+};
+
+void gs_block_mla_load(struct gs_loader *ld, uint32_t layer, const struct gs_rope *rope, float eps,
+                       struct gs_mla *out);
+void gs_block_mla_plan(const struct gs_mla *a, struct gs_work w, size_t n_embd);
+void gs_block_mla(struct gs_lane *lane, const struct gs_mla *a, const struct gs_batch *b,
+                  const float *angles, struct gs_rows out, struct gs_rows x, struct gs_work w);
+
 /* ---- feed-forward: dense, or a mixture of experts with an optional shared one ---- */
 
 struct gs_ffn_spec {

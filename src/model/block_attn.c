@@ -84,14 +84,24 @@ static void load_qkv(struct gs_loader *ld, struct gs_attn *a, uint64_t q_out)
     a->v_bias = load_flagged(ld, "attn_v.bias", v_dim, bias);
 }
 
+/* The other layer's keys and values must be of this one's shape. */
+static struct gs_kv_at share_cache(struct gs_loader *ld, const struct gs_attn *a)
+{
+    const struct gs_kv_at at = *a->spec.kv;
+    const struct gs_kv_shape *s = &ld->model->kv[at.kind].shapes[at.idx];
+
+    if (s->n_head_kv != a->n_head_kv || s->d_k != a->d_k || s->d_v != a->d_v)
+        gs_load_fail(ld, GS_EFORMAT, "%u key heads of %u cannot be read from a layer with %u of %u",
+                     a->n_head_kv, a->d_k, s->n_head_kv, s->d_k);
+    return at;
+}
+
 static void load_cache(struct gs_loader *ld, struct gs_attn *a)
 {
     const struct gs_kv_shape shape = {a->n_head_kv, a->d_k, a->d_v, false};
-    const size_t scratch = gs_attention_scratch_bytes(a->n_head, a->d_k, a->d_v);
 
-    a->kv = a->spec.kv ? *a->spec.kv : gs_load_kv_layer(ld, shape, a->spec.window);
-    if (ld->st == GS_OK && ld->model->lane_scratch_bytes < scratch)
-        ld->model->lane_scratch_bytes = scratch;
+    a->kv = a->spec.kv ? share_cache(ld, a) : gs_load_kv_layer(ld, shape, a->spec.window);
+    gs_load_attention_scratch(ld, a->n_head, a->d_k, a->d_v);
 }
 
 void gs_block_attn_load(struct gs_loader *ld, uint32_t layer, const struct gs_attn_spec *spec,

@@ -329,6 +329,15 @@ struct gs_kv_at gs_load_kv_layer(struct gs_loader *ld, struct gs_kv_shape shape,
     return (struct gs_kv_at){kind, (uint32_t)layers->n++};
 }
 
+void gs_load_attention_scratch(struct gs_loader *ld, uint32_t n_head, uint32_t d_k, uint32_t d_v)
+{
+    struct gs_model *m = ld->model;
+
+    if (ld->st == GS_OK)
+        m->lane_scratch_bytes =
+            GS_MAX(m->lane_scratch_bytes, gs_attention_scratch_bytes(n_head, d_k, d_v));
+}
+
 uint32_t gs_load_state_layer(struct gs_loader *ld, struct gs_state_shape shape)
 {
     struct gs_model *m = ld->model;

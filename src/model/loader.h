@@ -67,6 +67,8 @@ const float *gs_load_floats(struct gs_loader *ld, const char *name, uint64_t in,
 
 /* Declare the next attention layer, which sees `window` tokens (0: all), or recurrent layer. */
 struct gs_kv_at gs_load_kv_layer(struct gs_loader *ld, struct gs_kv_shape shape, uint32_t window);
+/* Lanes need scratch memory for attention of these sizes. */
+void gs_load_attention_scratch(struct gs_loader *ld, uint32_t n_head, uint32_t d_k, uint32_t d_v);
 uint32_t gs_load_state_layer(struct gs_loader *ld, struct gs_state_shape shape);
 
 #endif

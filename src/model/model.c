@@ -14,9 +14,10 @@
 #include "model/loader.h"
 
 static const struct gs_arch *const archs[] = {
-    &gs_arch_llama,     &gs_arch_qwen2,   &gs_arch_qwen3,    &gs_arch_qwen3moe, &gs_arch_qwen35,
-    &gs_arch_qwen35moe, &gs_arch_gemma2,  &gs_arch_gemma3,   &gs_arch_glm4,     &gs_arch_glm4moe,
-    &gs_arch_gpt_oss,   &gs_arch_granite, &gs_arch_mistral3, &gs_arch_phi3,     &gs_arch_smollm3,
+    &gs_arch_llama,     &gs_arch_qwen2,   &gs_arch_qwen3,   &gs_arch_qwen3moe, &gs_arch_qwen35,
+    &gs_arch_qwen35moe, &gs_arch_gemma2,  &gs_arch_gemma3,  &gs_arch_glm4,     &gs_arch_glm4moe,
+    &gs_arch_deepseek2, &gs_arch_gemma4,  &gs_arch_gpt_oss, &gs_arch_granite,  &gs_arch_mistral3,
+    &gs_arch_phi3,      &gs_arch_smollm3,
 };
 
 static void hint_archs(struct gs_error *err)
