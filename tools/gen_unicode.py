@@ -20,6 +20,8 @@ PROPS = [
 ]
 
 
+CASES = [("upper", str.upper), ("lower", str.lower), ("title", str.title), ("fold", str.casefold)]
+
 STRUCTS = """#include <stdint.h>
 
 struct property_run {
@@ -104,11 +106,11 @@ def main():
     print("static const struct property_run property_runs[] = {")
     print(rows("{0x%x, 0x%x}" % r for r in property_runs()))
     print("};\n")
-    for name, convert in (("upper", str.upper), ("lower", str.lower), ("title", str.title)):
+    for name, convert in CASES:
         print(f"static const struct case_run {name}_runs[] = {{")
         print(rows("{0x%x, 0x%x, %d, %d}" % r for r in case_runs(convert)))
         print("};\n")
-    for name, convert in (("upper", str.upper), ("lower", str.lower), ("title", str.title)):
+    for name, convert in CASES:
         print(f"static const struct case_expansion {name}_expansions[] = {{")
         print(rows("{0x%x, {%s}}" % (i, ", ".join(map(hex, to))) for i, to in expansions(convert)))
         print("};\n")

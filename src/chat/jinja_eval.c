@@ -218,7 +218,7 @@ static bool eval_args(struct jrun *r, struct jscope *s, const struct jcallargs *
                       struct jval caller, struct jargs *out)
 {
     struct arg_list l = {0};
-    struct jval v;
+    struct jval v = {0};
 
     *out = (struct jargs){0};
     if (a->pos.len + a->n_kw == 0 && !a->dyn_pos && !a->dyn_kw && caller.kind == JV_MISSING)

@@ -1,6 +1,6 @@
 /* Statements: text goes to the output, expressions are printed, names are set. A block whose text
  * is wanted as a value writes to the same output, which is then taken back. */
-#include <string.h>
+#include <assert.h>
 
 #include "base/error.h"
 #include "base/slice.h"
@@ -30,8 +30,9 @@ void gs_jinja_scope_fill(struct jrun *r, struct jscope *s, const struct jframe *
             v = r->context[load->from];
         } else if (load->kind == JLOAD_ALIAS) {
             const struct jscope *from = s;
-            for (uint32_t hops = 0; hops < load->hops; hops++)
+            for (uint32_t hops = 0; hops < load->hops && from; hops++)
                 from = from->parent;
+            assert(from);
             v = from->slots[load->from];
         }
         s->slots[load->slot] = v;

@@ -1,5 +1,6 @@
 /* Filters that return a generator: consumed once, always true, without a length, and doing their
  * work only when asked for an item. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/slice.h"
@@ -226,6 +227,7 @@ static enum jnext next_made(struct jrun *r, struct lazy *l, maker *make, struct 
 {
     if (!l->items && !make(r, &l->call, &l->items))
         return JNEXT_FAIL;
+    assert(l->items);
     if (l->pos == l->items->len)
         return JNEXT_END;
     *out = l->items->items[l->pos++];

@@ -96,7 +96,7 @@ static bool f_round(struct jrun *r, const struct jcall *c, struct jval *out)
     const double scaled = jv_real(c->self) * scale;
     if (!isfinite(scaled) || scale == 0)
         return gs_jinja_fail(r, "number out of range for rounding");
-    *out = jv_float((up ? ceil(scaled) : floor(scaled)) / scale);
+    *out = jv_float(((up ? ceil(scaled) : floor(scaled)) + 0.0) / scale); /* never -0 */
     return true;
 }
 
@@ -163,16 +163,16 @@ static bool f_filesizeformat(struct jrun *r, const struct jcall *c, struct jval 
         return gs_jinja_fail(r, "filter 'filesizeformat' needs a number, not %s",
                              gs_jinja_type(c->self));
     const double base = binary ? 1024 : 1000;
-    double unit = base;
+    double unit = base * base;
     size_t i = 0;
     if (bytes == 1)
         return gs_jinja_strf(r, out, "1 Byte");
     if (bytes < base)
-        return gs_jinja_strf(r, out, "%.0f Bytes", trunc(bytes));
-    for (; i + 2 < sizeof(letters) && bytes >= unit * base; i++)
+        return gs_jinja_strf(r, out, "%.0f Bytes", trunc(bytes) + 0.0); /* never "-0" */
+    for (; i + 2 < sizeof(letters) && bytes >= unit; i++)
         unit *= base;
     const char letter = binary && i == 0 ? 'K' : letters[i];
-    return gs_jinja_strf(r, out, "%.1f %c%sB", bytes / unit, letter, binary ? "i" : "");
+    return gs_jinja_strf(r, out, "%.1f %c%sB", base * bytes / unit, letter, binary ? "i" : "");
 }
 
 /* ---- JSON ---- */

@@ -1,210 +1,14 @@
-/* Python's two ways of formatting: printf-style "%" and str.format(). Both end in the same number
- * and text presentations. */
+/* Python's two ways of formatting: printf-style "%" and str.format(). Both end in the presentations
+ * of jinja_spec.c. */
 #include "chat/jinja_format.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/slice.h"
 #include "chat/jinja_text.h"
 
-#define MAX_WIDTH     100000
-#define MAX_PRECISION 300
-
-/* ---- presentations ---- */
-
-static size_t count_chars(struct gs_slice s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.len; i++)
-        n += ((unsigned char)s.ptr[i] & 0xC0) != 0x80;
-    return n;
-}
-
-static void put_fill(struct gs_buf *b, const struct jspec *spec, size_t n)
-{
-    char utf8[4];
-    const uint32_t fill = spec->fill ? spec->fill : ' ';
-
-    gs_jinja_put_fill(b, gs_slice(utf8, gs_utf8_encode(fill, utf8)), n);
-}
-
-static size_t missing_width(const struct jspec *spec, size_t chars)
-{
-    return spec->width > 0 && (size_t)spec->width > chars ? (size_t)spec->width - chars : 0;
-}
-
-void gs_jinja_put_padded(struct gs_buf *b, struct gs_slice text, const struct jspec *spec)
-{
-    uint32_t cp;
-    size_t end = 0;
-
-    for (int n = 0; spec->precision >= 0 && n < spec->precision && end < text.len; n++)
-        end += gs_utf8_decode(text, end, &cp);
-    if (spec->precision >= 0)
-        text.len = end;
-    const size_t pad = missing_width(spec, count_chars(text));
-    const size_t left = spec->align == '>' ? pad : spec->align == '^' ? pad / 2 : 0;
-    put_fill(b, spec, left);
-    gs_buf_slice(b, text);
-    put_fill(b, spec, pad - left);
-}
-
-/* Sign and prefix, digits: right-aligned unless told otherwise; '=' pads between the two. */
-static void put_signed(struct gs_buf *b, const char *head, const char *digits,
-                       const struct jspec *spec)
-{
-    const size_t pad = missing_width(spec, strlen(head) + strlen(digits));
-    const size_t left = spec->align == '<' ? 0 : spec->align == '^' ? pad / 2 : pad;
-
-    if (spec->align != '=')
-        put_fill(b, spec, left);
-    gs_buf_puts(b, head);
-    if (spec->align == '=')
-        put_fill(b, spec, left);
-    gs_buf_puts(b, digits);
-    put_fill(b, spec, pad - left);
-}
-
-static const char *sign_text(bool negative, const struct jspec *spec)
-{
-    return negative ? "-" : spec->sign == '+' ? "+" : spec->sign == ' ' ? " " : "";
-}
-
-/* Separators between groups of the leading digits; `every` 3 or 4. */
-static void group_digits(char *text, size_t cap, char separator, size_t every)
-{
-    const size_t n = strspn(text, "0123456789abcdefABCDEF");
-    const size_t more = n > 0 ? (n - 1) / every : 0;
-    const size_t len = strlen(text);
-
-    if (!separator || more == 0 || len + more + 1 > cap)
-        return;
-    memmove(text + n + more, text + n, len - n + 1);
-    size_t to = n + more;
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0 && i % every == 0)
-            text[--to] = separator;
-        text[--to] = text[n - 1 - i];
-    }
-}
-
-static void put_whole(struct gs_buf *b, int64_t v, const struct jspec *spec)
-{
-    const uint64_t magnitude = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    const char lower = (char)(spec->type | 0x20);
-    const unsigned base = lower == 'x' ? 16 : lower == 'o' ? 8 : lower == 'b' ? 2 : 10;
-    const char *alphabet = spec->type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
-    char digits[MAX_PRECISION + 200];
-    char head[8];
-    char *p = digits + MAX_PRECISION + 80;
-    uint64_t left = magnitude;
-    int n = 0;
-
-    *p = '\0';
-    do {
-        *--p = alphabet[left % base];
-        left /= base;
-        n++;
-    } while (left > 0);
-    for (; n < spec->precision; n++)
-        *--p = '0';
-    memmove(digits, p, strlen(p) + 1);
-    if (base == 10 || spec->grouping == '_')
-        group_digits(digits, sizeof(digits), spec->grouping, base == 10 ? 3 : 4);
-    snprintf(head, sizeof(head), "%s", sign_text(v < 0, spec));
-    if (spec->alternate && base != 10)
-        snprintf(head + strlen(head), sizeof(head) - strlen(head), "0%c", spec->type);
-    put_signed(b, head, digits, spec);
-}
-
-/* The digits of a finite number that is not negative. */
-static void real_digits(double v, const struct jspec *spec, char *out, size_t cap)
-{
-    const int precision = spec->precision < 0 ? 6 : GS_MIN(spec->precision, MAX_PRECISION);
-
-    switch (spec->type) {
-    case 'e':
-        snprintf(out, cap, "%.*e", precision, v);
-        break;
-    case 'E':
-        snprintf(out, cap, "%.*E", precision, v);
-        break;
-    case 'g':
-    case 'n':
-        snprintf(out, cap, spec->alternate ? "%#.*g" : "%.*g", precision, v);
-        break;
-    case 'G':
-        snprintf(out, cap, spec->alternate ? "%#.*G" : "%.*G", precision, v);
-        break;
-    case '%':
-        snprintf(out, cap, "%.*f%%", precision, v * 100);
-        break;
-    default:
-        snprintf(out, cap, "%.*f", precision, v);
-        break;
-    }
-}
-
-/* Without a type: as repr() does, or with a precision as 'g' but never without a point. */
-static void untyped_digits(double v, const struct jspec *spec, char *out, size_t cap)
-{
-    char text[GS_JINJA_FLOAT_CHARS];
-
-    if (spec->precision >= 0) {
-        snprintf(out, cap, "%.*g", GS_MIN(spec->precision, MAX_PRECISION), v);
-        if (!strpbrk(out, ".e"))
-            snprintf(out + strlen(out), cap - strlen(out), ".0");
-        return;
-    }
-    snprintf(out, cap, "%.*s", (int)gs_jinja_float_text(v, text), text);
-}
-
-static void put_real(struct gs_buf *b, double v, const struct jspec *spec)
-{
-    char digits[1024];
-    const bool upper = spec->type == 'E' || spec->type == 'F' || spec->type == 'G';
-
-    if (!isfinite(v))
-        snprintf(digits, sizeof(digits), "%s%s",
-                 isnan(v) ? (upper ? "NAN" : "nan") : (upper ? "INF" : "inf"),
-                 spec->type == '%' ? "%" : "");
-    else if (spec->type == 0)
-        untyped_digits(fabs(v), spec, digits, sizeof(digits));
-    else
-        real_digits(fabs(v), spec, digits, sizeof(digits));
-    group_digits(digits, sizeof(digits), spec->grouping, 3);
-    put_signed(b, sign_text(signbit(v) && !isnan(v), spec), digits, spec);
-}
-
-bool gs_jinja_put_number(struct jrun *r, struct gs_buf *b, struct jval v, const struct jspec *spec)
-{
-    const bool wants_real = spec->type && strchr("eEfFgG%n", spec->type);
-
-    if (v.kind == JV_FLOAT || (wants_real && spec->type != 'n')) {
-        if (spec->type && !wants_real)
-            return gs_jinja_fail(r, "unknown format code '%c' for object of type 'float'",
-                                 spec->type);
-        put_real(b, jv_real(v), spec);
-        return true;
-    }
-    if (spec->type == 'c') {
-        char utf8[4];
-        const int64_t cp = jv_integer(v);
-        const size_t n = cp >= 0 && cp <= 0x10FFFF ? gs_utf8_encode((uint32_t)cp, utf8) : 0;
-        if (n == 0)
-            return gs_jinja_fail(r, "number is not a character");
-        gs_jinja_put_padded(b, gs_slice(utf8, n), spec);
-        return true;
-    }
-    if (spec->type && !strchr("bdoxXniu", spec->type))
-        return gs_jinja_fail(r, "unknown format code '%c' for object of type 'int'", spec->type);
-    put_whole(b, jv_integer(v), spec);
-    return true;
-}
+#define GS_JINJA_MAX_WIDTH     100000
+#define GS_JINJA_MAX_PRECISION 300
 
 static void put_text(struct gs_buf *b, struct gs_slice text, bool escape)
 {
@@ -305,12 +109,12 @@ static bool percent_number(struct percent *p, int *out)
         if (!jv_is_whole(v))
             return gs_jinja_fail(p->r, "* wants int");
         const int64_t n = jv_integer(v);
-        *out = (int)GS_MIN(GS_MAX(n, (int64_t)-MAX_WIDTH), (int64_t)MAX_WIDTH);
+        *out = (int)GS_MIN(GS_MAX(n, (int64_t)-GS_JINJA_MAX_WIDTH), (int64_t)GS_JINJA_MAX_WIDTH);
         return true;
     }
     *out = 0;
     for (; peek(p) >= '0' && peek(p) <= '9'; p->pos++)
-        *out = GS_MIN(*out * 10 + (peek(p) - '0'), MAX_WIDTH);
+        *out = GS_MIN(*out * 10 + (peek(p) - '0'), GS_JINJA_MAX_WIDTH);
     return true;
 }
 
@@ -342,7 +146,7 @@ static bool percent_flags(struct percent *p, struct jspec *spec)
         p->pos++;
         if (!percent_number(p, &precision))
             return false;
-        spec->precision = GS_MIN(GS_MAX(precision, 0), MAX_WIDTH);
+        spec->precision = GS_MIN(GS_MAX(precision, 0), GS_JINJA_MAX_WIDTH);
     }
     while (peek(p) == 'h' || peek(p) == 'l' || peek(p) == 'L')
         p->pos++;
@@ -365,7 +169,7 @@ static bool percent_whole(struct percent *p, struct jval v, struct jspec *spec)
         return false;
     if (strchr("iu", spec->type))
         spec->type = 'd';
-    spec->precision = GS_MIN(spec->precision, MAX_PRECISION);
+    spec->precision = GS_MIN(spec->precision, GS_JINJA_MAX_PRECISION);
     return gs_jinja_put_number(p->r, &p->r->scratch, jv_int(i), spec);
 }
 
@@ -389,18 +193,17 @@ static bool percent_value(struct percent *p, struct jval v, struct jspec *spec)
 {
     const char type = spec->type;
 
-    if (type == 's' || type == 'r' || type == 'a') {
+    if (spec->align == '<' || strchr("srac", type ? type : 's'))
         spec->fill = 0;
+    if (type == 's' || type == 'r' || type == 'a')
         return percent_text(p, v, spec);
-    }
     if (spec->fill == '0')
-        spec->align = spec->align == '<' ? '<' : '=';
-    if (spec->align == '<')
-        spec->fill = 0;
+        spec->align = '=';
+    if (type == 'c')
+        spec->precision = -1;
     if (type == 'c' && v.kind == JV_STR) {
         if (gs_jinja_chars(v) != 1)
             return gs_jinja_fail(p->r, "%%c requires int or char");
-        spec->fill = 0;
         gs_jinja_put_padded(&p->r->scratch, jv_slice(v), spec);
         return true;
     }
@@ -499,7 +302,7 @@ bool gs_jinja_percent_args(struct jrun *r, struct jval format, const struct jarg
                            struct jval *out)
 {
     const struct jlist list = {.items = args->pos, .len = args->n_pos};
-    struct jval mapping;
+    struct jval mapping = {0};
 
     if (args->n_pos && args->n_kw)
         return gs_jinja_fail(r, "can't handle positional and keyword arguments at the same time");
@@ -519,53 +322,6 @@ struct formatter {
     size_t next;
 };
 
-static bool skip_one_of(struct gs_slice s, size_t *pos, const char *set, char *out)
-{
-    if (*pos >= s.len || s.ptr[*pos] == '\0' || !strchr(set, s.ptr[*pos]))
-        return false;
-    *out = s.ptr[(*pos)++];
-    return true;
-}
-
-static bool skip_number(struct gs_slice s, size_t *pos, int *out)
-{
-    const size_t start = *pos;
-
-    *out = 0;
-    for (; *pos < s.len && s.ptr[*pos] >= '0' && s.ptr[*pos] <= '9'; (*pos)++)
-        *out = GS_MIN(*out * 10 + (s.ptr[*pos] - '0'), MAX_WIDTH);
-    return *pos > start;
-}
-
-static bool parse_spec(struct jrun *r, struct gs_slice s, struct jspec *spec)
-{
-    uint32_t cp = 0;
-    size_t i = 0;
-    char c;
-
-    *spec = (struct jspec){.precision = -1};
-    const size_t first = gs_utf8_decode(s, 0, &cp);
-    i = first;
-    if (skip_one_of(s, &i, "<>=^", &spec->align)) {
-        spec->fill = cp;
-    } else {
-        i = 0;
-        (void)skip_one_of(s, &i, "<>=^", &spec->align);
-    }
-    (void)skip_one_of(s, &i, "+- ", &spec->sign);
-    spec->alternate = skip_one_of(s, &i, "#", &c);
-    if (skip_one_of(s, &i, "0", &c) && !spec->align) {
-        spec->align = '=';
-        spec->fill = '0';
-    }
-    (void)skip_number(s, &i, &spec->width);
-    (void)skip_one_of(s, &i, ",_", &spec->grouping);
-    if (skip_one_of(s, &i, ".", &c) && !skip_number(s, &i, &spec->precision))
-        return gs_jinja_fail(r, "format specifier missing precision");
-    (void)skip_one_of(s, &i, "bcdeEfFgGnosxX%", &spec->type);
-    return i == s.len || gs_jinja_fail(r, "invalid format specifier");
-}
-
 static bool put_formatted(struct formatter *f, struct jval v, struct gs_slice spec_text)
 {
     struct jrun *r = f->r;
@@ -578,19 +334,13 @@ static bool put_formatted(struct formatter *f, struct jval v, struct gs_slice sp
         put_text(&r->scratch, text, f->safe && !v.safe);
         return true;
     }
-    if (!parse_spec(r, spec_text, &spec))
-        return false;
-    if (jv_is_number(v))
-        return gs_jinja_put_number(r, &r->scratch, v, &spec);
-    if (v.kind != JV_STR)
+    if (v.kind != JV_STR && !jv_is_number(v))
         return gs_jinja_fail(r, "unsupported format string passed to %s.__format__",
                              gs_jinja_type(v));
-    if (spec.type && spec.type != 's')
-        return gs_jinja_fail(r, "unknown format code '%c' for object of type 'str'", spec.type);
-    if (spec.align == '=' && spec.fill != '0')
-        return gs_jinja_fail(r, "'=' alignment not allowed in string format specifier");
-    if (spec.align == '=')
-        spec.align = '<';
+    if (!gs_jinja_parse_spec(r, spec_text, v, &spec))
+        return false;
+    if (v.kind != JV_STR)
+        return gs_jinja_put_number(r, &r->scratch, v, &spec);
     const size_t mark = gs_jinja_scratch_begin(r);
     gs_jinja_put_padded(&r->scratch, jv_slice(v), &spec);
     struct jval text;
@@ -645,7 +395,7 @@ static bool field_value(struct formatter *f, struct gs_slice field, struct jval 
             i++;
         const struct gs_slice part = gs_slice_sub(field, start, i);
         const struct jval object = *out;
-        struct jval key;
+        struct jval key = {0};
         int64_t index;
         if (kind == '.') {
             const struct jmethods methods = gs_jinja_find_methods(part);
@@ -672,8 +422,8 @@ static bool put_template(struct formatter *f, struct gs_slice s, unsigned depth)
 static bool put_field(struct formatter *f, struct gs_slice s, unsigned depth)
 {
     size_t i = 0;
-    struct jval v;
-    struct jval spec;
+    struct jval v = {0};
+    struct jval spec = {0};
     bool bracket = false;
 
     while (i < s.len && (bracket || (s.ptr[i] != '!' && s.ptr[i] != ':'))) {

@@ -14,17 +14,26 @@ GS_MUST_CHECK bool gs_jinja_percent_args(struct jrun *r, struct jval format,
 GS_MUST_CHECK bool gs_jinja_str_format(struct jrun *r, struct jval format, const struct jargs *args,
                                        struct jval *out);
 
-/* A presentation of a value: "[[fill]align][sign][#][0][width][grouping][.precision][type]". */
+/* ---- presentations: jinja_spec.c ---- */
+
+#define GS_JINJA_MAX_WIDTH     100000
+#define GS_JINJA_MAX_PRECISION 300
+
+/* How a value is laid out: "[[fill]align][sign][#][0][width][grouping][.precision][type]". */
 struct jspec {
-    uint32_t fill;
-    char align; /* '<', '>', '^', '=', or 0 */
-    char sign;  /* '-', '+', ' ' */
+    uint32_t fill; /* 0: a space */
+    char align;    /* '<', '>', '^', '=', or 0 */
+    char sign;     /* '-', '+', ' ' */
     bool alternate;
     char grouping; /* ',', '_' or 0 */
     int width;
     int precision; /* -1: none */
     char type;     /* 0: none */
 };
+
+/* Parse, and refuse what Python refuses for v, a string or a number. */
+GS_MUST_CHECK bool gs_jinja_parse_spec(struct jrun *r, struct gs_slice s, struct jval v,
+                                       struct jspec *out);
 GS_MUST_CHECK bool gs_jinja_put_number(struct jrun *r, struct gs_buf *b, struct jval v,
                                        const struct jspec *spec);
 /* Text cut to the precision and padded to the width. */

@@ -32,7 +32,7 @@ struct lexer {
 const char *gs_jinja_token_text(enum gs_jinja_token kind)
 {
     static const char *const texts[] = {
-#define TOKEN_TEXT(token, text) [token] = text,
+#define TOKEN_TEXT(token, text) [token] = (text),
         GS_JINJA_TOKENS(TOKEN_TEXT)
 #undef TOKEN_TEXT
     };
@@ -365,21 +365,19 @@ static size_t float_end(const struct lexer *lx)
 
 static enum gs_status push_float(struct lexer *lx, size_t end)
 {
-    struct gs_slice text;
+    const struct gs_slice text = gs_slice_sub(lx->src, lx->pos, end);
+    char *p = gs_arena_alloc(lx->arena, text.len + 1);
     size_t n = 0;
 
-    if (!gs_arena_dup(lx->arena, gs_slice_sub(lx->src, lx->pos, end), &text))
+    if (!p)
         return gs_error_nomem(lx->err, "compile the template");
-    char *p = (char *)(uintptr_t)text.ptr;
     for (size_t i = 0; i < text.len; i++) {
-        if (p[i] != '_')
-            p[n++] = p[i];
+        if (text.ptr[i] != '_')
+            p[n++] = text.ptr[i];
     }
-    p[n] = '\0';
-    push(lx, (struct jtoken){.kind = TK_FLOAT,
-                             .off = (uint32_t)lx->pos,
-                             .text = gs_slice_sub(lx->src, lx->pos, end),
-                             .real = strtod(p, NULL)});
+    push(lx,
+         (struct jtoken){
+             .kind = TK_FLOAT, .off = (uint32_t)lx->pos, .text = text, .real = strtod(p, NULL)});
     advance(lx, end);
     return GS_OK;
 }

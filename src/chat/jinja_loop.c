@@ -31,6 +31,27 @@ static bool passes(struct jrun *r, struct jloop *l, struct jval item, bool *out)
            gs_jinja_eval(r, l->test_scope, l->def->test, &v) && gs_jinja_truth(r, v, out);
 }
 
+/* What a target was assigned: a tested item that was unpacked goes on as a tuple. */
+static bool repack(struct jrun *r, const struct jscope *s, const struct jnode *target,
+                   struct jval *out)
+{
+    struct jlist *l;
+    struct jval *items;
+
+    if (target->kind == JN_NAME) {
+        *out = s->slots[target->u.name.slot];
+        return true;
+    }
+    if (!gs_jinja_list(r, target->u.items.len, &l, &items))
+        return false;
+    for (size_t i = 0; i < l->len; i++) {
+        if (!repack(r, s, target->u.items.items[i], &items[i]))
+            return false;
+    }
+    *out = jv_tuple(l);
+    return true;
+}
+
 /* The next item, not counting one looked ahead. */
 static enum jnext pull(struct jrun *r, struct jloop *l, struct jval *out)
 {
@@ -41,7 +62,7 @@ static enum jnext pull(struct jrun *r, struct jloop *l, struct jval *out)
         if (!passes(r, l, *out, &yes))
             return JNEXT_FAIL;
         if (yes)
-            break;
+            return repack(r, l->test_scope, l->def->test_target, out) ? next : JNEXT_FAIL;
         next = gs_jinja_next(r, &l->it, out);
     }
     return next;

@@ -55,8 +55,7 @@ static bool s_title(struct jrun *r, const struct jcall *c, struct jval *out)
     for (size_t i = 0; i < s.len;) {
         uint32_t cp;
         const size_t n = gs_utf8_decode(s, i, &cp);
-        gs_jinja_put_case(&r->scratch, gs_slice_sub(s, i, i + n),
-                          inside ? GS_CASE_LOWER : GS_CASE_TITLE);
+        gs_jinja_put_case_part(&r->scratch, s, i, i + n, inside ? GS_CASE_LOWER : GS_CASE_TITLE);
         inside = gs_jinja_is(cp, GS_UNI_CASED);
         i += n;
     }
@@ -71,24 +70,16 @@ static bool s_swapcase(struct jrun *r, const struct jcall *c, struct jval *out)
     for (size_t i = 0; i < s.len;) {
         uint32_t cp;
         const size_t n = gs_utf8_decode(s, i, &cp);
-        gs_jinja_put_case(&r->scratch, gs_slice_sub(s, i, i + n),
-                          gs_jinja_is(cp, GS_UNI_UPPER) ? GS_CASE_LOWER : GS_CASE_UPPER);
+        gs_jinja_put_case_part(&r->scratch, s, i, i + n,
+                               gs_jinja_is(cp, GS_UNI_UPPER) ? GS_CASE_LOWER : GS_CASE_UPPER);
         i += n;
     }
     return gs_jinja_scratch_str(r, mark, c->self.safe, out);
 }
 
-/* Lower case, and the one common letter whose folding is longer. */
 static bool s_casefold(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    struct jval lower;
-
-    if (!with_case(r, c, GS_CASE_LOWER, &lower))
-        return false;
-    const size_t mark = gs_jinja_scratch_begin(r);
-    return gs_jinja_put_replaced(r, &r->scratch, jv_slice(lower), GS_SLICE_LIT("\xC3\x9F"),
-                                 GS_SLICE_LIT("ss"), -1) &&
-           gs_jinja_scratch_str(r, mark, c->self.safe, out);
+    return with_case(r, c, GS_CASE_FOLD, out);
 }
 
 /* ---- ends ---- */

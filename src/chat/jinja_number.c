@@ -451,7 +451,7 @@ bool gs_jinja_parse_float(struct gs_slice s, double *out)
 size_t gs_jinja_float_text(double v, char out[GS_JINJA_FLOAT_CHARS])
 {
     char text[GS_JINJA_FLOAT_CHARS];
-    char digits[20];
+    char digits[20] = {0};
     int n = 0;
 
     if (!isfinite(v))

@@ -145,13 +145,13 @@ void gs_jinja_parse_push(struct jparser *p, struct jnode_list *l, struct jnode *
         return;
     if (l->len == l->cap) {
         const size_t cap = l->cap ? l->cap * 2 : 4;
-        struct jnode **items = gs_arena_array(&p->tpl->arena, cap, sizeof(*items));
+        struct jnode **items = gs_arena_array(&p->tpl->arena, cap, sizeof(void *));
         if (!items) {
             gs_jinja_parse_nomem(p);
             return;
         }
         if (l->len)
-            memcpy(items, l->items, l->len * sizeof(*items));
+            memcpy(items, l->items, l->len * sizeof(void *));
         l->items = items;
         l->cap = cap;
     }
@@ -165,17 +165,18 @@ struct jnodes gs_jinja_parse_done(const struct jnode_list *l)
 
 bool gs_jinja_parse_name(struct jparser *p, struct gs_slice text, struct jname *out)
 {
-    void *id = gs_map_get(&p->ids, text);
+    struct jname *name = gs_map_get(&p->ids, text);
 
-    if (!id) {
-        id = (void *)(uintptr_t)(p->ids.len + 1);
+    if (!name) {
+        name = gs_arena_alloc(&p->tpl->arena, sizeof(*name));
         gs_buf_put(&p->names, &text, sizeof(text));
-        if (!gs_buf_ok(&p->names) || !gs_map_put(&p->ids, text, id)) {
+        if (!name || !gs_buf_ok(&p->names) || !gs_map_put(&p->ids, text, name)) {
             gs_jinja_parse_nomem(p);
             return false;
         }
+        *name = (struct jname){.text = text, .id = (uint32_t)p->ids.len - 1};
     }
-    *out = (struct jname){.text = text, .id = (uint32_t)((uintptr_t)id - 1)};
+    *out = *name;
     return true;
 }
 
@@ -204,7 +205,7 @@ static void parse_print(struct jparser *p, struct jnode_list *out)
 
     gs_jinja_parse_next(p);
     gs_jinja_parse_push(p, &items, gs_jinja_parse_tuple(p, true, NULL));
-    if (!n || !gs_jinja_parse_expect(p, TK_VAR_END))
+    if (!n || !gs_jinja_parse_expect(p, TK_VAR_END) || items.len == 0)
         return;
     n->u.items = gs_jinja_parse_done(&items);
     gs_jinja_parse_adopt(p, n, items.items[0]);
@@ -325,8 +326,12 @@ static struct jnode *parse_for(struct jparser *p)
     p->loops--;
     const bool has_else = gs_jinja_parse_is_word(p, "else");
     gs_jinja_parse_next(p);
-    if (has_else)
+    if (has_else) { /* a recursive loop is a function: no outer loop can be left from inside */
+        const unsigned loops = p->loops;
+        p->loops = f->recursive ? 0 : loops;
         f->otherwise = parse_closed_block(p, "endfor");
+        p->loops = loops;
+    }
     return n;
 }
 

@@ -12,7 +12,7 @@ struct jparser {
     struct gs_template *tpl;
     struct jtokens tokens;
     size_t pos;
-    struct gs_map ids;   /* identifier -> id + 1 */
+    struct gs_map ids;   /* identifier -> its struct jname */
     struct gs_buf names; /* of slices: id -> identifier */
     unsigned depth;
     unsigned loops; /* loops of the current function around the current place */

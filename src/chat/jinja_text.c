@@ -49,7 +49,7 @@ size_t gs_jinja_char_off(struct jval s, size_t idx)
 
 size_t gs_jinja_char_before(struct gs_slice s, size_t off)
 {
-    size_t n = 1;
+    size_t n = off > 0;
 
     while (n < off && is_continuation(s.ptr[off - n]))
         n++;
@@ -146,14 +146,16 @@ static bool is_final_sigma(struct gs_slice s, size_t off)
     return before;
 }
 
-void gs_jinja_put_case(struct gs_buf *b, struct gs_slice s, enum gs_jinja_case to)
+void gs_jinja_put_case_part(struct gs_buf *b, struct gs_slice s, size_t from, size_t end,
+                            enum gs_jinja_case to)
 {
-    for (size_t i = 0; i < s.len;) {
+    for (size_t i = from; i < end;) {
         const unsigned char c = (unsigned char)s.ptr[i];
         uint32_t cp;
         uint32_t mapped[3];
         if (c < 0x80) {
-            const bool letter = to == GS_CASE_LOWER ? c >= 'A' && c <= 'Z' : c >= 'a' && c <= 'z';
+            const bool down = to == GS_CASE_LOWER || to == GS_CASE_FOLD;
+            const bool letter = down ? c >= 'A' && c <= 'Z' : c >= 'a' && c <= 'z';
             gs_buf_putc(b, (char)(letter ? c ^ 0x20 : c));
             i++;
             continue;
@@ -170,18 +172,18 @@ void gs_jinja_put_case(struct gs_buf *b, struct gs_slice s, enum gs_jinja_case t
     }
 }
 
+void gs_jinja_put_case(struct gs_buf *b, struct gs_slice s, enum gs_jinja_case to)
+{
+    gs_jinja_put_case_part(b, s, 0, s.len, to);
+}
+
 void gs_jinja_put_capitalized(struct gs_buf *b, struct gs_slice s)
 {
     uint32_t cp;
-    uint32_t mapped[3];
+    const size_t first = s.len ? gs_utf8_decode(s, 0, &cp) : 0;
 
-    if (s.len == 0)
-        return;
-    const size_t first = gs_utf8_decode(s, 0, &cp);
-    const unsigned n = gs_jinja_case_map(GS_CASE_TITLE, cp, mapped);
-    for (unsigned k = 0; k < n; k++)
-        gs_jinja_put_char(b, mapped[k]);
-    gs_jinja_put_case(b, gs_slice_sub(s, first, s.len), GS_CASE_LOWER);
+    gs_jinja_put_case_part(b, s, 0, first, GS_CASE_TITLE);
+    gs_jinja_put_case_part(b, s, first, s.len, GS_CASE_LOWER);
 }
 
 bool gs_jinja_put_replaced(struct jrun *r, struct gs_buf *b, struct gs_slice s, struct gs_slice old,

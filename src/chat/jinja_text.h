@@ -26,6 +26,9 @@ struct gs_slice gs_jinja_strip(struct gs_slice s, struct gs_slice set, enum gs_s
 
 void gs_jinja_put_char(struct gs_buf *b, uint32_t cp);
 void gs_jinja_put_case(struct gs_buf *b, struct gs_slice s, enum gs_jinja_case to);
+/* The same for s[from, end) only; the letters around matter to a final sigma. */
+void gs_jinja_put_case_part(struct gs_buf *b, struct gs_slice s, size_t from, size_t end,
+                            enum gs_jinja_case to);
 void gs_jinja_put_capitalized(struct gs_buf *b, struct gs_slice s);
 /* s with the first `max` (all if negative) `old` replaced. */
 GS_MUST_CHECK bool gs_jinja_put_replaced(struct jrun *r, struct gs_buf *b, struct gs_slice s,

@@ -21,6 +21,8 @@ static const struct case_table case_tables[] = {
                        GS_COUNT_OF(lower_expansions)},
     [GS_CASE_TITLE] = {title_runs, GS_COUNT_OF(title_runs), title_expansions,
                        GS_COUNT_OF(title_expansions)},
+    [GS_CASE_FOLD] = {fold_runs, GS_COUNT_OF(fold_runs), fold_expansions,
+                      GS_COUNT_OF(fold_expansions)},
 };
 
 bool gs_jinja_is(uint32_t cp, unsigned properties)

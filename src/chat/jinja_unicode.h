@@ -26,7 +26,7 @@ enum gs_jinja_property {
 /* Does the character have any of `properties`? */
 bool gs_jinja_is(uint32_t cp, unsigned properties);
 
-enum gs_jinja_case { GS_CASE_UPPER, GS_CASE_LOWER, GS_CASE_TITLE };
+enum gs_jinja_case { GS_CASE_UPPER, GS_CASE_LOWER, GS_CASE_TITLE, GS_CASE_FOLD };
 
 /* The full mapping of one character: writes 1 to 3 characters and returns their number. */
 unsigned gs_jinja_case_map(enum gs_jinja_case to, uint32_t cp, uint32_t out[3]);

@@ -264,7 +264,7 @@ bool gs_jinja_same(struct jval a, struct jval b)
     case JV_INT: /* Python shares the small ones only; so must a template that relies on it */
         return a.u.integer == b.u.integer;
     case JV_FLOAT:
-        return memcmp(&a.u.real, &b.u.real, sizeof(double)) == 0;
+        return a.u.real == b.u.real;
     case JV_STR:
         return a.u.str == b.u.str || gs_slice_eq(jv_slice(a), jv_slice(b));
     default:
@@ -479,7 +479,8 @@ bool gs_jinja_hash(struct jrun *r, struct jval v, uint64_t *out)
     } else if (v.kind == JV_LIST || v.kind == JV_DICT || v.kind == JV_VIEW) {
         ok = gs_jinja_fail(r, "unhashable type: '%s'", gs_jinja_type(v));
     } else if (v.kind > JV_RANGE) { /* by identity */
-        h = gs_hash_bytes(&v.u.object, sizeof(v.u.object), r->seed);
+        const uintptr_t identity = (uintptr_t)v.u.object;
+        h = gs_hash_bytes(&identity, sizeof(identity), r->seed);
     }
     gs_jinja_leave(r);
     *out = h;
@@ -524,7 +525,7 @@ static bool add_to_index(struct jrun *r, struct jdict *d, size_t entry)
 
 static bool build_index(struct jrun *r, struct jdict *d)
 {
-    size_t cap = 4 * SMALL_DICT;
+    size_t cap = (size_t)4 * SMALL_DICT;
 
     while (cap < d->cap * 2)
         cap *= 2;

@@ -21,17 +21,17 @@
 /* '\n' is the only line end, and the one at the very end is dropped. */
 static bool normalise(struct gs_template *t)
 {
-    struct gs_slice text;
+    const struct gs_slice text = t->source;
+    char *p = gs_arena_alloc(&t->arena, text.len + 1);
     size_t n = 0;
 
-    if (!gs_arena_dup(&t->arena, t->source, &text))
+    if (!p)
         return false;
-    char *p = (char *)(uintptr_t)text.ptr;
     for (size_t i = 0; i < text.len; i++) {
-        const bool cr = p[i] == '\r';
-        if (cr && i + 1 < text.len && p[i + 1] == '\n')
+        const bool cr = text.ptr[i] == '\r';
+        if (cr && i + 1 < text.len && text.ptr[i + 1] == '\n')
             i++;
-        p[n++] = (char)(cr ? '\n' : p[i]);
+        p[n++] = cr ? '\n' : text.ptr[i];
     }
     if (n > 0 && p[n - 1] == '\n')
         n--;
