@@ -112,6 +112,99 @@ struct gs_block_iq4_xs {
     uint8_t qs[128];
 };
 
+/* ---- blocks of 256 out of codebooks: an index stands for 8 or 4 values (iq_grids.h) ----
+ *
+ * Multi-byte members are little-endian words. "Seven signs" are bits 0..6 for values 0..6 of eight,
+ * set for minus; the sign of value 7 makes their number even. By Kawrakow (llama.cpp pull requests
+ * 4773, 4856, 5676 and those they link). */
+
+/* 8 groups of 32; x = d (2 scale + 1) / 8 grid. Per group four indices of 8 bits, then a word of
+ * four times seven signs and, in its top nibble, the scale. */
+struct gs_block_iq2_xxs {
+    uint8_t d[2];
+    uint8_t qs[64];
+};
+
+/* 16 groups of 16, otherwise like IQ2_XXS. qs are 32 words: 9 bits of index, seven signs. Scale j
+ * is nibble j of scales. */
+struct gs_block_iq2_xs {
+    uint8_t d[2];
+    uint8_t qs[64];
+    uint8_t scales[8];
+};
+
+/* Like IQ2_XS with indices of 10 bits, the top two in qh: bits 2k, 2k+1 of byte j belong to index
+ * 4 j + k. A sign bit per value. */
+struct gs_block_iq2_s {
+    uint8_t d[2];
+    uint8_t qs[32];
+    uint8_t signs[32];
+    uint8_t qh[8];
+    uint8_t scales[8];
+};
+
+/* 8 groups of 32; x = d (2 scale + 1) / 4 grid. An index of 8 bits per 4 values; per group a word
+ * of signs and scale as in IQ2_XXS. */
+struct gs_block_iq3_xxs {
+    uint8_t d[2];
+    uint8_t qs[64];
+    uint8_t signs[32];
+};
+
+/* 8 groups of 32; x = d (2 scale + 1) grid. An index of 9 bits per 4 values, the ninth in qh. A
+ * sign bit per value. Scale j is nibble j of scales. */
+struct gs_block_iq3_s {
+    uint8_t d[2];
+    uint8_t qs[64];
+    uint8_t qh[8];
+    uint8_t signs[32];
+    uint8_t scales[4];
+};
+
+/* 8 groups of 32; x = d (2 scale + 1) (grid +- 1/8). An index of 11 bits per 8 values. The words qh
+ * hold, per group: four times the top 3 bits of an index, 3 bits of scale, 1 bit set for - 1/8. */
+struct gs_block_iq1_s {
+    uint8_t d[2];
+    uint8_t qs[32];
+    uint8_t qh[16];
+};
+
+/* 16 groups of 16, otherwise like IQ1_S. A nibble of qh per 8 values: the top 3 bits of the index,
+ * 1 bit set for - 1/8. Each of the four words of scales holds four scales of 3 bits and, in its top
+ * nibble, the next nibble of d. */
+struct gs_block_iq1_m {
+    uint8_t qs[32];
+    uint8_t qh[16];
+    uint8_t scales[8];
+};
+
+/* ---- blocks of 256 trits: x = d (q - 1) ---- */
+
+/* Five values per byte: b / 256 in base 3 is 0.q0 q1 q2 q3 q4. The k-th digits of 32 bytes of qs
+ * are q[32 k ..], those of the other 16 are q[160 + 16 k ..], and of qh (four digits) q[240 + 4 k
+ * ..]. */
+struct gs_block_tq1_0 {
+    uint8_t qs[48];
+    uint8_t qh[4];
+    uint8_t d[2];
+};
+
+/* Two bits per value, laid out as in Q2_K. */
+struct gs_block_tq2_0 {
+    uint8_t qs[64];
+    uint8_t d[2];
+};
+
+/* ---- blocks of 64 ---- */
+
+/* 4 groups of 16: low nibbles of 8 bytes, then high nibbles; x = e(d) / 2
+ * gs_kernels_mxfp4_values[q] (the table is doubled). e is an unsigned E4M3 (exponent bias 7, no
+ * sign); 0x7f, its NaN, counts as 0. */
+struct gs_block_nvfp4 {
+    uint8_t d[4];
+    uint8_t qs[32];
+};
+
 extern const int8_t gs_kernels_iq4_values[16];
 extern const int8_t gs_kernels_mxfp4_values[16];
 

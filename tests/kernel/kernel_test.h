@@ -75,6 +75,16 @@ static const struct format formats[] = {
     {GS_TYPE_Q5_K, {offsetof(struct gs_block_q5_k, d), offsetof(struct gs_block_q5_k, dmin), -1}},
     {GS_TYPE_Q6_K, {offsetof(struct gs_block_q6_k, d), -1}},
     {GS_TYPE_IQ4_XS, {offsetof(struct gs_block_iq4_xs, d), -1}},
+    {GS_TYPE_IQ2_XXS, {offsetof(struct gs_block_iq2_xxs, d), -1}},
+    {GS_TYPE_IQ2_XS, {offsetof(struct gs_block_iq2_xs, d), -1}},
+    {GS_TYPE_IQ2_S, {offsetof(struct gs_block_iq2_s, d), -1}},
+    {GS_TYPE_IQ3_XXS, {offsetof(struct gs_block_iq3_xxs, d), -1}},
+    {GS_TYPE_IQ3_S, {offsetof(struct gs_block_iq3_s, d), -1}},
+    {GS_TYPE_IQ1_S, {offsetof(struct gs_block_iq1_s, d), -1}},
+    {GS_TYPE_TQ1_0, {offsetof(struct gs_block_tq1_0, d), -1}},
+    {GS_TYPE_TQ2_0, {offsetof(struct gs_block_tq2_0, d), -1}},
+    {GS_TYPE_IQ1_M, {-1}},
+    {GS_TYPE_NVFP4, {-1}},
 };
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
@@ -108,6 +118,8 @@ static inline void random_weights(struct gs_rng *r, const struct format *f, enum
             memcpy(block, &half, 2);
         if (f->type == GS_TYPE_MXFP4)
             block[0] = (uint8_t)(118 + (gs_rng_u64(r) & 15));
+        if (f->type == GS_TYPE_IQ1_M) /* the top nibble of d, with its exponent */
+            block[offsetof(struct gs_block_iq1_m, scales) + 7] &= 0xbf;
     }
 }
 

@@ -22,11 +22,8 @@
 #define MAX_TOKENS 512
 
 static const char *const arch_cases[] = {
-    "deepseek2",
     "gemma2",
     "gemma3",
-    "gemma4-dense",
-    "gemma4-moe",
     "glm4",
     "glm4moe",
     "gpt-oss",
@@ -52,8 +49,9 @@ static const char *const arch_cases[] = {
 };
 
 static const char *const quant_cases[] = {
-    "f16",    "bf16",   "q8_0",   "q4_0", "q4_1",   "q5_0",   "q5_1",  "q2_k",
-    "q3_k_m", "q4_k_m", "q5_k_m", "q6_k", "iq4_nl", "iq4_xs", "mxfp4",
+    "f16",    "bf16",    "q8_0",   "q4_0",  "q4_1",    "q5_0",   "q5_1",  "q2_k",
+    "q3_k_m", "q4_k_m",  "q5_k_m", "q6_k",  "iq4_nl",  "iq4_xs", "mxfp4", "iq1_s",
+    "iq1_m",  "iq2_xxs", "iq2_xs", "iq2_s", "iq3_xxs", "iq3_s",  "tq1_0", "tq2_0",
 };
 
 static struct gs_arena arena;

@@ -77,4 +77,11 @@ static inline float e8m0_half_to_float(uint8_t e)
     return float_from_bits(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23);
 }
 
+/* Half of an unsigned E4M3 (its top bit unused), as NVFP4's doubled values want it: the fields
+ * moved to their places in a float, whose exponent is then 119 too small. 0x7f stands for 0. */
+static inline float e4m3_half_to_float(uint8_t e)
+{
+    return e == 0x7f ? 0 : float_from_bits((uint32_t)(e & 0x7f) << 20) * 0x1p119f;
+}
+
 #endif

@@ -21,7 +21,17 @@
     X(GS_TYPE_Q4_K, q4_k, GS_ACT_Q8K)                                                              \
     X(GS_TYPE_Q5_K, q5_k, GS_ACT_Q8K)                                                              \
     X(GS_TYPE_Q6_K, q6_k, GS_ACT_Q8K)                                                              \
-    X(GS_TYPE_IQ4_XS, iq4_xs, GS_ACT_Q8K)
+    X(GS_TYPE_IQ4_XS, iq4_xs, GS_ACT_Q8K)                                                          \
+    X(GS_TYPE_IQ2_XXS, iq2_xxs, GS_ACT_Q8K)                                                        \
+    X(GS_TYPE_IQ2_XS, iq2_xs, GS_ACT_Q8K)                                                          \
+    X(GS_TYPE_IQ2_S, iq2_s, GS_ACT_Q8K)                                                            \
+    X(GS_TYPE_IQ3_XXS, iq3_xxs, GS_ACT_Q8K)                                                        \
+    X(GS_TYPE_IQ3_S, iq3_s, GS_ACT_Q8K)                                                            \
+    X(GS_TYPE_IQ1_S, iq1_s, GS_ACT_Q8K)                                                            \
+    X(GS_TYPE_IQ1_M, iq1_m, GS_ACT_Q8K)                                                            \
+    X(GS_TYPE_TQ1_0, tq1_0, GS_ACT_Q8K)                                                            \
+    X(GS_TYPE_TQ2_0, tq2_0, GS_ACT_Q8K)                                                            \
+    X(GS_TYPE_NVFP4, nvfp4, GS_ACT_Q8)
 
 #define GS_KERNEL_DEQUANT_DECL(type, name, form) gs_dequant_fn gs_kernels_dequant_##name##_ref;
 GS_KERNEL_TYPE_MAP(GS_KERNEL_DEQUANT_DECL)
