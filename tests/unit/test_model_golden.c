@@ -22,8 +22,11 @@
 #define MAX_TOKENS 512
 
 static const char *const arch_cases[] = {
+    "deepseek2",
     "gemma2",
     "gemma3",
+    "gemma4-dense",
+    "gemma4-moe",
     "glm4",
     "glm4moe",
     "gpt-oss",
