@@ -1,7 +1,7 @@
 /* Gated units (Shazeer 2020, "GLU Variants Improve Transformer"), and what else is done to rows
  * value by value. gelu(x) = x/2 (1 + tanh z) is x sigmoid(2 z), z = sqrt(2/pi) (x + 0.044715 x^3),
  * so all of them are made of the same vector kernels. */
-#include "compute/ops_encoder.h"
+#include "compute/ops.h"
 
 #include <math.h>
 #include <string.h>
@@ -78,19 +78,6 @@ void gs_op_glu(struct gs_lane *lane, enum gs_glu kind, struct gs_rows out, struc
         else
             clamped_mul(lane->k, gs_op_piece(&out, &p), gs_op_piece(&gate, &p),
                         gs_op_piece(&up, &p), p.n);
-    }
-    gs_lane_sync(lane);
-}
-
-void gs_op_gelu(struct gs_lane *lane, struct gs_rows x)
-{
-    size_t begin;
-    size_t end;
-
-    gs_op_share_pieces(lane, x.n, x.dim, &begin, &end);
-    for (size_t i = begin; i < end; i++) {
-        const struct gs_piece p = gs_op_piece_at(i, x.dim);
-        gelu_mul(lane->k, gs_op_piece(&x, &p), gs_op_piece(&x, &p), NULL, p.n);
     }
     gs_lane_sync(lane);
 }

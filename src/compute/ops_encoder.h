@@ -10,8 +10,10 @@
 void gs_op_layer_norm(struct gs_lane *lane, struct gs_rows out, struct gs_rows x,
                       const float *weight, const float *bias, float eps);
 
-/* x = gelu(x), the tanh approximation. */
-void gs_op_gelu(struct gs_lane *lane, struct gs_rows x);
+/* out = gelu(x) * up, the tanh approximation; up.p NULL: ones; out may be x or up. x and gelu(x)
+ * are rounded to float16 where |x| < 10, as by the table from which ggml reads them: vectors of
+ * texts are stored for years, and must match those that others computed. */
+void gs_op_gelu_half(struct gs_lane *lane, struct gs_rows out, struct gs_rows x, struct gs_rows up);
 
 /* Attention of every token of a run to all tokens of its run, before and after it. There is no
  * cache: keys and values are rows of the batch. Heads of a row are adjacent. */

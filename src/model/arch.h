@@ -13,6 +13,7 @@
 #include "model/work.h"
 
 struct gs_loader;
+struct gs_pool_head;
 
 /* Attention layers are of two kinds: those that keep every token, and those that see only a window
  * of the last ones and keep little more than that. */
@@ -39,9 +40,11 @@ struct gs_batch {
     uint64_t ctx_tokens; /* of a sequence at most */
     struct gs_batch_kv kv[GS_KV_KINDS];
     const struct gs_state_run *states; /* [recurrent layer][run] */
+    const int32_t *segments;           /* [row] of its text, 0 or 1; read by encoders */
     size_t n_out;
     const int32_t *out_rows; /* [n_out] rows whose logits are wanted */
-    float *logits;           /* [n_out][n_vocab] */
+    bool states_only;        /* not logits, but the states they would be made of */
+    float *logits;           /* [n_out][n_vocab], or [n_out][D] */
 };
 
 struct gs_arch {
@@ -82,6 +85,7 @@ struct gs_model {
     struct gs_state_shape *states; /* [recurrent layer] */
     size_t n_states;
     size_t lane_scratch_bytes; /* of the widest attention */
+    struct gs_pool_head *pool_head;
 };
 
 extern const struct gs_arch gs_arch_llama;
@@ -101,5 +105,10 @@ extern const struct gs_arch gs_arch_glm4;
 extern const struct gs_arch gs_arch_deepseek2;
 extern const struct gs_arch gs_arch_qwen35;
 extern const struct gs_arch gs_arch_qwen35moe;
+extern const struct gs_arch gs_arch_bert;
+extern const struct gs_arch gs_arch_nomic_bert;
+extern const struct gs_arch gs_arch_jina_bert_v2;
+extern const struct gs_arch gs_arch_modern_bert;
+extern const struct gs_arch gs_arch_gemma_embedding;
 
 #endif

@@ -1,5 +1,6 @@
 /* Where a batch enters and leaves the network: the token embedding, and the head
- * logits = W_out RMS(x; output_norm) of the rows that are asked for. Some families scale the one
+ * logits = W_out RMS(x; output_norm) of the rows that are asked for, or the states
+ * RMS(x; output_norm) alone. Some families scale the one
  * or the other, or cap logits softly: cap tanh(logits / cap). */
 #include "model/block.h"
 
@@ -95,6 +96,10 @@ void gs_block_head(struct gs_lane *lane, const struct gs_ends *e, const struct g
     if (b->n_out == 0)
         return;
     gs_op_embed(lane, a.y, &table, b->out_rows);
+    if (b->states_only) {
+        gs_op_rms_norm(lane, gs_rows(b->logits, b->n_out, x.dim), a.y, e->output_norm, e->eps);
+        return;
+    }
     gs_op_rms_norm(lane, a.y, a.y, e->output_norm, e->eps);
     gs_op_matmul(lane, &a.y_act, &logits, 1);
     if (e->logit_scale != 1)

@@ -19,25 +19,28 @@
 struct arrays {
     int32_t *tokens;                        /* [batch_rows] */
     int32_t *pos;                           /* [batch_rows] */
+    int32_t *segments;                      /* [batch_rows] */
     int32_t *out_rows;                      /* [output_rows] */
     struct gs_kv_run *kv_runs[GS_KV_KINDS]; /* [max_sequences] */
     struct gs_state_run *states;            /* [recurrent layer][max_sequences] */
-    float *logits;                          /* [output_rows][n_vocab] */
+    float *logits;                          /* [output_rows][n_vocab or n_embd] */
 };
 
 static struct arrays take(const struct gs_model *m, const struct gs_exec_options *opt,
                           struct gs_work *w)
 {
     const size_t n_states = m->n_states * opt->max_sequences;
+    const uint32_t n_values = opt->states_only ? m->params.n_embd : m->params.n_vocab;
     struct arrays a;
 
     a.tokens = gs_work_bytes(w, opt->batch_rows * sizeof(*a.tokens));
     a.pos = gs_work_bytes(w, opt->batch_rows * sizeof(*a.pos));
+    a.segments = gs_work_bytes(w, opt->batch_rows * sizeof(*a.segments));
     a.out_rows = gs_work_bytes(w, opt->output_rows * sizeof(*a.out_rows));
     for (size_t k = 0; k < GS_KV_KINDS; k++)
         a.kv_runs[k] = gs_work_bytes(w, opt->max_sequences * sizeof(*a.kv_runs[k]));
     a.states = gs_work_bytes(w, n_states * sizeof(*a.states));
-    a.logits = gs_work_rows(w, opt->output_rows, m->params.n_vocab).p;
+    a.logits = gs_work_rows(w, opt->output_rows, n_values).p;
     return a;
 }
 
@@ -125,6 +128,12 @@ static enum gs_status check_options(const struct gs_model *m, const struct gs_ex
             return gs_error_set(err, GS_EINVAL, "%s: expected 1 to %llu, found %llu",
                                 limits[i].name, (unsigned long long)limits[i].max,
                                 (unsigned long long)limits[i].value);
+    }
+    if (m->params.is_encoder && !opt->states_only) {
+        gs_error_set(err, GS_EUNSUPPORTED, "models of architecture \"%s\" do not write text",
+                     m->arch->name);
+        gs_error_hint(err, "They turn texts into vectors: use \"genset embed\".");
+        return GS_EUNSUPPORTED;
     }
     return check_kv_type(m, opt->kv_type, err);
 }
@@ -289,9 +298,11 @@ static struct gs_batch fill(const struct gs_exec *e, const struct arrays *a,
     struct gs_batch b = {
         .tokens = a->tokens,
         .pos = a->pos,
+        .segments = a->segments,
         .ctx_tokens = e->opt.ctx_tokens,
         .states = a->states,
         .out_rows = a->out_rows,
+        .states_only = e->opt.states_only,
         .logits = a->logits,
     };
 
@@ -310,6 +321,7 @@ static struct gs_batch fill(const struct gs_exec *e, const struct arrays *a,
                 a->out_rows[b.n_out++] = (int32_t)b.n_rows;
             a->tokens[b.n_rows] = runs[r].tokens[i];
             a->pos[b.n_rows] = (int32_t)(s->len + i);
+            a->segments[b.n_rows] = runs[r].segment_at > 0 && i >= runs[r].segment_at;
             b.n_rows++;
         }
     }

@@ -22,6 +22,7 @@ struct gs_exec_options {
     uint32_t max_sequences;
     uint64_t kv_tokens;  /* tokens of all sequences together (rounded up to pages) */
     uint64_t ctx_tokens; /* of one sequence */
+    bool states_only;    /* outputs are not logits but the last states, [n_embd] */
 };
 
 /* Bytes of KV per token in the layers that keep every token; of a sequence in the layers that keep
@@ -67,10 +68,12 @@ struct gs_run {
     const int32_t *tokens;
     uint32_t n_tokens;
     uint32_t n_logits;
+    uint32_t segment_at; /* the first token of the second segment; 0 = all are of the first */
 };
 
 /* Compute all runs in one batch (each sequence at most once). *out_logits points to
- * [sum of n_logits][n_vocab] floats in order of the runs, valid until the next call.
+ * [sum of n_logits][n_vocab] floats in order of the runs, valid until the next call. A run of an
+ * encoder is a whole text.
  * errors: GS_EINVAL (token id outside the vocabulary, too many rows), GS_ELIMIT (beyond a
  *         sequence's reservation). Sequences are unchanged then. No allocation. */
 GS_MUST_CHECK enum gs_status gs_exec_forward(struct gs_exec *e, const struct gs_run *runs,

@@ -12,12 +12,20 @@
 #include "gguf/gguf.h"
 #include "model/arch.h"
 #include "model/loader.h"
+#include "model/pool_head.h"
 
 static const struct gs_arch *const archs[] = {
-    &gs_arch_llama,     &gs_arch_qwen2,   &gs_arch_qwen3,   &gs_arch_qwen3moe, &gs_arch_qwen35,
-    &gs_arch_qwen35moe, &gs_arch_gemma2,  &gs_arch_gemma3,  &gs_arch_glm4,     &gs_arch_glm4moe,
-    &gs_arch_deepseek2, &gs_arch_gemma4,  &gs_arch_gpt_oss, &gs_arch_granite,  &gs_arch_mistral3,
-    &gs_arch_phi3,      &gs_arch_smollm3,
+    &gs_arch_llama,       &gs_arch_qwen2,
+    &gs_arch_qwen3,       &gs_arch_qwen3moe,
+    &gs_arch_qwen35,      &gs_arch_qwen35moe,
+    &gs_arch_deepseek2,   &gs_arch_gemma4,
+    &gs_arch_gemma2,      &gs_arch_gemma3,
+    &gs_arch_glm4,        &gs_arch_glm4moe,
+    &gs_arch_gpt_oss,     &gs_arch_granite,
+    &gs_arch_mistral3,    &gs_arch_phi3,
+    &gs_arch_smollm3,     &gs_arch_bert,
+    &gs_arch_nomic_bert,  &gs_arch_jina_bert_v2,
+    &gs_arch_modern_bert, &gs_arch_gemma_embedding,
 };
 
 static void hint_archs(struct gs_error *err)
@@ -95,6 +103,7 @@ enum gs_status gs_model_load(const struct gs_gguf *f, struct gs_model **out_m, s
     if (ld.st == GS_OK) {
         load_common(&ld, m);
         m->arch->load(&ld, m);
+        gs_load_pool_head(&ld, m);
         m->params.is_recurrent = m->n_states > 0;
     }
     if (ld.st != GS_OK) {

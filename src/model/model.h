@@ -13,6 +13,15 @@
 struct gs_gguf;
 struct gs_model;
 
+/* How the states of a text's tokens become one vector; numbered as in files. */
+enum gs_pooling {
+    GS_POOLING_NONE,
+    GS_POOLING_MEAN,
+    GS_POOLING_FIRST, /* "cls" */
+    GS_POOLING_LAST,
+    GS_POOLING_RANK, /* of a pair of texts: the scores of a classifier */
+};
+
 /* What every caller may ask; architecture-specific values stay in the architecture's file. */
 struct gs_model_params {
     struct gs_slice arch; /* general.architecture */
@@ -22,7 +31,11 @@ struct gs_model_params {
     uint32_t n_head, n_head_kv; /* of the first attention layer */
     uint64_t ctx_train_tokens;
     uint64_t n_params;
-    bool is_recurrent; /* has state that cannot be rolled back */
+    bool is_recurrent;   /* has state that cannot be rolled back */
+    bool is_encoder;     /* reads both ways: no next token, only vectors of whole texts */
+    uint32_t n_segments; /* that an encoder tells apart, such as query and document; else 0 */
+    enum gs_pooling pooling;
+    uint32_t n_pooled; /* values of a text's vector, or scores */
 };
 
 /* Read hyperparameters and find every tensor the architecture needs, checking shapes and types.

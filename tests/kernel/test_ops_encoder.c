@@ -57,11 +57,10 @@ static void run_gelu(struct gs_lane *lane, void *arg)
 {
     const struct rows_case *c = arg;
 
-    gs_op_copy(lane, c->out, c->x);
-    gs_op_gelu(lane, c->out);
+    gs_op_gelu_half(lane, c->out, c->x, (struct gs_rows){0});
 }
 
-static void gelu_is_the_tanh_approximation(void **state)
+static void gelu_is_the_tanh_approximation_in_halves(void **state)
 {
     enum { N = 3, DIM = 401 };
     static float x[N * DIM], out[N * DIM];
@@ -71,6 +70,8 @@ static void gelu_is_the_tanh_approximation(void **state)
     (void)state;
     gs_rng_seed(&r, 5);
     random_floats(&r, x, N * DIM, 3);
+    x[0] = 1e6f;
+    x[1] = -1e6f;
     FOR_LEVELS(level)
     {
         check_threads(level, run_gelu, &c, out, N * DIM);
@@ -78,7 +79,7 @@ static void gelu_is_the_tanh_approximation(void **state)
             const double v = (double)x[i];
             const double want =
                 0.5 * v * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (v + 0.044715 * v * v * v)));
-            assert_near("gelu", i, (double)out[i], want, 1e-5 * (1 + fabs(want)));
+            assert_near("gelu", i, (double)out[i], want, 1.1e-3 * (0.01 + fabs(v)));
         }
     }
 }
@@ -231,7 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layer_norm_centres_and_scales),
-        cmocka_unit_test(gelu_is_the_tanh_approximation),
+        cmocka_unit_test(gelu_is_the_tanh_approximation_in_halves),
         cmocka_unit_test(attention_sees_both_ways),
     };
 
