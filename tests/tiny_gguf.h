@@ -147,9 +147,45 @@ static inline void tiny_block_optional(struct tiny *t, uint32_t layer, const cha
     tiny_tensor(t, full, GS_TYPE_F32, n, 1, 1);
 }
 
+static inline bool tiny_is(const struct tiny_shape *s, const char *arch)
+{
+    return strcmp(s->arch, arch) == 0;
+}
+
+static inline bool tiny_is_gemma(const struct tiny_shape *s)
+{
+    return strncmp(s->arch, "gemma", 5) == 0;
+}
+
+/* Norms on both sides of each block. */
+static inline bool tiny_is_sandwich(const struct tiny_shape *s)
+{
+    return tiny_is_gemma(s) || tiny_is(s, "glm4");
+}
+
+static inline bool tiny_has_qk_norm(const struct tiny_shape *s)
+{
+    return strncmp(s->arch, "qwen3", 5) == 0 || tiny_is(s, "gemma3") || tiny_is(s, "gemma4");
+}
+
 static inline bool tiny_is_qwen35(const struct tiny_shape *s)
 {
     return strncmp(s->arch, "qwen35", 6) == 0;
+}
+
+/* Latent attention: a rank of 16, heads of 8 without and 8 with position. */
+static inline void tiny_mla(struct tiny *t, uint32_t i)
+{
+    const struct tiny_shape *s = t->shape;
+
+    tiny_block_tensor(t, i, "attn_q_a.weight", s->type, s->n_embd, 12, 1);
+    tiny_block_tensor(t, i, "attn_q_a_norm.weight", GS_TYPE_F32, 12, 1, 1);
+    tiny_block_tensor(t, i, "attn_q_b.weight", s->type, 12, s->n_head * 16, 1);
+    tiny_block_tensor(t, i, "attn_kv_a_mqa.weight", s->type, s->n_embd, 24, 1);
+    tiny_block_tensor(t, i, "attn_kv_a_norm.weight", GS_TYPE_F32, 16, 1, 1);
+    tiny_block_tensor(t, i, "attn_k_b.weight", s->type, 8, 16, s->n_head);
+    tiny_block_tensor(t, i, "attn_v_b.weight", s->type, 16, 8, s->n_head);
+    tiny_block_tensor(t, i, "attn_output.weight", s->type, s->n_head * 8, s->n_embd, 1);
 }
 
 static inline void tiny_attn(struct tiny *t, uint32_t i)
@@ -158,15 +194,26 @@ static inline void tiny_attn(struct tiny *t, uint32_t i)
     const uint64_t q = (uint64_t)s->n_head * s->head_dim;
     const uint64_t kv = (uint64_t)s->n_head_kv * s->head_dim;
 
+    if (tiny_is(s, "deepseek2")) {
+        tiny_mla(t, i);
+        return;
+    }
+    if (tiny_is(s, "phi3")) {
+        tiny_block_tensor(t, i, "attn_qkv.weight", s->type, s->n_embd, q + 2 * kv, 1);
+        tiny_block_tensor(t, i, "attn_output.weight", s->type, q, s->n_embd, 1);
+        return;
+    }
     tiny_block_tensor(t, i, "attn_q.weight", s->type, s->n_embd, tiny_is_qwen35(s) ? 2 * q : q, 1);
     tiny_block_tensor(t, i, "attn_k.weight", s->type, s->n_embd, kv, 1);
     tiny_block_tensor(t, i, "attn_v.weight", s->type, s->n_embd, kv, 1);
     tiny_block_tensor(t, i, "attn_output.weight", s->type, q, s->n_embd, 1);
-    if (strcmp(s->arch, "qwen2") == 0) {
+    if (tiny_is(s, "gpt-oss"))
+        tiny_block_tensor(t, i, "attn_sinks.weight", GS_TYPE_F32, s->n_head, 1, 1);
+    if (tiny_is(s, "qwen2") || tiny_is(s, "gpt-oss")) {
         tiny_block_tensor(t, i, "attn_q.bias", GS_TYPE_F32, q, 1, 1);
         tiny_block_tensor(t, i, "attn_k.bias", GS_TYPE_F32, kv, 1, 1);
         tiny_block_tensor(t, i, "attn_v.bias", GS_TYPE_F16, kv, 1, 1);
-    } else if (strncmp(s->arch, "qwen3", 5) == 0) {
+    } else if (tiny_has_qk_norm(s)) {
         tiny_block_tensor(t, i, "attn_q_norm.weight", GS_TYPE_F32, s->head_dim, 1, 1);
         tiny_block_tensor(t, i, "attn_k_norm.weight", GS_TYPE_F32, s->head_dim, 1, 1);
     } else {
@@ -194,29 +241,123 @@ static inline void tiny_delta_net(struct tiny *t, uint32_t i)
     tiny_block_tensor(t, i, "ssm_out.weight", s->type, v, s->n_embd, 1);
 }
 
+/* Leading dense layers, then experts of sigmoids beside a shared one. */
+static inline bool tiny_has_shared(const struct tiny_shape *s)
+{
+    return tiny_is(s, "glm4moe") || tiny_is(s, "deepseek2");
+}
+
+/* What one family has of experts and another has not. */
+static inline void tiny_expert_parts(struct tiny *t, uint32_t i)
+{
+    const struct tiny_shape *s = t->shape;
+    const uint64_t d = s->n_embd;
+
+    if (tiny_is(s, "gpt-oss")) {
+        tiny_block_tensor(t, i, "ffn_gate_inp.bias", GS_TYPE_F32, 4, 1, 1);
+        tiny_block_tensor(t, i, "ffn_gate_exps.bias", GS_TYPE_F32, s->n_ff, 4, 1);
+        tiny_block_tensor(t, i, "ffn_up_exps.bias", GS_TYPE_F32, s->n_ff, 4, 1);
+        tiny_block_tensor(t, i, "ffn_down_exps.bias", GS_TYPE_F32, d, 4, 1);
+    }
+    if (tiny_is(s, "gemma4")) {
+        tiny_block_tensor(t, i, "ffn_gate_inp.scale", GS_TYPE_F32, d, 1, 1);
+        tiny_block_tensor(t, i, "ffn_down_exps.scale", GS_TYPE_F32, 4, 1, 1);
+        tiny_block_tensor(t, i, "pre_ffw_norm_2.weight", GS_TYPE_F32, d, 1, 1);
+        tiny_block_tensor(t, i, "post_ffw_norm_1.weight", GS_TYPE_F32, d, 1, 1);
+        tiny_block_tensor(t, i, "post_ffw_norm_2.weight", GS_TYPE_F32, d, 1, 1);
+    }
+    if (tiny_has_shared(s)) {
+        tiny_block_tensor(t, i, "exp_probs_b.bias", GS_TYPE_F32, 4, 1, 1);
+        tiny_block_tensor(t, i, "ffn_gate_shexp.weight", s->type, d, s->n_ff, 1);
+        tiny_block_tensor(t, i, "ffn_up_shexp.weight", s->type, d, s->n_ff, 1);
+        tiny_block_tensor(t, i, "ffn_down_shexp.weight", s->type, s->n_ff, d, 1);
+    }
+}
+
 static inline void tiny_ffn(struct tiny *t, uint32_t i)
 {
     const struct tiny_shape *s = t->shape;
     const uint64_t d = s->n_embd;
 
-    if (!s->experts) {
+    if (tiny_is(s, "phi3") || tiny_is(s, "glm4")) {
+        tiny_block_tensor(t, i, "ffn_up.weight", s->type, d, 2 * (uint64_t)s->n_ff, 1);
+        tiny_block_tensor(t, i, "ffn_down.weight", s->type, s->n_ff, d, 1);
+        return;
+    }
+    if (!s->experts || tiny_is(s, "gemma4") || (tiny_has_shared(s) && i == 0)) {
         tiny_block_tensor(t, i, "ffn_gate.weight", s->type, d, s->n_ff, 1);
         tiny_block_tensor(t, i, "ffn_up.weight", s->type, d, s->n_ff, 1);
         tiny_block_tensor(t, i, "ffn_down.weight", s->type, s->n_ff, d, 1);
         tiny_block_optional(t, i, "ffn_gate.bias", s->n_ff);
         tiny_block_optional(t, i, "ffn_up.bias", s->n_ff);
         tiny_block_optional(t, i, "ffn_down.bias", d);
-        return;
+        if (!s->experts || i == 0)
+            return;
     }
     tiny_block_tensor(t, i, "ffn_gate_inp.weight", GS_TYPE_F32, d, 4, 1);
     tiny_block_tensor(t, i, "ffn_gate_exps.weight", s->type, d, s->n_ff, 4);
     tiny_block_tensor(t, i, "ffn_up_exps.weight", s->type, d, s->n_ff, 4);
     tiny_block_tensor(t, i, "ffn_down_exps.weight", s->type, s->n_ff, d, 4);
+    tiny_expert_parts(t, i);
     if (tiny_is_qwen35(s)) {
         tiny_block_tensor(t, i, "ffn_gate_inp_shexp.weight", GS_TYPE_F32, d, 1, 1);
         tiny_block_tensor(t, i, "ffn_gate_shexp.weight", s->type, d, s->n_ff, 1);
         tiny_block_tensor(t, i, "ffn_up_shexp.weight", s->type, d, s->n_ff, 1);
         tiny_block_tensor(t, i, "ffn_down_shexp.weight", s->type, s->n_ff, d, 1);
+    }
+}
+
+static inline void tiny_gemma4_keys(struct tiny *t)
+{
+    const struct tiny_shape *s = t->shape;
+    uint8_t windows[16];
+
+    for (uint32_t i = 0; i < 16; i++)
+        windows[i] = i % 2 == 0;
+    gs_gguf_writer_array(t->w, "gemma4.attention.sliding_window_pattern", GS_GGUF_BOOL, windows,
+                         s->n_layers);
+    tiny_u32(t, "attention.key_length_swa", s->head_dim);
+    tiny_u32(t, "rope.dimension_count_swa", s->head_dim);
+    tiny_u32(t, "attention.shared_kv_layers", s->experts ? 0 : 2);
+    tiny_u32(t, "embedding_length_per_layer_input", s->experts ? 0 : 8);
+}
+
+/* Keys of single families. */
+static inline void tiny_family_keys(struct tiny *t)
+{
+    const struct tiny_shape *s = t->shape;
+
+    if (tiny_is_gemma(s) || tiny_is(s, "gpt-oss"))
+        tiny_u32(t, "attention.sliding_window", 5);
+    if (tiny_is(s, "gemma2"))
+        tiny_f32(t, "attn_logit_softcapping", 50);
+    if (tiny_is(s, "gemma2") || tiny_is(s, "gemma4"))
+        tiny_f32(t, "final_logit_softcapping", 30);
+    if (tiny_is(s, "gemma4"))
+        tiny_gemma4_keys(t);
+    if (tiny_is(s, "granite")) {
+        tiny_f32(t, "embedding_scale", 12);
+        tiny_f32(t, "residual_scale", 0.5f);
+        tiny_f32(t, "logit_scale", 8);
+    }
+    if (tiny_is(s, "mistral3") || tiny_is(s, "deepseek2")) {
+        gs_gguf_writer_string(t->w,
+                              tiny_is(s, "mistral3") ? "mistral3.rope.scaling.type"
+                                                     : "deepseek2.rope.scaling.type",
+                              GS_SLICE_LIT("yarn"));
+        tiny_f32(t, "rope.scaling.factor", 4);
+        tiny_f32(t, "rope.scaling.yarn_log_multiplier", 0.1f);
+        tiny_u32(t, "rope.scaling.original_context_length", 16);
+    }
+    if (tiny_is(s, "mistral3"))
+        tiny_f32(t, "attention.temperature_scale", 0.1f);
+    if (tiny_is(s, "deepseek2")) {
+        tiny_u32(t, "attention.q_lora_rank", 12);
+        tiny_u32(t, "attention.kv_lora_rank", 16);
+        tiny_u32(t, "attention.key_length_mla", 16);
+        tiny_u32(t, "attention.value_length_mla", 8);
+        tiny_u32(t, "expert_group_count", 2);
+        tiny_u32(t, "expert_group_used_count", 1);
     }
 }
 
@@ -250,10 +391,34 @@ static inline void tiny_keys(struct tiny *t)
         tiny_u32(t, "ssm.time_step_rank", s->n_v);
         tiny_u32(t, "ssm.inner_size", s->n_v * s->state_dim);
     }
+    tiny_family_keys(t);
     /* Keys that only edits bring. */
     tiny_put_edit(t, "rope.scaling.type", "llama.rope.scaling.type");
     tiny_put_edit(t, "rope.scaling.factor", "llama.rope.scaling.factor");
     tiny_put_edit(t, "attention.scale", "llama.attention.scale");
+}
+
+static inline const char *tiny_ffn_norm(const struct tiny_shape *s)
+{
+    return tiny_is_qwen35(s) || tiny_is(s, "glm4moe") || tiny_is(s, "gpt-oss")
+               ? "post_attention_norm.weight"
+               : "ffn_norm.weight";
+}
+
+static inline void tiny_post_norms(struct tiny *t, uint32_t i)
+{
+    const struct tiny_shape *s = t->shape;
+
+    if (tiny_is_sandwich(s)) {
+        tiny_block_tensor(t, i, "post_attention_norm.weight", GS_TYPE_F32, s->n_embd, 1, 1);
+        tiny_block_tensor(t, i, "post_ffw_norm.weight", GS_TYPE_F32, s->n_embd, 1, 1);
+    }
+    if (tiny_is(s, "gemma4") && !s->experts) {
+        tiny_block_tensor(t, i, "inp_gate.weight", s->type, s->n_embd, 8, 1);
+        tiny_block_tensor(t, i, "proj.weight", s->type, 8, s->n_embd, 1);
+        tiny_block_tensor(t, i, "post_norm.weight", GS_TYPE_F32, s->n_embd, 1, 1);
+        tiny_block_tensor(t, i, "layer_output_scale.weight", GS_TYPE_F32, 1, 1, 1);
+    }
 }
 
 static inline void tiny_tensors(struct tiny *t)
@@ -262,15 +427,19 @@ static inline void tiny_tensors(struct tiny *t)
 
     tiny_tensor(t, "token_embd.weight", s->type, s->n_embd, s->n_vocab, 1);
     tiny_tensor(t, "output_norm.weight", GS_TYPE_F32, s->n_embd, 1, 1);
+    if (tiny_is(s, "gemma4") && !s->experts) {
+        tiny_tensor(t, "per_layer_token_embd.weight", s->type, 8 * s->n_layers, s->n_vocab, 1);
+        tiny_tensor(t, "per_layer_model_proj.weight", s->type, s->n_embd, 8 * s->n_layers, 1);
+        tiny_tensor(t, "per_layer_proj_norm.weight", GS_TYPE_F32, 8, 1, 1);
+    }
     for (uint32_t i = 0; i < s->n_layers; i++) {
         tiny_block_tensor(t, i, "attn_norm.weight", GS_TYPE_F32, s->n_embd, 1, 1);
         if (tiny_is_qwen35(s) && i % 2 == 0)
             tiny_delta_net(t, i);
         else
             tiny_attn(t, i);
-        tiny_block_tensor(t, i,
-                          tiny_is_qwen35(s) ? "post_attention_norm.weight" : "ffn_norm.weight",
-                          GS_TYPE_F32, s->n_embd, 1, 1);
+        tiny_block_tensor(t, i, tiny_ffn_norm(s), GS_TYPE_F32, s->n_embd, 1, 1);
+        tiny_post_norms(t, i);
         tiny_ffn(t, i);
     }
 }
@@ -352,6 +521,18 @@ static const struct tiny_shape tiny_shapes[] GS_UNUSED = {
     {"qwen3moe", true, GS_TYPE_Q8_0, 48, 32, 32, 2, 2, 1, 32, 0, 0, 0},
     {"qwen35", false, GS_TYPE_F32, 48, 32, 32, 4, 2, 1, 32, 2, 4, 16},
     {"qwen35moe", true, GS_TYPE_F32, 48, 32, 32, 2, 4, 2, 32, 1, 3, 16},
+    {"granite", false, GS_TYPE_F32, 48, 32, 48, 2, 4, 2, 16, 0, 0, 0},
+    {"smollm3", false, GS_TYPE_F32, 48, 32, 48, 4, 4, 2, 16, 0, 0, 0},
+    {"mistral3", false, GS_TYPE_F32, 48, 32, 48, 2, 4, 2, 16, 0, 0, 0},
+    {"phi3", false, GS_TYPE_F32, 48, 32, 48, 2, 4, 2, 16, 0, 0, 0},
+    {"glm4", false, GS_TYPE_F32, 48, 32, 48, 2, 4, 2, 16, 0, 0, 0},
+    {"glm4moe", true, GS_TYPE_F32, 48, 32, 32, 2, 4, 2, 16, 0, 0, 0},
+    {"gpt-oss", true, GS_TYPE_F32, 48, 32, 32, 3, 4, 2, 16, 0, 0, 0},
+    {"gemma2", false, GS_TYPE_F32, 48, 32, 48, 3, 4, 2, 16, 0, 0, 0},
+    {"gemma3", false, GS_TYPE_F32, 48, 32, 48, 7, 4, 2, 16, 0, 0, 0},
+    {"gemma4", false, GS_TYPE_F32, 48, 32, 48, 4, 4, 2, 16, 0, 0, 0},
+    {"gemma4", true, GS_TYPE_F32, 48, 32, 32, 2, 4, 2, 16, 0, 0, 0},
+    {"deepseek2", true, GS_TYPE_F32, 48, 32, 32, 2, 4, 1, 16, 0, 0, 0},
 };
 
 #endif
