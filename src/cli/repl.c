@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -125,6 +126,8 @@ static bool open_terminal(struct repl *r)
     el_set(r->edit, EL_PROMPT, prompt);
     el_set(r->edit, EL_GETCFN, read_char);
     el_set(r->edit, EL_EDITOR, "emacs");
+    /* Else the system drops, with Ctrl-C, output that was written since. */
+    el_set(r->edit, EL_SETTY, "-d", "+noflsh", NULL);
     open_history(r);
     el_source(r->edit, NULL); /* the user's ~/.editrc */
     return true;
@@ -138,6 +141,9 @@ static bool read_line(struct repl *r, struct gs_slice *out)
 
     for (;;) {
         errno = 0;
+        /* el_gets() shows the prompt first: a key that comes before the terminal is ready is lost.
+         */
+        el_set(r->edit, EL_PREP_TERM, 1);
         const char *line = el_gets(r->edit, &len);
         if (line && len > 0) {
             *out = gs_slice(line, (size_t)len);
@@ -149,6 +155,7 @@ static bool read_line(struct repl *r, struct gs_slice *out)
         }
         if (!gs_cli_interrupt_take())
             return false;
+        tcflush(STDIN_FILENO, TCIFLUSH);
         fputs("\n(type /bye or press Ctrl-D to leave)\n", stdout);
         fflush(stdout);
         gs_cli_input_reset(&r->input);
