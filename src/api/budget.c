@@ -3,9 +3,10 @@
  *     given      --ctx                         as asked, or an error
  *     context    otherwise                     the model's own, as far as the KV memory holds it
  *     given      --kv-memory                   as asked
- *     KV memory  otherwise                     half of what the machine has left after the weights,
- *                                              but one context as asked at least, and no more
- *                                              than all sequences can use
+ *     KV memory  otherwise                     half of what the machine has left after the weights
+ *                                              and the layers that see a window (whose memory does
+ *                                              not grow with the context), but one context as asked
+ * at least, and no more than all sequences can use
  *
  * Reserving touches nothing: KV pages become memory when tokens are written to them. */
 #include <inttypes.h>
@@ -78,7 +79,13 @@ enum gs_status gs_llm_budget_plan(const struct gs_model *m, size_t weight_bytes,
     const uint64_t least_bytes = saturating_mul(least_ctx, per_token);
     const uint64_t sequences = (uint64_t)opt->max_sequences;
     const uint64_t most_bytes = saturating_mul(most_ctx, saturating_mul(sequences, per_token));
-    const uint64_t all_free = free_bytes(weight_bytes);
+    const struct gs_exec_options window_opt = {
+        .kv_type = kv_type,
+        .batch_rows = (uint32_t)opt->batch_tokens,
+        .ctx_tokens = most_ctx,
+    };
+    const uint64_t windows = saturating_mul(sequences, gs_exec_window_bytes(m, &window_opt));
+    const uint64_t all_free = free_bytes(GS_MIN(windows, SIZE_MAX - weight_bytes) + weight_bytes);
     uint64_t kv_bytes = (uint64_t)opt->kv_bytes;
 
     if (opt->kv_bytes <= 0) {
@@ -100,7 +107,7 @@ enum gs_status gs_llm_budget_plan(const struct gs_model *m, size_t weight_bytes,
     *out = (struct gs_llm_budget){
         .ctx_tokens = exec_opt.ctx_tokens,
         .kv_tokens = kv_tokens,
-        .kv_bytes = saturating_mul(kv_tokens, per_token),
+        .kv_bytes = saturating_mul(kv_tokens, per_token) + windows,
         .scratch_bytes = gs_exec_scratch_bytes(m, &exec_opt),
     };
     return GS_OK;
