@@ -33,7 +33,7 @@ static enum gs_status use(const struct gs_gguf *f, struct gs_compute *pool, stru
     if (st == GS_OK)
         st = gs_seq_create(e, 33, &s, err);
     if (st == GS_OK)
-        st = gs_exec_forward(e, &(struct gs_run){s, tokens, 2, 1}, 1, &logits, err);
+        st = gs_exec_forward(e, &(struct gs_run){s, tokens, 2, 1, 0}, 1, &logits, err);
     gs_seq_free(s);
     gs_exec_free(e);
     gs_model_free(m);

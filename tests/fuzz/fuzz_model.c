@@ -34,8 +34,8 @@ static void compute(const struct gs_model *m, struct gs_compute *pool)
         gs_exec_create(m, pool, &opt, &e, &err) != GS_OK)
         return;
     if (gs_seq_create(e, 3, &s, &err) != GS_OK ||
-        gs_exec_forward(e, &(struct gs_run){s, tokens, 2, 1}, 1, &logits, &err) != GS_OK ||
-        gs_exec_forward(e, &(struct gs_run){s, tokens + 2, 1, 1}, 1, &logits, &err) != GS_OK)
+        gs_exec_forward(e, &(struct gs_run){s, tokens, 2, 1, 0}, 1, &logits, &err) != GS_OK ||
+        gs_exec_forward(e, &(struct gs_run){s, tokens + 2, 1, 1, 0}, 1, &logits, &err) != GS_OK)
         abort();
     gs_seq_free(s);
     gs_exec_free(e);

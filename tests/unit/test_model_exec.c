@@ -100,7 +100,7 @@ static float *logits_in_chunks(struct rig *r, const int32_t *tokens, uint32_t ch
     assert_non_null(all);
     for (uint32_t at = 0; at < N_TOKENS; at += chunk) {
         const uint32_t n = GS_MIN(chunk, N_TOKENS - at);
-        const float *part = forward(r, &(struct gs_run){s, tokens + at, n, n}, 1);
+        const float *part = forward(r, &(struct gs_run){s, tokens + at, n, n, 0}, 1);
         memcpy(all + (size_t)at * r->n_vocab, part, (size_t)n * r->n_vocab * sizeof(float));
     }
     assert_int_equal(gs_seq_len(s), N_TOKENS);
@@ -162,9 +162,9 @@ static void test_batch_of_sequences(void **state)
         struct gs_seq *idle = start(&r, 5);
         for (uint32_t step = 0; step < 20; step++) {
             const struct gs_run runs[] = {
-                {a, a_tokens + step, 1, 1},
-                {idle, NULL, 0, 0},
-                {b, b_tokens + 4 * (size_t)step, 4, 2},
+                {a, a_tokens + step, 1, 1, 0},
+                {idle, NULL, 0, 0, 0},
+                {b, b_tokens + 4 * (size_t)step, 4, 2, 0},
             };
             const float *logits = forward(&r, runs, GS_COUNT_OF(runs));
             assert_true(relative_error(logits, a_alone + (size_t)step * r.n_vocab, r.n_vocab) <
@@ -257,8 +257,8 @@ static void test_truncate(void **state)
         make_tokens(other, 2, r.n_vocab);
         float *expected = logits_in_chunks(&r, tokens, N_TOKENS);
         struct gs_seq *s = start(&r, N_TOKENS);
-        forward(&r, &(struct gs_run){s, tokens, 40, 0}, 1);
-        forward(&r, &(struct gs_run){s, other, 30, 0}, 1);
+        forward(&r, &(struct gs_run){s, tokens, 40, 0, 0}, 1);
+        forward(&r, &(struct gs_run){s, other, 30, 0, 0}, 1);
         assert_true(gs_seq_truncate(s, 100));
         assert_int_equal(gs_seq_len(s), 70);
         const uint32_t keep = recurrent ? 0 : 40;
@@ -266,7 +266,7 @@ static void test_truncate(void **state)
         assert_int_equal(gs_seq_len(s), recurrent ? 70 : 40);
         assert_true(gs_seq_truncate(s, keep));
         const uint32_t n = N_TOKENS - keep;
-        const float *logits = forward(&r, &(struct gs_run){s, tokens + keep, n, n}, 1);
+        const float *logits = forward(&r, &(struct gs_run){s, tokens + keep, n, n, 0}, 1);
         assert_true(relative_error(logits, expected + (size_t)keep * r.n_vocab,
                                    (size_t)n * r.n_vocab) < 1e-5);
         gs_seq_free(s);
@@ -306,15 +306,15 @@ static void test_windows(void **state)
 
         struct gs_seq *s = start(&ring, N_TOKENS);
         for (uint32_t at = 0; at < N_TOKENS; at += 8)
-            forward(&ring, &(struct gs_run){s, tokens + at, 8, 0}, 1);
+            forward(&ring, &(struct gs_run){s, tokens + at, 8, 0, 0}, 1);
         assert_false(gs_seq_truncate(s, 10));
         assert_int_equal(gs_seq_len(s), N_TOKENS);
         assert_true(gs_seq_truncate(s, N_TOKENS - 8));
-        const float *again = forward(&ring, &(struct gs_run){s, tokens + N_TOKENS - 8, 8, 8}, 1);
+        const float *again = forward(&ring, &(struct gs_run){s, tokens + N_TOKENS - 8, 8, 8, 0}, 1);
         assert_memory_equal(again, expected + (size_t)(N_TOKENS - 8) * full.n_vocab,
                             (size_t)8 * full.n_vocab * sizeof(float));
         assert_true(gs_seq_truncate(s, 0));
-        forward(&ring, &(struct gs_run){s, tokens, 8, 0}, 1);
+        forward(&ring, &(struct gs_run){s, tokens, 8, 0, 0}, 1);
         assert_true(gs_seq_truncate(s, 3));
         gs_seq_free(s);
         gs_free(expected);
@@ -388,13 +388,13 @@ static void test_bad_batches(void **state)
         struct gs_run runs[2];
         enum gs_status st;
     } cases[] = {
-        {{{a, tokens, 9, 1}, {b, tokens, 0, 0}}, GS_EINVAL},   /* rows */
-        {{{a, tokens, 4, 4}, {b, tokens, 1, 1}}, GS_EINVAL},   /* outputs */
-        {{{a, tokens, 2, 3}, {b, tokens, 1, 1}}, GS_EINVAL},   /* more logits than tokens */
-        {{{a, tokens, 2, 1}, {a, tokens, 1, 1}}, GS_EINVAL},   /* twice */
-        {{{a, tokens, 2, 1}, {b, bad, 2, 1}}, GS_EINVAL},      /* vocabulary */
-        {{{a, tokens, 2, 1}, {b, negative, 1, 1}}, GS_EINVAL}, /* vocabulary */
-        {{{a, tokens, 2, 1}, {b, tokens, 11, 1}}, GS_ELIMIT},  /* reservation */
+        {{{a, tokens, 9, 1, 0}, {b, tokens, 0, 0, 0}}, GS_EINVAL},   /* rows */
+        {{{a, tokens, 4, 4, 0}, {b, tokens, 1, 1, 0}}, GS_EINVAL},   /* outputs */
+        {{{a, tokens, 2, 3, 0}, {b, tokens, 1, 1, 0}}, GS_EINVAL},   /* more logits than tokens */
+        {{{a, tokens, 2, 1, 0}, {a, tokens, 1, 1, 0}}, GS_EINVAL},   /* twice */
+        {{{a, tokens, 2, 1, 0}, {b, bad, 2, 1, 0}}, GS_EINVAL},      /* vocabulary */
+        {{{a, tokens, 2, 1, 0}, {b, negative, 1, 1, 0}}, GS_EINVAL}, /* vocabulary */
+        {{{a, tokens, 2, 1, 0}, {b, tokens, 11, 1, 0}}, GS_ELIMIT},  /* reservation */
     };
     for (size_t i = 0; i < GS_COUNT_OF(cases); i++) {
         assert_int_equal(gs_exec_forward(r.exec, cases[i].runs, 2, &logits, &err), cases[i].st);
@@ -405,7 +405,7 @@ static void test_bad_batches(void **state)
     assert_int_equal(err.needed, 11);
     assert_int_equal(err.available, 10);
     assert_int_equal(gs_exec_forward(r.exec, NULL, 0, &logits, &err), GS_OK);
-    forward(&r, (const struct gs_run[]){{a, tokens, 4, 2}, {b, tokens, 4, 2}}, 2);
+    forward(&r, (const struct gs_run[]){{a, tokens, 4, 2, 0}, {b, tokens, 4, 2, 0}}, 2);
     assert_int_equal(gs_seq_len(a), 4);
     gs_seq_free(a);
     gs_seq_free(b);
@@ -478,8 +478,8 @@ static void test_no_allocation(void **state)
 
         make_tokens(tokens, 1, r.n_vocab);
         gs_alloc_fail_at(0);
-        forward(&r, &(struct gs_run){s, tokens, 50, 50}, 1);
-        forward(&r, &(struct gs_run){s, tokens, 1, 1}, 1);
+        forward(&r, &(struct gs_run){s, tokens, 50, 50, 0}, 1);
+        forward(&r, &(struct gs_run){s, tokens, 1, 1, 0}, 1);
         assert_int_equal(gs_alloc_count(), 0);
         gs_seq_free(s);
         rig_free(&r);

@@ -109,7 +109,7 @@ static double run_model(const struct gs_model *m, const struct gs_json *c)
     const struct gs_slice file = gs_json_get(c, "logits")->u.string;
     const uint32_t n = (uint32_t)list->u.array.len;
     const size_t n_floats = (size_t)n * gs_model_params(m)->n_vocab;
-    const struct gs_exec_options opt = {GS_TYPE_F32, n, n, 1, n, MAX_TOKENS};
+    const struct gs_exec_options opt = {GS_TYPE_F32, n, n, 1, n, MAX_TOKENS, false};
     struct gs_compute *pool = NULL;
     struct gs_exec *e = NULL;
     struct gs_seq *s = NULL;
@@ -129,7 +129,7 @@ static double run_model(const struct gs_model *m, const struct gs_json *c)
     assert_int_equal(gs_compute_create(2, NULL, &pool, NULL), GS_OK);
     assert_int_equal(gs_exec_create(m, pool, &opt, &e, NULL), GS_OK);
     assert_int_equal(gs_seq_create(e, n, &s, NULL), GS_OK);
-    assert_int_equal(gs_exec_forward(e, &(struct gs_run){s, tokens, n, n}, 1, &logits, NULL),
+    assert_int_equal(gs_exec_forward(e, &(struct gs_run){s, tokens, n, n, 0}, 1, &logits, NULL),
                      GS_OK);
     const double error = relative_error(logits, (const float *)(void *)expected.ptr, n_floats);
     gs_seq_free(s);

@@ -61,7 +61,7 @@ static void put_piece(struct gs_buf *b, struct gs_slice piece)
 
 static void test_story(void **state)
 {
-    const struct gs_exec_options opt = {GS_TYPE_F16, 1, 1, 1, 256, 256};
+    const struct gs_exec_options opt = {GS_TYPE_F16, 1, 1, 1, 256, 256, false};
     struct gs_gguf *f = NULL;
     struct gs_model *m = NULL;
     struct gs_compute *pool = NULL;
@@ -84,7 +84,7 @@ static void test_story(void **state)
     gs_buf_init(&text, 4096);
     for (int i = 0; i < N_TOKENS; i++) {
         const float *logits = NULL;
-        assert_int_equal(gs_exec_forward(e, &(struct gs_run){s, &token, 1, 1}, 1, &logits, &err),
+        assert_int_equal(gs_exec_forward(e, &(struct gs_run){s, &token, 1, 1, 0}, 1, &logits, &err),
                          GS_OK);
         token = largest(logits, gs_model_params(m)->n_vocab);
         put_piece(&text, pieces->strings[token]);
