@@ -1,4 +1,4 @@
-/* dot_k.inc.h on AVX-512 with VNNI. */
+/* dot_k.inc.h and dot_iq.inc.h on AVX-512 with VNNI. */
 #include "compute/cpu/x86/x86.h"
 
 #define SIMD_TILE 8
@@ -7,7 +7,10 @@
 
 #include "compute/cpu/x86/dot_k.inc.h"
 
+#include "compute/cpu/x86/dot_iq.inc.h"
+
 void gs_kernels_init_dot_k_avx512vnni(struct gs_kernels *k)
 {
     init_dot_k(k);
+    init_dot_iq(k);
 }

@@ -252,6 +252,32 @@ SIMD_INLINE vb vb_bits(uint64_t bits, uint8_t value)
     return (vb){bits_256((uint32_t)bits, value), bits_256((uint32_t)(bits >> 32), value)};
 }
 
+SIMD_INLINE vb vb_join(__m256i a, __m256i b)
+{
+    return (vb){a, b};
+}
+
+SIMD_INLINE vb vb_set_8(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f,
+                        uint64_t g, uint64_t h)
+{
+    return (vb){_mm256_setr_epi64x((long long)a, (long long)b, (long long)c, (long long)d),
+                _mm256_setr_epi64x((long long)e, (long long)f, (long long)g, (long long)h)};
+}
+
+SIMD_INLINE __m256i offset_256(__m256i v, uint32_t minus, uint8_t offset)
+{
+    const __m256i m = bits_256(minus, 0xff);
+
+    return _mm256_add_epi8(_mm256_sub_epi8(_mm256_xor_si256(v, m), m),
+                           _mm256_set1_epi8((char)offset));
+}
+
+SIMD_INLINE vb vb_offset(vb v, uint64_t minus, uint8_t offset)
+{
+    return (vb){offset_256(v.a, (uint32_t)minus, offset),
+                offset_256(v.b, (uint32_t)(minus >> 32), offset)};
+}
+
 SIMD_INLINE vb vb_lookup(__m128i table, vb idx)
 {
     const __m256i t = _mm256_broadcastsi128_si256(table);

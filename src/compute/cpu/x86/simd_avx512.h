@@ -219,6 +219,27 @@ SIMD_INLINE vb vb_bits(uint64_t bits, uint8_t value)
     return _mm512_maskz_set1_epi8(bits, (char)value);
 }
 
+/* Two halves. */
+SIMD_INLINE vb vb_join(__m256i a, __m256i b)
+{
+    return _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+}
+
+SIMD_INLINE vb vb_set_8(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f,
+                        uint64_t g, uint64_t h)
+{
+    return _mm512_setr_epi64((long long)a, (long long)b, (long long)c, (long long)d, (long long)e,
+                             (long long)f, (long long)g, (long long)h);
+}
+
+/* offset + v, or offset - v where the bit of `minus` is set. */
+SIMD_INLINE vb vb_offset(vb v, uint64_t minus, uint8_t offset)
+{
+    const vb o = _mm512_set1_epi8((char)offset);
+
+    return _mm512_mask_sub_epi8(_mm512_add_epi8(o, v), minus, o, v);
+}
+
 /* table[idx] for idx < 16. */
 SIMD_INLINE vb vb_lookup(__m128i table, vb idx)
 {
