@@ -248,6 +248,11 @@ enum gs_status gs_llm_answer(gs_llm *llm, const struct gs_chat *chat, gs_event_f
     bool opens_reasoning;
     enum gs_status st;
 
+    if (llm->compute && !llm->engine) {
+        gs_error_set(err, GS_EUNSUPPORTED, "model \"%s\" does not write text", llm->name.ptr);
+        gs_error_hint(err, "It turns texts into vectors: ask for embeddings.");
+        return GS_EUNSUPPORTED;
+    }
     if (!llm->engine)
         return gs_error_set(err, GS_EINVAL, "model \"%s\" was opened without its weights",
                             llm->name.ptr);

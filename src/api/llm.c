@@ -13,6 +13,7 @@
 #include "compute/lane.h"
 #include "engine/engine.h"
 #include "gguf/gguf.h"
+#include "model/encoder.h"
 #include "model/model.h"
 
 #define MAX_WAITING 256 /* answers queued at most */
@@ -188,6 +189,8 @@ static enum gs_status start_engine(struct gs_llm *llm, struct gs_error *err)
     if (st != GS_OK)
         return st;
     gs_gguf_willneed(llm->file);
+    if (gs_model_params(llm->model)->is_encoder)
+        return GS_OK; /* it has no answers to give */
     return gs_engine_create(llm->model, llm->compute, &opt, &llm->engine, err);
 }
 
@@ -200,6 +203,7 @@ enum gs_status gs_llm_open(const char *path, const struct gs_llm_options *opt, g
     if (!llm)
         return gs_error_nomem(err, "open a model");
     gs_arena_init(&llm->a, 0);
+    pthread_mutex_init(&llm->embed_lock, NULL);
     st = copy_options(llm, opt, err);
     if (st != GS_OK)
         goto fail;
@@ -237,7 +241,10 @@ void gs_llm_close(gs_llm *llm)
     if (!llm)
         return;
     gs_engine_free(llm->engine); /* first: its jobs use all the rest */
+    gs_encoder_free(llm->encoder);
+    gs_compute_free(llm->embed_compute);
     gs_compute_free(llm->compute);
+    pthread_mutex_destroy(&llm->embed_lock);
     gs_model_free(llm->model);
     gs_prompter_free(llm->prompter);
     gs_token_free(llm->tok);

@@ -2,6 +2,7 @@
 #ifndef GS_API_LLM_H
 #define GS_API_LLM_H
 
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "base/arena.h"
@@ -10,6 +11,7 @@
 #include "token/token.h"
 
 struct gs_compute;
+struct gs_encoder;
 struct gs_engine;
 struct gs_gguf;
 struct gs_model;
@@ -37,6 +39,9 @@ struct gs_llm {
     struct gs_llm_budget budget;
     struct gs_compute *compute; /* NULL, as the engine: weights_only */
     struct gs_engine *engine;
+    pthread_mutex_t embed_lock;       /* guards the next two */
+    struct gs_encoder *encoder;       /* NULL: not yet needed */
+    struct gs_compute *embed_compute; /* lanes apart from the engine's; NULL: `compute` */
     int32_t *end_tokens;
     size_t n_end_tokens;
 };

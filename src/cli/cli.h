@@ -28,6 +28,7 @@ gs_cli_command_fn gs_cli_show;
 gs_cli_command_fn gs_cli_tokens;
 gs_cli_command_fn gs_cli_prompt;
 gs_cli_command_fn gs_cli_logits;
+gs_cli_command_fn gs_cli_embed;
 gs_cli_command_fn gs_cli_dequant;
 gs_cli_command_fn gs_cli_bench;
 gs_cli_command_fn gs_cli_doctor;
@@ -93,6 +94,10 @@ struct gs_json;
 
 GS_MUST_CHECK enum gs_status gs_cli_read_json(const char *path, struct gs_arena *a,
                                               struct gs_json *out, struct gs_error *err);
+
+/* A JSON array of token ids, not empty; *out_ids is released with gs_free(). */
+GS_MUST_CHECK enum gs_status gs_cli_read_tokens(const char *path, int32_t **out_ids, size_t *out_n,
+                                                struct gs_error *err);
 
 /* ---- measuring ---- */
 

@@ -3,51 +3,13 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/arena.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "base/os.h"
 #include "base/slice.h"
 #include "cli/cli.h"
-#include "json/json.h"
 
 #define LEAST_CTX_TOKENS 512 /* of the reference that golden data is compared with */
 #define CHUNK_TOKENS     64  /* computed and written at a time */
-
-static enum gs_status read_tokens(const char *path, int32_t **out_ids, size_t *out_n,
-                                  struct gs_error *err)
-{
-    struct gs_arena a;
-    struct gs_json list;
-    int32_t *ids = NULL;
-
-    gs_arena_init(&a, GS_MAX_TEXT_BYTES);
-    enum gs_status st = gs_cli_read_json(path, &a, &list, err);
-    if (st == GS_OK && (list.kind != GS_JSON_ARRAY || list.u.array.len == 0))
-        st = gs_error_set(err, GS_EINVAL, "file \"%s\": expected an array of token ids", path);
-    if (st != GS_OK)
-        goto out;
-    ids = gs_alloc_array(list.u.array.len, sizeof(*ids));
-    if (!ids) {
-        st = gs_error_nomem(err, "hold the tokens");
-        goto out;
-    }
-    for (size_t i = 0; i < list.u.array.len; i++) {
-        const struct gs_json *id = &list.u.array.items[i];
-        if (id->kind != GS_JSON_INT || id->u.integer < 0 || id->u.integer > INT32_MAX) {
-            st = gs_error_set(err, GS_EINVAL, "file \"%s\": no token id at index %zu", path, i);
-            goto out;
-        }
-        ids[i] = (int32_t)id->u.integer;
-    }
-    *out_ids = ids;
-    *out_n = list.u.array.len;
-    ids = NULL;
-out:
-    gs_free(ids);
-    gs_arena_clear(&a);
-    return st;
-}
 
 static enum gs_status compute(gs_session *s, const int32_t *ids, size_t n, size_t n_vocab,
                               const char *path, FILE *fp, struct gs_error *err)
@@ -93,7 +55,7 @@ int gs_cli_logits(struct gs_config *c, struct gs_buf *out)
     if (!c->tokens_path || !c->out_path)
         return gs_cli_fail_usage("command \"logits\" needs --tokens and --out",
                                  "Usage: genset logits MODEL --tokens FILE --out FILE");
-    enum gs_status st = read_tokens(c->tokens_path, &ids, &n, &err);
+    enum gs_status st = gs_cli_read_tokens(c->tokens_path, &ids, &n, &err);
     if (st != GS_OK)
         return gs_cli_fail(&err, GS_EXIT_FAILED);
     gs_cli_llm_options(c, &opt);

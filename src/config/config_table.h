@@ -45,7 +45,8 @@ struct gs_config_command {
 #define GS_ON_ALL ((1u << GS_COMMAND_COUNT) - 1)
 #define GS_ON_JSON                                                                                 \
     (GS_ON(RUN) | GS_ON(SHOW) | GS_ON(TOKENS) | GS_ON(BENCH) | GS_ON(DOCTOR) | GS_ON(VERSION))
-#define GS_ON_ENGINE     (GS_ON(RUN) | GS_ON(SERVE) | GS_ON(LOGITS) | GS_ON(BENCH) | GS_ON(DOCTOR))
+#define GS_ON_ENGINE                                                                               \
+    (GS_ON(RUN) | GS_ON(SERVE) | GS_ON(LOGITS) | GS_ON(EMBED) | GS_ON(BENCH) | GS_ON(DOCTOR))
 #define GS_ON_MODELS     (GS_ON_ENGINE | GS_ON(SHOW) | GS_ON(TOKENS) | GS_ON(PROMPT) | GS_ON(DEQUANT))
 #define GS_ON_CONFIGURED (GS_ON_MODELS | GS_ON(CONFIG))
 
