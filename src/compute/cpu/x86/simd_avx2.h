@@ -174,6 +174,14 @@ SIMD_INLINE vf vf_pair(__m256 v, int k)
                 _mm256_permutevar8x32_ps(v, _mm256_set1_epi32(2 * k + 1))};
 }
 
+SIMD_INLINE vf vf_quads(__m128 v)
+{
+    const __m256 both = _mm256_castps128_ps256(v);
+
+    return (vf){_mm256_permutevar8x32_ps(both, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1)),
+                _mm256_permutevar8x32_ps(both, _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3))};
+}
+
 /* ---- bytes ---- */
 
 SIMD_INLINE vi vi_zero(void)

@@ -148,6 +148,13 @@ SIMD_INLINE vf vf_pair(__m256 v, int k)
     return _mm512_permutexvar_ps(idx, _mm512_castps256_ps512(v));
 }
 
+/* Each of four lanes four times. */
+SIMD_INLINE vf vf_quads(__m128 v)
+{
+    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3),
+                                 _mm512_castps128_ps512(v));
+}
+
 /* ---- bytes ---- */
 
 SIMD_INLINE vi vi_zero(void)
