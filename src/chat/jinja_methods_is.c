@@ -4,7 +4,7 @@
 #include "chat/jinja_text.h"
 
 /* Is the string not empty, and every character one of these? */
-static bool all(const struct jcall *c, unsigned properties, struct jval *out)
+static bool all(struct jrun *r, const struct jcall *c, unsigned properties, struct jval *out)
 {
     const struct gs_slice s = jv_slice(c->self);
     bool yes = s.len > 0;
@@ -15,63 +15,51 @@ static bool all(const struct jcall *c, unsigned properties, struct jval *out)
         yes = gs_jinja_is(cp, properties);
     }
     *out = jv_bool(yes);
-    return true;
+    return gs_jinja_steps(r, s.len / 16);
 }
 
 static bool s_isalnum(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    (void)r;
-    return all(c, GS_UNI_ALNUM, out);
+    return all(r, c, GS_UNI_ALNUM, out);
 }
 
 static bool s_isalpha(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    (void)r;
-    return all(c, GS_UNI_ALPHA, out);
+    return all(r, c, GS_UNI_ALPHA, out);
 }
 
 static bool s_isdecimal(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    (void)r;
-    return all(c, GS_UNI_DECIMAL, out);
+    return all(r, c, GS_UNI_DECIMAL, out);
 }
 
 static bool s_isdigit(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    (void)r;
-    return all(c, GS_UNI_DIGIT, out);
+    return all(r, c, GS_UNI_DIGIT, out);
 }
 
 static bool s_isnumeric(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    (void)r;
-    return all(c, GS_UNI_NUMERIC, out);
+    return all(r, c, GS_UNI_NUMERIC, out);
 }
 
 static bool s_isspace(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    (void)r;
-    return all(c, GS_UNI_SPACE, out);
+    return all(r, c, GS_UNI_SPACE, out);
 }
 
 static bool s_isprintable(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    (void)r;
     if (c->self.u.str->len > 0)
-        return all(c, GS_UNI_PRINTABLE, out);
+        return all(r, c, GS_UNI_PRINTABLE, out);
     *out = jv_bool(true);
     return true;
 }
 
 static bool s_isascii(struct jrun *r, const struct jcall *c, struct jval *out)
 {
-    (void)r;
-    *out = jv_bool(true);
-    for (size_t i = 0; i < c->self.u.str->len; i++) {
-        if ((unsigned char)c->self.u.str->ptr[i] >= 0x80)
-            *out = jv_bool(false);
-    }
-    return true;
+    *out = jv_bool(gs_jinja_chars(c->self) == c->self.u.str->len);
+    return gs_jinja_steps(r, c->self.u.str->len / 256);
 }
 
 static bool s_isidentifier(struct jrun *r, const struct jcall *c, struct jval *out)
@@ -79,7 +67,6 @@ static bool s_isidentifier(struct jrun *r, const struct jcall *c, struct jval *o
     const struct gs_slice s = jv_slice(c->self);
     bool yes = s.len > 0;
 
-    (void)r;
     for (size_t i = 0; yes && i < s.len;) {
         uint32_t cp;
         const size_t n = gs_utf8_decode(s, i, &cp);
@@ -87,7 +74,7 @@ static bool s_isidentifier(struct jrun *r, const struct jcall *c, struct jval *o
         i += n;
     }
     *out = jv_bool(yes);
-    return true;
+    return gs_jinja_steps(r, s.len / 16);
 }
 
 static bool s_islower(struct jrun *r, const struct jcall *c, struct jval *out)
@@ -110,7 +97,6 @@ static bool s_istitle(struct jrun *r, const struct jcall *c, struct jval *out)
     bool any = false;
     bool yes = true;
 
-    (void)r;
     for (size_t i = 0; yes && i < s.len;) {
         uint32_t cp;
         i += gs_utf8_decode(s, i, &cp);
@@ -121,7 +107,7 @@ static bool s_istitle(struct jrun *r, const struct jcall *c, struct jval *out)
         any = any || inside;
     }
     *out = jv_bool(yes && any);
-    return true;
+    return gs_jinja_steps(r, s.len / 16);
 }
 
 static const struct jbuiltin predicates[] = {

@@ -133,7 +133,7 @@ static bool all_case(struct jrun *r, const struct jcall *c, unsigned wanted, str
             return answer(out, false);
         any = any || gs_jinja_is(cp, wanted);
     }
-    return answer(out, any);
+    return gs_jinja_steps(r, s.len / 16) && answer(out, any);
 }
 
 static bool t_lower(struct jrun *r, const struct jcall *c, struct jval *out)

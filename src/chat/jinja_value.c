@@ -194,7 +194,7 @@ bool gs_jinja_len(struct jrun *r, struct jval v, bool *out_has, int64_t *out)
         return true;
     case JV_STR:
         *out = (int64_t)gs_jinja_chars(v);
-        return gs_jinja_steps(r, v.u.str->len / 1024);
+        return gs_jinja_steps(r, v.u.str->len / 256);
     case JV_LIST:
     case JV_TUPLE:
         *out = (int64_t)v.u.list->len;
@@ -306,6 +306,12 @@ static bool equal_lists(struct jrun *r, const struct jlist *a, const struct jlis
     return true;
 }
 
+static bool equal_strings(struct jrun *r, struct gs_slice a, struct gs_slice b, bool *out)
+{
+    *out = gs_slice_eq(a, b);
+    return a.len != b.len || gs_jinja_steps(r, a.len / 256);
+}
+
 static bool equal_ranges(const struct jrange *a, const struct jrange *b)
 {
     return a->len == b->len &&
@@ -325,7 +331,7 @@ bool gs_jinja_equal(struct jrun *r, struct jval a, struct jval b, bool *out)
     else if (a.kind == JV_UNDEFINED)
         *out = true;
     else if (a.kind == JV_STR)
-        *out = gs_slice_eq(jv_slice(a), jv_slice(b));
+        ok = equal_strings(r, jv_slice(a), jv_slice(b), out);
     else if (jv_is_list(a))
         ok = equal_lists(r, a.u.list, b.u.list, out);
     else if (a.kind == JV_DICT)
@@ -338,12 +344,13 @@ bool gs_jinja_equal(struct jrun *r, struct jval a, struct jval b, bool *out)
     return ok;
 }
 
-static int order_bytes(struct gs_slice a, struct gs_slice b)
+static bool order_strings(struct jrun *r, struct gs_slice a, struct gs_slice b, int *out)
 {
     const size_t n = GS_MIN(a.len, b.len);
     const int c = n ? memcmp(a.ptr, b.ptr, n) : 0;
 
-    return c ? (c > 0) - (c < 0) : (a.len > b.len) - (a.len < b.len);
+    *out = c ? (c > 0) - (c < 0) : (a.len > b.len) - (a.len < b.len);
+    return gs_jinja_steps(r, n / 256);
 }
 
 static bool order_lists(struct jrun *r, const struct jlist *a, const struct jlist *b,
@@ -369,7 +376,7 @@ bool gs_jinja_order(struct jrun *r, struct jval a, struct jval b, const char *op
     if (jv_is_number(a) && jv_is_number(b))
         *out = order_numbers(a, b);
     else if (a.kind == JV_STR && b.kind == JV_STR)
-        *out = order_bytes(jv_slice(a), jv_slice(b));
+        ok = order_strings(r, jv_slice(a), jv_slice(b), out);
     else if (jv_is_list(a) && a.kind == b.kind)
         ok = order_lists(r, a.u.list, b.u.list, op, out);
     else if (a.kind == JV_UNDEFINED || b.kind == JV_UNDEFINED)
@@ -468,6 +475,7 @@ bool gs_jinja_hash(struct jrun *r, struct jval v, uint64_t *out)
     bool ok = true;
     if (v.kind == JV_STR) {
         h = gs_hash_bytes(v.u.str->ptr, v.u.str->len, r->seed);
+        ok = gs_jinja_steps(r, v.u.str->len / 256);
     } else if (jv_is_number(v)) {
         h = hash_number(v, r->seed);
     } else if (v.kind == JV_TUPLE) {
@@ -540,51 +548,68 @@ static bool build_index(struct jrun *r, struct jdict *d)
     return true;
 }
 
-const struct jval *gs_jinja_dict_text(struct jrun *r, const struct jdict *d, struct gs_slice key)
+static struct jentry *find_text(struct jrun *r, const struct jdict *d, struct gs_slice key)
 {
     if (!d->index) {
         for (size_t i = 0; i < d->len; i++) {
             if (same_text(d->entries[i].key, key))
-                return &d->entries[i].value;
+                return &d->entries[i];
         }
         return NULL;
     }
     for (size_t i = probe(d, gs_hash_bytes(key.ptr, key.len, r->seed)); d->index[i];
          i = (i + 1) & (d->index_cap - 1)) {
-        const struct jentry *e = &d->entries[d->index[i] - 1];
+        struct jentry *e = &d->entries[d->index[i] - 1];
         if (same_text(e->key, key))
-            return &e->value;
+            return e;
     }
     return NULL;
 }
 
-bool gs_jinja_dict_get(struct jrun *r, const struct jdict *d, struct jval key,
-                       const struct jval **out)
+/* *out is NULL if there is none. */
+static bool find_entry(struct jrun *r, const struct jdict *d, struct jval key, struct jentry **out)
 {
     uint64_t hash;
     bool equal = false;
 
     *out = NULL;
     if (key.kind == JV_STR) {
-        *out = gs_jinja_dict_text(r, d, jv_slice(key));
+        *out = find_text(r, d, jv_slice(key));
         return true;
     }
     if (!gs_jinja_hash(r, key, &hash))
         return false;
-    if (!d->index) {
-        for (size_t i = 0; i < d->len && !equal; i++) {
-            if (!gs_jinja_equal(r, d->entries[i].key, key, &equal))
-                return false;
-            *out = equal ? &d->entries[i].value : NULL;
-        }
-        return true;
+    for (size_t i = 0; !d->index && i < d->len && !equal; i++) {
+        if (!gs_jinja_equal(r, d->entries[i].key, key, &equal))
+            return false;
+        *out = equal ? &d->entries[i] : NULL;
     }
+    if (!d->index)
+        return true;
     for (size_t i = probe(d, hash); d->index[i] && !equal; i = (i + 1) & (d->index_cap - 1)) {
-        const struct jentry *e = &d->entries[d->index[i] - 1];
+        struct jentry *e = &d->entries[d->index[i] - 1];
         if (!gs_jinja_equal(r, e->key, key, &equal))
             return false;
-        *out = equal ? &e->value : NULL;
+        *out = equal ? e : NULL;
     }
+    return true;
+}
+
+const struct jval *gs_jinja_dict_text(struct jrun *r, const struct jdict *d, struct gs_slice key)
+{
+    const struct jentry *e = find_text(r, d, key);
+
+    return e ? &e->value : NULL;
+}
+
+bool gs_jinja_dict_get(struct jrun *r, const struct jdict *d, struct jval key,
+                       const struct jval **out)
+{
+    struct jentry *e;
+
+    if (!find_entry(r, d, key, &e))
+        return false;
+    *out = e ? &e->value : NULL;
     return true;
 }
 
@@ -602,15 +627,12 @@ static bool grow_dict(struct jrun *r, struct jdict *d)
 
 bool gs_jinja_dict_put(struct jrun *r, struct jdict *d, struct jval key, struct jval value)
 {
-    const struct jval *old;
+    struct jentry *old;
 
-    if (!gs_jinja_dict_get(r, d, key, &old))
+    if (!find_entry(r, d, key, &old))
         return false;
     if (old) {
-        struct jentry *e = &d->entries[0];
-        while (&e->value != old)
-            e++;
-        e->value = value;
+        old->value = value;
         return true;
     }
     if (d->len == d->cap && !grow_dict(r, d))
