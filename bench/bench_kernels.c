@@ -15,9 +15,11 @@
 #define K            2560
 
 static const enum gs_type types[] = {
-    GS_TYPE_F32,  GS_TYPE_F16,  GS_TYPE_BF16,   GS_TYPE_Q8_0,   GS_TYPE_Q4_0, GS_TYPE_Q4_1,
-    GS_TYPE_Q5_0, GS_TYPE_Q5_1, GS_TYPE_IQ4_NL, GS_TYPE_MXFP4,  GS_TYPE_Q2_K, GS_TYPE_Q3_K,
-    GS_TYPE_Q4_K, GS_TYPE_Q5_K, GS_TYPE_Q6_K,   GS_TYPE_IQ4_XS,
+    GS_TYPE_F32,     GS_TYPE_F16,    GS_TYPE_BF16,   GS_TYPE_Q8_0,    GS_TYPE_Q4_0,  GS_TYPE_Q4_1,
+    GS_TYPE_Q5_0,    GS_TYPE_Q5_1,   GS_TYPE_IQ4_NL, GS_TYPE_MXFP4,   GS_TYPE_Q2_K,  GS_TYPE_Q3_K,
+    GS_TYPE_Q4_K,    GS_TYPE_Q5_K,   GS_TYPE_Q6_K,   GS_TYPE_IQ4_XS,  GS_TYPE_IQ1_S, GS_TYPE_IQ1_M,
+    GS_TYPE_IQ2_XXS, GS_TYPE_IQ2_XS, GS_TYPE_IQ2_S,  GS_TYPE_IQ3_XXS, GS_TYPE_IQ3_S, GS_TYPE_TQ1_0,
+    GS_TYPE_TQ2_0,   GS_TYPE_NVFP4,
 };
 
 struct memory {
@@ -106,7 +108,7 @@ int main(int argc, char **argv)
         .x = gs_alloc(GS_DOT_TOKENS * K * sizeof(float)),
         .q8 = gs_alloc_aligned(64, groups * sizeof(struct gs_q8)),
         .q8k = gs_alloc_aligned(64, groups * sizeof(struct gs_q8k)),
-        .out = gs_alloc(DECODE_BYTES / 128),
+        .out = gs_alloc(DECODE_BYTES / 64),
     };
 
     if (!m.weights || !m.x || !m.q8 || !m.q8k || !m.out)
