@@ -66,6 +66,27 @@ struct gs_dot {
     float *out[GS_DOT_TOKENS];
 };
 
+/* The same for many tokens, which lie in panels: of 16 tokens and 256 values each, GS_PANEL_BYTES
+ * apart, all groups of values of 16 tokens before those of the next. What a panel holds is between
+ * the kernels of one level. The weights are unpacked to `scratch` before all tokens pass by. */
+#define GS_PANEL_TOKENS    16
+#define GS_PANEL_BYTES     (GS_PANEL_TOKENS * sizeof(struct gs_q8k))
+#define GS_PANEL_MAX_ROWS  48  /* of weights in a call */
+#define GS_PANEL_ROW_BYTES 384 /* of scratch, per row and group of 256 values */
+
+struct gs_panel {
+    const uint8_t *w;
+    size_t w_stride; /* bytes between rows */
+    size_t n_rows;   /* 1..GS_PANEL_MAX_ROWS */
+    size_t n;
+    size_t n_tokens;
+    const void *x; /* panels, padded with tokens of zeros */
+    float *out;    /* [token][row] */
+    size_t out_stride;
+    const float *bias; /* [n_rows] or NULL */
+    void *scratch;     /* 64-aligned, for n_rows rounded up to a multiple of 12 */
+};
+
 /* o[i][c] += sum_j p[i][j] v[j][c], for i < n_o, j < n_v, c < n; j in order. */
 struct gs_mix {
     float *o;
@@ -90,6 +111,9 @@ struct gs_delta_step {
 #define GS_DELTA_SLICE 32
 
 typedef void gs_dot_fn(const struct gs_dot *d);
+typedef void gs_panel_fn(const struct gs_panel *p);
+/* 16 gs_q8 or gs_q8k, one of each token, to the panel of their group. */
+typedef void gs_panel_of_fn(const void *rows, void *panel);
 typedef void gs_dequant_fn(const void *row, float *out, size_t n);
 typedef void gs_quantise_fn(const float *x, void *out, size_t n);
 
@@ -97,6 +121,8 @@ struct gs_kernels {
     enum gs_cpu_level level;
     gs_dequant_fn *dequant[GS_TYPE_LIMIT]; /* n: a multiple of the block length */
     gs_dot_fn *dot[GS_TYPE_LIMIT];         /* NULL: type not supported */
+    gs_panel_fn *panel[GS_TYPE_LIMIT];     /* NULL: only dot */
+    gs_panel_of_fn *panel_of_q8, *panel_of_q8k;
     gs_quantise_fn *quantise_q8;           /* to struct gs_q8[ceil(n / 256)] */
     gs_quantise_fn *quantise_q8k;          /* to struct gs_q8k[ceil(n / 256)] */
     gs_quantise_fn *to_f16;                /* to uint16_t[n] */

@@ -231,6 +231,11 @@ enum gs_status gs_compute_create(int n_threads, const char *cpu, struct gs_compu
     c->spin_job = crowded ? 10 : pauses_in(SPIN_JOB_US);
     for (int i = 0; i < n_threads; i++)
         c->slots[i] = (struct slot){.lane = {.idx = i, .n = n_threads, .c = c, .k = &c->kernels}};
+    st = gs_compute_reserve_scratch(c, GS_LANE_MIN_SCRATCH, err);
+    if (st != GS_OK) {
+        gs_compute_free(c);
+        return st;
+    }
     for (int i = 1; i < n_threads; i++) {
         st = gs_thread_start(&c->slots[i].thread, GS_THREAD_POOL, worker, &c->slots[i], err);
         if (st != GS_OK) {

@@ -11,6 +11,9 @@
  * what. */
 size_t gs_lane_next(struct gs_lane *lane);
 
+/* Scratch that every lane has from the start: for the unpacked weights of a matrix product. */
+#define GS_LANE_MIN_SCRATCH ((size_t)1 << 20)
+
 /* This lane's scratch, at least `bytes` of it (asserted). */
 void *gs_lane_scratch(struct gs_lane *lane, size_t bytes);
 

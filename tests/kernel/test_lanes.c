@@ -149,16 +149,16 @@ static void test_errors(void **state)
     assert_int_equal(gs_compute_create(100000, NULL, &c, &err), GS_EINVAL);
     assert_int_equal(gs_compute_create(1, "sse", &c, &err), GS_EINVAL);
     assert_null(c);
-    for (long n = 1; n <= 4; n++) {
+    for (long n = 1; n <= 7; n++) {
         gs_alloc_fail_at(n);
         const enum gs_status st = gs_compute_create(3, NULL, &c, &err);
         gs_alloc_fail_at(0);
-        assert_int_equal(st, n <= 3 ? GS_ENOMEM : GS_OK);
+        assert_int_equal(st, n <= 6 ? GS_ENOMEM : GS_OK);
     }
     gs_alloc_fail_at(2);
-    assert_int_equal(gs_compute_reserve_scratch(c, 100, &err), GS_ENOMEM);
+    assert_int_equal(gs_compute_reserve_scratch(c, 2 << 20, &err), GS_ENOMEM);
     gs_alloc_fail_at(0);
-    assert_int_equal(gs_compute_reserve_scratch(c, 100, &err), GS_OK);
+    assert_int_equal(gs_compute_reserve_scratch(c, 2 << 20, &err), GS_OK);
     gs_compute_free(c);
     gs_compute_free(NULL);
 }

@@ -1,9 +1,9 @@
 /* Matrix products and embedding rows against plain sums in double precision. */
 #include "kernel_test.h"
 
-#define MAX_ROWS 21
-#define MAX_DIM  1024
-#define MAX_OUT  150
+#define PANEL_ROWS 16 /* from here on products are made from panels */
+#define MAX_DIM    1024
+#define MAX_OUT    150
 
 struct matmul_case {
     size_t rows, dim;
@@ -11,6 +11,7 @@ struct matmul_case {
     struct gs_tensor w[3];
     struct gs_matmul m[3];
     float bias[MAX_OUT];
+    struct guarded guard[3];
     uint8_t *weights[3];
     float *x;
     float *out; /* [rows][out of all products] */
@@ -43,7 +44,8 @@ static void case_init(struct matmul_case *c, struct gs_rng *r, const struct form
     size_t base = 0;
     for (size_t i = 0; i < n_m; i++) {
         c->w[i] = tensor_of(f[i]->type, dim, outs[i], NULL);
-        c->weights[i] = malloc(c->w[i].n_bytes);
+        c->guard[i] = guarded_alloc(c->w[i].n_bytes);
+        c->weights[i] = c->guard[i].p;
         for (size_t j = 0; j < outs[i]; j++)
             random_weights(r, f[i], PATTERN_RANDOM, c->weights[i] + j * c->w[i].row_bytes, dim);
         c->w[i].data = c->weights[i];
@@ -57,7 +59,7 @@ static void case_init(struct matmul_case *c, struct gs_rng *r, const struct form
 static void case_clear(struct matmul_case *c)
 {
     for (size_t i = 0; i < c->n_m; i++)
-        free(c->weights[i]);
+        guarded_free(&c->guard[i]);
     free(c->x);
     free(c->out);
     free(c->q);
@@ -95,8 +97,28 @@ static void check_values(const struct matmul_case *c)
     }
 }
 
-/* A token computed alone has the bits it has in the batch. */
+/* A token has the bits it has in the batch also in the smallest batch of its kind: alone, or, where
+ * the batch is made from panels, with PANEL_ROWS - 1 others. */
 static void check_alone(struct matmul_case *c, enum gs_cpu_level l)
+{
+    float *all = malloc(c->rows * c->out_dim * sizeof(float));
+    struct matmul_case few = *c;
+
+    memcpy(all, c->out, c->rows * c->out_dim * sizeof(float));
+    few.rows = c->rows < PANEL_ROWS ? 1 : PANEL_ROWS;
+    for (size_t i = 0; i < c->n_m; i++)
+        few.m[i].out.n = few.rows;
+    for (size_t r = 0; r + few.rows <= c->rows; r += 5) {
+        few.x = c->x + r * c->dim;
+        run_lanes(2, l, run_case, &few);
+        assert_memory_equal(few.out, all + r * c->out_dim, few.rows * c->out_dim * sizeof(float));
+    }
+    memcpy(c->out, all, c->rows * c->out_dim * sizeof(float));
+    free(all);
+}
+
+/* Tokens from panels are what they are alone, but for the rounding of sums. */
+static void check_panels(struct matmul_case *c, enum gs_cpu_level l)
 {
     float *all = malloc(c->rows * c->out_dim * sizeof(float));
     struct matmul_case one = *c;
@@ -105,10 +127,15 @@ static void check_alone(struct matmul_case *c, enum gs_cpu_level l)
     one.rows = 1;
     for (size_t i = 0; i < c->n_m; i++)
         one.m[i].out.n = 1;
-    for (size_t r = 0; r < c->rows; r += 5) {
+    for (size_t r = 0; r < c->rows; r += 7) {
+        double yy = 0;
         one.x = c->x + r * c->dim;
-        run_lanes(2, l, run_case, &one);
-        assert_memory_equal(one.out, all + r * c->out_dim, c->out_dim * sizeof(float));
+        run_lanes(1, l, run_case, &one);
+        for (size_t j = 0; j < c->out_dim; j++)
+            yy = fmax(yy, fabs((double)one.out[j]));
+        for (size_t j = 0; j < c->out_dim; j++)
+            assert_near(gs_type_name(c->w[0].type), j, (double)all[r * c->out_dim + j],
+                        (double)one.out[j], 2e-5 * yy);
     }
     free(all);
 }
@@ -136,6 +163,34 @@ static void test_every_format(void **state)
         case_init(&c, &r, f, (const size_t[]){11}, 1, 9, small ? 96 : 512);
         check_case(&c);
         case_clear(&c);
+    }
+}
+
+/* Every format in panels: odd numbers of rows, tokens and groups; extreme weights. */
+static void test_panels(void **state)
+{
+    static const size_t rows[] = {16, 17, 33, 40};
+    static const size_t outs[] = {1, 11, 12, 61};
+    struct gs_rng r;
+
+    (void)state;
+    gs_rng_seed(&r, 5);
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        const struct format *f[] = {&formats[i]};
+        const bool small = gs_type_block_len(f[0]->type) <= 32;
+        for (size_t j = 0; j < GS_COUNT_OF(rows); j++) {
+            const enum pattern pattern = (enum pattern)(j % N_PATTERNS);
+            const enum gs_cpu_level l = gs_cpu_detect();
+            struct matmul_case c;
+            case_init(&c, &r, f, &outs[j], 1, rows[j], small ? 32 + 96 * j : 256 + 256 * j);
+            for (size_t k = 0; k < outs[j]; k++)
+                random_weights(&r, f[0], pattern, c.weights[0] + k * c.w[0].row_bytes, c.dim);
+            check_threads(l, run_case, &c, c.out, c.rows * c.out_dim);
+            check_values(&c);
+            check_alone(&c, l);
+            check_panels(&c, l);
+            case_clear(&c);
+        }
     }
 }
 
@@ -215,9 +270,8 @@ static void test_embed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_format),
-        cmocka_unit_test(test_three_products),
-        cmocka_unit_test(test_two_forms),
+        cmocka_unit_test(test_every_format),   cmocka_unit_test(test_panels),
+        cmocka_unit_test(test_three_products), cmocka_unit_test(test_two_forms),
         cmocka_unit_test(test_embed),
     };
 

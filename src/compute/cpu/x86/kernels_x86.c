@@ -19,5 +19,6 @@ void gs_kernels_init_x86(struct gs_kernels *k, enum gs_cpu_level level)
     if (level >= GS_CPU_AVX512VNNI) {
         gs_kernels_init_dot_k_avx512vnni(k);
         gs_kernels_init_dot_32_avx512vnni(k);
+        gs_kernels_init_panel_avx512vnni(k);
     }
 }

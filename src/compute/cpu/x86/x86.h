@@ -21,5 +21,6 @@ void gs_kernels_init_vector_avx512(struct gs_kernels *k);
 
 void gs_kernels_init_dot_k_avx512vnni(struct gs_kernels *k);
 void gs_kernels_init_dot_32_avx512vnni(struct gs_kernels *k);
+void gs_kernels_init_panel_avx512vnni(struct gs_kernels *k);
 
 #endif

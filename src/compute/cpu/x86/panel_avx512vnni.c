@@ -1,0 +1,12 @@
+/* panel.inc.h on AVX-512 with VNNI. */
+#include "compute/cpu/x86/x86.h"
+
+#define SIMD_VNNI
+#include "compute/cpu/x86/simd_avx512.h"
+
+#include "compute/cpu/x86/panel.inc.h"
+
+void gs_kernels_init_panel_avx512vnni(struct gs_kernels *k)
+{
+    init_panel(k);
+}
