@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/slice.h"
 #include "chat/prompt.h"
-#include "chat/template.h"
+#include "jinja/template.h"
 #include "json/json.h"
 
 _Static_assert((int)GS_TOKENIZE_ADD_SPECIAL == (int)GS_TOKEN_ADD_SPECIAL &&

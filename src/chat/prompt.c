@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
-#include "chat/template.h"
 #include "chat/vars.h"
+#include "jinja/template.h"
 
 #define MARK           "xQmarkQx"
 #define MARK_2         "yQmarkQy"

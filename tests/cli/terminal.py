@@ -68,6 +68,11 @@ def ask(t, line):
 
 
 def main():
+    try:
+        pty.openpty()
+    except OSError as e:
+        print(f'skipped: no pseudo-terminal on this machine ({e})')
+        sys.exit(77)
     with tempfile.TemporaryDirectory() as home:
         t = Terminal(home, 'run', 'standin', '-n', '16', '--seed', '1', '-v')
         t.wait_for('>>> ')

@@ -4,7 +4,7 @@
 
 #include "base/limits.h"
 #include "base/slice.h"
-#include "chat/template.h"
+#include "jinja/template.h"
 #include "json/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

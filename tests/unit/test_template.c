@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "base/os.h"
 #include "base/slice.h"
-#include "chat/template.h"
+#include "jinja/template.h"
 #include "json/json.h"
 
 #define NOW_US 1768469400000000 /* 2026-01-15 09:30:00 UTC */

@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "base/os.h"
 #include "base/slice.h"
-#include "chat/template.h"
+#include "jinja/template.h"
 #include "json/json.h"
 
 #define FOLDER GENSET_SHARED "/golden/template"
