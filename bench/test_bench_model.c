@@ -74,7 +74,12 @@ static void check_logits(const float *logits, uint32_t n)
 
 static void compute(const struct gs_gguf *f, const struct gs_token_ids *ids)
 {
-    const struct gs_exec_options opt = {GS_TYPE_F16, 64, 1, 1, 256, 256};
+    const struct gs_exec_options opt = {.kv_type = GS_TYPE_F16,
+                                        .batch_rows = 64,
+                                        .output_rows = 1,
+                                        .max_sequences = 1,
+                                        .kv_tokens = 256,
+                                        .ctx_tokens = 256};
     struct gs_model *m = NULL;
     struct gs_compute *pool = NULL;
     struct gs_exec *e = NULL;
@@ -87,7 +92,8 @@ static void compute(const struct gs_gguf *f, const struct gs_token_ids *ids)
     assert_int_equal(gs_compute_create(1, NULL, &pool, &err), GS_OK);
     assert_int_equal(gs_exec_create(m, pool, &opt, &e, &err), GS_OK);
     assert_int_equal(gs_seq_create(e, 256, &s, &err), GS_OK);
-    const struct gs_run run = {s, ids->ids, (uint32_t)ids->len, 1};
+    const struct gs_run run = {
+        .seq = s, .tokens = ids->ids, .n_tokens = (uint32_t)ids->len, .n_logits = 1};
     assert_int_equal(gs_exec_forward(e, &run, 1, &logits, &err), GS_OK);
     check_logits(logits, gs_model_params(m)->n_vocab);
     gs_seq_free(s);
