@@ -44,10 +44,10 @@ struct gs_llm_options {
     int64_t ctx_tokens;      /* context of one sequence at most; 0 = the model's, within memory */
     int64_t kv_bytes;        /* memory for all sequences' KV; 0 = a share of what is free */
     enum gs_kv_type kv_type; /* default GS_KV_F16 */
-    int32_t max_sequences;   /* answers computed at once, 1..64; default 64 */
+    int32_t max_sequences;   /* answers computed at once, 1..64, fewer where memory is short */
     int32_t batch_tokens;    /* tokens of one step at most; default 512 */
     bool weights_only;       /* metadata, tensors, tokenizer, template: no engine is started */
-    const char *cpu;         /* highest instruction set used: "scalar", "avx2", "avx512"; NULL = best */
+    const char *cpu; /* highest instruction set used: "scalar", "avx2", "avx512"; NULL = best */
     void (*on_progress)(void *ud, double done); /* loading, 0..1; may be NULL */
     void *progress_ud;
 };
@@ -73,16 +73,16 @@ struct gs_llm_info {
     const char *bos_text, *eos_text;
     int64_t n_params;
     int64_t file_bytes;
-    int64_t ctx_train_tokens;  /* the model's own limit */
-    int64_t ctx_tokens;        /* what one sequence may use here */
+    int64_t ctx_train_tokens; /* the model's own limit */
+    int64_t ctx_tokens;       /* what one sequence may use here */
     int64_t kv_bytes_per_token;
     int64_t state_bytes_per_sequence; /* recurrent state */
-    int64_t kv_bytes;          /* reserved for all sequences */
+    int64_t kv_bytes;                 /* reserved for all sequences */
     int64_t scratch_bytes;
     int32_t n_vocab, n_layers, n_embd, n_head, n_head_kv;
     int32_t n_threads;
-    const char *cpu;           /* instruction set in use: "avx512vnni" */
-    bool supports_tools;       /* the template renders tools */
+    const char *cpu;     /* instruction set in use: "avx512vnni" */
+    bool supports_tools; /* the template renders tools */
     bool supports_reasoning;
 };
 
@@ -210,9 +210,8 @@ GS_API void gs_vectors_clear(struct gs_vectors *v);
 /* ---- sessions: tokens in, logits out ---- */
 
 /* One sequence of at most `ctx_tokens` (0 = the llm's ctx_tokens), apart from the engine. */
-GS_API GS_MUST_CHECK enum gs_status gs_session_create(gs_llm *llm, int64_t ctx_tokens,
-                                                      gs_session **out_session,
-                                                      struct gs_error *err);
+GS_API GS_MUST_CHECK enum gs_status
+gs_session_create(gs_llm *llm, int64_t ctx_tokens, gs_session **out_session, struct gs_error *err);
 GS_API void gs_session_free(gs_session *s);
 
 /* Append `n` tokens and compute them. Logits of the last `n_logits` of them (0..n) are kept until

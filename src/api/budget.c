@@ -4,9 +4,11 @@
  *     context    otherwise                     the model's own, as far as the KV memory holds it
  *     given      --kv-memory                   as asked
  *     KV memory  otherwise                     half of what the machine has left after the weights
- *                                              and the layers that see a window (whose memory does
- *                                              not grow with the context), but one context as asked
- * at least, and no more than all sequences can use
+ *                                              and what sequences need however short they are
+ *                                              (recurrent state, layers that see a window), but one
+ *                                              context as asked at least, and no more than all
+ *                                              sequences can use
+ *     sequences                                as many as asked, as far as that need leaves room
  *
  * Reserving touches nothing: KV pages become memory when tokens are written to them. */
 #include <inttypes.h>
@@ -24,6 +26,9 @@
 #define LEAST_CTX_TOKENS 4096
 /* Where the machine does not say how much memory is free. */
 #define ASSUMED_FREE_BYTES (8 * GS_GIB)
+/* What each sequence needs however short it is (recurrent state, windows) takes this part of free
+ * memory at most, all sequences together: 64 of them are 10 GB on a recurrent 27B model. */
+#define FIXED_SHARE 4
 
 enum gs_type gs_llm_kv_type(enum gs_kv_type t)
 {
@@ -77,15 +82,19 @@ enum gs_status gs_llm_budget_plan(const struct gs_model *m, size_t weight_bytes,
     const uint64_t most_ctx = opt->ctx_tokens > 0 ? (uint64_t)opt->ctx_tokens : own_ctx;
     const uint64_t least_ctx = opt->ctx_tokens > 0 ? most_ctx : GS_MIN(most_ctx, LEAST_CTX_TOKENS);
     const uint64_t least_bytes = saturating_mul(least_ctx, per_token);
-    const uint64_t sequences = (uint64_t)opt->max_sequences;
-    const uint64_t most_bytes = saturating_mul(most_ctx, saturating_mul(sequences, per_token));
     const struct gs_exec_options window_opt = {
         .kv_type = kv_type,
         .batch_rows = (uint32_t)opt->batch_tokens,
         .ctx_tokens = most_ctx,
     };
-    const uint64_t windows = saturating_mul(sequences, gs_exec_window_bytes(m, &window_opt));
-    const uint64_t all_free = free_bytes(GS_MIN(windows, SIZE_MAX - weight_bytes) + weight_bytes);
+    const uint64_t window = gs_exec_window_bytes(m, &window_opt);
+    const uint64_t fixed = GS_MAX(1, window + gs_exec_state_bytes(m));
+    const uint64_t after_weights = free_bytes(weight_bytes);
+    const uint64_t sequences =
+        GS_MAX(1, GS_MIN((uint64_t)opt->max_sequences, after_weights / FIXED_SHARE / fixed));
+    const uint64_t most_bytes = saturating_mul(most_ctx, saturating_mul(sequences, per_token));
+    const uint64_t all_fixed = saturating_mul(sequences, fixed);
+    const uint64_t all_free = after_weights > all_fixed ? after_weights - all_fixed : 0;
     uint64_t kv_bytes = (uint64_t)opt->kv_bytes;
 
     if (opt->kv_bytes <= 0) {
@@ -99,15 +108,16 @@ enum gs_status gs_llm_budget_plan(const struct gs_model *m, size_t weight_bytes,
     const struct gs_exec_options exec_opt = {
         .kv_type = kv_type,
         .batch_rows = (uint32_t)opt->batch_tokens,
-        .output_rows = (uint32_t)GS_MIN(opt->max_sequences, opt->batch_tokens),
-        .max_sequences = (uint32_t)opt->max_sequences,
+        .output_rows = (uint32_t)GS_MIN(sequences, (uint64_t)opt->batch_tokens),
+        .max_sequences = (uint32_t)sequences,
         .kv_tokens = kv_tokens,
         .ctx_tokens = GS_MIN(most_ctx, kv_tokens),
     };
     *out = (struct gs_llm_budget){
         .ctx_tokens = exec_opt.ctx_tokens,
         .kv_tokens = kv_tokens,
-        .kv_bytes = saturating_mul(kv_tokens, per_token) + windows,
+        .kv_bytes = saturating_mul(kv_tokens, per_token) + saturating_mul(sequences, window),
+        .max_sequences = exec_opt.max_sequences,
         .scratch_bytes = gs_exec_scratch_bytes(m, &exec_opt),
     };
     return GS_OK;

@@ -179,7 +179,7 @@ static enum gs_status start_engine(struct gs_llm *llm, struct gs_error *err)
     const struct gs_engine_options opt = {
         .kv_type = gs_llm_kv_type(llm->opt.kv_type),
         .batch_tokens = (uint32_t)llm->opt.batch_tokens,
-        .max_sequences = (uint32_t)llm->opt.max_sequences,
+        .max_sequences = llm->budget.max_sequences,
         .max_waiting = MAX_WAITING,
         .kv_tokens = llm->budget.kv_tokens,
         .ctx_tokens = llm->budget.ctx_tokens,

@@ -23,6 +23,7 @@ struct gs_llm_budget {
     uint64_t kv_tokens;  /* of all sequences */
     uint64_t kv_bytes;
     uint64_t scratch_bytes;
+    uint32_t max_sequences; /* as asked, or fewer where memory is short */
 };
 
 struct gs_llm {
