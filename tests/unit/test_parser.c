@@ -250,7 +250,7 @@ static void logprobs_wait_for_their_text(void **state)
     for (int32_t i = 0; i < 3; i++) {
         struct gs_top_logprob top = {.token = i};
         const struct gs_logprob lp = {.token = i, .top = &top, .n_top = 1};
-        gs_parser_feed(p, gs_slice("sto" + i, 1), &lp, 1);
+        gs_parser_feed(p, gs_slice(&"sto"[i], 1), &lp, 1);
         assert_int_equal(n, 0);
         top.token = -1;
     }
