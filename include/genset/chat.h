@@ -26,10 +26,10 @@ enum gs_block_kind {
 
 struct gs_block {
     enum gs_block_kind kind;
-    struct gs_slice text; /* text, reasoning, tool result; image: base64 data or URL */
-    struct gs_slice id;   /* tool call: its id; tool result: the id of the call it answers */
-    struct gs_slice name; /* tool call, tool result: tool (may be empty); image: media type */
-    struct gs_slice args; /* tool call: arguments, the text of a JSON object */
+    struct gs_slice text;      /* text, reasoning, tool result; image: base64 data or URL */
+    struct gs_slice id;        /* tool call: its id; tool result: the id of the call it answers */
+    struct gs_slice name;      /* tool call, tool result: tool (may be empty); image: media type */
+    struct gs_slice args;      /* tool call: arguments, the text of a JSON object */
     struct gs_slice signature; /* reasoning: opaque signature of who produced it */
     bool is_error;             /* tool result */
 };
@@ -46,7 +46,12 @@ struct gs_tool {
     struct gs_slice parameters; /* JSON Schema text; empty = no parameters */
 };
 
-enum gs_tool_choice { GS_TOOL_CHOICE_AUTO, GS_TOOL_CHOICE_NONE, GS_TOOL_CHOICE_ANY, GS_TOOL_CHOICE_NAMED };
+enum gs_tool_choice {
+    GS_TOOL_CHOICE_AUTO,
+    GS_TOOL_CHOICE_NONE,
+    GS_TOOL_CHOICE_ANY,
+    GS_TOOL_CHOICE_NAMED
+};
 
 enum gs_thinking { GS_THINKING_DEFAULT, GS_THINKING_ON, GS_THINKING_OFF };
 
@@ -85,11 +90,11 @@ struct gs_chat {
     const struct gs_slice *stops;
     size_t n_stops;
     enum gs_thinking thinking;
-    struct gs_slice effort;   /* reasoning effort as the client spelled it; may be empty */
-    bool logprobs;            /* report the log-probability of each answer token */
-    int32_t n_top_logprobs;   /* and of this many alternatives, 0..20 */
-    bool stream;              /* the client wants events as they come */
-    bool is_raw;              /* no template: the prompt is `raw_prompt` */
+    struct gs_slice effort; /* reasoning effort as the client spelled it; may be empty */
+    bool logprobs;          /* report the log-probability of each answer token */
+    int32_t n_top_logprobs; /* and of this many alternatives, 0..20 */
+    bool stream;            /* the client wants events as they come */
+    bool is_raw;            /* no template: the prompt is `raw_prompt` */
     struct gs_slice raw_prompt;
     bool continue_last; /* the last message is an open assistant turn to be continued */
 };
@@ -149,11 +154,11 @@ struct gs_event {
     struct gs_slice name;             /* BEGIN of a tool call */
     const struct gs_logprob *logprob; /* DELTA: the tokens that made this text, when asked for */
     size_t n_logprob;
-    int64_t done, total;              /* PROGRESS */
-    enum gs_stop_reason stop;         /* STOP */
-    struct gs_slice stop_sequence;    /* STOP, GS_STOP_SEQUENCE */
-    struct gs_usage usage;            /* START, STOP */
-    const struct gs_error *error;     /* ERROR */
+    int64_t done, total;           /* PROGRESS */
+    enum gs_stop_reason stop;      /* STOP */
+    struct gs_slice stop_sequence; /* STOP, GS_STOP_SEQUENCE */
+    struct gs_usage usage;         /* START, STOP */
+    const struct gs_error *error;  /* ERROR */
 };
 
 /* What the receiver of an event wants next. */

@@ -4,7 +4,7 @@
 #define GENSET_STATUS_H
 
 #if defined(__GNUC__)
-#define GS_API __attribute__((visibility("default")))
+#define GS_API        __attribute__((visibility("default")))
 #define GS_MUST_CHECK __attribute__((warn_unused_result))
 #else
 #define GS_API
@@ -34,8 +34,8 @@ enum gs_status {
 #undef GS_STATUS_ENUM
 };
 
-#define GS_ERROR_MSG_BYTES 512
-#define GS_ERROR_HINT_BYTES 256
+#define GS_ERROR_MSG_BYTES    512
+#define GS_ERROR_HINT_BYTES   256
 #define GS_ERROR_SOURCE_BYTES 128
 
 /* What went wrong, where, and what to do about it. Embedded by value; zero means "no error".

@@ -5,13 +5,13 @@
 #include "genset/status.h" /* GS_API, GS_MUST_CHECK */
 
 #define GS_PRINTF(fmt_idx, arg_idx) __attribute__((format(printf, fmt_idx, arg_idx)))
-#define GS_ALIGNED(n) __attribute__((aligned(n)))
-#define GS_UNUSED __attribute__((unused))
-#define GS_NOINLINE __attribute__((noinline))
+#define GS_ALIGNED(n)               __attribute__((aligned(n)))
+#define GS_UNUSED                   __attribute__((unused))
+#define GS_NOINLINE                 __attribute__((noinline))
 
 #define GS_COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
-#define GS_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define GS_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define GS_MIN(a, b)   ((a) < (b) ? (a) : (b))
+#define GS_MAX(a, b)   ((a) > (b) ? (a) : (b))
 
 #if defined(__x86_64__)
 #define GS_ARCH_X86 1

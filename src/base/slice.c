@@ -21,8 +21,7 @@ bool gs_slice_starts(struct gs_slice s, struct gs_slice prefix)
 
 bool gs_slice_ends(struct gs_slice s, struct gs_slice suffix)
 {
-    return s.len >= suffix.len &&
-           gs_slice_eq(gs_slice_sub(s, s.len - suffix.len, s.len), suffix);
+    return s.len >= suffix.len && gs_slice_eq(gs_slice_sub(s, s.len - suffix.len, s.len), suffix);
 }
 
 size_t gs_slice_find(struct gs_slice s, struct gs_slice needle, size_t from)

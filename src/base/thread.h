@@ -7,7 +7,13 @@
 #include "base/compiler.h"
 #include "genset/status.h"
 
-enum gs_thread_kind { GS_THREAD_NONE, GS_THREAD_LOOP, GS_THREAD_ENGINE, GS_THREAD_POOL, GS_THREAD_LOCAL };
+enum gs_thread_kind {
+    GS_THREAD_NONE,
+    GS_THREAD_LOOP,
+    GS_THREAD_ENGINE,
+    GS_THREAD_POOL,
+    GS_THREAD_LOCAL
+};
 
 /* Start a thread of a kind; its name is the kind's. The body gets `arg`.
  * errors: GS_ENOMEM when the system refuses. */

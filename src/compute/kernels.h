@@ -123,10 +123,10 @@ struct gs_kernels {
     gs_dot_fn *dot[GS_TYPE_LIMIT];         /* NULL: type not supported */
     gs_panel_fn *panel[GS_TYPE_LIMIT];     /* NULL: only dot */
     gs_panel_of_fn *panel_of_q8, *panel_of_q8k;
-    gs_quantise_fn *quantise_q8;           /* to struct gs_q8[ceil(n / 256)] */
-    gs_quantise_fn *quantise_q8k;          /* to struct gs_q8k[ceil(n / 256)] */
-    gs_quantise_fn *to_f16;                /* to uint16_t[n] */
-    gs_quantise_fn *to_q8_0;               /* to struct gs_block_q8_0[n / 32] */
+    gs_quantise_fn *quantise_q8;  /* to struct gs_q8[ceil(n / 256)] */
+    gs_quantise_fn *quantise_q8k; /* to struct gs_q8k[ceil(n / 256)] */
+    gs_quantise_fn *to_f16;       /* to uint16_t[n] */
+    gs_quantise_fn *to_q8_0;      /* to struct gs_block_q8_0[n / 32] */
 
     float (*sum_squares)(const float *x, size_t n);
     float (*max)(const float *x, size_t n); /* n >= 1 */

@@ -53,8 +53,8 @@ struct gs_gguf_tensor {
     uint64_t dims[GS_GGUF_MAX_DIMS]; /* fastest first; missing ones are 1 */
     const uint8_t *data;             /* in the mapping; aligned to general.alignment in the file */
     size_t n_bytes;
-    uint64_t file_off;               /* of the data in its file */
-    uint32_t file_idx;               /* which split file */
+    uint64_t file_off; /* of the data in its file */
+    uint32_t file_idx; /* which split file */
 };
 
 /* errors: GS_ENOTFOUND, GS_EIO, GS_EFORMAT (says what is wrong and where), GS_EUNSUPPORTED

@@ -12,8 +12,8 @@
 #include "base/rng.h"
 
 #define MAX_INPUT_BYTES ((size_t)4 << 20)
-#define MAX_INPUTS 4096
-#define HANG_US 1000000
+#define MAX_INPUTS      4096
+#define HANG_US         1000000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
