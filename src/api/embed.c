@@ -109,7 +109,7 @@ static enum gs_status encode(struct batch *b, const struct gs_llm *llm,
 /* Keep the first `dims` of each vector's values. */
 static void shorten(struct gs_vectors *v, size_t dims)
 {
-    for (size_t i = 0; i < v->n; i++)
+    for (size_t i = 0; v->values && i < v->n; i++)
         memmove(v->values + i * dims, v->values + i * v->dims, dims * sizeof(*v->values));
     v->dims = dims;
 }
@@ -117,7 +117,7 @@ static void shorten(struct gs_vectors *v, size_t dims)
 /* Scale each vector to length 1; one of zeros stays as it is. */
 static void normalise(struct gs_vectors *v)
 {
-    for (size_t i = 0; i < v->n; i++) {
+    for (size_t i = 0; v->values && i < v->n; i++) {
         float *x = v->values + i * v->dims;
         double sum = 0;
         for (size_t j = 0; j < v->dims; j++)

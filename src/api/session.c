@@ -89,7 +89,7 @@ static enum gs_status check_feed(const gs_session *s, const int32_t *tokens, siz
     gs_error_set(err, GS_ECONTEXT, "%zu tokens do not fit the context of %llu, which holds %llu", n,
                  (unsigned long long)s->ctx_tokens, (unsigned long long)len);
     gs_error_hint(err, "Use a larger context (--ctx).");
-    gs_error_amounts(err, (long long)(len + n), (long long)s->ctx_tokens);
+    gs_error_amounts(err, (long long)len + (long long)n, (long long)s->ctx_tokens);
     return GS_ECONTEXT;
 }
 

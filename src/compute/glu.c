@@ -120,7 +120,7 @@ void gs_op_temper(struct gs_lane *lane, struct gs_rows x, const int32_t *pos, fl
 
     gs_lane_share(lane, x.n, 1, &begin, &end);
     for (size_t r = begin; r < end; r++) {
-        const double spans = (uint32_t)pos[r] / span;
+        const uint32_t spans = (uint32_t)pos[r] / span; /* whole ones */
         float *to = x.p + r * x.stride;
         lane->k->scale(to, to, NULL, (float)(1 + beta * log1p(spans)), x.dim);
     }

@@ -50,7 +50,7 @@ static void limit_groups(float *p, const struct gs_moe *m)
     float scores[GS_MOE_MAX_GROUPS];
     bool used[GS_MOE_MAX_GROUPS] = {false};
 
-    assert(m->n_group <= GS_MOE_MAX_GROUPS);
+    assert(size > 0 && m->n_group <= GS_MOE_MAX_GROUPS);
     for (uint32_t g = 0; g < m->n_group; g++)
         scores[g] = group_score(m, p, g * size, (g + 1) * size);
     for (uint32_t i = 0; i < m->n_group_used; i++) {

@@ -64,21 +64,20 @@ static bool set_part_count(struct gs_gguf *f, size_t n, bool mapped)
     return true;
 }
 
-static enum gs_status create(const char *path, bool mapped, struct gs_gguf **out_f,
-                             struct gs_error *err)
+/* NULL: no memory. */
+static struct gs_gguf *create(const char *path, bool mapped)
 {
     struct gs_gguf *f = gs_alloc_zero(sizeof(*f));
 
     if (!f)
-        return gs_error_nomem(err, "open a model file");
+        return NULL;
     gs_arena_init(&f->arena, 0);
     f->path = gs_alloc_str(path);
     if (!f->path || !set_part_count(f, 1, mapped)) {
         gs_gguf_close(f);
-        return gs_error_nomem(err, "open a model file");
+        return NULL;
     }
-    *out_f = f;
-    return GS_OK;
+    return f;
 }
 
 static enum gs_status read_part(struct gs_gguf *f, uint32_t idx, const char *path,
@@ -235,11 +234,11 @@ static enum gs_status open_files(struct gs_gguf *f, struct gs_error *err)
 
 enum gs_status gs_gguf_open(const char *path, struct gs_gguf **out_file, struct gs_error *err)
 {
-    struct gs_gguf *f = NULL;
-    enum gs_status st = create(path, true, &f, err);
+    struct gs_gguf *f = create(path, true);
+    enum gs_status st;
 
-    if (st != GS_OK)
-        return st;
+    if (!f)
+        return gs_error_nomem(err, "open a model file");
     st = open_files(f, err);
     if (st != GS_OK) {
         gs_gguf_close(f);
@@ -267,11 +266,11 @@ static enum gs_status open_bytes(struct gs_gguf *f, struct gs_error *err)
 enum gs_status gs_gguf_open_memory(const char *name, const void *bytes, size_t n,
                                    struct gs_gguf **out_file, struct gs_error *err)
 {
-    struct gs_gguf *f = NULL;
-    enum gs_status st = create(name, false, &f, err);
+    struct gs_gguf *f = create(name, false);
+    enum gs_status st;
 
-    if (st != GS_OK)
-        return st;
+    if (!f)
+        return gs_error_nomem(err, "open a model file");
     f->parts[0].bytes = bytes;
     f->parts[0].n_bytes = n;
     st = open_bytes(f, err);

@@ -254,9 +254,10 @@ static enum gs_status check_run(const struct gs_exec *e, const struct gs_run *ru
         return gs_error_set(err, GS_EINVAL, "logits of %u tokens wanted, but only %u given",
                             run->n_logits, run->n_tokens);
     if (run->n_tokens > s->reserved - s->len) {
+        const unsigned long long needed = s->len + run->n_tokens;
         gs_error_set(err, GS_ELIMIT, "%llu tokens are beyond the sequence's reservation of %llu",
-                     (unsigned long long)(s->len + run->n_tokens), (unsigned long long)s->reserved);
-        gs_error_amounts(err, (long long)(s->len + run->n_tokens), (long long)s->reserved);
+                     needed, (unsigned long long)s->reserved);
+        gs_error_amounts(err, (long long)needed, (long long)s->reserved);
         return GS_ELIMIT;
     }
     for (uint32_t i = 0; i < run->n_tokens; i++) {
