@@ -1,45 +1,21 @@
 /* Gated units (Shazeer 2020, "GLU Variants Improve Transformer"), and what else is done to rows
- * value by value. gelu(x) = x/2 (1 + tanh z) is x sigmoid(2 z), z = sqrt(2/pi) (x + 0.044715 x^3),
- * so all of them are made of the same vector kernels. */
+ * value by value, made of the same few vector kernels. */
 #include "compute/ops.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "compute/kernels.h"
 #include "compute/piece.h"
 
-#define GELU_2Z   1.5957691216057308f /* 2 sqrt(2/pi) */
-#define GELU_CUBE 0.044715f
-#define GELU_END  10.0f
 #define OAI_SLOPE 1.702f
 #define OAI_LIMIT 7.0f
 
-/* Round x to half precision. */
-static void round_half(const struct gs_kernels *k, float *x, size_t n)
-{
-    uint16_t half[GS_PIECE];
-
-    k->to_f16(x, half, n);
-    k->dequant[GS_TYPE_F16](half, x, n);
-}
-
-/* ggml, by which these models are measured, looks gelu up in a table of half precision; beyond 10
- * it is x or 0. The same rounding here keeps us within 1e-4 of it instead of 5e-4. */
 static void gelu_mul(const struct gs_kernels *k, float *out, const float *g, const float *u,
                      size_t n)
 {
-    float x[GS_PIECE];
     float z[GS_PIECE];
 
-    memcpy(x, g, n * sizeof(float));
-    round_half(k, x, n);
-    for (size_t i = 0; i < n; i++)
-        z[i] = GELU_2Z * (x[i] + GELU_CUBE * x[i] * x[i] * x[i]);
-    k->sigmoid_mul(z, x, z, n);
-    round_half(k, z, n);
-    for (size_t i = 0; i < n; i++)
-        z[i] = g[i] >= GELU_END ? g[i] : g[i] <= -GELU_END ? 0 : z[i];
+    gs_op_gelu_piece(k, g, z, n);
     k->scale(out, z, u, 1, n);
 }
 

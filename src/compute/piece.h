@@ -33,4 +33,7 @@ static inline float *gs_op_piece(const struct gs_rows *x, const struct gs_piece 
     return x->p + p->row * x->stride + p->col;
 }
 
+/* out = gelu(x) between float16 values, for n <= GS_PIECE; out must not be x (gelu_half.c). */
+void gs_op_gelu_piece(const struct gs_kernels *k, const float *x, float *out, size_t n);
+
 #endif
