@@ -35,24 +35,32 @@ static void clamped_mul(const struct gs_kernels *k, float *out, const float *g, 
     k->scale(out, z, lin, 1, n);
 }
 
+void gs_op_glu_piece(const struct gs_kernels *k, enum gs_glu kind, float *out, const float *g,
+                     const float *u, size_t n)
+{
+    switch (kind) {
+    case GS_GLU_SILU:
+        k->swiglu(out, g, u, n);
+        break;
+    case GS_GLU_GELU:
+        gelu_mul(k, out, g, u, n);
+        break;
+    case GS_GLU_CLAMPED:
+        clamped_mul(k, out, g, u, n);
+        break;
+    }
+}
+
 void gs_op_glu(struct gs_lane *lane, enum gs_glu kind, struct gs_rows out, struct gs_rows gate,
                struct gs_rows up)
 {
     size_t begin;
     size_t end;
 
-    if (kind == GS_GLU_SILU) {
-        gs_op_swiglu(lane, out, gate, up);
-        return;
-    }
     gs_op_share_pieces(lane, out.n, out.dim, &begin, &end);
     for (size_t i = begin; i < end; i++) {
         const struct gs_piece p = gs_op_piece_at(i, out.dim);
-        if (kind == GS_GLU_GELU)
-            gelu_mul(lane->k, gs_op_piece(&out, &p), gs_op_piece(&gate, &p), gs_op_piece(&up, &p),
-                     p.n);
-        else
-            clamped_mul(lane->k, gs_op_piece(&out, &p), gs_op_piece(&gate, &p),
+        gs_op_glu_piece(lane->k, kind, gs_op_piece(&out, &p), gs_op_piece(&gate, &p),
                         gs_op_piece(&up, &p), p.n);
     }
     gs_lane_sync(lane);

@@ -27,7 +27,7 @@ static size_t groups_of(size_t dim)
     return dim / GS_ACT_GROUP + (dim % GS_ACT_GROUP != 0);
 }
 
-static size_t form_row_bytes(size_t dim)
+size_t gs_act_row_bytes(size_t dim)
 {
     return groups_of(dim) * sizeof(struct gs_q8k);
 }
@@ -42,7 +42,7 @@ static size_t padded_rows(size_t n)
 
 size_t gs_act_bytes(size_t n, size_t dim)
 {
-    return 2 * padded_rows(n) * form_row_bytes(dim);
+    return 2 * padded_rows(n) * gs_act_row_bytes(dim);
 }
 
 struct gs_act gs_act(struct gs_rows x, void *q)
@@ -56,7 +56,7 @@ static uint8_t *form_base(const struct gs_act *x, enum gs_act_form form)
 {
     _Static_assert(sizeof(struct gs_q8) == sizeof(struct gs_q8k), "one size of groups");
     return (uint8_t *)x->q +
-           (form == GS_ACT_Q8K ? padded_rows(x->x.n) * form_row_bytes(x->x.dim) : 0);
+           (form == GS_ACT_Q8K ? padded_rows(x->x.n) * gs_act_row_bytes(x->x.dim) : 0);
 }
 
 static gs_quantise_fn *quantiser(const struct gs_lane *lane, enum gs_act_form form)
@@ -79,7 +79,7 @@ static void quantise(struct gs_lane *lane, const struct gs_act *x, enum gs_act_f
         const size_t n = GS_MIN(groups - g, end - begin);
         const size_t first = g * GS_ACT_GROUP;
         fn(x->x.p + row * x->x.stride + first,
-           base + row * form_row_bytes(x->x.dim) + g * sizeof(struct gs_q8k),
+           base + row * gs_act_row_bytes(x->x.dim) + g * sizeof(struct gs_q8k),
            GS_MIN(n * GS_ACT_GROUP, x->x.dim - first));
         begin += n;
     }
@@ -147,7 +147,7 @@ const void *gs_act_row(const struct gs_act *x, enum gs_type type, size_t row)
 
     if (form == GS_ACT_F32)
         return x->x.p + row * x->x.stride;
-    return form_base(x, form) + row * form_row_bytes(x->x.dim);
+    return form_base(x, form) + row * gs_act_row_bytes(x->x.dim);
 }
 
 /* ---- products ---- */
@@ -175,7 +175,7 @@ static void matmul_rows(const struct gs_kernels *k, const struct gs_act *x,
     }
 }
 
-/* The same with x in panels; at most panel_rows() rows. */
+/* The same with x in panels; at most gs_op_matmul_panel_rows() rows. */
 static void matmul_panels(struct gs_lane *lane, const struct gs_act *x, const struct gs_matmul *m,
                           size_t begin, size_t end)
 {
@@ -194,8 +194,7 @@ static void matmul_panels(struct gs_lane *lane, const struct gs_act *x, const st
     lane->k->panel[w->type](&p);
 }
 
-/* Rows of dim values to unpack at a time; 0 if not even the least fit. */
-static size_t panel_rows(size_t dim)
+size_t gs_op_matmul_panel_rows(size_t dim)
 {
     const size_t row = groups_of(dim) * GS_PANEL_ROW_BYTES;
     const size_t fit = PANEL_BYTES / row / PANEL_GRAIN * PANEL_GRAIN;
@@ -211,7 +210,7 @@ static bool wants_panels(const struct gs_lane *lane, const struct gs_act *x,
 {
     bool any = false;
 
-    if (x->x.n < PANEL_MIN_TOKENS || panel_rows(x->x.dim) == 0)
+    if (x->x.n < PANEL_MIN_TOKENS || gs_op_matmul_panel_rows(x->x.dim) == 0)
         return false;
     for (size_t i = 0; i < n_m; i++) {
         const enum gs_type type = m[i].w->type;
@@ -237,7 +236,8 @@ static void matmul_span(struct gs_lane *lane, const struct gs_act *x, const stru
         const enum gs_act_form form = gs_kernels_act_form(m[i].w->type);
         const bool panels = x->forms & panels_bit(form);
         const size_t rows = (size_t)m[i].w->ne[1];
-        const size_t chunk = panels ? panel_rows(x->x.dim) : gs_op_matmul_chunk_rows(m[i].w);
+        const size_t chunk =
+            panels ? gs_op_matmul_panel_rows(x->x.dim) : gs_op_matmul_chunk_rows(m[i].w);
         const size_t last = end > base ? GS_MIN(end - base, rows) : 0;
         for (size_t r = begin > base ? begin - base : 0; r < last; r += chunk) {
             if (panels)
@@ -252,7 +252,8 @@ static void matmul_span(struct gs_lane *lane, const struct gs_act *x, const stru
 void gs_op_matmul(struct gs_lane *lane, struct gs_act *x, const struct gs_matmul *m, size_t n_m)
 {
     const bool panels = wants_panels(lane, x, m, n_m);
-    const size_t grab = panels ? panel_rows(x->x.dim) : gs_op_matmul_chunk_rows(m[0].w);
+    const size_t grab =
+        panels ? gs_op_matmul_panel_rows(x->x.dim) : gs_op_matmul_chunk_rows(m[0].w);
     size_t total = 0;
     size_t begin;
     size_t end;

@@ -33,6 +33,9 @@ static inline float *gs_op_piece(const struct gs_rows *x, const struct gs_piece 
     return x->p + p->row * x->stride + p->col;
 }
 
+/* out = the gated unit of g and u, for n <= GS_PIECE; out may be g or u (glu.c). */
+void gs_op_glu_piece(const struct gs_kernels *k, enum gs_glu kind, float *out, const float *g,
+                     const float *u, size_t n);
 /* out = gelu(x) between float16 values, for n <= GS_PIECE; out must not be x (gelu_half.c). */
 void gs_op_gelu_piece(const struct gs_kernels *k, const float *x, float *out, size_t n);
 
