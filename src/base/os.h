@@ -45,7 +45,14 @@ void gs_os_release(void *p, size_t n);
 void gs_os_discard(void *p, size_t n);
 int64_t gs_os_memory_available_bytes(void); /* by machine and cgroup; -1 unknown */
 int64_t gs_os_memory_total_bytes(void);
-int64_t gs_os_rss_bytes(void);
+
+/* Resident memory of this process, in bytes; -1 unknown. */
+struct gs_os_usage {
+    int64_t rss_bytes;
+    int64_t peak_bytes; /* the most it was */
+    int64_t anon_bytes; /* of rss_bytes: what is no mapped file */
+};
+void gs_os_usage(struct gs_os_usage *out);
 
 /* ---- processors ---- */
 

@@ -236,11 +236,18 @@ int64_t gs_os_memory_available_bytes(void)
     return machine < 0 || left < machine ? left : machine;
 }
 
-int64_t gs_os_rss_bytes(void)
+static int64_t status_bytes(const char *key)
 {
-    const int64_t kib = read_number("/proc/self/status", "VmRSS:");
+    const int64_t kib = read_number("/proc/self/status", key);
 
     return kib < 0 ? -1 : kib * 1024;
+}
+
+void gs_os_usage(struct gs_os_usage *out)
+{
+    out->rss_bytes = status_bytes("VmRSS:");
+    out->peak_bytes = status_bytes("VmHWM:");
+    out->anon_bytes = status_bytes("RssAnon:");
 }
 
 /* ---- processors ---- */

@@ -164,12 +164,15 @@ static void memory_is_reserved_and_discarded(void **state)
 
 static void the_machine_is_described(void **state)
 {
+    struct gs_os_usage usage;
     (void)state;
     assert_true(gs_os_page_bytes() >= 4096);
     assert_true(gs_os_memory_total_bytes() > (int64_t)GS_MIB);
     assert_true(gs_os_memory_available_bytes() > 0);
     assert_true(gs_os_memory_available_bytes() <= gs_os_memory_total_bytes());
-    assert_true(gs_os_rss_bytes() > 0);
+    gs_os_usage(&usage);
+    assert_true(usage.anon_bytes > 0 && usage.anon_bytes <= usage.rss_bytes);
+    assert_true(usage.peak_bytes >= usage.rss_bytes);
     assert_true(gs_os_core_count() >= 1);
 }
 

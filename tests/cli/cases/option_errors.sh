@@ -1,2 +1,2 @@
 # status 2
-"$genset" bench --repetition 3 --threads=many -p -1 --json=perhaps model.gguf
+"$genset" bench --repetition 3 --threads=many -n -1 --json=perhaps model.gguf
