@@ -72,6 +72,7 @@ struct gs_dot {
 #define GS_PANEL_TOKENS    16
 #define GS_PANEL_BYTES     (GS_PANEL_TOKENS * sizeof(struct gs_q8k))
 #define GS_PANEL_MAX_ROWS  48  /* of weights in a call */
+#define GS_PANEL_GRAIN     12  /* rows that scratch is counted in */
 #define GS_PANEL_ROW_BYTES 384 /* of scratch, per row and group of 256 values */
 
 struct gs_panel {
@@ -84,7 +85,7 @@ struct gs_panel {
     float *out;    /* [token][row] */
     size_t out_stride;
     const float *bias; /* [n_rows] or NULL */
-    void *scratch;     /* 64-aligned, for n_rows rounded up to a multiple of 12 */
+    void *scratch;     /* 64-aligned, for n_rows rounded up to GS_PANEL_GRAIN */
 };
 
 /* o[i][c] += sum_j p[i][j] v[j][c], for i < n_o, j < n_v, c < n; j in order. */

@@ -3,105 +3,31 @@
  * Activations lie in panels of 16 tokens and 256 values, [value / 4][token][4], so that one vector
  * holds four values of each token. Weight rows are unpacked to bytes, as many as fit the second
  * cache, and every panel of tokens passes by them: the packed file is read once, the unpacking is
- * paid once per batch. A tile is n_r rows times n_t panels; all tiles do the same operations in the
- * same order for an output, so its bits depend on neither the tile nor the other tokens.
+ * paid once per batch. The tiles of panel_tile.inc.h do the same operations in the same order for
+ * an output, so its bits depend on neither the tile nor the other tokens.
  *
- * Weights are unsigned, those with an offset (or made unsigned by one) start their integer sums at
- * -offset * (sum of x): every sum over a scale's values is exact. */
+ * A unit defines PANEL_TILE, the outputs (of 16 tokens) that a tile adds up in registers, and
+ * PANEL_PAIR, whether it takes two panels at a time. */
 #include "compute/blocks.h"
 #include "compute/cpu/x86/load_32.inc.h"
 #include "compute/cpu/x86/load_k.inc.h"
-
-#define LANES 16
-_Static_assert(GS_PANEL_TOKENS == LANES, "a panel is as wide as a vector");
-
-struct panel {
-    int8_t q[GS_ACT_GROUP / 4][4 * LANES];
-    int16_t sums32[4][2 * LANES]; /* of q, per 32 values: two sums side by side */
-    union {
-        float d[8][LANES]; /* from gs_q8 */
-        struct {           /* from gs_q8k */
-            float d_k[LANES];
-            int16_t sums16[8][2 * LANES]; /* per 16 values */
-        };
-    };
-};
-_Static_assert(sizeof(struct panel) <= GS_PANEL_BYTES, "panels fit where the rows lay");
-
-/* 256 values of a weight row. */
-struct unpacked {
-    uint8_t q[GS_ACT_GROUP];
-    float scale[16]; /* per 16 values; blocks of 32: eight scales, then eight minimums */
-    int16_t min[16]; /* per 16 or per 32 values */
-    float e;         /* factor of the sum of minimums */
-    uint8_t pad[28];
-};
-_Static_assert(sizeof(struct unpacked) == GS_PANEL_ROW_BYTES, "the size that callers count with");
-
-SIMD_INLINE __m512i vi_load(const void *p)
-{
-    return _mm512_load_si512(p);
-}
-
-/* The intrinsic makes gcc 12 copy every accumulator twice per step. */
-SIMD_INLINE __m512i dot_4(__m512i acc, __m512i w, __m512i x)
-{
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(w), "v"(x));
-    return acc;
-}
-
-SIMD_INLINE __m512i broadcast_4(const void *p)
-{
-    return _mm512_set1_epi32((int)load_u32(p));
-}
-
-/* Lane i of v[j] and lane j of v[i] change places. */
-SIMD_INLINE void transpose_16(__m512i v[16])
-{
-    __m512i u[16];
-
-#pragma GCC unroll 8
-    for (int i = 0; i < 16; i += 2) {
-        u[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
-        u[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 16; i += 4) {
-        v[i] = _mm512_unpacklo_epi64(u[i], u[i + 2]);
-        v[i + 1] = _mm512_unpackhi_epi64(u[i], u[i + 2]);
-        v[i + 2] = _mm512_unpacklo_epi64(u[i + 1], u[i + 3]);
-        v[i + 3] = _mm512_unpackhi_epi64(u[i + 1], u[i + 3]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        u[i] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
-        u[i + 4] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xdd);
-        u[i + 8] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
-        u[i + 12] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xdd);
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) {
-        v[i] = _mm512_shuffle_i32x4(u[i], u[i + 8], 0x88);
-        v[i + 8] = _mm512_shuffle_i32x4(u[i], u[i + 8], 0xdd);
-    }
-}
+#include "compute/cpu/x86/panel_tile.inc.h"
 
 /* ---- activations ---- */
 
 /* Sums of q over `width` values, two side by side. */
 SIMD_INLINE void add_up(const struct panel *p, int width, int16_t (*out)[2 * LANES])
 {
-    const __m512i ones = _mm512_set1_epi8(1);
+    const vi ones = vb_add(vi_zero(), 1);
 
     for (int i = 0; i < GS_ACT_GROUP / width; i += 2) {
-        __m512i even = _mm512_setzero_si512();
-        __m512i odd = even;
+        vi even = vi_zero();
+        vi odd = even;
         for (int k = 0; k < width / 4; k++) {
-            even = dot_4(even, ones, vi_load(p->q[i * width / 4 + k]));
-            odd = dot_4(odd, ones, vi_load(p->q[(i + 1) * width / 4 + k]));
+            even = vi_add(even, vb_dot(ones, vb_load(p->q[i * width / 4 + k])));
+            odd = vi_add(odd, vb_dot(ones, vb_load(p->q[(i + 1) * width / 4 + k])));
         }
-        _mm512_store_si512(out[i / 2],
-                           _mm512_mask_blend_epi16(0xaaaaaaaa, even, _mm512_slli_epi32(odd, 16)));
+        vb_store(out[i / 2], vi_join_16(even, odd));
     }
 }
 
@@ -109,12 +35,12 @@ SIMD_INLINE void add_up(const struct panel *p, int width, int16_t (*out)[2 * LAN
 SIMD_INLINE void interleave(struct panel *p, const int8_t *q, size_t stride)
 {
     for (int c = 0; c < 4; c++) {
-        __m512i v[16];
+        vi v[16];
         for (size_t t = 0; t < LANES; t++)
             v[t] = vb_load(q + t * stride + 64 * c);
-        transpose_16(v);
+        vi_transpose(v);
         for (int i = 0; i < 16; i++)
-            _mm512_store_si512(p->q[16 * c + i], v[i]);
+            vb_store(p->q[16 * c + i], v[i]);
     }
     add_up(p, 32, p->sums32);
 }
@@ -141,110 +67,9 @@ static void panel_of_q8k(const void *rows, void *out)
         p->d_k[t] = x[t].d;
 }
 
-/* ---- tiles ---- */
+/* ---- rows of tiles ---- */
 
-/* How the values of a group come together: constants of the code that a kind of formats shares. */
-struct kind {
-    bool blocks_32; /* activations of gs_q8, and scales of their own per 32 values */
-    bool has_min;
-    int width; /* values per scale */
-};
-
-SIMD_INLINE const void *pair_of_sums(const struct panel *x, struct kind k, int j)
-{
-    return k.width == 16 ? x->sums16[j / 2] : x->sums32[j / 2];
-}
-
-/* factor * the sums of values j, which are the even or odd ones of their pair. */
-SIMD_INLINE __m512i scaled_sum(const struct panel *x, struct kind k, int j, int factor)
-{
-    const int at = j & 1 ? factor * 65536 : factor & 0xffff;
-
-    return _mm512_dpwssd_epi32(_mm512_setzero_si512(), vi_load(pair_of_sums(x, k, j)),
-                               _mm512_set1_epi32(at));
-}
-
-/* e * the sum of min * sums. */
-SIMD_INLINE __m512 min_term(const struct panel *x, const struct unpacked *w, struct kind k)
-{
-    __m512i sum = _mm512_setzero_si512();
-
-#pragma GCC unroll 8
-    for (int j = 0; j < 16; j += 2)
-        if (j < GS_ACT_GROUP / k.width)
-            sum = _mm512_dpwssd_epi32(sum, vi_load(pair_of_sums(x, k, j)), broadcast_4(w->min + j));
-    return _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(w->e));
-}
-
-/* f + what the integer sums of values j are worth. */
-SIMD_INLINE __m512 fold(__m512 f, __m512i sum, const struct panel *x, const struct unpacked *w,
-                        struct kind k, int j)
-{
-    const __m512 scale = _mm512_set1_ps(w->scale[k.blocks_32 ? j : j * k.width / 16]);
-    const __m512 v = _mm512_cvtepi32_ps(sum);
-
-    if (!k.blocks_32)
-        return _mm512_fmadd_ps(v, scale, f);
-    __m512 s = _mm512_mul_ps(v, scale);
-    if (k.has_min)
-        s = _mm512_fmadd_ps(_mm512_cvtepi32_ps(scaled_sum(x, k, j, 1)),
-                            _mm512_set1_ps(w->scale[8 + j]), s);
-    return _mm512_fmadd_ps(s, _mm512_load_ps(x->d[j]), f);
-}
-
-#define MAX_TILE 12
-
-/* acc[row][token] += the products of n_r rows and n_t panels, of one group of values. The rows lie
- * side by side, the panels x_step bytes apart. */
-SIMD_INLINE void tile(struct kind k, int offset, int n_t, int n_r, const struct unpacked *w,
-                      const uint8_t *x_base, size_t x_step, float *acc)
-{
-    const struct panel *x[2] = {(const struct panel *)(const void *)x_base,
-                                (const struct panel *)(const void *)(x_base + x_step)};
-    __m512 f[MAX_TILE];
-
-#pragma GCC unroll 12
-    for (int i = 0; i < n_t * n_r; i++)
-        f[i] = k.blocks_32 ? _mm512_load_ps(acc + LANES * i)
-               : k.has_min ? min_term(x[i % n_t], w + i / n_t, k)
-                           : _mm512_setzero_ps();
-    for (int j = 0; j < GS_ACT_GROUP / k.width; j++) {
-        __m512i s[MAX_TILE];
-        __m512i first[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-        if (!k.has_min)
-            for (int t = 0; t < n_t; t++)
-                first[t] = scaled_sum(x[t], k, j, -offset);
-#pragma GCC unroll 12
-        for (int i = 0; i < n_t * n_r; i++)
-            s[i] = first[i % n_t];
-#pragma GCC unroll 8
-        for (int c = 0; c < k.width / 4; c++) {
-            __m512i v[2];
-#pragma GCC unroll 2
-            for (int t = 0; t < n_t; t++)
-                v[t] = vi_load(x[t]->q[j * k.width / 4 + c]);
-#pragma GCC unroll 12
-            for (int r = 0; r < n_r; r++) {
-                const __m512i b = broadcast_4(w[r].q + j * k.width + 4 * c);
-#pragma GCC unroll 2
-                for (int t = 0; t < n_t; t++)
-                    s[r * n_t + t] = dot_4(s[r * n_t + t], b, v[t]);
-            }
-        }
-#pragma GCC unroll 12
-        for (int i = 0; i < n_t * n_r; i++)
-            f[i] = fold(f[i], s[i], x[i % n_t], w + i / n_t, k, j);
-    }
-#pragma GCC unroll 12
-    for (int i = 0; i < n_t * n_r; i++) {
-        float *to = acc + LANES * i;
-        _mm512_store_ps(to, k.blocks_32 ? f[i]
-                                        : _mm512_fmadd_ps(f[i], _mm512_load_ps(x[i % n_t]->d_k),
-                                                          _mm512_load_ps(to)));
-    }
-}
-
-/* All values of n_rows rows (a multiple of MAX_TILE) and of one or two panels. */
+/* All values of n_rows rows (a multiple of GS_PANEL_GRAIN) and of one or two panels. */
 struct strip {
     const struct unpacked *w; /* [group][row] */
     size_t n_rows, groups;
@@ -255,7 +80,7 @@ struct strip {
 
 SIMD_INLINE void multiply(const struct strip *s, struct kind k, int n_t)
 {
-    const int n_r = MAX_TILE / n_t;
+    const int n_r = PANEL_TILE / n_t;
 
     memset(s->acc, 0, s->n_rows * (size_t)n_t * LANES * sizeof(float));
     for (size_t g = 0; g < s->groups; g++)
@@ -270,7 +95,7 @@ typedef void multiply_fn(const struct strip *s, int n_t);
     static void multiply_##name(const struct strip *s, int n_t)                                    \
     {                                                                                              \
         const struct kind k = {__VA_ARGS__};                                                       \
-        if (n_t == 2)                                                                              \
+        if (PANEL_PAIR && n_t == 2)                                                                \
             multiply(s, k, 2);                                                                     \
         else                                                                                       \
             multiply(s, k, 1);                                                                     \
@@ -296,11 +121,19 @@ struct panel_format {
     int offset;
 };
 
-SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t flip)
+/* Int16 0, 2, .. 14, none of them negative. */
+SIMD_INLINE __m128i every_other(__m256i v)
+{
+    const __m256i even = _mm256_and_si256(v, _mm256_set1_epi32(0xffff));
+
+    return _mm_packus_epi32(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
+}
+
+SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offset)
 {
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
-        _mm512_store_si512(out->q + 64 * i, _mm512_xor_si512(w[i], _mm512_set1_epi8((char)flip)));
+        vb_store(out->q + 64 * i, vb_add(w[i], offset));
 }
 
 #define UNPACK_K(name, flip, mins)                                                                 \
@@ -308,12 +141,11 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t flip)
     {                                                                                              \
         const struct k_block b = load_##name(w);                                                   \
         store_values(out, b.w, flip);                                                              \
-        _mm512_store_ps(out->scale,                                                                \
-                        vf_mul(b.d, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(b.scales))));          \
+        vf_store(out->scale, vf_mul(b.d, vf_from_i8(b.scales)));                                   \
         if (mins == 16)                                                                            \
             _mm256_store_si256((__m256i *)(void *)out->min, b.min);                                \
         if (mins == 8)                                                                             \
-            _mm_store_si128((__m128i *)(void *)out->min, _mm256_cvtepi32_epi16(b.min));            \
+            _mm_store_si128((__m128i *)(void *)out->min, every_other(b.min));                      \
         if (mins > 0)                                                                              \
             out->e = _mm256_cvtss_f32(b.e);                                                        \
     }
@@ -357,26 +189,25 @@ SIMD_INLINE void store_16(const struct gs_panel *p, size_t row, size_t token, si
                           const float *acc, size_t stride)
 {
     const size_t n_r = GS_MIN(p->n_rows - row, (size_t)LANES);
-    const __mmask16 mask = (__mmask16)((1u << n_r) - 1);
-    const __m512 bias = p->bias ? _mm512_maskz_loadu_ps(mask, p->bias + row) : _mm512_setzero_ps();
-    __m512i v[16];
+    const vf bias = p->bias ? vf_load_n(p->bias + row, n_r) : vf_zero();
+    vi v[16];
 
     for (size_t r = 0; r < LANES; r++)
-        v[r] = r < n_r ? vi_load(acc + r * stride) : _mm512_setzero_si512();
-    transpose_16(v);
+        v[r] = r < n_r ? vb_load(acc + r * stride) : vi_zero();
+    vi_transpose(v);
     for (size_t t = 0; t < n; t++) {
-        __m512 y = _mm512_castsi512_ps(v[t]);
+        vf y = vf_of_bits(v[t]);
         if (p->bias)
-            y = _mm512_add_ps(y, bias);
-        _mm512_mask_storeu_ps(p->out + (token + t) * p->out_stride + row, mask, y);
+            y = vf_add(y, bias);
+        vf_store_n(p->out + (token + t) * p->out_stride + row, y, n_r);
     }
 }
 
 static void run_panel(const struct gs_panel *p, const struct panel_format *f)
 {
-    GS_ALIGNED(64) float acc[GS_PANEL_MAX_ROWS * 2 * LANES];
+    GS_ALIGNED(64) float acc[GS_PANEL_MAX_ROWS * (PANEL_PAIR + 1) * LANES];
     const size_t groups = (p->n + GS_ACT_GROUP - 1) / GS_ACT_GROUP;
-    const size_t n_padded = (p->n_rows + MAX_TILE - 1) / MAX_TILE * MAX_TILE;
+    const size_t n_padded = (p->n_rows + GS_PANEL_GRAIN - 1) / GS_PANEL_GRAIN * GS_PANEL_GRAIN;
     struct strip s = {.w = p->scratch,
                       .n_rows = n_padded,
                       .groups = groups,
@@ -386,7 +217,7 @@ static void run_panel(const struct gs_panel *p, const struct panel_format *f)
 
     unpack_rows(p, f, n_padded, p->scratch);
     for (size_t token = 0; token < p->n_tokens;) {
-        const size_t n_t = p->n_tokens - token > LANES ? 2 : 1;
+        const size_t n_t = PANEL_PAIR && p->n_tokens - token > LANES ? 2 : 1;
         f->multiply(&s, (int)n_t);
         for (size_t t = 0; t < n_t; t++, token += LANES)
             for (size_t r = 0; r < p->n_rows; r += LANES)

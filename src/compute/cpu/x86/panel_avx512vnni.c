@@ -2,6 +2,8 @@
 #include "compute/cpu/x86/x86.h"
 
 #define SIMD_VNNI
+#define PANEL_TILE 12
+#define PANEL_PAIR 1
 #include "compute/cpu/x86/simd_avx512.h"
 
 #include "compute/cpu/x86/panel.inc.h"

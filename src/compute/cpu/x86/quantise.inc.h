@@ -99,8 +99,8 @@ static void dequant_q8_0(const void *row, float *out, size_t n)
 
     for (; n > 0; n -= 32, out += 32, b++) {
         const vf d = vf_set(load_half(b->d));
-        vf_store(out, vf_mul(d, vf_from_i8(b->qs)));
-        vf_store(out + 16, vf_mul(d, vf_from_i8(b->qs + 16)));
+        vf_store(out, vf_mul(d, vf_from_i8(load_128(b->qs))));
+        vf_store(out + 16, vf_mul(d, vf_from_i8(load_128(b->qs + 16))));
     }
 }
 

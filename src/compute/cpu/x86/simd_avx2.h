@@ -77,10 +77,8 @@ SIMD_INLINE void vf_store_f16(void *p, vf v)
     _mm_storeu_si128((__m128i *)p + 1, _mm256_cvtps_ph(v.b, _MM_FROUND_TO_NEAREST_INT));
 }
 
-SIMD_INLINE vf vf_from_i8(const int8_t *p)
+SIMD_INLINE vf vf_from_i8(__m128i v)
 {
-    const __m128i v = load_128(p);
-
     return (vf){_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(v)),
                 _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(v, v)))};
 }

@@ -31,7 +31,7 @@ SIMD_INLINE void vf_store(float *p, vf v)
     _mm512_storeu_ps(p, v);
 }
 
-/* The first n < 16 lanes; the others are 0. */
+/* The first n <= 16 lanes; the others are 0. */
 SIMD_INLINE vf vf_load_n(const float *p, size_t n)
 {
     return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
@@ -57,9 +57,9 @@ SIMD_INLINE void vf_store_f16(void *p, vf v)
     _mm256_storeu_si256(p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
-SIMD_INLINE vf vf_from_i8(const int8_t *p)
+SIMD_INLINE vf vf_from_i8(__m128i v)
 {
-    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_128(p)));
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(v));
 }
 
 /* Round to nearest and narrow. */
@@ -162,14 +162,40 @@ SIMD_INLINE vi vi_zero(void)
     return _mm512_setzero_si512();
 }
 
+SIMD_INLINE vi vi_set(int v)
+{
+    return _mm512_set1_epi32(v);
+}
+
+SIMD_INLINE vi vi_add(vi a, vi b)
+{
+    return _mm512_add_epi32(a, b);
+}
+
 SIMD_INLINE vf vf_from_vi(vi v)
 {
     return _mm512_cvtepi32_ps(v);
 }
 
+SIMD_INLINE vf vf_of_bits(vi v)
+{
+    return _mm512_castsi512_ps(v);
+}
+
 SIMD_INLINE vb vb_load(const void *p)
 {
     return _mm512_loadu_si512(p);
+}
+
+SIMD_INLINE void vb_store(void *p, vb v)
+{
+    _mm512_storeu_si512(p, v);
+}
+
+/* 4 bytes, 16 times. */
+SIMD_INLINE vb vb_set_4(const void *p)
+{
+    return _mm512_set1_epi32((int)load_u32(p));
 }
 
 /* Two runs of 32 bytes. */
@@ -181,6 +207,11 @@ SIMD_INLINE vb vb_load_2(const void *a, const void *b)
 SIMD_INLINE vb vb_or(vb a, vb b)
 {
     return _mm512_or_si512(a, b);
+}
+
+SIMD_INLINE vb vb_add(vb a, uint8_t b)
+{
+    return _mm512_add_epi8(a, _mm512_set1_epi8((char)b));
 }
 
 SIMD_INLINE vb vb_and(vb a, uint8_t mask)
@@ -274,14 +305,29 @@ SIMD_INLINE vi vb_dot(vb w, vb x)
 #endif
 }
 
+#ifdef SIMD_VNNI
+/* acc + the same. The intrinsic makes gcc 12 copy every accumulator twice per step. */
+SIMD_INLINE vi vb_dot_add(vi acc, vb w, vb x)
+{
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(w), "v"(x));
+    return acc;
+}
+#endif
+
+/* acc + the sums of 2 products of int16. */
+SIMD_INLINE vi vi_add_pairs(vi acc, vi a, vi b)
+{
+#ifdef SIMD_VNNI
+    return _mm512_dpwssd_epi32(acc, a, b);
+#else
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(a, b));
+#endif
+}
+
 /* acc + the sums of 4 products, each pair times the int16 in its place of s. */
 SIMD_INLINE vi vb_dot_scaled(vi acc, vb w, vb x, vb s)
 {
-#ifdef SIMD_VNNI
-    return _mm512_dpwssd_epi32(acc, _mm512_maddubs_epi16(w, x), s);
-#else
-    return _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_maddubs_epi16(w, x), s));
-#endif
+    return vi_add_pairs(acc, _mm512_maddubs_epi16(w, x), s);
 }
 
 /* From 16 int16, one per 16 values: the scales of values 64 k .. 64 k + 63 in the places of their
@@ -295,6 +341,43 @@ SIMD_INLINE vb vb_spread(__m256i s, int k)
         _mm512_set1_epi16((short)(4 * k)));
 
     return _mm512_permutexvar_epi16(idx, _mm512_castsi256_si512(s));
+}
+
+/* The low int16 of `low`, those of `high` above them. */
+SIMD_INLINE vi vi_join_16(vi low, vi high)
+{
+    return _mm512_mask_blend_epi16(0xaaaaaaaa, low, _mm512_slli_epi32(high, 16));
+}
+
+/* Lane i of v[j] and lane j of v[i] change places. */
+SIMD_INLINE void vi_transpose(vi v[16])
+{
+    vi u[16];
+
+#pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+        u[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
+        u[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+        v[i] = _mm512_unpacklo_epi64(u[i], u[i + 2]);
+        v[i + 1] = _mm512_unpackhi_epi64(u[i], u[i + 2]);
+        v[i + 2] = _mm512_unpacklo_epi64(u[i + 1], u[i + 3]);
+        v[i + 3] = _mm512_unpackhi_epi64(u[i + 1], u[i + 3]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        u[i] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
+        u[i + 4] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xdd);
+        u[i + 8] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
+        u[i + 12] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xdd);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) {
+        v[i] = _mm512_shuffle_i32x4(u[i], u[i + 8], 0x88);
+        v[i + 8] = _mm512_shuffle_i32x4(u[i], u[i + 8], 0xdd);
+    }
 }
 
 #endif

@@ -1,0 +1,127 @@
+/* The inside of a matrix-matrix product: a tile of n_r weight rows times n_t panels of tokens, over
+ * one group of 256 values. Tokens lie in the lanes of the logical vector, weights are broadcast.
+ *
+ * Weights are unsigned bytes; those with an offset (or made unsigned by one) start their integer
+ * sums at -offset * (sum of x): every sum over a scale's values is exact. All tiles do the same
+ * operations in the same order for an output. */
+
+#define LANES 16
+_Static_assert(GS_PANEL_TOKENS == LANES, "a panel is as wide as a vector");
+
+struct panel {
+    int8_t q[GS_ACT_GROUP / 4][4 * LANES];
+    int16_t sums32[4][2 * LANES]; /* of q, per 32 values: two sums side by side */
+    union {
+        float d[8][LANES]; /* from gs_q8 */
+        struct {           /* from gs_q8k */
+            float d_k[LANES];
+            int16_t sums16[8][2 * LANES]; /* per 16 values */
+        };
+    };
+};
+_Static_assert(sizeof(struct panel) <= GS_PANEL_BYTES, "panels fit where the rows lay");
+
+/* 256 values of a weight row. */
+struct unpacked {
+    uint8_t q[GS_ACT_GROUP];
+    float scale[16]; /* per 16 values; blocks of 32: eight scales, then eight minimums */
+    int16_t min[16]; /* per 16 or per 32 values */
+    float e;         /* factor of the sum of minimums */
+    uint8_t pad[28];
+};
+_Static_assert(sizeof(struct unpacked) == GS_PANEL_ROW_BYTES, "the size that callers count with");
+
+/* How the values of a group come together: constants of the code that a kind of formats shares. */
+struct kind {
+    bool blocks_32; /* activations of gs_q8, and scales of their own per 32 values */
+    bool has_min;
+    int width; /* values per scale */
+};
+
+SIMD_INLINE const void *pair_of_sums(const struct panel *x, struct kind k, int j)
+{
+    return k.width == 16 ? x->sums16[j / 2] : x->sums32[j / 2];
+}
+
+/* factor * the sums of values j, which are the even or odd ones of their pair. */
+SIMD_INLINE vi scaled_sum(const struct panel *x, struct kind k, int j, int factor)
+{
+    const int at = j & 1 ? factor * 65536 : factor & 0xffff;
+
+    return vi_add_pairs(vi_zero(), vb_load(pair_of_sums(x, k, j)), vi_set(at));
+}
+
+/* e * the sum of min * sums. */
+SIMD_INLINE vf min_term(const struct panel *x, const struct unpacked *w, struct kind k)
+{
+    vi sum = vi_zero();
+
+#pragma GCC unroll 8
+    for (int j = 0; j < 16; j += 2)
+        if (j < GS_ACT_GROUP / k.width)
+            sum = vi_add_pairs(sum, vb_load(pair_of_sums(x, k, j)), vb_set_4(w->min + j));
+    return vf_mul(vf_from_vi(sum), vf_set(w->e));
+}
+
+/* f + what the integer sums of values j are worth. */
+SIMD_INLINE vf fold(vf f, vi sum, const struct panel *x, const struct unpacked *w, struct kind k,
+                    int j)
+{
+    const vf scale = vf_set(w->scale[k.blocks_32 ? j : j * k.width / 16]);
+    const vf v = vf_from_vi(sum);
+
+    if (!k.blocks_32)
+        return vf_fma(v, scale, f);
+    vf s = vf_mul(v, scale);
+    if (k.has_min)
+        s = vf_fma(vf_from_vi(scaled_sum(x, k, j, 1)), vf_set(w->scale[8 + j]), s);
+    return vf_fma(s, vf_load(x->d[j]), f);
+}
+
+/* acc[row][token] += the products of n_r rows and n_t panels, of one group of values. The rows lie
+ * side by side, the panels x_step bytes apart. */
+SIMD_INLINE void tile(struct kind k, int offset, int n_t, int n_r, const struct unpacked *w,
+                      const uint8_t *x_base, size_t x_step, float *acc)
+{
+    const struct panel *x[2] = {(const struct panel *)(const void *)x_base,
+                                (const struct panel *)(const void *)(x_base + x_step)};
+    vf f[PANEL_TILE];
+
+#pragma GCC unroll 12
+    for (int i = 0; i < n_t * n_r; i++)
+        f[i] = k.blocks_32 ? vf_load(acc + LANES * i)
+               : k.has_min ? min_term(x[i % n_t], w + i / n_t, k)
+                           : vf_zero();
+    for (int j = 0; j < GS_ACT_GROUP / k.width; j++) {
+        vi s[PANEL_TILE];
+        vi first[2] = {vi_zero(), vi_zero()};
+        if (!k.has_min)
+            for (int t = 0; t < n_t; t++)
+                first[t] = scaled_sum(x[t], k, j, -offset);
+#pragma GCC unroll 12
+        for (int i = 0; i < n_t * n_r; i++)
+            s[i] = first[i % n_t];
+#pragma GCC unroll 8
+        for (int c = 0; c < k.width / 4; c++) {
+            vi v[2];
+#pragma GCC unroll 2
+            for (int t = 0; t < n_t; t++)
+                v[t] = vb_load(x[t]->q[j * k.width / 4 + c]);
+#pragma GCC unroll 12
+            for (int r = 0; r < n_r; r++) {
+                const vi b = vb_set_4(w[r].q + j * k.width + 4 * c);
+#pragma GCC unroll 2
+                for (int t = 0; t < n_t; t++)
+                    s[r * n_t + t] = vb_dot_add(s[r * n_t + t], b, v[t]);
+            }
+        }
+#pragma GCC unroll 12
+        for (int i = 0; i < n_t * n_r; i++)
+            f[i] = fold(f[i], s[i], x[i % n_t], w + i / n_t, k, j);
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < n_t * n_r; i++) {
+        float *to = acc + LANES * i;
+        vf_store(to, k.blocks_32 ? f[i] : vf_fma(f[i], vf_load(x[i % n_t]->d_k), vf_load(to)));
+    }
+}
