@@ -56,8 +56,11 @@ void gs_os_usage(struct gs_os_usage *out);
 
 /* ---- processors ---- */
 
-/* Physical cores this process may use: affinity, cgroup quota, SMT siblings counted once; >= 1. */
+/* Cores worth a compute thread each, >= 1: of those this process may use (affinity, cgroup quota),
+ * with hardware threads of one core counted once, and without slow cores where there are fast. */
 int gs_os_core_count(void);
+/* Processors this thread may run on; INT_MAX if that cannot be told. */
+int gs_os_cpu_count(void);
 
 /* ---- waiting and waking ---- */
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/os_linux_machine.h"
 
 /* ---- files ---- */
 
@@ -191,54 +192,19 @@ void gs_os_discard(void *p, size_t n)
     madvise(p, n, MADV_DONTNEED);
 }
 
-/* First number after `key` in a small text file, or -1. */
-static int64_t read_number(const char *path, const char *key)
-{
-    char text[8192];
-    int64_t value = -1;
-
-    FILE *fp = fopen(path, "re");
-    if (!fp)
-        return -1;
-    const size_t n = fread(text, 1, sizeof(text) - 1, fp);
-    fclose(fp);
-    text[n] = '\0';
-    const char *at = strstr(text, key);
-    if (at) {
-        char *end;
-        at += strlen(key);
-        const long long v = strtoll(at, &end, 10);
-        if (end != at)
-            value = v;
-    }
-    return value;
-}
-
 int64_t gs_os_memory_total_bytes(void)
 {
-    const int64_t kib = read_number("/proc/meminfo", "MemTotal:");
-    const int64_t cap = read_number("/sys/fs/cgroup/memory.max", "");
-    const int64_t machine = kib < 0 ? -1 : kib * 1024;
-
-    return cap >= 0 && (machine < 0 || cap < machine) ? cap : machine;
+    return gs_os_machine_memory_total("");
 }
 
 int64_t gs_os_memory_available_bytes(void)
 {
-    const int64_t kib = read_number("/proc/meminfo", "MemAvailable:");
-    const int64_t cap = read_number("/sys/fs/cgroup/memory.max", "");
-    const int64_t used = read_number("/sys/fs/cgroup/memory.current", "");
-    const int64_t machine = kib < 0 ? -1 : kib * 1024;
-
-    if (cap < 0 || used < 0)
-        return machine;
-    const int64_t left = cap > used ? cap - used : 0;
-    return machine < 0 || left < machine ? left : machine;
+    return gs_os_machine_memory_available("");
 }
 
 static int64_t status_bytes(const char *key)
 {
-    const int64_t kib = read_number("/proc/self/status", key);
+    const int64_t kib = gs_os_machine_number("", "/proc/self/status", key);
 
     return kib < 0 ? -1 : kib * 1024;
 }
@@ -252,53 +218,36 @@ void gs_os_usage(struct gs_os_usage *out)
 
 /* ---- processors ---- */
 
-/* True if `cpu` is the first of the hardware threads that share its core. */
-static bool is_first_sibling(int cpu)
+/* The processors that affinity allows this thread; false if there are too many to say. */
+static bool allowed_cpus(bool allowed[GS_OS_MAX_CPUS])
 {
-    char path[128];
+    cpu_set_t set;
 
-    snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
-             cpu);
-    const int64_t first = read_number(path, "");
-    return first < 0 || first == cpu;
-}
-
-/* Whole cores of the cgroup's quota, or a very large number. */
-static int cgroup_cores(void)
-{
-    long long quota;
-    long long period;
-    int cores = INT_MAX;
-
-    FILE *fp = fopen("/sys/fs/cgroup/cpu.max", "re");
-    if (!fp)
-        return cores;
-    char text[64];
-    if (fgets(text, sizeof(text), fp)) {
-        char *end;
-        quota = strtoll(text, &end, 10);
-        if (end != text) {
-            period = strtoll(end, NULL, 10);
-            if (quota > 0 && period > 0)
-                cores = (int)GS_MAX(1, (quota + period - 1) / period);
-        }
-    }
-    fclose(fp);
-    return cores;
+    _Static_assert(GS_OS_MAX_CPUS == CPU_SETSIZE, "one size of sets");
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return false;
+    for (size_t i = 0; i < GS_OS_MAX_CPUS; i++)
+        allowed[i] = CPU_ISSET(i, &set);
+    return true;
 }
 
 int gs_os_core_count(void)
 {
-    cpu_set_t set;
-    int cores = 0;
+    bool allowed[GS_OS_MAX_CPUS];
 
-    if (sched_getaffinity(0, sizeof(set), &set) != 0)
-        return 1;
-    for (int i = 0; i < CPU_SETSIZE; i++)
-        cores += CPU_ISSET((size_t)i, &set) && is_first_sibling(i);
-    if (cores == 0) /* only second siblings allowed */
-        cores = CPU_COUNT(&set);
-    return GS_MAX(1, GS_MIN(cores, cgroup_cores()));
+    return allowed_cpus(allowed) ? gs_os_machine_cores("", allowed, GS_OS_MAX_CPUS) : 1;
+}
+
+int gs_os_cpu_count(void)
+{
+    bool allowed[GS_OS_MAX_CPUS];
+    int n = 0;
+
+    if (!allowed_cpus(allowed))
+        return INT_MAX;
+    for (size_t i = 0; i < GS_OS_MAX_CPUS; i++)
+        n += allowed[i];
+    return n;
 }
 
 /* ---- waiting and waking ---- */
