@@ -13,16 +13,18 @@ struct gs_bench_shape {
     uint32_t n_layers;
     uint32_t n_embd;
     uint32_t n_ff;
-    uint32_t n_head;
-    uint32_t n_head_kv;
-    uint32_t head_dim;
+    uint32_t n_head, n_head_kv, head_dim;
+    uint32_t n_rope; /* dimensions of a head that are rotated; 0: all */
     uint32_t n_vocab;
     uint32_t ctx_tokens;
-    bool tied; /* token_embd is the output matrix too */
-    bool qk_norm;
+    bool tied;    /* token_embd is the output matrix too */
+    bool qk_norm; /* queries and keys are normalised */
     float rope_base;
     float rope_factor; /* of llama 3's rope_freqs; 0 without */
     float eps;
+    uint32_t n_expert, n_expert_used; /* 0: dense; else n_ff is the width of one */
+    uint32_t n_delta_k, n_delta_v;    /* heads of 128 of the delta nets in all layers but every
+                                         fourth, whose attention is gated; 0: none */
 };
 
 /* Block formats by role, as llama.cpp's quantise chooses them without an importance matrix. */
@@ -31,6 +33,7 @@ struct gs_bench_mix {
     uint32_t file_type; /* general.file_type */
     enum gs_type body;
     enum gs_type more; /* attn_v and ffn_down of the layers that need more bits */
+    enum gs_type qkv;  /* queries, keys and values in one matrix */
     enum gs_type output;
 };
 

@@ -102,22 +102,34 @@ static void compute(const struct gs_gguf *f, const struct gs_token_ids *ids)
     gs_model_free(m);
 }
 
+static const char *const tiny[] = {"tiny-qwen3", "tiny-llama", "tiny-qwen3moe", "tiny-qwen35"};
+
+static void check_model(const char *shape, const struct gs_bench_mix *mix)
+{
+    struct gs_gguf *f = NULL;
+    struct gs_error err = {0};
+
+    write_model(shape, mix, 1);
+    if (gs_gguf_open(path, &f, &err) != GS_OK)
+        fail_msg("%s", err.msg);
+    struct gs_token_ids ids = tokenize(f);
+    compute(f, &ids);
+    gs_token_ids_clear(&ids);
+    gs_gguf_close(f);
+}
+
 static void every_mix_computes(void **state)
 {
-    static const char *const names[] = {"tiny-qwen3", "tiny-llama"};
     (void)state;
+    for (unsigned i = 0; gs_bench_mix_at(i); i++)
+        check_model(tiny[i % GS_COUNT_OF(tiny)], gs_bench_mix_at(i));
+}
 
-    for (unsigned i = 0; gs_bench_mix_at(i); i++) {
-        struct gs_gguf *f = NULL;
-        struct gs_error err = {0};
-        write_model(names[i % 2], gs_bench_mix_at(i), 1);
-        if (gs_gguf_open(path, &f, &err) != GS_OK)
-            fail_msg("%s", err.msg);
-        struct gs_token_ids ids = tokenize(f);
-        compute(f, &ids);
-        gs_token_ids_clear(&ids);
-        gs_gguf_close(f);
-    }
+static void every_family_computes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(tiny); i++)
+        check_model(tiny[i], gs_bench_mix_find("Q4_K_M"));
 }
 
 static struct gs_buf content(uint64_t seed)
@@ -162,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_mix_computes),
+        cmocka_unit_test(every_family_computes),
         cmocka_unit_test(seed_decides_the_bytes),
         cmocka_unit_test(layers_that_need_more),
     };
