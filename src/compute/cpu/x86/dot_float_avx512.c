@@ -4,7 +4,7 @@
 #define SIMD_TILE 8
 #include "compute/cpu/x86/simd_avx512.h"
 
-#include "compute/cpu/x86/dot_float.inc.h"
+#include "compute/cpu/common/dot_float.inc.h"
 
 void gs_kernels_init_dot_float_avx512(struct gs_kernels *k)
 {

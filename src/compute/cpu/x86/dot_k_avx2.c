@@ -6,7 +6,7 @@
 
 #include "compute/cpu/x86/dot_k.inc.h"
 
-#include "compute/cpu/x86/dot_iq.inc.h"
+#include "compute/cpu/common/dot_iq.inc.h"
 
 void gs_kernels_init_dot_k_avx2(struct gs_kernels *k)
 {

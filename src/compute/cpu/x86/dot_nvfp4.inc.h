@@ -1,7 +1,7 @@
 /* Products with NVFP4: blocks of 64 with four scales, and activations in struct gs_q8. They share
  * the loop of dot_rows.inc.h. */
 #include "compute/blocks.h"
-#include "compute/cpu/x86/dot_rows.inc.h"
+#include "compute/cpu/common/dot_rows.inc.h"
 
 /* Low nibbles of 8 bytes, their high nibbles; the same of the next 8. */
 SIMD_INLINE __m256i nibbles_of_16(const uint8_t *p)

@@ -9,8 +9,8 @@
  * A unit defines PANEL_TILE, the outputs (of 16 tokens) that a tile adds up in registers, and
  * PANEL_PAIR, whether it takes two panels at a time. */
 #include "compute/blocks.h"
-#include "compute/cpu/x86/load_32.inc.h"
-#include "compute/cpu/x86/load_k.inc.h"
+#include "compute/cpu/common/load_32.inc.h"
+#include "compute/cpu/common/load_k.inc.h"
 #include "compute/cpu/x86/panel_tile.inc.h"
 
 /* ---- activations ---- */
@@ -141,13 +141,13 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
     {                                                                                              \
         const struct k_block b = load_##name(w);                                                   \
         store_values(out, b.w, flip);                                                              \
-        vf_store(out->scale, vf_mul(b.d, vf_from_i8(b.scales)));                                   \
+        vf_store(out->scale, vf_mul(vf_set(b.d), vf_from_i8(b.scales)));                           \
         if (mins == 16)                                                                            \
             _mm256_store_si256((__m256i *)(void *)out->min, b.min);                                \
         if (mins == 8)                                                                             \
             _mm_store_si128((__m128i *)(void *)out->min, every_other(b.min));                      \
         if (mins > 0)                                                                              \
-            out->e = _mm256_cvtss_f32(b.e);                                                        \
+            out->e = b.e;                                                                          \
     }
 
 #define UNPACK_32(name, flip, mins)                                                                \

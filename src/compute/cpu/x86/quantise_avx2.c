@@ -3,7 +3,7 @@
 
 #include "compute/cpu/x86/simd_avx2.h"
 
-#include "compute/cpu/x86/quantise.inc.h"
+#include "compute/cpu/common/quantise.inc.h"
 
 void gs_kernels_init_quantise_avx2(struct gs_kernels *k)
 {

@@ -156,6 +156,21 @@ SIMD_INLINE __m256 vf_fold(vf v)
     return _mm256_add_ps(v.a, v.b);
 }
 
+SIMD_INLINE float vf_sum(vf v)
+{
+    return sum_256(vf_fold(v));
+}
+
+SIMD_INLINE void vf_sum_n(float *out, const vf *v, int n)
+{
+    __m256 folded[8];
+
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++)
+        folded[i] = vf_fold(v[i]);
+    sum_n_256(out, folded, n);
+}
+
 SIMD_INLINE float vf_max_lane(vf v)
 {
     return max_256(_mm256_max_ps(v.a, v.b));

@@ -127,6 +127,23 @@ SIMD_INLINE __m256 vf_fold(vf v)
     return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
 }
 
+/* The sum of the lanes: of lanes i and i + 8, of those 4 apart, 2 apart, 1 apart. */
+SIMD_INLINE float vf_sum(vf v)
+{
+    return sum_256(vf_fold(v));
+}
+
+/* out[i] = vf_sum(v[i]), n <= 8. */
+SIMD_INLINE void vf_sum_n(float *out, const vf *v, int n)
+{
+    __m256 folded[8];
+
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++)
+        folded[i] = vf_fold(v[i]);
+    sum_n_256(out, folded, n);
+}
+
 SIMD_INLINE float vf_max_lane(vf v)
 {
     return max_256(_mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));

@@ -42,9 +42,163 @@ SIMD_INLINE uint32_t load_u32(const void *p)
     return v;
 }
 
+SIMD_INLINE uint64_t load_u64(const void *p)
+{
+    uint64_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
 SIMD_INLINE float load_half(const void *p)
 {
     return _cvtsh_ss(load_u16(p));
+}
+
+SIMD_INLINE uint16_t half_of(float x)
+{
+    return _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT);
+}
+
+/* ---- 16 bytes ---- */
+
+typedef __m128i b16;
+
+SIMD_INLINE b16 b16_load(const void *p)
+{
+    return load_128(p);
+}
+
+SIMD_INLINE void b16_store(void *p, b16 v)
+{
+    _mm_storeu_si128(p, v);
+}
+
+SIMD_INLINE b16 b16_set(uint8_t x)
+{
+    return _mm_set1_epi8((char)x);
+}
+
+SIMD_INLINE b16 b16_set_2(uint64_t a, uint64_t b)
+{
+    return _mm_set_epi64x((long long)b, (long long)a);
+}
+
+SIMD_INLINE b16 b16_set_4(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    return _mm_setr_epi32((int)a, (int)b, (int)c, (int)d);
+}
+
+SIMD_INLINE b16 b16_and(b16 v, uint8_t mask)
+{
+    return _mm_and_si128(v, b16_set(mask));
+}
+
+SIMD_INLINE b16 b16_or(b16 a, b16 b)
+{
+    return _mm_or_si128(a, b);
+}
+
+SIMD_INLINE b16 b16_add(b16 a, b16 b)
+{
+    return _mm_add_epi8(a, b);
+}
+
+/* The low bytes of the products. */
+SIMD_INLINE b16 b16_mul(b16 a, b16 b)
+{
+    const b16 even = _mm_and_si128(_mm_mullo_epi16(a, b), _mm_set1_epi16(0xff));
+    const b16 odd = _mm_mullo_epi16(_mm_srli_epi16(a, 8), _mm_srli_epi16(b, 8));
+
+    return b16_or(even, _mm_slli_epi16(odd, 8));
+}
+
+SIMD_INLINE b16 b16_high_nibbles(b16 v)
+{
+    return b16_and(_mm_srli_epi16(v, 4), 15);
+}
+
+/* Bytes of a and b in turn: of their first halves, of their second. */
+SIMD_INLINE b16 b16_zip_low(b16 a, b16 b)
+{
+    return _mm_unpacklo_epi8(a, b);
+}
+
+SIMD_INLINE b16 b16_zip_high(b16 a, b16 b)
+{
+    return _mm_unpackhi_epi8(a, b);
+}
+
+/* Bytes 1, 3, .. 15 of a, then of b. */
+SIMD_INLINE b16 b16_odd(b16 a, b16 b)
+{
+    return _mm_packus_epi16(_mm_srli_epi16(a, 8), _mm_srli_epi16(b, 8));
+}
+
+/* table[idx] for idx < 16. */
+SIMD_INLINE b16 b16_lookup(b16 table, b16 idx)
+{
+    return _mm_shuffle_epi8(table, idx);
+}
+
+/* The sum of signed bytes: of bytes made unsigned, 8 at a time, and back. */
+SIMD_INLINE int b16_sum(b16 v)
+{
+    const b16 sums = _mm_sad_epu8(_mm_xor_si128(v, b16_set(0x80)), _mm_setzero_si128());
+
+    return _mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4) - 16 * 128;
+}
+
+/* ---- 16 int16 ---- */
+
+typedef __m256i h16;
+
+/* Of signed bytes. */
+SIMD_INLINE h16 h16_from_b16(b16 v)
+{
+    return _mm256_cvtepi8_epi16(v);
+}
+
+SIMD_INLINE h16 h16_mul(h16 a, h16 b)
+{
+    return _mm256_mullo_epi16(a, b);
+}
+
+/* ---- 32 bytes ---- */
+
+typedef __m256i b32;
+
+SIMD_INLINE b32 b32_load(const void *p)
+{
+    return load_256(p);
+}
+
+SIMD_INLINE b32 b32_join(b16 a, b16 b)
+{
+    return _mm256_setr_m128i(a, b);
+}
+
+SIMD_INLINE b32 b32_add(b32 a, b32 b)
+{
+    return _mm256_add_epi8(a, b);
+}
+
+/* How many of two limits the unsigned bytes reach. */
+SIMD_INLINE b32 b32_reached(b32 v, uint8_t a, uint8_t b)
+{
+    const b32 one = _mm256_cmpeq_epi8(_mm256_max_epu8(v, _mm256_set1_epi8((char)a)), v);
+    const b32 two = _mm256_cmpeq_epi8(_mm256_max_epu8(v, _mm256_set1_epi8((char)b)), v);
+
+    return _mm256_abs_epi8(_mm256_add_epi8(one, two));
+}
+
+/* ---- 8 floats ---- */
+
+typedef __m256 f8;
+
+SIMD_INLINE f8 f8_times(f8 v, float by)
+{
+    return _mm256_mul_ps(v, _mm256_set1_ps(by));
 }
 
 /* The sum of 4 lanes: (0 + 2) + (1 + 3). */
@@ -77,6 +231,27 @@ SIMD_INLINE __m256 sums_256(const __m256 v[8])
                          _mm256_castpd_ps(_mm256_unpackhi_pd(da, db)));
 }
 
+/* out[i] = sum_256(v[i]), n <= 8. */
+SIMD_INLINE void sum_n_256(float *out, const __m256 *v, int n)
+{
+    static const uint8_t order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+    __m256 ordered[8];
+    float sums[8];
+
+    if (n < 4) {
+        for (int i = 0; i < n; i++)
+            out[i] = sum_256(v[i]);
+        return;
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        ordered[order[i]] = v[i % n];
+    _mm256_storeu_ps(sums, sums_256(ordered));
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++)
+        out[i] = sums[i];
+}
+
 SIMD_INLINE float max_256(__m256 v)
 {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -86,7 +261,7 @@ SIMD_INLINE float max_256(__m256 v)
 }
 
 /* 8 float16 that lie `stride` bytes apart. */
-SIMD_INLINE __m256 load_8_halves(const uint8_t *p, size_t stride)
+SIMD_INLINE f8 f8_load_halves(const uint8_t *p, size_t stride)
 {
     __m128i v = _mm_cvtsi32_si128(load_u16(p));
 
@@ -98,6 +273,18 @@ SIMD_INLINE __m256 load_8_halves(const uint8_t *p, size_t stride)
     v = _mm_insert_epi16(v, load_u16(p + 6 * stride), 6);
     v = _mm_insert_epi16(v, load_u16(p + 7 * stride), 7);
     return _mm256_cvtph_ps(v);
+}
+
+/* 2^(e - 128) of 8 bytes e, `stride` bytes apart; the two smallest are subnormal. */
+SIMD_INLINE f8 f8_load_e8m0(const uint8_t *p, size_t stride)
+{
+    const __m256i e = _mm256_setr_epi32(p[0], p[stride], p[2 * stride], p[3 * stride],
+                                        p[4 * stride], p[5 * stride], p[6 * stride], p[7 * stride]);
+    const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
+    const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+
+    return _mm256_castsi256_ps(
+        _mm256_blendv_epi8(normal, small, _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e)));
 }
 
 /* Ask for n bytes in the second level: those that follow the weights at p in PREFETCH_BYTES (it may

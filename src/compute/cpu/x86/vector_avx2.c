@@ -4,7 +4,7 @@
 #define SIMD_TILE 4
 #include "compute/cpu/x86/simd_avx2.h"
 
-#include "compute/cpu/x86/vector.inc.h"
+#include "compute/cpu/common/vector.inc.h"
 
 void gs_kernels_init_vector_avx2(struct gs_kernels *k)
 {

@@ -7,8 +7,8 @@
 
 struct group {
     vb w[4];
-    __m256 d;
-    __m256 e;
+    f8 d;
+    f8 e;
 };
 
 /* Fifth bits of two blocks of 32. */
@@ -25,8 +25,8 @@ SIMD_INLINE struct group load_q4_0(const uint8_t *p)
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
         g.w[i] = vb_nibbles(q[2 * i].qs, q[2 * i + 1].qs);
-    g.d = load_8_halves(q->d, sizeof(*q));
-    g.e = _mm256_mul_ps(g.d, _mm256_set1_ps(-8));
+    g.d = f8_load_halves(q->d, sizeof(*q));
+    g.e = f8_times(g.d, -8);
     return g;
 }
 
@@ -38,8 +38,8 @@ SIMD_INLINE struct group load_q4_1(const uint8_t *p)
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
         g.w[i] = vb_nibbles(q[2 * i].qs, q[2 * i + 1].qs);
-    g.d = load_8_halves(q->d, sizeof(*q));
-    g.e = load_8_halves(q->m, sizeof(*q));
+    g.d = f8_load_halves(q->d, sizeof(*q));
+    g.e = f8_load_halves(q->m, sizeof(*q));
     return g;
 }
 
@@ -52,8 +52,8 @@ SIMD_INLINE struct group load_q5_0(const uint8_t *p)
     for (int i = 0; i < 4; i++)
         g.w[i] = vb_or(vb_nibbles(q[2 * i].qs, q[2 * i + 1].qs),
                        fifth_bits(q[2 * i].qh, q[2 * i + 1].qh));
-    g.d = load_8_halves(q->d, sizeof(*q));
-    g.e = _mm256_mul_ps(g.d, _mm256_set1_ps(-16));
+    g.d = f8_load_halves(q->d, sizeof(*q));
+    g.e = f8_times(g.d, -16);
     return g;
 }
 
@@ -66,8 +66,8 @@ SIMD_INLINE struct group load_q5_1(const uint8_t *p)
     for (int i = 0; i < 4; i++)
         g.w[i] = vb_or(vb_nibbles(q[2 * i].qs, q[2 * i + 1].qs),
                        fifth_bits(q[2 * i].qh, q[2 * i + 1].qh));
-    g.d = load_8_halves(q->d, sizeof(*q));
-    g.e = load_8_halves(q->m, sizeof(*q));
+    g.d = f8_load_halves(q->d, sizeof(*q));
+    g.e = f8_load_halves(q->m, sizeof(*q));
     return g;
 }
 
@@ -79,44 +79,32 @@ SIMD_INLINE struct group load_q8_0(const uint8_t *p)
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
         g.w[i] = vb_load_2(q[2 * i].qs, q[2 * i + 1].qs);
-    g.d = load_8_halves(q->d, sizeof(*q));
+    g.d = f8_load_halves(q->d, sizeof(*q));
     return g;
 }
 
 SIMD_INLINE struct group load_iq4_nl(const uint8_t *p)
 {
     const struct gs_block_iq4_nl *q = (const struct gs_block_iq4_nl *)p;
-    const __m128i table = load_128(gs_kernels_iq4_values);
+    const b16 table = b16_load(gs_kernels_iq4_values);
     struct group g;
 
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
         g.w[i] = vb_lookup(table, vb_nibbles(q[2 * i].qs, q[2 * i + 1].qs));
-    g.d = load_8_halves(q->d, sizeof(*q));
+    g.d = f8_load_halves(q->d, sizeof(*q));
     return g;
-}
-
-/* 2^(e - 128) of 8 blocks; the two smallest are subnormal. */
-SIMD_INLINE __m256 load_8_e8m0(const struct gs_block_mxfp4 *q)
-{
-    const __m256i e =
-        _mm256_setr_epi32(q[0].e, q[1].e, q[2].e, q[3].e, q[4].e, q[5].e, q[6].e, q[7].e);
-    const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
-    const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
-
-    return _mm256_castsi256_ps(
-        _mm256_blendv_epi8(normal, small, _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e)));
 }
 
 SIMD_INLINE struct group load_mxfp4(const uint8_t *p)
 {
     const struct gs_block_mxfp4 *q = (const struct gs_block_mxfp4 *)p;
-    const __m128i table = load_128(gs_kernels_mxfp4_values);
+    const b16 table = b16_load(gs_kernels_mxfp4_values);
     struct group g;
 
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
         g.w[i] = vb_lookup(table, vb_nibbles(q[2 * i].qs, q[2 * i + 1].qs));
-    g.d = load_8_e8m0(q);
+    g.d = f8_load_e8m0(&q->e, sizeof(*q));
     return g;
 }

@@ -7,14 +7,6 @@
 #include "compute/blocks.h"
 #include "compute/iq_grids.h"
 
-SIMD_INLINE uint64_t load_u64(const void *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
 /* ---- signs ---- */
 
 /* Two words of four times seven signs: bytes of eight signs, minus an even number of times. */
@@ -34,27 +26,31 @@ SIMD_INLINE uint64_t even_signs(uint32_t a, uint32_t b)
 /* ---- scales ---- */
 
 /* 2 s + 1 */
-SIMD_INLINE __m128i odd(__m128i s)
+SIMD_INLINE b16 odd(b16 s)
 {
-    return _mm_or_si128(_mm_add_epi8(s, s), _mm_set1_epi8(1));
+    return b16_or(b16_add(s, s), b16_set(1));
 }
 
 /* The nibbles of 8 bytes, low first. */
-SIMD_INLINE __m128i nibbles_of_8(const uint8_t *p)
+SIMD_INLINE b16 nibbles_of_8(const uint8_t *p)
 {
-    const __m128i v = _mm_loadl_epi64((const __m128i *)p);
+    const b16 v = b16_set_2(load_u64(p), 0);
 
-    return _mm_and_si128(_mm_unpacklo_epi8(v, _mm_srli_epi16(v, 4)), _mm_set1_epi8(15));
+    return b16_zip_low(b16_and(v, 15), b16_high_nibbles(v));
 }
 
-/* 8 int32 as bytes, each twice. */
-SIMD_INLINE __m128i doubled_bytes(__m256i v)
+/* The top nibbles of 8 words of 16 bits, each twice. */
+SIMD_INLINE b16 top_nibbles_16(b16 v)
 {
-    const __m128i words =
-        _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-    const __m128i bytes = _mm_packs_epi16(words, words);
+    const b16 top = b16_high_nibbles(b16_odd(v, v));
 
-    return _mm_unpacklo_epi8(bytes, bytes);
+    return b16_zip_low(top, top);
+}
+
+/* The same of 8 words of 32 bits. */
+SIMD_INLINE b16 top_nibbles_32(b16 low, b16 high)
+{
+    return top_nibbles_16(b16_odd(low, high));
 }
 
 /* ---- IQ2, IQ3 ---- */
@@ -67,12 +63,11 @@ SIMD_INLINE struct k_block load_iq2_xxs(const uint8_t *p)
 {
     const struct gs_block_iq2_xxs *q = (const struct gs_block_iq2_xxs *)p;
     const uint64_t *grid = gs_kernels_iq2_xxs_grid;
-    const __m256 a = _mm256_castsi256_ps(load_256(q->qs));
-    const __m256 b = _mm256_castsi256_ps(load_256(q->qs + 32));
-    const __m256i words =
-        _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd)), 0xd8);
+    const b16 low = b16_odd(b16_load(q->qs), b16_load(q->qs + 16));
+    const b16 high = b16_odd(b16_load(q->qs + 32), b16_load(q->qs + 48));
     struct k_block k;
 
+    k.wide = true;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         const uint8_t *c = q->qs + 16 * i;
@@ -80,8 +75,7 @@ SIMD_INLINE struct k_block load_iq2_xxs(const uint8_t *p)
                                     grid[c[9]], grid[c[10]], grid[c[11]]),
                            even_signs(load_u32(c + 4), load_u32(c + 12)), IQ2_OFFSET);
     }
-    set_offset(&k, odd(doubled_bytes(_mm256_srli_epi32(words, 28))), load_half(q->d) / 8,
-               IQ2_OFFSET);
+    set_offset(&k, odd(top_nibbles_32(low, high)), load_half(q->d) / 8, IQ2_OFFSET);
     return k;
 }
 
@@ -91,6 +85,7 @@ SIMD_INLINE struct k_block load_iq2_xs(const uint8_t *p)
     const uint64_t *grid = gs_kernels_iq2_xs_grid;
     struct k_block k;
 
+    k.wide = false;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         const uint64_t a = load_u64(q->qs + 16 * i);
@@ -115,6 +110,7 @@ SIMD_INLINE struct k_block load_iq2_s(const uint8_t *p)
     const uint64_t *grid = gs_kernels_iq2_s_grid;
     struct k_block k;
 
+    k.wide = false;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         const uint8_t *c = q->qs + 8 * i;
@@ -141,6 +137,7 @@ SIMD_INLINE struct k_block load_iq3_xxs(const uint8_t *p)
     const uint32_t *grid = gs_kernels_iq3_xxs_grid;
     struct k_block k;
 
+    k.wide = true;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         const uint8_t *c = q->qs + 16 * i;
@@ -151,7 +148,7 @@ SIMD_INLINE struct k_block load_iq3_xxs(const uint8_t *p)
                                     pair(grid, c[12], c[13]), pair(grid, c[14], c[15])),
                            even_signs(load_u32(s), load_u32(s + 4)), IQ3_XXS_OFFSET);
     }
-    set_offset(&k, odd(doubled_bytes(_mm256_srli_epi32(load_256(q->signs), 28))),
+    set_offset(&k, odd(top_nibbles_32(b16_load(q->signs), b16_load(q->signs + 16))),
                load_half(q->d) / 4, IQ3_XXS_OFFSET);
     return k;
 }
@@ -166,9 +163,10 @@ SIMD_INLINE uint64_t iq3_s_pair(const uint8_t *c, unsigned h, int l)
 SIMD_INLINE struct k_block load_iq3_s(const uint8_t *p)
 {
     const struct gs_block_iq3_s *q = (const struct gs_block_iq3_s *)p;
-    const __m128i scales = nibbles_of_8(p + sizeof(*q) - 8); /* the last four bytes */
+    const b16 scales = nibbles_of_8(p + sizeof(*q) - 8); /* the last four bytes */
     struct k_block k;
 
+    k.wide = true;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         const uint8_t *c = q->qs + 16 * i;
@@ -180,7 +178,7 @@ SIMD_INLINE struct k_block load_iq3_s(const uint8_t *p)
                                     iq3_s_pair(c + 8, b, 3)),
                            load_u64(q->signs + 8 * i), IQ3_S_OFFSET);
     }
-    set_offset(&k, odd(_mm_unpackhi_epi8(scales, scales)), load_half(q->d), IQ3_S_OFFSET);
+    set_offset(&k, odd(b16_zip_high(scales, scales)), load_half(q->d), IQ3_S_OFFSET);
     return k;
 }
 
@@ -195,16 +193,13 @@ SIMD_INLINE uint64_t iq1_s_entry(const uint8_t *c, unsigned h, int l)
 SIMD_INLINE struct k_block load_iq1_s(const uint8_t *p)
 {
     const struct gs_block_iq1_s *q = (const struct gs_block_iq1_s *)p;
-    const __m128i high = load_128(q->qh);
-    const __m128i scale = _mm_and_si128(_mm_srli_epi16(high, 12), _mm_set1_epi16(7));
-    const __m128i words = _mm_or_si128(_mm_add_epi16(scale, scale), _mm_set1_epi16(1));
-    const __m128i bytes = _mm_packs_epi16(words, words);
-    /* times 7 where an eighth is added, 9 where it is taken away */
-    const __m128i shift =
-        _mm_sub_epi16(_mm_set1_epi16(7), _mm_slli_epi16(_mm_srai_epi16(high, 15), 1));
-    const __m128i mins = _mm_mullo_epi16(words, shift);
+    /* 7 where an eighth is added, 9 where it is taken away */
+    static const uint8_t shifts[16] = {7, 7, 7, 7, 7, 7, 7, 7, 9, 9, 9, 9, 9, 9, 9, 9};
+    const b16 top = top_nibbles_16(b16_load(q->qh));
+    const b16 scale = odd(b16_and(top, 7));
     struct k_block k;
 
+    k.wide = true;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         const uint8_t *c = q->qs + 8 * i;
@@ -214,8 +209,8 @@ SIMD_INLINE struct k_block load_iq1_s(const uint8_t *p)
                           iq1_s_entry(c, a, 3), iq1_s_entry(c + 4, b, 0), iq1_s_entry(c + 4, b, 1),
                           iq1_s_entry(c + 4, b, 2), iq1_s_entry(c + 4, b, 3));
     }
-    set_offset(&k, _mm_unpacklo_epi8(bytes, bytes), load_half(q->d) / 8, 1);
-    k.min = _mm256_setr_m128i(_mm_unpacklo_epi16(mins, mins), _mm_unpackhi_epi16(mins, mins));
+    set_offset(&k, scale, load_half(q->d) / 8, 1);
+    k.min = h16_mul(h16_from_b16(scale), h16_from_b16(b16_lookup(b16_load(shifts), top)));
     return k;
 }
 
@@ -232,12 +227,13 @@ SIMD_INLINE struct k_block load_iq1_m(const uint8_t *p)
     const struct gs_block_iq1_m *q = (const struct gs_block_iq1_m *)p;
     const uint64_t sevens = UINT64_C(0x0007000700070007);
     const uint64_t v = load_u64(q->scales);
-    const uint64_t first = (v & sevens) | (v << 5 & sevens << 8); /* scales 0, 1 of each word */
-    const uint64_t last = (v >> 6 & sevens) | (v >> 1 & sevens << 8);
-    const uint64_t d =
-        (v >> 12 & 15) | (v >> 24 & 15 << 4) | (v >> 36 & 15 << 8) | (v >> 48 & 15 << 12);
+    const uint64_t even = (v & sevens) | (v << 2 & sevens << 8); /* scales 0, 2 of each word */
+    const uint64_t others = (v >> 3 & sevens) | (v >> 1 & sevens << 8);
+    const uint16_t d = (uint16_t)((v >> 12 & 15) | (v >> 24 & 15 << 4) | (v >> 36 & 15 << 8) |
+                                  (v >> 48 & 15 << 12));
     struct k_block k;
 
+    k.wide = false;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         const uint8_t *c = q->qs + 8 * i;
@@ -246,55 +242,51 @@ SIMD_INLINE struct k_block load_iq1_m(const uint8_t *p)
                           iq1_m_entry(c, h, 3), iq1_m_entry(c, h, 4), iq1_m_entry(c, h, 5),
                           iq1_m_entry(c, h, 6), iq1_m_entry(c, h, 7));
     }
-    set_offset(&k,
-               odd(_mm_unpacklo_epi16(_mm_cvtsi64_si128((long long)first),
-                                      _mm_cvtsi64_si128((long long)last))),
-               _cvtsh_ss((unsigned short)d) / 8, 9);
+    set_offset(&k, odd(b16_zip_low(b16_set_2(even, 0), b16_set_2(others, 0))), load_half(&d) / 8,
+               9);
     return k;
 }
 
 /* ---- trits ---- */
 
-SIMD_INLINE __m256i times_3(__m256i v)
+SIMD_INLINE b16 b16_times_3(b16 v)
 {
-    return _mm256_add_epi8(v, _mm256_add_epi8(v, v));
+    return b16_add(v, b16_add(v, v));
+}
+
+SIMD_INLINE b32 b32_times_3(b32 v)
+{
+    return b32_add(v, b32_add(v, v));
 }
 
 /* The first digits of fractions in base 3: 3 b / 256, which is 1 from 86, 2 from 171. */
-SIMD_INLINE __m256i first_trits(__m256i b)
+SIMD_INLINE vb first_trits(b32 a, b32 b)
 {
-    const __m256i one = _mm256_cmpeq_epi8(_mm256_max_epu8(b, _mm256_set1_epi8(86)), b);
-    const __m256i two = _mm256_cmpeq_epi8(_mm256_max_epu8(b, _mm256_set1_epi8((char)171)), b);
-
-    return _mm256_abs_epi8(_mm256_add_epi8(one, two));
+    return vb_join(b32_reached(a, 86, 171), b32_reached(b, 86, 171));
 }
 
 SIMD_INLINE struct k_block load_tq1_0(const uint8_t *p)
 {
     const struct gs_block_tq1_0 *q = (const struct gs_block_tq1_0 *)p;
-    const __m256i powers = _mm256_setr_epi16(1, 1, 1, 1, 3, 3, 3, 3, 9, 9, 9, 9, 27, 27, 27, 27);
-    const __m256i four = _mm256_cvtepu8_epi16(_mm_set1_epi32((int)load_u32(q->qh)));
-    const __m256i rest = _mm256_and_si256(_mm256_mullo_epi16(four, powers), _mm256_set1_epi16(255));
-    const __m128i last =
-        _mm_packus_epi16(_mm256_castsi256_si128(rest), _mm256_extracti128_si256(rest, 1));
-    const __m256i half = _mm256_broadcastsi128_si256(load_128(q->qs + 32));
-    const __m256i half_3 = times_3(half);
-    const __m256i ninth = times_3(half_3);
-    const __m256i h0 = _mm256_blend_epi32(half, half_3, 0xf0);
-    const __m256i h2 = times_3(times_3(h0));
-    const __m256i h4 = _mm256_inserti128_si256(times_3(times_3(ninth)), last, 1);
-    const __m256i v0 = load_256(q->qs);
-    const __m256i v1 = times_3(v0);
-    const __m256i v2 = times_3(v1);
-    const __m256i v3 = times_3(v2);
-    const __m256i v4 = times_3(v3);
+    const uint32_t four = load_u32(q->qh);
+    const b16 last = b16_mul(b16_set_4(four, four, four, four),
+                             b16_set_4(0x01010101, 0x03030303, 0x09090909, 0x1b1b1b1b));
+    const b16 h0 = b16_load(q->qs + 32);
+    const b16 h1 = b16_times_3(h0);
+    const b16 h2 = b16_times_3(h1);
+    const b16 h3 = b16_times_3(h2);
+    const b32 v0 = b32_load(q->qs);
+    const b32 v1 = b32_times_3(v0);
+    const b32 v2 = b32_times_3(v1);
+    const b32 v3 = b32_times_3(v2);
     struct k_block k;
 
-    k.w[0] = vb_join(first_trits(v0), first_trits(v1));
-    k.w[1] = vb_join(first_trits(v2), first_trits(v3));
-    k.w[2] = vb_join(first_trits(v4), first_trits(h0));
-    k.w[3] = vb_join(first_trits(h2), first_trits(h4));
-    set_offset(&k, _mm_set1_epi8(1), load_half(q->d), 1);
+    k.wide = true;
+    k.w[0] = first_trits(v0, v1);
+    k.w[1] = first_trits(v2, v3);
+    k.w[2] = first_trits(b32_times_3(v3), b32_join(h0, h1));
+    k.w[3] = first_trits(b32_join(h2, h3), b32_join(b16_times_3(h3), last));
+    set_offset(&k, b16_set(1), load_half(q->d), 1);
     return k;
 }
 
@@ -303,10 +295,11 @@ SIMD_INLINE struct k_block load_tq2_0(const uint8_t *p)
     const struct gs_block_tq2_0 *q = (const struct gs_block_tq2_0 *)p;
     struct k_block k;
 
+    k.wide = true;
     k.w[0] = vb_right(q->qs, 0, 2, 3);
     k.w[1] = vb_right(q->qs, 4, 6, 3);
     k.w[2] = vb_right(q->qs + 32, 0, 2, 3);
     k.w[3] = vb_right(q->qs + 32, 4, 6, 3);
-    set_offset(&k, _mm_set1_epi8(1), load_half(q->d), 1);
+    set_offset(&k, b16_set(1), load_half(q->d), 1);
     return k;
 }

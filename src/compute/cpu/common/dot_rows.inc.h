@@ -6,24 +6,14 @@
  * which adds the products of weight row w with tokens t0 .. t0 + n_t - 1 to acc[0 .. n_t), n_t a
  * constant; DOT_ENTRY(name) makes the table's entry of it. Tokens are taken in tiles of 8
  * (SIMD_TILE 8), 4, 2 and 1; the operations behind an output are the same in every tile. */
-#ifndef GS_COMPUTE_CPU_X86_DOT_ROWS_INC_H
-#define GS_COMPUTE_CPU_X86_DOT_ROWS_INC_H
+#ifndef GS_COMPUTE_CPU_COMMON_DOT_ROWS_INC_H
+#define GS_COMPUTE_CPU_COMMON_DOT_ROWS_INC_H
 
 SIMD_INLINE void store_sums(const struct gs_dot *d, size_t r, size_t t0, int n_t, const vf *acc)
 {
-    static const uint8_t order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
-    __m256 folded[8];
     float sums[8];
 
-    if (n_t < 4) {
-        for (int t = 0; t < n_t; t++)
-            d->out[t0 + (size_t)t][r] = sum_256(vf_fold(acc[t]));
-        return;
-    }
-#pragma GCC unroll 8
-    for (int t = 0; t < 8; t++)
-        folded[order[t]] = vf_fold(acc[t % n_t]);
-    _mm256_storeu_ps(sums, sums_256(folded));
+    vf_sum_n(sums, acc, n_t);
 #pragma GCC unroll 8
     for (int t = 0; t < n_t; t++)
         d->out[t0 + (size_t)t][r] = sums[t];

@@ -1,5 +1,5 @@
 /* Products with the formats of load_iq.inc.h; they share the loop of dot_k.inc.h. */
-#include "compute/cpu/x86/load_iq.inc.h"
+#include "compute/cpu/common/load_iq.inc.h"
 
 DOT_K(iq2_xxs, k_dot)
 DOT_K(iq2_xs, k_dot)

@@ -11,14 +11,13 @@ SIMD_INLINE float max_magnitude(const float *x, int n_v)
     return vf_max_lane(m);
 }
 
-/* 16 values to bytes; returns their sum (of bytes made unsigned, 8 at a time, and back). */
+/* 16 values to bytes; returns their sum. */
 SIMD_INLINE int quantise_16(const float *x, int8_t *q, vf scale)
 {
-    const __m128i b = vf_to_i8(vf_mul(scale, vf_load(x)));
-    const __m128i sums = _mm_sad_epu8(_mm_xor_si128(b, _mm_set1_epi8(-128)), _mm_setzero_si128());
+    const b16 b = vf_to_i8(vf_mul(scale, vf_load(x)));
 
-    _mm_storeu_si128((__m128i *)q, b);
-    return _mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4) - 16 * 128;
+    b16_store(q, b);
+    return b16_sum(b);
 }
 
 static float scale_for(float max)
@@ -86,7 +85,7 @@ static void to_q8_0(const float *x, void *out, size_t n)
     for (; n > 0; n -= 32, x += 32, b++) {
         const float m = max_magnitude(x, 2);
         const vf scale = vf_set(scale_for(m));
-        const uint16_t d = _cvtss_sh(m / 127, _MM_FROUND_TO_NEAREST_INT);
+        const uint16_t d = half_of(m / 127);
         memcpy(b->d, &d, sizeof(d));
         quantise_16(x, b->qs, scale);
         quantise_16(x + 16, b->qs + 16, scale);
@@ -99,8 +98,8 @@ static void dequant_q8_0(const void *row, float *out, size_t n)
 
     for (; n > 0; n -= 32, out += 32, b++) {
         const vf d = vf_set(load_half(b->d));
-        vf_store(out, vf_mul(d, vf_from_i8(load_128(b->qs))));
-        vf_store(out + 16, vf_mul(d, vf_from_i8(load_128(b->qs + 16))));
+        vf_store(out, vf_mul(d, vf_from_i8(b16_load(b->qs))));
+        vf_store(out + 16, vf_mul(d, vf_from_i8(b16_load(b->qs + 16))));
     }
 }
 

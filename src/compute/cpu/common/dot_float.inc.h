@@ -1,5 +1,5 @@
 /* Products with float weights and float activations, and float16 rows as floats. */
-#include "compute/cpu/x86/dot_rows.inc.h"
+#include "compute/cpu/common/dot_rows.inc.h"
 
 SIMD_INLINE vf load_f32(const uint8_t *p)
 {

@@ -50,7 +50,7 @@ static float sum_squares(const float *x, size_t n)
     sum = vf_fma(v, v, sum);
     FOR_VECTORS(n, BODY)
 #undef BODY
-    return sum_256(vf_fold(sum));
+    return vf_sum(sum);
 }
 
 static float max(const float *x, size_t n)
@@ -82,7 +82,7 @@ static float exp_sum(float *x, size_t n, float max)
         vf_store_n(x + i, vf_exp(vf_sub(vf_load_n(x + i, n - i), from)), n - i);
         sum = vf_add(sum, vf_load_n(x + i, n - i));
     }
-    return sum_256(vf_fold(sum));
+    return vf_sum(sum);
 }
 
 static void scale(float *out, const float *x, const float *w, float s, size_t n)
@@ -243,7 +243,7 @@ static void delta_step(const struct gs_delta_step *p)
 #define BODY(LOAD, STORE) sum = vf_fma(LOAD(p->k + i), LOAD(p->q + i), sum);
     FOR_VECTORS(n, BODY)
 #undef BODY
-    const float kq = sum_256(vf_fold(sum));
+    const float kq = vf_sum(sum);
     size_t c = 0;
     for (; c + 32 <= p->n; c += 32)
         delta_channels(p, kq, c, 2, 16);
