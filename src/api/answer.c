@@ -25,6 +25,7 @@ struct gs_answer {
     atomic_bool cancelled; /* by anybody: no more events */
 
     /* the engine's thread */
+    const struct gs_prompt_traits *traits;
     struct gs_parser *parser;
     struct gs_detok detok;
     struct gs_buf text; /* of one token */
@@ -64,21 +65,14 @@ static enum gs_flow on_prefill(void *ud, int64_t done, int64_t total)
     return emit(a, &(struct gs_event){.kind = GS_EVENT_PROGRESS, .done = done, .total = total});
 }
 
-/* Control tokens are scaffolding of the conversation and not text, but some families spell tool
- * calls and reasoning with them ("<tool_call>", "[TOOL_CALLS]", "<think>", "<|python_tag|>"):
- * these the parser wants to see. */
-static bool is_silent(const struct gs_tokenizer *tok, int32_t id)
+/* Control tokens are scaffolding of the conversation and not text, but for those that some families
+ * spell tool calls, reasoning and channels with. */
+static bool is_silent(const struct gs_answer *a, int32_t id)
 {
-    static const char *const markup[] = {"tool",  "TOOL",  "ARGS",     "CALL",
-                                         "think", "THINK", "function", "python_tag"};
+    const struct gs_tokenizer *tok = a->llm->tok;
 
-    if (gs_token_kind_of(tok, id) != GS_TOKEN_CONTROL)
-        return false;
-    const struct gs_slice text = gs_token_spelling(tok, id);
-    for (size_t i = 0; i < GS_COUNT_OF(markup); i++)
-        if (gs_slice_find(text, gs_slice_str(markup[i]), 0) != SIZE_MAX)
-            return false;
-    return true;
+    return gs_token_kind_of(tok, id) == GS_TOKEN_CONTROL &&
+           !gs_parser_reads_token(a->traits, gs_token_spelling(tok, id));
 }
 
 /* The token's log-probabilities with their texts; its alternatives are in a->top. */
@@ -110,7 +104,7 @@ static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
 {
     struct gs_answer *a = ud;
 
-    if (is_silent(a->llm->tok, token->id))
+    if (is_silent(a, token->id))
         return GS_FLOW_CONTINUE;
     a->usage.reasoning_tokens += gs_parser_in_reasoning(a->parser);
     gs_buf_reset(&a->text);
@@ -191,8 +185,9 @@ static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *sta
 static enum gs_status create_parser(struct gs_answer *a, const struct gs_chat *chat,
                                     bool opens_reasoning, struct gs_error *err)
 {
+    a->traits = chat->is_raw ? &raw_traits : gs_prompter_traits(a->llm->prompter);
     const struct gs_parser_options opt = {
-        .traits = chat->is_raw ? &raw_traits : gs_prompter_traits(a->llm->prompter),
+        .traits = a->traits,
         .opens_reasoning = opens_reasoning,
         .tools = gs_llm_chat_has_tools(chat),
         .tool = chat->tools,

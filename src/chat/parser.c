@@ -6,7 +6,8 @@
  *        ^ <---- think_end -------- |
  *        | trigger of a tool call
  *        v
- *      CALL: collects a region, then reads it: calls, or text if it is malformed
+ *      CALL: collects a region, then reads it: calls, or text if it is malformed; where a family
+ *            marks channels, what follows may be reasoning
  *
  * In TEXT and REASONING everything before the earliest marker is settled; a tail that may grow
  * into a marker is held, and so is white space that a marker would swallow. */
@@ -43,13 +44,13 @@ struct gs_parser {
     struct gs_arena a; /* stops and types */
     struct marker markers[MAX_MARKERS];
     size_t n_markers;
-    const struct gs_tool_syntax *syntax; /* NULL: tool calls are not expected */
+    const struct gs_tool_syntax *syntax; /* NULL: no regions are expected */
     const struct gs_tool_types *types;
     struct gs_rng ids;
     enum state state;
     struct gs_buf hold;
     size_t scanned;  /* of hold, in CALL: already looked at */
-    bool has_spoken; /* some text or call came out: a bare '{' is text from now on */
+    bool has_spoken; /* some text or call came out: no bare region begins from now on */
     bool skip_space; /* after markup: white space is dropped */
     bool block_open;
     enum gs_block_kind block;
@@ -142,8 +143,9 @@ static bool applies(const struct gs_parser *p, enum marker_kind kind)
     switch (kind) {
     case MARK_THINK_END:
         return p->state == REASONING;
-    case MARK_THINK_BEGIN:
     case MARK_CALL:
+        return p->state == TEXT || (p->state == REASONING && p->syntax->channels);
+    case MARK_THINK_BEGIN:
     case MARK_STOP:
         return p->state == TEXT;
     case MARK_NONE:
@@ -257,38 +259,42 @@ static void on_marker(struct gs_parser *p, const struct marker *m, size_t at)
     }
 }
 
-/* A region of `n` bytes is complete, or the text is over: its calls, or its text as it stands. */
+/* A region of `n` bytes is complete, or the text is over: what it says, or its text as it stands.
+ */
 static void finish_call(struct gs_parser *p, size_t n)
 {
-    struct gs_tool_call *calls = NULL;
-    size_t n_calls = 0;
     struct gs_arena a;
+    struct gs_tool_region r = {.a = &a, .types = p->types};
 
     gs_arena_init(&a, GS_MAX_TEXT_BYTES);
     p->state = TEXT;
-    if (p->syntax->read(gs_slice_sub(gs_buf_view(&p->hold), 0, n), p->types, &a, &calls,
-                        &n_calls)) {
-        for (size_t i = 0; i < n_calls; i++)
-            send_call(p, &calls[i]);
+    p->skip_space = p->syntax->read(gs_slice_sub(gs_buf_view(&p->hold), 0, n), &r);
+    if (p->skip_space) {
+        close_block(p);
+        for (size_t i = 0; i < r.n_calls; i++)
+            send_call(p, &r.calls[i]);
+        p->state = r.opens_reasoning ? REASONING : TEXT;
         gs_buf_consume(&p->hold, n);
-        p->skip_space = true;
     } else {
-        p->skip_space = false;
         settle(p, n);
     }
     gs_arena_clear(&a);
 }
 
-/* True if hold begins a message that is a bare JSON call. */
-static bool begins_bare_call(struct gs_parser *p)
+/* True if hold begins with a bare region, or may still come to. */
+static bool begins_bare(struct gs_parser *p, bool *out_maybe)
 {
-    if (!p->syntax || !p->syntax->bare_json || p->has_spoken || p->state != TEXT)
+    *out_maybe = false;
+    if (!p->syntax || !p->syntax->bare || p->has_spoken || p->state != TEXT)
         return false;
     const struct gs_slice s = gs_buf_view(&p->hold);
+    const struct gs_slice bare = gs_slice_str(p->syntax->bare);
     size_t i = 0;
     while (i < s.len && memchr(" \t\r\n", s.ptr[i], 4))
         i++;
-    if (i == s.len || s.ptr[i] != '{')
+    const struct gs_slice rest = gs_slice_sub(s, i, s.len);
+    *out_maybe = gs_slice_starts(bare, rest);
+    if (!gs_slice_starts(rest, bare))
         return false;
     gs_buf_consume(&p->hold, i);
     return true;
@@ -298,12 +304,15 @@ static bool begins_bare_call(struct gs_parser *p)
 static bool step(struct gs_parser *p)
 {
     const struct marker *m = NULL;
+    bool maybe_bare;
 
     if (p->hold.len == 0 || p->state == STOPPED || p->flow == GS_FLOW_CANCEL)
         return false;
-    if (begins_bare_call(p)) {
+    if (begins_bare(p, &maybe_bare)) {
         p->state = CALL;
         p->scanned = 0;
+    } else if (maybe_bare) {
+        return false;
     }
     if (p->state == CALL) {
         /* A region ends in a bracket or tag: without a new one there is nothing to look for. */
@@ -346,10 +355,11 @@ static bool set_up(struct gs_parser *p, const struct gs_parser_options *opt)
         add_marker(p, MARK_THINK_BEGIN, gs_slice_str(opt->traits->think_begin));
         add_marker(p, MARK_THINK_END, gs_slice_str(opt->traits->think_end));
     }
-    if (opt->tools) {
-        p->syntax = gs_chat_tool_syntax(opt->traits->syntax);
+    const struct gs_tool_syntax *syntax = gs_chat_tool_syntax(opt->traits->syntax);
+    if (opt->tools || syntax->channels) {
+        p->syntax = syntax;
         for (size_t i = 0; i < GS_SYNTAX_MAX_TRIGGERS; i++)
-            add_marker(p, MARK_CALL, gs_slice_str(p->syntax->triggers[i]));
+            add_marker(p, MARK_CALL, gs_slice_str(syntax->triggers[i]));
         p->types = gs_chat_tool_types(opt->tool, opt->n_tools, &p->a);
         if (!p->types)
             return false;
@@ -457,6 +467,20 @@ bool gs_parser_stopped(const struct gs_parser *p, struct gs_slice *out_stop)
 size_t gs_parser_tool_calls(const struct gs_parser *p)
 {
     return p->n_calls;
+}
+
+bool gs_parser_reads_token(const struct gs_prompt_traits *traits, struct gs_slice spelling)
+{
+    static const char *const telling[] = {"tool",  "TOOL",  "ARGS",     "CALL",
+                                          "think", "THINK", "function", "python_tag"};
+    const char *const *controls = gs_chat_tool_syntax(traits->syntax)->controls;
+
+    for (size_t i = 0; i < GS_COUNT_OF(telling); i++)
+        if (gs_slice_find(spelling, gs_slice_str(telling[i]), 0) != SIZE_MAX)
+            return true;
+    while (controls && *controls && !gs_slice_eq_str(spelling, *controls))
+        controls++;
+    return controls && *controls;
 }
 
 bool gs_parser_in_reasoning(const struct gs_parser *p)

@@ -41,6 +41,9 @@ enum gs_flow gs_parser_finish(struct gs_parser *p);
 
 bool gs_parser_stopped(const struct gs_parser *p, struct gs_slice *out_stop);
 size_t gs_parser_tool_calls(const struct gs_parser *p); /* completed so far */
+/* Whether the parser wants to see the control token spelled so: some families write tool calls,
+ * reasoning and channels with them. All others are scaffolding of the conversation. */
+bool gs_parser_reads_token(const struct gs_prompt_traits *traits, struct gs_slice spelling);
 bool gs_parser_in_reasoning(const struct gs_parser *p);
 bool gs_parser_failed(const struct gs_parser *p); /* out of memory */
 

@@ -146,21 +146,25 @@ static bool has(struct gs_slice source, const char *text)
 static bool find_syntax(struct gs_slice source, enum gs_chat_syntax *out)
 {
     static const struct {
-        const char *text, *and_text, *but_not;
+        const char *text, *and_text;
         enum gs_chat_syntax syntax;
     } signs[] = {
-        {"<function=", "<parameter=", NULL, GS_SYNTAX_QWEN_XML},
-        {"<function=", NULL, NULL, GS_SYNTAX_FUNCTION_TAG},
-        {"[TOOL_CALLS]", NULL, NULL, GS_SYNTAX_MISTRAL},
-        {"<tool_call>", "arguments", "<arg_key>", GS_SYNTAX_HERMES},
-        {"<｜tool▁call▁begin｜>", NULL, NULL, GS_SYNTAX_DEEPSEEK},
-        {"<|python_tag|>", NULL, NULL, GS_SYNTAX_LLAMA_JSON},
-        {"{\"name\": function name, \"parameters\":", NULL, NULL, GS_SYNTAX_LLAMA_JSON},
+        {"<|channel|>analysis", NULL, GS_SYNTAX_HARMONY},
+        {"<|tool_call>call:", NULL, GS_SYNTAX_GEMMA},
+        {"<arg_key>", NULL, GS_SYNTAX_GLM},
+        {"<function=", "<parameter=", GS_SYNTAX_QWEN_XML},
+        {"<function=", NULL, GS_SYNTAX_FUNCTION_TAG},
+        {"[TOOL_CALLS]", NULL, GS_SYNTAX_MISTRAL},
+        {"<tool_call>", "arguments", GS_SYNTAX_HERMES},
+        {"<｜tool▁call▁begin｜>", NULL, GS_SYNTAX_DEEPSEEK},
+        {"<|tool_call|>", NULL, GS_SYNTAX_PIPE},
+        {"<|/tool|>", NULL, GS_SYNTAX_PIPE},
+        {"<|python_tag|>", NULL, GS_SYNTAX_LLAMA_JSON},
+        {"{\"name\": function name, \"parameters\":", NULL, GS_SYNTAX_LLAMA_JSON},
     };
 
     for (size_t i = 0; i < GS_COUNT_OF(signs); i++) {
-        if (has(source, signs[i].text) && (!signs[i].and_text || has(source, signs[i].and_text)) &&
-            (!signs[i].but_not || !has(source, signs[i].but_not))) {
+        if (has(source, signs[i].text) && (!signs[i].and_text || has(source, signs[i].and_text))) {
             *out = signs[i].syntax;
             return true;
         }
@@ -170,15 +174,42 @@ static bool find_syntax(struct gs_slice source, enum gs_chat_syntax *out)
 
 static void find_reasoning(struct gs_slice source, struct gs_prompt_traits *t)
 {
-    static const char *const marks[][2] = {{"<think>", "</think>"}, {"[THINK]", "[/THINK]"}};
+    static const char *const marks[][2] = {
+        {"<think>", "</think>"}, {"[THINK]", "[/THINK]"}, {"<|channel>thought", "<channel|>"}};
 
+    t->think_begin = t->think_end = "";
+    t->reasoning = t->syntax == GS_SYNTAX_HARMONY;
     for (size_t i = 0; i < GS_COUNT_OF(marks) && !t->reasoning; i++) {
-        t->reasoning = has(source, marks[i][1]);
+        if (!has(source, marks[i][1]))
+            continue;
+        t->reasoning = true;
         t->think_begin = marks[i][0];
         t->think_end = marks[i][1];
     }
-    if (!t->reasoning)
-        t->think_begin = t->think_end = "";
+}
+
+/* Tools as a variable, or as a text that the system message carries (Phi-4). */
+static void probe_tools(const struct gs_prompter *p, struct gs_prompt_traits *t)
+{
+    t->tools = true;
+    if (SAYS(p, t, hello, true, MARK_TOOL, NULL))
+        return;
+    t->tools_in_system = true;
+    if (!SAYS(p, t, with_system, true, MARK, MARK_TOOL))
+        t->tools = t->tools_in_system = false;
+}
+
+/* Calls and results: with arguments as an object or as text, and with any ids or short ones. */
+static void probe_calls(const struct gs_prompter *p, struct gs_prompt_traits *t)
+{
+    t->tool_role = true;
+    for (int i = 0; i < 4; i++) {
+        t->args_text = i & 1;
+        t->short_ids = i & 2;
+        if (SAYS(p, t, with_call, true, MARK, MARK_2))
+            return;
+    }
+    t->tool_role = t->args_text = t->short_ids = false;
 }
 
 /* Each question is asked with what the earlier ones found. */
@@ -188,6 +219,7 @@ static void probe(struct gs_prompter *p)
     struct gs_prompt_traits t = {
         .system_role = true, .system_mid = true, .same_role = true, .parallel = true};
 
+    const bool is_known = find_syntax(source, &t.syntax);
     find_reasoning(source, &t);
     if (!SAYS(p, &t, hello, false, MARK, NULL)) {
         t.typed_content = true;
@@ -196,18 +228,12 @@ static void probe(struct gs_prompter *p)
     t.system_role = SAYS(p, &t, with_system, false, MARK, NULL);
     t.system_mid = SAYS(p, &t, with_mid_system, false, "Good day.", MARK);
     t.same_role = SAYS(p, &t, with_two_users, false, "Hello.", MARK);
-    if (find_syntax(source, &t.syntax)) {
-        t.tools = true;
-        t.tools = SAYS(p, &t, hello, true, MARK_TOOL, NULL);
-    }
-    if (!t.tools)
+    if (is_known)
+        probe_tools(p, &t);
+    if (!t.tools && t.syntax != GS_SYNTAX_HARMONY)
         t.syntax = GS_SYNTAX_HERMES; /* the one we teach */
-    t.tool_role = t.tools;
-    if (t.tools && !SAYS(p, &t, with_call, true, MARK, MARK_2)) {
-        t.args_text = true;
-        if (!SAYS(p, &t, with_call, true, MARK, MARK_2))
-            t.tool_role = t.args_text = false;
-    }
+    if (t.tools)
+        probe_calls(p, &t);
     t.parallel = !t.tool_role || SAYS(p, &t, with_two_calls, true, MARK, MARK_2);
     p->traits = t;
 }
@@ -338,7 +364,7 @@ enum gs_status gs_prompter_render(const struct gs_prompter *p, const struct gs_c
     if (!gs_buf_ok(b))
         return gs_error_set(err, GS_ELIMIT, "the prompt is larger than %zu bytes", b->max);
     *out_opens_reasoning =
-        p->traits.reasoning && !open &&
+        p->traits.think_begin[0] && !open &&
         gs_slice_ends(gs_slice_trim(gs_buf_view(b)), gs_slice_str(p->traits.think_begin));
     return GS_OK;
 }

@@ -21,6 +21,10 @@ enum gs_chat_syntax {
     GS_SYNTAX_LLAMA_JSON,   /* a message that is {"name":..., "parameters":{...}} */
     GS_SYNTAX_MISTRAL,      /* [TOOL_CALLS][{...}] or [TOOL_CALLS]NAME[ARGS]{...} */
     GS_SYNTAX_DEEPSEEK, /* <tool-calls-begin> ... NAME ... {...}, with its own full-width bars */
+    GS_SYNTAX_GLM,      /* <tool_call>NAME<arg_key>KEY</arg_key><arg_value>... */
+    GS_SYNTAX_PIPE,     /* <|tool_call|>[{...}]: Phi-4, Granite */
+    GS_SYNTAX_GEMMA,    /* <|tool_call>call:NAME{...}<tool_call|> */
+    GS_SYNTAX_HARMONY,  /* channels and recipients: gpt-oss */
 };
 
 /* What the template can say, found by probing it once. What it cannot is said otherwise. */
@@ -30,12 +34,14 @@ struct gs_prompt_traits {
     bool system_mid;         /* system messages elsewhere */
     bool same_role;          /* two turns of one role in a row */
     bool tools;              /* renders `tools`, in a syntax we read */
+    bool tools_in_system;    /* as a text that the system message carries */
     bool tool_role;          /* renders calls and role "tool" messages */
     bool parallel;           /* several calls in one message */
     bool args_text;          /* wants call arguments as JSON text, not as an object */
+    bool short_ids;          /* wants call ids of nine letters and digits */
     bool typed_content;      /* wants content as a list of parts */
     bool reasoning;          /* the model reasons between think_begin and think_end */
-    const char *think_begin; /* "<think>" */
+    const char *think_begin; /* "<think>"; both empty where channels say it */
     const char *think_end;   /* "</think>" */
 };
 

@@ -1,5 +1,5 @@
-/* How tool calls are spelled in model text: where a call region begins, where it ends, and what it
- * says. One row per syntax; the parser (chat/parser.c) knows none of them. */
+/* How tool calls are spelled in model text: where a region of markup begins, where it ends, and
+ * what it says. One row per syntax; the parser (chat/parser.c) knows none of them. */
 #ifndef GS_CHAT_TOOL_SYNTAX_H
 #define GS_CHAT_TOOL_SYNTAX_H
 
@@ -11,7 +11,8 @@
 #include "chat/prompt.h"
 #include "genset/chat.h"
 
-#define GS_SYNTAX_MAX_TRIGGERS 2
+#define GS_SYNTAX_MAX_TRIGGERS 5
+#define GS_SYNTAX_MAX_CALLS    128 /* of one region */
 
 struct gs_tool_call {
     struct gs_slice name;
@@ -21,14 +22,25 @@ struct gs_tool_call {
 /* The types of tool parameters, for syntaxes that write values as bare text. */
 struct gs_tool_types;
 
+/* What a region says. */
+struct gs_tool_region {
+    struct gs_arena *a;                /* the calls live here */
+    const struct gs_tool_types *types; /* or NULL */
+    struct gs_tool_call calls[GS_SYNTAX_MAX_CALLS];
+    size_t n_calls;
+    bool opens_reasoning; /* what follows is reasoning */
+};
+
 struct gs_tool_syntax {
     const char *triggers[GS_SYNTAX_MAX_TRIGGERS]; /* text that opens a region; NULL = none */
-    bool bare_json; /* a '{' at the very start of the answer opens one too */
+    const char *bare; /* this at the very start of the answer opens one too; or NULL */
+    bool channels;    /* regions also say what is text and what reasoning, tools or not */
     /* Length of the region at the start of s (its trigger included), 0 while it is unfinished. */
     size_t (*region_len)(struct gs_slice s);
-    /* Read all calls of a region into *out_calls (in `a`). False if it is malformed. */
-    bool (*read)(struct gs_slice region, const struct gs_tool_types *types, struct gs_arena *a,
-                 struct gs_tool_call **out_calls, size_t *out_n);
+    /* Read a region, which ends where it was cut off if it is unfinished. False if malformed. */
+    bool (*read)(struct gs_slice s, struct gs_tool_region *out);
+    /* Control tokens it is written with, beyond those with tell-tale names; NULL-terminated. */
+    const char *const *controls;
 };
 
 const struct gs_tool_syntax *gs_chat_tool_syntax(enum gs_chat_syntax syntax);

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/slice.h"
 
 /* One entry of `messages` in the making. */
@@ -129,13 +130,19 @@ static struct gs_slice call_name(const struct gs_chat *chat, struct gs_slice id)
     return (struct gs_slice){"", 0};
 }
 
-static void write_call_text(struct gs_buf *b, const struct gs_block *call)
+/* A call as the model would write it, where the template has no words for it. */
+static void write_call_text(struct gs_buf *b, enum gs_chat_syntax syntax,
+                            const struct gs_block *call)
 {
-    gs_buf_puts(b, b->len ? "\n<tool_call>\n{\"name\": " : "<tool_call>\n{\"name\": ");
+    const bool pipe = syntax == GS_SYNTAX_PIPE;
+
+    if (b->len)
+        gs_buf_putc(b, '\n');
+    gs_buf_puts(b, pipe ? "<|tool_call|>[{\"name\": " : "<tool_call>\n{\"name\": ");
     gs_json_write_string(b, call->name);
     gs_buf_puts(b, ", \"arguments\": ");
     gs_buf_slice(b, call->args.len ? call->args : GS_SLICE_LIT("{}"));
-    gs_buf_puts(b, "}\n</tool_call>");
+    gs_buf_puts(b, pipe ? "}]<|/tool_call|>" : "}\n</tool_call>");
 }
 
 static void add_tool_result(struct builder *b, const struct gs_block *block)
@@ -174,7 +181,7 @@ static void flatten_assistant(struct builder *b, const struct gs_message *m)
         else if (block->kind == GS_BLOCK_TOOL_CALL && b->opt->traits->tool_role)
             t->calls[t->n_calls++] = block;
         else if (block->kind == GS_BLOCK_TOOL_CALL)
-            write_call_text(&b->text, block);
+            write_call_text(&b->text, b->opt->traits->syntax, block);
     }
     t->text = settle(b, &b->text);
     t->reasoning = settle(b, &b->reasoning);
@@ -349,6 +356,24 @@ static struct gs_json content_json(struct builder *b, struct gs_slice text)
     return json_array(part, 1);
 }
 
+#define SHORT_ID_LEN 9
+
+/* The id of a call as the template wants it; equal ids stay equal. */
+static struct gs_json id_json(struct builder *b, struct gs_slice id)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    uint64_t hash = gs_hash_bytes(id.ptr, id.len, 0);
+    char text[SHORT_ID_LEN];
+    struct gs_slice copy = {"", 0};
+
+    if (!b->opt->traits->short_ids)
+        return json_string(id);
+    for (size_t i = 0; i < SHORT_ID_LEN; i++, hash /= sizeof(digits) - 1)
+        text[i] = digits[hash % (sizeof(digits) - 1)];
+    b->failed |= !gs_arena_dup(b->a, gs_slice(text, SHORT_ID_LEN), &copy);
+    return json_string(copy);
+}
+
 static struct gs_json call_json(struct builder *b, const struct gs_block *call)
 {
     const struct gs_slice text = call->args.len ? call->args : GS_SLICE_LIT("{}");
@@ -360,21 +385,41 @@ static struct gs_json call_json(struct builder *b, const struct gs_block *call)
         args = json_string(text); /* history is never refused for what a model once wrote */
     object_put(&function, "name", json_string(call->name));
     object_put(&function, "arguments", args);
-    object_put(&o, "id", json_string(call->id));
+    object_put(&o, "id", id_json(b, call->id));
     object_put(&o, "type", json_string(GS_SLICE_LIT("function")));
     object_put(&o, "function", object_end(&function));
     return object_end(&o);
 }
 
-static struct gs_json turn_json(struct builder *b, const struct turn *t)
+/* Content and reasoning. Beside a call, gpt-oss's template takes one text: its `thinking`. */
+static void put_texts(struct builder *b, struct object *o, const struct turn *t)
+{
+    const bool harmony = b->opt->traits->syntax == GS_SYNTAX_HARMONY;
+    struct gs_slice text = t->text;
+    struct gs_slice reasoning = t->reasoning;
+
+    if (harmony && t->n_calls > 0) {
+        reasoning = join(b, reasoning, text);
+        text.len = 0;
+    }
+    object_put(o, "content", content_json(b, text));
+    if (reasoning.len > 0)
+        object_put(o, harmony ? "thinking" : "reasoning_content", json_string(reasoning));
+}
+
+/* `tools`: to be carried by this turn as a text; or NULL. */
+static struct gs_json turn_json(struct builder *b, const struct turn *t,
+                                const struct gs_json *tools)
 {
     static const char *const role_names[] = {"system", "user", "assistant", "tool"};
     struct object o = object_begin(b, 5);
 
     object_put(&o, "role", json_string(gs_slice_str(role_names[t->role])));
-    object_put(&o, "content", content_json(b, t->text));
-    if (t->reasoning.len > 0)
-        object_put(&o, "reasoning_content", json_string(t->reasoning));
+    put_texts(b, &o, t);
+    if (tools) {
+        gs_json_write(&b->text, tools);
+        object_put(&o, "tools", json_string(settle(b, &b->text)));
+    }
     if (t->n_calls > 0) {
         struct gs_json *calls = gs_arena_array(b->a, t->n_calls, sizeof(*calls));
         b->failed |= calls == NULL;
@@ -384,7 +429,7 @@ static struct gs_json turn_json(struct builder *b, const struct turn *t)
     }
     if (t->role == GS_ROLE_TOOL) {
         object_put(&o, "name", json_string(t->tool_name));
-        object_put(&o, "tool_call_id", json_string(t->tool_id));
+        object_put(&o, "tool_call_id", id_json(b, t->tool_id));
     }
     return object_end(&o);
 }
@@ -450,6 +495,17 @@ static void explain_tools(struct builder *b, const struct gs_json *tools)
     t->text = settle(b, &b->text);
 }
 
+/* A system turn in front, for the tools, if there is none. */
+static void lead_with_system(struct builder *b)
+{
+    if (b->n_turns > 0 && b->turns[0].role == GS_ROLE_SYSTEM)
+        return;
+    if (!turn_add(b, GS_ROLE_SYSTEM))
+        return;
+    memmove(b->turns + 1, b->turns, (b->n_turns - 1) * sizeof(*b->turns));
+    b->turns[0] = (struct turn){.role = GS_ROLE_SYSTEM, .text = {"", 0}};
+}
+
 static void put_flags(struct builder *b, struct object *vars)
 {
     const struct gs_chat *chat = b->chat;
@@ -464,6 +520,8 @@ static void put_flags(struct builder *b, struct object *vars)
     }
     if (chat->effort.len)
         object_put(vars, "reasoning_effort", json_string(chat->effort));
+    else if (chat->thinking == GS_THINKING_OFF && b->opt->traits->syntax == GS_SYNTAX_HARMONY)
+        object_put(vars, "reasoning_effort", json_string(GS_SLICE_LIT("low"))); /* the least */
 }
 
 enum gs_status gs_chat_vars_build(const struct gs_chat_vars *opt, const struct gs_chat *chat,
@@ -485,6 +543,9 @@ enum gs_status gs_chat_vars_build(const struct gs_chat_vars *opt, const struct g
         explain_tools(&b, &tools);
         tools = (struct gs_json){.kind = GS_JSON_NULL};
     }
+    const bool carried = with_tools && opt->traits->tools_in_system;
+    if (carried)
+        lead_with_system(&b);
     merge(&b);
     if (!opt->traits->parallel)
         split_parallel_calls(&b);
@@ -493,7 +554,7 @@ enum gs_status gs_chat_vars_build(const struct gs_chat_vars *opt, const struct g
     struct object vars = object_begin(&b, 8);
     b.failed |= messages == NULL;
     for (size_t i = 0; !b.failed && i < b.n_turns; i++)
-        messages[i] = turn_json(&b, &b.turns[i]);
+        messages[i] = turn_json(&b, &b.turns[i], carried && i == 0 ? &tools : NULL);
     object_put(&vars, "messages", json_array(messages, messages ? b.n_turns : 0));
     if (tools.kind != GS_JSON_NULL)
         object_put(&vars, "tools", tools);

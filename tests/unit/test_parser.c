@@ -129,69 +129,14 @@ static const struct parse_case cases[] = {
     {PLAIN, false, true, NULL, "<tool_call>{broken</tool_call> on",
      "T[<tool_call>{broken</tool_call> on]"},
     {PLAIN, false, true, NULL, "<tool_call>{\"name\":\"a\"", "T[<tool_call>{\"name\":\"a\"]"},
-    {THINKS(GS_SYNTAX_QWEN_XML), true, true, NULL,
-     "plan\n</think>\n\n<tool_call>\n<function=weather>\n<parameter=zip>\n01\n</parameter>\n"
-     "<parameter=days>\n3\n</parameter>\n<parameter=note>\na \"b\"\nc\n</parameter>\n</function>\n"
-     "</tool_call>",
-     "R[plan]C weather[{\"zip\":\"01\",\"days\":3,\"note\":\"a \\\"b\\\"\\nc\"}]"},
+    {{.syntax = GS_SYNTAX_LLAMA_JSON}, false, true, NULL, "a set {1}", "T[a set {1}]"},
+    {{.syntax = GS_SYNTAX_HARMONY}, false, true, NULL, "  t", "T[  t]"},
     {{.syntax = GS_SYNTAX_QWEN_XML},
      false,
      true,
      NULL,
      "<function=weather>\n<parameter=days>\n3\n<parameter=zip>\n9\n</function>",
      "C weather[{\"days\":3,\"zip\":\"9\"}]"},
-    {{.syntax = GS_SYNTAX_FUNCTION_TAG},
-     false,
-     true,
-     NULL,
-     "<function=weather>{\"zip\": \"1\"}</function>",
-     "C weather[{\"zip\":\"1\"}]"},
-    {{.syntax = GS_SYNTAX_LLAMA_JSON},
-     false,
-     true,
-     NULL,
-     "{\"name\": \"weather\", \"parameters\": {\"zip\": \"}\"}}",
-     "C weather[{\"zip\":\"}\"}]"},
-    {{.syntax = GS_SYNTAX_LLAMA_JSON},
-     false,
-     true,
-     NULL,
-     "<|python_tag|>{\"name\": \"weather\", \"parameters\": {}}",
-     "C weather[{}]"},
-    {{.syntax = GS_SYNTAX_LLAMA_JSON},
-     false,
-     true,
-     NULL,
-     "{\"answer\": 42} it is",
-     "T[{\"answer\": 42} it is]"},
-    {{.syntax = GS_SYNTAX_LLAMA_JSON}, false, true, NULL, "a set {1}", "T[a set {1}]"},
-    {{.syntax = GS_SYNTAX_MISTRAL},
-     false,
-     true,
-     NULL,
-     "[TOOL_CALLS][{\"name\": \"a\", \"arguments\": {\"k\": \"]\"}}, {\"name\": \"b\", "
-     "\"arguments\": {}}]",
-     "C a[{\"k\":\"]\"}]C b[{}]"},
-    {{.syntax = GS_SYNTAX_MISTRAL},
-     false,
-     true,
-     NULL,
-     "[TOOL_CALLS]a[ARGS]{\"k\": 1}[TOOL_CALLS]b[CALL_ID]x1[ARGS]{}",
-     "C a[{\"k\":1}]C b[{}]"},
-    {{.syntax = GS_SYNTAX_DEEPSEEK},
-     false,
-     true,
-     NULL,
-     "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>a\n```json\n{\"k\": "
-     "1}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>b\n```json\n{}\n```"
-     "<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
-     "C a[{\"k\":1}]C b[{}]"},
-    {{.syntax = GS_SYNTAX_DEEPSEEK},
-     false,
-     true,
-     NULL,
-     "<｜tool▁call▁begin｜>a<｜tool▁sep｜>{\"k\": 1}<｜tool▁call▁end｜>",
-     "C a[{\"k\":1}]"},
 };
 
 static void every_cut_gives_the_same_events(void **state)
@@ -259,12 +204,26 @@ static void logprobs_wait_for_their_text(void **state)
     gs_parser_free(p);
 }
 
+static void markup_is_told_from_scaffolding(void **state)
+{
+    static const struct gs_prompt_traits hermes = PLAIN;
+    static const struct gs_prompt_traits harmony = {.syntax = GS_SYNTAX_HARMONY};
+
+    (void)state;
+    assert_true(gs_parser_reads_token(&hermes, GS_SLICE_LIT("<tool_call>")));
+    assert_false(gs_parser_reads_token(&hermes, GS_SLICE_LIT("<|im_start|>")));
+    assert_false(gs_parser_reads_token(&hermes, GS_SLICE_LIT("<|channel|>")));
+    assert_true(gs_parser_reads_token(&harmony, GS_SLICE_LIT("<|channel|>")));
+    assert_false(gs_parser_reads_token(&harmony, GS_SLICE_LIT("<|startoftext|>")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cut_gives_the_same_events),
         cmocka_unit_test(a_stop_string_is_reported),
         cmocka_unit_test(logprobs_wait_for_their_text),
+        cmocka_unit_test(markup_is_told_from_scaffolding),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -268,9 +268,30 @@ static void real_templates_lose_nothing(void **state)
     assert_true(n >= 40);
 }
 
+/* Phi-4 Mini's way: the system message carries the tools, calls have no words. */
+static const char carried[] =
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% if m.role == 'system' and m.tools %}"
+    "<|tool|>{{ m.tools }}<|/tool|>{% endif %}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}";
+
+static void a_system_message_carries_the_tools(void **state)
+{
+    static const struct gs_block ask[] = {TEXT("Hi")};
+    static const struct gs_message messages[] = {SAYS(GS_ROLE_USER, ask)};
+    static const struct gs_tool f = {.name = LIT("f"), .parameters = LIT("{}")};
+    const struct gs_chat chat = {.messages = messages, .n_messages = 1, .tools = &f, .n_tools = 1};
+
+    (void)state;
+    assert_prompt(carried, &chat,
+                  "<|system|><|tool|>[{\"type\":\"function\",\"function\":{\"name\":\"f\","
+                  "\"description\":\"\",\"parameters\":{}}}]<|/tool|><|end|>"
+                  "<|user|>Hi<|end|><|assistant|>");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_system_message_carries_the_tools),
         cmocka_unit_test(system_messages_stay_in_place),
         cmocka_unit_test(a_model_without_template_gets_a_play),
         cmocka_unit_test(calls_and_results_are_spelled),

@@ -1,0 +1,129 @@
+/* Tool calls whose arguments are JSON after a mark: Llama 3, Mistral, DeepSeek, and the list
+ * between pipes of Phi-4 and Granite. */
+#include "chat/tool_region.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/slice.h"
+
+/* ---- Llama 3: the message is the JSON ---- */
+
+#define LLAMA_BEGIN "<|python_tag|>"
+
+static size_t llama_len(struct gs_slice s)
+{
+    return gs_chat_json_end(s, 0);
+}
+
+static bool read_llama(struct gs_slice s, struct gs_tool_region *r)
+{
+    return gs_chat_add_described(r, gs_chat_strip(s, LLAMA_BEGIN, ""));
+}
+
+const struct gs_tool_syntax gs_chat_syntax_llama = {
+    .triggers = {LLAMA_BEGIN}, .bare = "{", .region_len = llama_len, .read = read_llama};
+
+/* ---- Mistral: [TOOL_CALLS][{...}, ...] or [TOOL_CALLS]NAME[CALL_ID]ID[ARGS]{...} ---- */
+
+#define MISTRAL_BEGIN "[TOOL_CALLS]"
+
+static size_t mistral_len(struct gs_slice s)
+{
+    const struct gs_slice body = gs_slice_trim(gs_slice_sub(s, strlen(MISTRAL_BEGIN), s.len));
+
+    if (body.len == 0)
+        return 0;
+    if (body.ptr[0] == '[')
+        return gs_chat_json_end(s, strlen(MISTRAL_BEGIN));
+    const size_t args = gs_chat_find(s, "{", 0);
+    return args == SIZE_MAX ? 0 : gs_chat_json_end(s, args);
+}
+
+static bool read_mistral(struct gs_slice s, struct gs_tool_region *r)
+{
+    const struct gs_slice body = gs_chat_strip(s, MISTRAL_BEGIN, "");
+
+    if (gs_slice_starts(body, GS_SLICE_LIT("[")))
+        return gs_chat_add_described(r, body);
+    const size_t args = gs_chat_find(body, "{", 0);
+    const size_t name_end = GS_MIN(gs_chat_find(body, "[", 0), args);
+    return args != SIZE_MAX &&
+           gs_chat_add_text(r, gs_slice_sub(body, 0, name_end), gs_slice_sub(body, args, body.len));
+}
+
+const struct gs_tool_syntax gs_chat_syntax_mistral = {
+    .triggers = {MISTRAL_BEGIN}, .region_len = mistral_len, .read = read_mistral};
+
+/* ---- DeepSeek: begin "function" sep NAME ```json {...} ``` end, or begin NAME sep {...} end ----
+ */
+
+#define DEEPSEEK_CALLS_BEGIN "<｜tool▁calls▁begin｜>"
+#define DEEPSEEK_CALLS_END   "<｜tool▁calls▁end｜>"
+#define DEEPSEEK_CALL_BEGIN  "<｜tool▁call▁begin｜>"
+#define DEEPSEEK_CALL_END    "<｜tool▁call▁end｜>"
+#define DEEPSEEK_SEP         "<｜tool▁sep｜>"
+
+static size_t deepseek_len(struct gs_slice s)
+{
+    return gs_slice_starts(s, GS_SLICE_LIT(DEEPSEEK_CALL_BEGIN))
+               ? gs_chat_len_to(s, DEEPSEEK_CALL_END)
+               : gs_chat_len_to(s, DEEPSEEK_CALLS_END);
+}
+
+static bool read_deepseek_call(struct gs_tool_region *r, struct gs_slice call)
+{
+    const size_t sep = gs_chat_find(call, DEEPSEEK_SEP, 0);
+
+    if (sep == SIZE_MAX)
+        return false;
+    struct gs_slice name = gs_slice_trim(gs_slice_sub(call, 0, sep));
+    struct gs_slice rest = gs_slice_sub(call, sep + strlen(DEEPSEEK_SEP), call.len);
+    const size_t brace = gs_chat_find(rest, "{", 0);
+    const size_t end = brace == SIZE_MAX ? 0 : gs_chat_json_end(rest, brace);
+    if (gs_slice_eq_str(name, "function")) { /* the older form names the kind first */
+        const size_t fence = GS_MIN(gs_chat_find(rest, "```", 0), gs_chat_find(rest, "\n", 0));
+        name = gs_slice_trim(gs_slice_sub(rest, 0, GS_MIN(fence, brace)));
+    }
+    return end && gs_chat_add_text(r, name, gs_slice_sub(rest, brace, end));
+}
+
+static bool read_deepseek(struct gs_slice s, struct gs_tool_region *r)
+{
+    size_t at = gs_chat_find(s, DEEPSEEK_CALL_BEGIN, 0);
+
+    while (at != SIZE_MAX) {
+        const size_t from = at + strlen(DEEPSEEK_CALL_BEGIN);
+        const size_t next = gs_chat_find(s, DEEPSEEK_CALL_BEGIN, from);
+        if (!read_deepseek_call(r, gs_slice_sub(s, from, next)))
+            return false;
+        at = next;
+    }
+    return r->n_calls > 0;
+}
+
+const struct gs_tool_syntax gs_chat_syntax_deepseek = {
+    .triggers = {DEEPSEEK_CALLS_BEGIN, DEEPSEEK_CALL_BEGIN},
+    .region_len = deepseek_len,
+    .read = read_deepseek};
+
+/* ---- Phi-4, Granite: <|tool_call|>[{...}, ...], Phi closes it ---- */
+
+#define PIPE_BEGIN "<|tool_call|>"
+#define PIPE_END   "<|/tool_call|>"
+
+/* The closing mark is a region of its own, which says nothing. */
+static size_t pipe_len(struct gs_slice s)
+{
+    return gs_slice_starts(s, GS_SLICE_LIT(PIPE_END)) ? strlen(PIPE_END)
+                                                      : gs_chat_json_end(s, strlen(PIPE_BEGIN));
+}
+
+static bool read_pipe(struct gs_slice s, struct gs_tool_region *r)
+{
+    return gs_slice_starts(s, GS_SLICE_LIT(PIPE_END)) ||
+           gs_chat_add_described(r, gs_chat_strip(s, PIPE_BEGIN, ""));
+}
+
+const struct gs_tool_syntax gs_chat_syntax_pipe = {
+    .triggers = {PIPE_BEGIN, PIPE_END}, .region_len = pipe_len, .read = read_pipe};

@@ -1,0 +1,108 @@
+/* Model text of any family, fed whole and a byte at a time: the events are the same, blocks open
+ * and close in turn, and the arguments of calls are JSON objects. The first byte chooses the
+ * family, the second what the prompt left open. */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/slice.h"
+#include "chat/parser.h"
+#include "json/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct gs_tool tool = {
+    .name = GS_SLICE_LIT("f"),
+    .parameters = GS_SLICE_LIT("{\"properties\":{\"s\":{\"type\":\"string\"}}}")};
+
+struct record {
+    struct gs_buf b;
+    struct gs_buf args; /* of the open call */
+    bool open;
+    enum gs_block_kind kind;
+};
+
+static void check_args(const struct record *r)
+{
+    struct gs_arena a;
+    struct gs_json v;
+
+    gs_arena_init(&a, 0);
+    if (gs_json_parse(gs_buf_view(&r->args), &a, &v, NULL) != GS_OK || v.kind != GS_JSON_OBJECT)
+        __builtin_trap();
+    gs_arena_clear(&a);
+}
+
+static enum gs_flow on_event(void *ud, const struct gs_event *ev)
+{
+    struct record *r = ud;
+
+    if (r->open == (ev->kind == GS_EVENT_BEGIN))
+        __builtin_trap();
+    if (ev->kind == GS_EVENT_BEGIN) {
+        r->open = true;
+        r->kind = ev->block;
+        gs_buf_reset(&r->args);
+        gs_buf_putc(&r->b, "TRC"[ev->block]);
+        gs_buf_slice(&r->b, ev->name);
+    }
+    if (ev->kind == GS_EVENT_DELTA) {
+        gs_buf_slice(&r->b, ev->text);
+        gs_buf_slice(&r->args, ev->text);
+    }
+    if (ev->kind == GS_EVENT_END) {
+        r->open = false;
+        gs_buf_putc(&r->b, '\1');
+        if (r->kind == GS_BLOCK_TOOL_CALL)
+            check_args(r);
+    }
+    return GS_FLOW_CONTINUE;
+}
+
+static void parse(const struct gs_parser_options *opt, struct gs_slice text, size_t piece,
+                  struct record *r)
+{
+    struct gs_parser *p;
+
+    *r = (struct record){.open = false};
+    gs_buf_init(&r->b, GS_MAX_TEXT_BYTES);
+    gs_buf_init(&r->args, GS_MAX_TEXT_BYTES);
+    if (gs_parser_create(opt, on_event, r, &p, NULL) != GS_OK)
+        __builtin_trap();
+    for (size_t at = 0; at < text.len; at += piece)
+        gs_parser_feed(p, gs_slice_sub(text, at, at + piece), NULL, 0);
+    gs_parser_finish(p);
+    if (r->open || gs_parser_failed(p))
+        __builtin_trap();
+    gs_parser_free(p);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2 || size > 1 << 16)
+        return 0;
+    const bool thinks = data[1] & 1;
+    const struct gs_prompt_traits traits = {
+        .syntax = (enum gs_chat_syntax)(data[0] % (GS_SYNTAX_HARMONY + 1)),
+        .reasoning = thinks,
+        .think_begin = thinks ? "<think>" : "",
+        .think_end = thinks ? "</think>" : ""};
+    const struct gs_parser_options opt = {.traits = &traits,
+                                          .opens_reasoning = thinks && (data[1] & 2),
+                                          .tools = !(data[1] & 4),
+                                          .tool = &tool,
+                                          .n_tools = 1};
+    const struct gs_slice text = gs_slice((const char *)data + 2, size - 2);
+    struct record whole;
+    struct record bytes;
+
+    parse(&opt, text, GS_MAX(text.len, (size_t)1), &whole);
+    parse(&opt, text, 1, &bytes);
+    if (!gs_slice_eq(gs_buf_view(&whole.b), gs_buf_view(&bytes.b)))
+        __builtin_trap();
+    gs_buf_clear(&whole.b);
+    gs_buf_clear(&whole.args);
+    gs_buf_clear(&bytes.b);
+    gs_buf_clear(&bytes.args);
+    return 0;
+}
