@@ -5,7 +5,7 @@
  *   hold      START, then nothing until cancelled                 silent  not even START
  *   big       FAKE_BIG_BYTES of text, pausing when told to        endless the same without an end
  *   overlong  an ECONTEXT error   broken    half an answer, then an error
- *   busy      refused at once */
+ *   busy      refused at once        many   vectors of FAKE_MANY values     cut   a cut text */
 #ifndef GS_TESTS_FAKE_BACKEND_H
 #define GS_TESTS_FAKE_BACKEND_H
 
@@ -20,6 +20,7 @@
 
 #define FAKE_BIG_BYTES   ((size_t)6 << 20)
 #define FAKE_DELTA_BYTES ((size_t)4096)
+#define FAKE_MANY        4096
 
 struct fake {
     pthread_mutex_t lock;
@@ -34,6 +35,7 @@ struct fake_call {
     struct fake *fake;
     char script[32];
     bool is_count;
+    const struct gs_texts *texts; /* or NULL */
     gs_event_fn *on_event;
     void *ud;
     bool is_cancelled, is_resumed; /* under the fake's lock */
@@ -133,6 +135,26 @@ static inline bool fake_is(const struct fake_call *c, const char *script)
     return strcmp(c->script, script) == 0;
 }
 
+/* The vectors (i, 0.25) of texts, the scores i % 3 of documents; "many" are FAKE_MANY values long.
+ */
+static inline bool fake_vectors(struct fake_call *c)
+{
+    static const float many[FAKE_MANY] = {0};
+
+    for (size_t i = 0; i < c->texts->n_inputs; i++) {
+        const float vector[] = {(float)i, 0.25f};
+        const float score = (float)(i % 3) / 4;
+        struct gs_event ev = {.kind = GS_EVENT_VECTOR, .values = vector, .n_values = 2};
+        if (c->texts->is_ranking)
+            ev = (struct gs_event){.kind = GS_EVENT_VECTOR, .values = &score, .n_values = 1};
+        else if (fake_is(c, "many"))
+            ev = (struct gs_event){.kind = GS_EVENT_VECTOR, .values = many, .n_values = FAKE_MANY};
+        if (!fake_say(c, &ev))
+            return false;
+    }
+    return true;
+}
+
 static inline void fake_play(struct fake_call *c)
 {
     struct gs_event ev = {.kind = GS_EVENT_START, .usage = {.prompt_tokens = 12}};
@@ -144,12 +166,16 @@ static inline void fake_play(struct fake_call *c)
         fake_fail(c, GS_ECONTEXT, "the prompt has 9000 tokens, the context 8192");
         return;
     }
-    if (!fake_say(c, &ev))
+    if (c->texts)
+        ev.usage.cut_texts = c->texts->truncate && fake_is(c, "cut");
+    else if (!fake_say(c, &ev))
         return;
     if (c->is_count)
         go_on = true;
     else if (fake_is(c, "hold"))
         fake_wait_cancelled(c);
+    else if (c->texts)
+        go_on = fake_vectors(c);
     else if (fake_is(c, "tool"))
         go_on = fake_block(c, GS_BLOCK_TOOL_CALL, 0, "get_weather", "{\"city\":\"Paris\"}");
     else if (fake_is(c, "think"))
@@ -191,19 +217,22 @@ static inline void *fake_thread(void *arg)
     return NULL;
 }
 
-static inline enum gs_status fake_begin(struct fake *f, const struct gs_chat *chat, bool is_count,
-                                        gs_event_fn *on_event, void *ud, void **out_call,
-                                        struct gs_error *err)
+static inline enum gs_status fake_begin(struct fake *f, struct gs_slice model,
+                                        struct fake_call what, gs_event_fn *on_event, void *ud,
+                                        void **out_call, struct gs_error *err)
 {
     struct fake_call *c = calloc(1, sizeof(*c));
     pthread_t thread;
 
-    if (gs_slice_eq_str(chat->model, "busy")) {
+    if (gs_slice_eq_str(model, "busy")) {
         free(c);
         return gs_error_set(err, GS_EBUSY, "too many requests are waiting");
     }
-    *c = (struct fake_call){.fake = f, .is_count = is_count, .on_event = on_event, .ud = ud};
-    memcpy(c->script, chat->model.ptr, chat->model.len < 31 ? chat->model.len : 31);
+    *c = what;
+    c->fake = f;
+    c->on_event = on_event;
+    c->ud = ud;
+    memcpy(c->script, model.ptr, model.len < 31 ? model.len : 31);
     pthread_mutex_lock(&f->lock);
     f->n_live++;
     pthread_mutex_unlock(&f->lock);
@@ -218,14 +247,24 @@ static inline enum gs_status fake_answer(void *self, const struct gs_chat *chat,
                                          gs_event_fn *on_event, void *ud, void **out_call,
                                          struct gs_error *err)
 {
-    return fake_begin(self, chat, false, on_event, ud, out_call, err);
+    return fake_begin(self, chat->model, (struct fake_call){.is_count = false}, on_event, ud,
+                      out_call, err);
 }
 
 static inline enum gs_status fake_count(void *self, const struct gs_chat *chat,
                                         gs_event_fn *on_event, void *ud, void **out_call,
                                         struct gs_error *err)
 {
-    return fake_begin(self, chat, true, on_event, ud, out_call, err);
+    return fake_begin(self, chat->model, (struct fake_call){.is_count = true}, on_event, ud,
+                      out_call, err);
+}
+
+static inline enum gs_status fake_embed(void *self, const struct gs_texts *texts,
+                                        gs_event_fn *on_event, void *ud, void **out_call,
+                                        struct gs_error *err)
+{
+    return fake_begin(self, texts->model, (struct fake_call){.texts = texts}, on_event, ud,
+                      out_call, err);
 }
 
 static inline void fake_resume(void *call)
@@ -255,9 +294,9 @@ static inline size_t fake_models(void *self, const struct gs_local_model **out_m
 {
     static const struct gs_local_model models[] = {
         {"tiny-q8_0", "/models/tiny-q8_0.gguf", 1000, 1767225600, "llama", "Q8_0", 1500000, 2048,
-         true},
+         true, GS_LOCAL_WRITING},
         {"big \"4b\"", "/models/big.gguf", 2000000, 1767225601, "qwen3", "Q4_K_M", 4000000000,
-         32768, false},
+         32768, false, GS_LOCAL_WRITING},
     };
 
     (void)self;
@@ -273,6 +312,7 @@ static inline void fake_init(struct fake *f, struct gs_server_backend *out)
     *out = (struct gs_server_backend){.self = f,
                                       .answer = fake_answer,
                                       .count = fake_count,
+                                      .embed = fake_embed,
                                       .models = fake_models,
                                       .resume = fake_resume,
                                       .free_call = fake_free_call};

@@ -99,6 +99,26 @@ struct gs_chat {
     bool continue_last; /* the last message is an open assistant turn to be continued */
 };
 
+/* ---- texts ---- */
+
+struct gs_embed_input {
+    struct gs_slice text;  /* special tokens are added as the model wants them */
+    const int32_t *tokens; /* not NULL: these, as they are, instead of the text */
+    size_t n_tokens;
+};
+
+/* A request that is no chat: vectors of texts, or how well documents answer a query. */
+struct gs_texts {
+    struct gs_slice model; /* as the client spelled it */
+    const struct gs_embed_input *inputs;
+    size_t n_inputs;
+    bool is_ranking; /* the inputs are documents, texts all */
+    struct gs_slice query;
+    bool raw;      /* vectors at the length they have, scores as the model gives them */
+    bool truncate; /* cut what does not fit the model's context, instead of an error */
+    int32_t dims;  /* 0 = all; else the first so many values */
+};
+
 /* ---- answers ---- */
 
 enum gs_stop_reason {
@@ -114,6 +134,7 @@ struct gs_usage {
     int64_t cached_tokens; /* of the prompt, not computed again */
     int64_t answer_tokens;
     int64_t reasoning_tokens; /* of the answer */
+    int64_t cut_texts;        /* inputs of gs_texts that did not fit */
     int64_t load_us;          /* time to load the model for this request, 0 if it was loaded */
     int64_t prefill_us;
     int64_t decode_us;
@@ -134,13 +155,15 @@ struct gs_logprob {
 };
 
 /* The order of one answer is START, PROGRESS*, (BEGIN DELTA* END)*, then STOP or ERROR, once.
- * `block_idx` counts from 0. A tool call's deltas are pieces of its arguments' JSON text. */
+ * `block_idx` counts from 0. A tool call's deltas are pieces of its arguments' JSON text.
+ * Of texts it is VECTOR for each input, in their order, then STOP or ERROR. */
 enum gs_event_kind {
     GS_EVENT_START,    /* usage.prompt_tokens is known */
     GS_EVENT_PROGRESS, /* prefill: `done` of `total` tokens */
     GS_EVENT_BEGIN,
     GS_EVENT_DELTA,
     GS_EVENT_END,
+    GS_EVENT_VECTOR, /* of one input; of a document its score */
     GS_EVENT_STOP,
     GS_EVENT_ERROR,
 };
@@ -154,6 +177,8 @@ struct gs_event {
     struct gs_slice name;             /* BEGIN of a tool call */
     const struct gs_logprob *logprob; /* DELTA: the tokens that made this text, when asked for */
     size_t n_logprob;
+    const float *values; /* VECTOR */
+    size_t n_values;
     int64_t done, total;           /* PROGRESS */
     enum gs_stop_reason stop;      /* STOP */
     struct gs_slice stop_sequence; /* STOP, GS_STOP_SEQUENCE */

@@ -171,19 +171,15 @@ GS_API void gs_answer_wait(gs_answer *a);
 /* Cancel if still running, wait, release. Must not be called from on_event. NULL is allowed. */
 GS_API void gs_answer_free(gs_answer *a);
 
-/* ---- embeddings: texts in, vectors out ---- */
-
-struct gs_embed_input {
-    struct gs_slice text;  /* special tokens are added as the model wants them */
-    const int32_t *tokens; /* not NULL: these, as they are, instead of the text */
-    size_t n_tokens;
-};
+/* ---- embeddings and ranking: texts in, vectors or scores out ---- */
 
 struct gs_embed_options {
     size_t struct_size;
-    bool raw;      /* as pooled: not scaled to length 1 */
+    bool raw;      /* vectors at the length they have, not 1; scores as the model gives them */
     bool truncate; /* cut texts that do not fit the model's context, instead of an error */
     int32_t dims;  /* 0 = all; else the first so many values, for models trained to that */
+    bool (*is_cancelled)(void *ud); /* asked between steps, on the calling thread; may be NULL */
+    void *ud;
 };
 
 GS_API void gs_embed_options_init(struct gs_embed_options *opt);
@@ -192,6 +188,7 @@ struct gs_vectors {
     float *values; /* [n][dims] */
     size_t n, dims;
     int64_t n_tokens; /* of all inputs */
+    size_t n_cut;     /* inputs that did not fit and were cut */
 };
 
 /* Turn texts into vectors, pooled as the model says. A reranker gives the scores of its labels
@@ -200,11 +197,22 @@ struct gs_vectors {
  * owns:   *out_vectors is released with gs_vectors_clear().
  * thread: any; calls wait for each other, not for answers.
  * errors: GS_EINVAL (an empty input, a token or `dims` out of range), GS_ECONTEXT (needed/available
- *         of the longest input), GS_ENOMEM. */
+ *         of the longest input), GS_ENOMEM, GS_ECANCELLED. */
 GS_API GS_MUST_CHECK enum gs_status gs_llm_embed(gs_llm *llm, const struct gs_embed_input *inputs,
                                                  size_t n, const struct gs_embed_options *opt,
                                                  struct gs_vectors *out_vectors,
                                                  struct gs_error *err);
+
+/* Score how well each document answers `query`: one value each, 0 (not at all) to 1. A model of
+ * one label gives the sigmoid of its logit, `raw` the logit; one of the labels "yes" and "no" gives
+ * the share of "yes". Documents are texts, not tokens; only they are cut.
+ *
+ * owns, thread, errors: as of gs_llm_embed(); GS_EUNSUPPORTED: the model is no reranker. */
+GS_API GS_MUST_CHECK enum gs_status gs_llm_rerank(gs_llm *llm, struct gs_slice query,
+                                                  const struct gs_embed_input *documents, size_t n,
+                                                  const struct gs_embed_options *opt,
+                                                  struct gs_vectors *out_scores,
+                                                  struct gs_error *err);
 GS_API void gs_vectors_clear(struct gs_vectors *v);
 
 /* ---- sessions: tokens in, logits out ---- */

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/os.h"
 
-static const char *const kind_names[] = {"genset", "loop", "engine", "pool", "local"};
+static const char *const kind_names[] = {"genset", "loop", "engine", "pool", "local", "texts"};
 
 static _Thread_local enum gs_thread_kind current_kind;
 

@@ -91,6 +91,7 @@ static void take_event(struct stream *s, const struct gs_event *ev)
         break;
     case GS_EVENT_BEGIN:
     case GS_EVENT_END:
+    case GS_EVENT_VECTOR:
         break;
     }
 }

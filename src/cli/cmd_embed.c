@@ -1,4 +1,4 @@
-/* genset embed: texts or token ids in, vectors out. */
+/* genset embed: texts or token ids in, vectors or scores out. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -76,6 +76,12 @@ static enum gs_status read_inputs(const struct gs_config *c, struct inputs *in,
     return c->texts_path ? read_texts(c, in, err) : read_arguments(c, in, err);
 }
 
+static void put_scores(struct gs_buf *out, const struct gs_vectors *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        gs_buf_printf(out, "%.9g\n", (double)v->values[i]);
+}
+
 static void put_vectors(struct gs_buf *out, const struct gs_vectors *v)
 {
     for (size_t i = 0; i < v->n; i++) {
@@ -101,9 +107,20 @@ static enum gs_status write_vectors(const char *path, const struct gs_vectors *v
     return GS_OK;
 }
 
-static int embed(struct gs_config *c, const struct inputs *in, struct gs_buf *out)
+static enum gs_status compute(const struct gs_config *c, gs_llm *llm, const struct inputs *in,
+                              struct gs_vectors *v, struct gs_error *err)
 {
     struct gs_embed_options opt;
+
+    gs_embed_options_init(&opt);
+    opt.raw = c->raw;
+    return c->rerank_query
+               ? gs_llm_rerank(llm, gs_slice_str(c->rerank_query), in->items, in->n, &opt, v, err)
+               : gs_llm_embed(llm, in->items, in->n, &opt, v, err);
+}
+
+static int embed(struct gs_config *c, const struct inputs *in, struct gs_buf *out)
+{
     struct gs_llm_options llm_opt;
     struct gs_vectors v = {0};
     struct gs_error err;
@@ -112,13 +129,11 @@ static int embed(struct gs_config *c, const struct inputs *in, struct gs_buf *ou
     gs_cli_llm_options(c, &llm_opt);
     if (gs_cli_model_open(c, c->args.items[0], &llm_opt, &llm, &err) != GS_OK)
         return gs_cli_fail_model(&err);
-    gs_embed_options_init(&opt);
-    opt.raw = c->raw;
-    enum gs_status st = gs_llm_embed(llm, in->items, in->n, &opt, &v, &err);
+    enum gs_status st = compute(c, llm, in, &v, &err);
     if (st == GS_OK && c->out_path)
         st = write_vectors(c->out_path, &v, &err);
     else if (st == GS_OK)
-        put_vectors(out, &v);
+        (c->rerank_query ? put_scores : put_vectors)(out, &v);
     gs_vectors_clear(&v);
     gs_llm_close(llm);
     return st == GS_OK ? GS_EXIT_OK : gs_cli_fail(&err, GS_EXIT_FAILED);

@@ -192,6 +192,7 @@ static void stream_event(const struct gs_dialect_context *ctx, const struct gs_e
         stream_start(ctx, ev, b);
         break;
     case GS_EVENT_PROGRESS:
+    case GS_EVENT_VECTOR:
         break;
     case GS_EVENT_BEGIN:
         stream_begin(ctx, ev, b);
@@ -284,6 +285,7 @@ static void collect_event(struct answer *s, const struct gs_dialect_context *ctx
             write_whole(s, ctx, ev, b);
         break;
     case GS_EVENT_PROGRESS:
+    case GS_EVENT_VECTOR:
     case GS_EVENT_ERROR:
         break;
     }

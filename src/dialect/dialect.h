@@ -1,4 +1,4 @@
-/* One wire API as two mappings: bytes of a request -> chat, events -> bytes of an answer.
+/* One wire API as two mappings: bytes of a request -> chat or texts, events -> bytes of an answer.
  *
  * A dialect knows nothing of sockets, providers or the engine, and nothing outside this room tests
  * which one is in use. A new dialect is two files and a row of the server's route table. */
@@ -19,9 +19,10 @@ struct gs_dialect_context {
     struct gs_slice request_id; /* "req_..."; set by the caller */
     int64_t created_us;         /* wall clock; set by the caller */
     bool stream;
-    bool include_usage;      /* OpenAI stream_options */
-    bool is_generate;        /* Ollama /api/generate */
-    bool is_count;           /* only the prompt's tokens are asked for, or that the model loads */
+    bool include_usage; /* OpenAI stream_options */
+    bool is_generate;   /* Ollama /api/generate */
+    bool is_count;      /* only the prompt's tokens are asked for, or that the model loads */
+    const struct gs_texts *texts; /* not NULL: this is asked for, and there is no chat */
     struct gs_slice ignored; /* fields asked for and not honoured, comma-separated; may be empty */
 };
 
@@ -31,8 +32,9 @@ struct gs_dialect {
     size_t state_bytes;              /* per answer, zeroed, dropped by the caller after finish */
     int overload_status;             /* HTTP status of "too busy, try again" */
 
-    /* Parse a request body into *out_chat and *out_ctx; everything lives in `a`. Unknown fields
-     * are ignored. errors: GS_EINVAL, GS_EFORMAT, GS_EUNSUPPORTED, GS_ENOMEM. */
+    /* Parse a request body into *out_chat, or out_ctx->texts, and *out_ctx; everything lives in
+     * `a`. Unknown fields are ignored. errors: GS_EINVAL, GS_EFORMAT, GS_EUNSUPPORTED, GS_ENOMEM.
+     */
     enum gs_status (*read_request)(struct gs_chat *out_chat, struct gs_dialect_context *out_ctx,
                                    struct gs_slice body, const char *path, struct gs_arena *a,
                                    struct gs_error *err);
@@ -53,6 +55,10 @@ struct gs_dialect {
 extern const struct gs_dialect gs_dialect_anthropic;
 extern const struct gs_dialect gs_dialect_openai_chat;
 extern const struct gs_dialect gs_dialect_ollama;
+/* Vectors and scores instead of answers; errors as of their APIs' chats. */
+extern const struct gs_dialect gs_dialect_openai_embed;
+extern const struct gs_dialect gs_dialect_ollama_embed;
+extern const struct gs_dialect gs_dialect_rerank;
 
 /* The HTTP status of an error. */
 int gs_dialect_status(const struct gs_dialect *d, const struct gs_error *err);

@@ -8,4 +8,8 @@ enum gs_status gs_dialect_ollama_read(struct gs_chat *out_chat, struct gs_dialec
                                       struct gs_slice text, const char *path, struct gs_arena *a,
                                       struct gs_error *err);
 
+/* As gs_dialect.write_error; of all of this API. */
+void gs_dialect_ollama_write_error(int status, const struct gs_error *err,
+                                   struct gs_slice request_id, struct gs_buf *b);
+
 #endif

@@ -113,8 +113,8 @@ static void call_end(struct answer *s, const struct gs_dialect_context *ctx, str
 
 /* ---- events ---- */
 
-static void write_error(int status, const struct gs_error *err, struct gs_slice request_id,
-                        struct gs_buf *b)
+void gs_dialect_ollama_write_error(int status, const struct gs_error *err,
+                                   struct gs_slice request_id, struct gs_buf *b)
 {
     (void)status;
     (void)request_id; /* it goes out as a header */
@@ -149,6 +149,7 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     switch (ev->kind) {
     case GS_EVENT_START:
     case GS_EVENT_PROGRESS:
+    case GS_EVENT_VECTOR:
         break;
     case GS_EVENT_BEGIN:
         if (ev->block == GS_BLOCK_TOOL_CALL)
@@ -166,7 +167,7 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
         break;
     case GS_EVENT_ERROR:
         if (ctx->stream) {
-            write_error(0, ev->error, ctx->request_id, b);
+            gs_dialect_ollama_write_error(0, ev->error, ctx->request_id, b);
             gs_buf_putc(b, '\n');
         }
         break;
@@ -199,5 +200,5 @@ const struct gs_dialect gs_dialect_ollama = {
     .write_event = write_event,
     .write_keepalive = write_keepalive,
     .clear_state = clear_state,
-    .write_error = write_error,
+    .write_error = gs_dialect_ollama_write_error,
 };

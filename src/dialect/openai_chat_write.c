@@ -194,8 +194,8 @@ static void stream_stop(struct answer *s, const struct gs_dialect_context *ctx,
     gs_buf_puts(b, "data: [DONE]\n\n");
 }
 
-static void write_error(int status, const struct gs_error *err, struct gs_slice request_id,
-                        struct gs_buf *b)
+void gs_dialect_openai_chat_write_error(int status, const struct gs_error *err,
+                                        struct gs_slice request_id, struct gs_buf *b)
 {
     const char *type = "invalid_request_error";
     const char *code = NULL;
@@ -246,14 +246,15 @@ static void stream_event(struct answer *s, const struct gs_dialect_context *ctx,
         break;
     case GS_EVENT_ERROR:
         gs_buf_puts(b, "data: ");
-        write_error(gs_dialect_status(&gs_dialect_openai_chat, ev->error), ev->error,
-                    ctx->request_id, b);
+        gs_dialect_openai_chat_write_error(gs_dialect_status(&gs_dialect_openai_chat, ev->error),
+                                           ev->error, ctx->request_id, b);
         gs_buf_puts(b, "\n\n");
         break;
     case GS_EVENT_END:
         stream_end(s, ctx, ev, b);
         break;
     case GS_EVENT_PROGRESS:
+    case GS_EVENT_VECTOR:
         break;
     }
 }
@@ -343,6 +344,7 @@ static void collect_event(struct answer *s, const struct gs_dialect_context *ctx
         break;
     case GS_EVENT_START:
     case GS_EVENT_PROGRESS:
+    case GS_EVENT_VECTOR:
     case GS_EVENT_ERROR:
         break;
     }
@@ -379,5 +381,5 @@ const struct gs_dialect gs_dialect_openai_chat = {
     .write_event = write_event,
     .write_keepalive = write_keepalive,
     .clear_state = clear_state,
-    .write_error = write_error,
+    .write_error = gs_dialect_openai_chat_write_error,
 };

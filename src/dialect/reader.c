@@ -45,7 +45,7 @@ void gs_dialect_reader_at(struct gs_dialect_reader *r, const char *key, size_t i
         gs_error_prefix(r->err, "%s[%zu]", key, idx);
 }
 
-static void fail_nomem(struct gs_dialect_reader *r)
+void gs_dialect_reader_nomem(struct gs_dialect_reader *r)
 {
     if (r->status == GS_OK)
         r->status = gs_error_nomem(r->err, "read the request");
@@ -62,7 +62,7 @@ static bool grow(struct gs_dialect_reader *r, void **items, size_t n, size_t *ca
     const size_t more = *cap ? *cap * 2 : 4;
     void *p = gs_arena_array(r->a, more, item_bytes);
     if (!p) {
-        fail_nomem(r);
+        gs_dialect_reader_nomem(r);
         return false;
     }
     if (n)
@@ -120,7 +120,7 @@ static void name_results(struct gs_dialect_reader *r)
                 continue;
             const struct gs_block *call = gs_map_get(&calls, b->id);
             if (b->kind == GS_BLOCK_TOOL_CALL && !gs_map_put(&calls, b->id, b))
-                fail_nomem(r);
+                gs_dialect_reader_nomem(r);
             else if (b->kind == GS_BLOCK_TOOL_RESULT && !b->name.len && call)
                 b->name = call->name;
         }
@@ -247,7 +247,7 @@ void gs_dialect_read_stops(struct gs_dialect_reader *r, const struct gs_json *v,
     }
     struct gs_slice *stops = gs_arena_array(r->a, n, sizeof(*stops));
     if (!stops) {
-        fail_nomem(r);
+        gs_dialect_reader_nomem(r);
         return;
     }
     size_t used = 0;
@@ -273,7 +273,7 @@ void gs_dialect_read_functions(struct gs_dialect_reader *r, const struct gs_json
     size_t used = 0;
 
     if (n && !out)
-        fail_nomem(r);
+        gs_dialect_reader_nomem(r);
     for (size_t i = 0; out && i < n && r->status == GS_OK; i++) {
         const struct gs_json *f = gs_json_get(&tools->u.array.items[i], "function");
         const struct gs_json *parameters = gs_json_get(f, "parameters");
@@ -332,7 +332,7 @@ struct gs_slice gs_dialect_keep(struct gs_dialect_reader *r, const struct gs_buf
     struct gs_slice out = {NULL, 0};
 
     if (r->status == GS_OK && (!gs_buf_ok(b) || !gs_arena_dup(r->a, gs_buf_view(b), &out)))
-        fail_nomem(r);
+        gs_dialect_reader_nomem(r);
     return out;
 }
 

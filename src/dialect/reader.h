@@ -29,6 +29,8 @@ enum gs_status gs_dialect_parse(struct gs_slice body, struct gs_arena *a, struct
 
 /* A failure to say; the reader's status becomes GS_EINVAL. */
 void gs_dialect_reader_fail(struct gs_dialect_reader *r, const char *fmt, ...) GS_PRINTF(2, 3);
+/* There is no memory for the request. */
+void gs_dialect_reader_nomem(struct gs_dialect_reader *r);
 /* Put "key[idx]: " before the words of a failure that just happened. */
 void gs_dialect_reader_at(struct gs_dialect_reader *r, const char *key, size_t idx);
 

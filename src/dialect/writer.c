@@ -53,6 +53,26 @@ struct gs_slice gs_dialect_id_tail(struct gs_slice request_id)
     return bar == SIZE_MAX ? request_id : gs_slice_sub(request_id, bar + 1, request_id.len);
 }
 
+void gs_dialect_write_base64(struct gs_buf *b, const void *p, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *in = p;
+    char *out = gs_buf_reserve(b, (n + 2) / 3 * 4);
+
+    if (!out)
+        return;
+    for (size_t i = 0; i < n; i += 3) {
+        const size_t left = n - i;
+        const uint32_t bits = (uint32_t)in[i] << 16 | (left > 1 ? (uint32_t)in[i + 1] << 8 : 0) |
+                              (left > 2 ? in[i + 2] : 0);
+        *out++ = digits[bits >> 18];
+        *out++ = digits[bits >> 12 & 63];
+        *out++ = left > 1 ? digits[bits >> 6 & 63] : '=';
+        *out++ = left > 2 ? digits[bits & 63] : '=';
+    }
+    gs_buf_grow(b, (n + 2) / 3 * 4);
+}
+
 void gs_dialect_write_words(struct gs_buf *b, const struct gs_error *err)
 {
     char words[GS_ERROR_MSG_BYTES + GS_ERROR_HINT_BYTES + 2];

@@ -16,6 +16,8 @@ void gs_dialect_write_member(struct gs_buf *b, const char *key, struct gs_slice 
 void gs_dialect_write_object(struct gs_buf *b, struct gs_slice text);
 /* The part of "req_0123" that makes it unique, for ids of another prefix. */
 struct gs_slice gs_dialect_id_tail(struct gs_slice request_id);
+/* Bytes in base64 (RFC 4648, section 4), without quotes. */
+void gs_dialect_write_base64(struct gs_buf *b, const void *p, size_t n);
 /* Message, then hint. */
 void gs_dialect_write_words(struct gs_buf *b, const struct gs_error *err);
 

@@ -260,7 +260,7 @@ static enum gs_status check_texts(const struct gs_encoder *e, const struct gs_en
 
     for (size_t i = 0; i < job->n; i++) {
         if (job->texts[i].n == 0)
-            return gs_error_set(err, GS_EINVAL, "text %zu has no tokens", i);
+            return gs_error_set(err, GS_EINVAL, "a text has no tokens");
         longest = GS_MAX(longest, job->texts[i].n);
     }
     *out_longest = longest;

@@ -23,6 +23,9 @@
 #define MAX_HINTED  8
 #define SPLIT_BYTES 15 /* "-00001-of-00003" */
 
+#define POOLING_NONE 0
+#define POOLING_RANK 4
+
 /* ---- names ---- */
 
 static bool ends_with(struct gs_slice s, const char *end)
@@ -90,6 +93,26 @@ static const char *dup(struct gs_arena *a, struct gs_slice s)
     return gs_arena_dup(a, s, &copy) ? copy.ptr : NULL;
 }
 
+/* By how the file wants states pooled (pooling_type, numbered as llama.cpp does); a model that
+ * reads both ways cannot write. */
+static enum gs_local_purpose purpose_of(const struct gs_gguf *f, struct gs_slice arch)
+{
+    char key[128];
+    uint64_t pooling = 0;
+    bool is_causal = true;
+    const int len = (int)GS_MIN(arch.len, 100);
+
+    snprintf(key, sizeof(key), "%.*s.pooling_type", len, arch.ptr);
+    if (!gs_gguf_get_u64(f, key, &pooling, NULL))
+        pooling = POOLING_NONE;
+    snprintf(key, sizeof(key), "%.*s.attention.causal", len, arch.ptr);
+    if (!gs_gguf_get_bool(f, key, &is_causal, NULL))
+        is_causal = true;
+    if (pooling == POOLING_RANK)
+        return GS_LOCAL_RANKING;
+    return pooling == POOLING_NONE && is_causal ? GS_LOCAL_WRITING : GS_LOCAL_EMBEDDING;
+}
+
 /* What the file says of itself; all empty if it cannot be read. */
 static bool describe(struct gs_local_catalog *c, struct gs_local_model *m)
 {
@@ -109,6 +132,7 @@ static bool describe(struct gs_local_catalog *c, struct gs_local_model *m)
     m->file_bytes = (int64_t)gs_gguf_bytes(f);
     m->n_params = (int64_t)gs_gguf_param_count(f);
     m->quant = gs_gguf_quant_name(f);
+    m->purpose = purpose_of(f, arch);
     m->arch = dup(&c->a, arch);
     gs_gguf_close(f);
     return m->arch != NULL;

@@ -1,8 +1,11 @@
-/* The local thread: it opens and closes models, starts answers, and releases calls.
+/* The local thread: it opens and closes models, starts answers and texts, and releases calls.
  *
  *     caller's thread --start, release--> inbox --> local thread --> gs_llm_answer()
  *                                                        |                |
  *                                       errors <---------+    events <----+ engine's thread
+ *                                                        |
+ *                                                        +--> texts thread (local_texts.c) -->
+ * events
  *
  * A call's messages are part of the call, and the inbox has room for all of them, so that releasing
  * one cannot fail. */
@@ -21,13 +24,14 @@
 #include "base/slice.h"
 #include "base/thread.h"
 #include "provider/catalog.h"
+#include "provider/local_texts.h"
 
 #define MAX_CALLS    512
 #define MAX_PRELOADS 8
 /* Weights of all open models together, in hundredths of the machine's memory. */
 #define MEMORY_SHARE 80
 
-enum message_kind { MSG_ANSWER, MSG_COUNT, MSG_RELEASE, MSG_PRELOAD };
+enum message_kind { MSG_ANSWER, MSG_COUNT, MSG_TEXTS, MSG_RELEASE, MSG_PRELOAD };
 
 struct message {
     enum message_kind kind;
@@ -65,6 +69,7 @@ struct gs_local {
 
     /* any thread */
     struct gs_queue *inbox;
+    struct gs_local_texts *texts;
     atomic_int n_calls;
     atomic_bool closing;
 
@@ -75,8 +80,9 @@ struct gs_local {
 };
 
 struct gs_local_call {
-    struct gs_local *l; /* NULL once the provider is gone */
-    const struct gs_chat *chat;
+    struct gs_local *l;           /* NULL once the provider is gone */
+    const struct gs_chat *chat;   /* NULL: */
+    const struct gs_texts *texts; /* this it is about */
     gs_event_fn *on_event;
     void *ud;
     struct message start, release;
@@ -84,9 +90,12 @@ struct gs_local_call {
     void (*on_free)(void *ud); /* set before release is sent */
     void *free_ud;
 
-    pthread_mutex_t lock; /* guards answer and resumed */
+    pthread_mutex_t lock; /* guards what follows */
     gs_answer *answer;
-    bool resumed; /* before the answer was there */
+    bool resumed;         /* before the answer was there */
+    bool has_job;         /* the texts thread does */
+    bool release_is_late; /* asked for while it did */
+    struct gs_local_job job;
 
     /* the local thread */
     struct gs_local_call *next, **link;
@@ -116,18 +125,59 @@ static void emit_error(struct gs_local_call *c, const struct gs_error *err)
 
 /* ---- models ---- */
 
-static size_t find_model(const struct gs_local *l, struct gs_slice name)
+/* A model made for `purpose`, rather one that is open. */
+static size_t find_purpose(const struct gs_local *l, enum gs_local_purpose purpose)
+{
+    size_t found = SIZE_MAX;
+
+    for (size_t i = 0; i < l->catalog.n; i++) {
+        if (l->catalog.models[i].purpose != purpose)
+            continue;
+        if (l->slots[i].llm)
+            return i;
+        found = GS_MIN(found, i);
+    }
+    return found;
+}
+
+static size_t find_model(const struct gs_local *l, struct gs_slice name,
+                         enum gs_local_purpose purpose)
 {
     size_t idx = gs_local_catalog_find(&l->catalog, name);
 
     if (idx != SIZE_MAX || (name.len > 0 && !l->any_name))
         return idx;
     if (l->default_model.len > 0)
-        return gs_local_catalog_find(&l->catalog, l->default_model);
-    for (size_t i = 0; i < l->catalog.n; i++)
-        if (l->slots[i].llm)
-            return i;
-    return l->catalog.n > 0 ? 0 : SIZE_MAX;
+        idx = gs_local_catalog_find(&l->catalog, l->default_model);
+    if (idx != SIZE_MAX && l->catalog.models[idx].purpose == purpose)
+        return idx;
+    const size_t made_for_it = find_purpose(l, purpose);
+    if (made_for_it != SIZE_MAX)
+        return made_for_it;
+    return idx == SIZE_MAX && l->catalog.n > 0 ? 0 : idx;
+}
+
+static const char *purpose_name(enum gs_local_purpose purpose)
+{
+    static const char *const names[] = {"writing", "embedding texts", "ranking documents"};
+
+    return names[purpose];
+}
+
+/* Vectors of a model made for something else are of no use to anybody. */
+static enum gs_status check_purpose(const struct gs_local_model *m, enum gs_local_purpose purpose,
+                                    struct gs_error *err)
+{
+    if (m->purpose == purpose || (purpose == GS_LOCAL_WRITING && m->purpose != GS_LOCAL_RANKING))
+        return GS_OK; /* whether it has words of its own it will say itself */
+    gs_error_set(err, GS_EUNSUPPORTED, "model \"%s\" is made for %s, not for %s", m->name,
+                 purpose_name(m->purpose), purpose_name(purpose));
+    if (purpose == GS_LOCAL_EMBEDDING)
+        gs_error_hint(err, "Name an embedding model, such as nomic-embed-text, bge-m3 or "
+                           "Qwen3-Embedding.");
+    if (purpose == GS_LOCAL_RANKING)
+        gs_error_hint(err, "Name a reranker, such as bge-reranker-v2-m3 or Qwen3-Reranker.");
+    return GS_EUNSUPPORTED;
 }
 
 static void close_model(struct slot *s)
@@ -182,14 +232,17 @@ static enum gs_status make_room(struct gs_local *l, size_t idx, struct gs_error 
 }
 
 /* The model that `name` means, open. *out_load_us is 0 if it was. */
-static enum gs_status need_model(struct gs_local *l, struct gs_slice name, struct slot **out_slot,
+static enum gs_status need_model(struct gs_local *l, struct gs_slice name,
+                                 enum gs_local_purpose purpose, struct slot **out_slot,
                                  int64_t *out_load_us, struct gs_error *err)
 {
     const int64_t began_us = gs_clock_mono_us();
-    const size_t idx = find_model(l, name);
+    const size_t idx = find_model(l, name, purpose);
 
     if (idx == SIZE_MAX)
         return gs_local_catalog_not_found(&l->catalog, name, err);
+    if (check_purpose(&l->catalog.models[idx], purpose, err) != GS_OK)
+        return GS_EUNSUPPORTED;
     struct slot *s = &l->slots[idx];
     s->last_used = ++l->uses;
     *out_load_us = 0;
@@ -242,8 +295,53 @@ static enum gs_status count_tokens(struct gs_local_call *c, struct gs_error *err
     return GS_OK;
 }
 
+/* The texts thread's last word on a call. */
+static void texts_done(void *ud)
+{
+    struct gs_local_call *c = ud;
+    struct gs_queue *inbox = c->l->inbox;
+
+    pthread_mutex_lock(&c->lock);
+    c->has_job = false;
+    const bool is_late = c->release_is_late;
+    pthread_mutex_unlock(&c->lock);
+    if (is_late && !gs_queue_push(inbox, &c->release))
+        return; /* closed: end_all() releases it */
+}
+
+static enum gs_status start_texts(struct gs_local *l, struct gs_local_call *c, struct gs_error *err)
+{
+    c->job = (struct gs_local_job){.texts = c->texts,
+                                   .llm = c->slot->llm,
+                                   .on_event = on_event,
+                                   .on_end = texts_done,
+                                   .ud = c};
+    pthread_mutex_lock(&c->lock);
+    c->has_job = !atomic_load(&c->cancelled);
+    const bool fits = !c->has_job || gs_local_texts_start(l->texts, &c->job);
+    c->has_job = c->has_job && fits;
+    pthread_mutex_unlock(&c->lock);
+    return fits ? GS_OK : gs_error_set(err, GS_EBUSY, "too many requests are being answered");
+}
+
+static enum gs_local_purpose purpose_of(const struct gs_local_call *c)
+{
+    if (c->chat)
+        return GS_LOCAL_WRITING;
+    return c->texts->is_ranking ? GS_LOCAL_RANKING : GS_LOCAL_EMBEDDING;
+}
+
+static enum gs_status start_kind(struct gs_local *l, struct gs_local_call *c,
+                                 enum message_kind kind, struct gs_error *err)
+{
+    if (kind == MSG_TEXTS)
+        return start_texts(l, c, err);
+    return kind == MSG_ANSWER ? start_answer(c, err) : count_tokens(c, err);
+}
+
 static void start_call(struct gs_local *l, struct gs_local_call *c, enum message_kind kind)
 {
+    const struct gs_slice model = c->chat ? c->chat->model : c->texts->model;
     struct gs_error err = {0};
 
     c->next = l->calls;
@@ -253,10 +351,10 @@ static void start_call(struct gs_local *l, struct gs_local_call *c, enum message
     l->calls = c;
     if (atomic_load(&c->cancelled) || atomic_load(&l->closing))
         return;
-    enum gs_status st = need_model(l, c->chat->model, &c->slot, &c->load_us, &err);
+    enum gs_status st = need_model(l, model, purpose_of(c), &c->slot, &c->load_us, &err);
     if (st == GS_OK) {
         c->slot->n_calls++;
-        st = kind == MSG_ANSWER ? start_answer(c, &err) : count_tokens(c, &err);
+        st = start_kind(l, c, kind, &err);
     }
     if (st != GS_OK)
         emit_error(c, &err);
@@ -280,9 +378,20 @@ static void end_answer(struct gs_local_call *c)
     gs_answer_free(answer);
 }
 
+/* True if the texts thread must be done with the call first; it is released again then. */
+static bool must_wait(struct gs_local_call *c)
+{
+    pthread_mutex_lock(&c->lock);
+    const bool waits = c->has_job;
+    c->release_is_late = true;
+    pthread_mutex_unlock(&c->lock);
+    return waits;
+}
+
 static void release_call(struct gs_local *l, struct gs_local_call *c)
 {
     end_answer(c);
+    gs_local_texts_clear(&c->job);
     if (c->slot)
         c->slot->n_calls--;
     *c->link = c->next;
@@ -297,7 +406,10 @@ static void do_preload(struct gs_local *l, struct preload *p)
     struct slot *slot;
     int64_t load_us;
     struct gs_error err = {0};
-    const enum gs_status st = need_model(l, p->name, &slot, &load_us, &err);
+    const size_t idx = find_model(l, p->name, GS_LOCAL_WRITING);
+    const enum gs_local_purpose purpose =
+        idx == SIZE_MAX ? GS_LOCAL_WRITING : l->catalog.models[idx].purpose;
+    const enum gs_status st = need_model(l, p->name, purpose, &slot, &load_us, &err);
 
     pthread_mutex_lock(&p->lock);
     p->status = st;
@@ -310,16 +422,26 @@ static void do_preload(struct gs_local *l, struct preload *p)
 /* Closing a model tells its answers; then every call is let go of. */
 static void end_all(struct gs_local *l)
 {
+    struct gs_local_call *next;
     struct gs_error err = {0};
 
     gs_error_set(&err, GS_ECANCELLED, "genset is closing");
+    gs_local_texts_free(l->texts);
     for (size_t i = 0; i < l->catalog.n; i++)
         close_model(&l->slots[i]);
-    for (struct gs_local_call *c = l->calls; c; c = c->next) {
+    for (struct gs_local_call *c = l->calls; c; c = next) {
+        next = c->next;
         end_answer(c);
+        pthread_mutex_lock(&c->lock);
+        const bool is_released = c->release_is_late;
+        c->has_job = false;
+        pthread_mutex_unlock(&c->lock);
+        gs_local_texts_clear(&c->job);
         if (!c->is_told)
             emit_error(c, &err);
         c->l = NULL;
+        if (is_released)
+            destroy_call(c);
     }
 }
 
@@ -335,10 +457,12 @@ static void run(void *arg)
         switch (m->kind) {
         case MSG_ANSWER:
         case MSG_COUNT:
+        case MSG_TEXTS:
             start_call(l, m->subject, m->kind);
             break;
         case MSG_RELEASE:
-            release_call(l, m->subject);
+            if (!must_wait(m->subject))
+                release_call(l, m->subject);
             break;
         case MSG_PRELOAD:
             do_preload(l, m->subject);
@@ -393,9 +517,14 @@ enum gs_status gs_local_create(const struct gs_local_options *opt, struct gs_loc
     st = gs_queue_create(2 * MAX_CALLS + MAX_PRELOADS, &l->inbox, err);
     if (st != GS_OK)
         goto fail;
-    st = gs_thread_start(&l->thread, GS_THREAD_LOCAL, run, l, err);
+    st = gs_local_texts_create(MAX_CALLS, &l->texts, err);
     if (st != GS_OK)
         goto fail;
+    st = gs_thread_start(&l->thread, GS_THREAD_LOCAL, run, l, err);
+    if (st != GS_OK) {
+        gs_local_texts_free(l->texts);
+        goto fail;
+    }
     l->has_thread = true;
     *out_l = l;
     return GS_OK;
@@ -450,21 +579,27 @@ enum gs_status gs_local_preload(struct gs_local *l, const char *name, struct gs_
     return p.status;
 }
 
-static enum gs_status start(struct gs_local *l, enum message_kind kind, const struct gs_chat *chat,
-                            gs_event_fn *fn, void *ud, struct gs_local_call **out_call,
-                            struct gs_error *err)
+static struct gs_local_call *create_call(struct gs_local *l, gs_event_fn *fn, void *ud,
+                                         struct gs_error *err)
 {
     struct gs_local_call *c = gs_alloc_zero(sizeof(*c));
 
-    if (!c)
-        return gs_error_nomem(err, "answer a request");
+    if (!c) {
+        gs_error_nomem(err, "answer a request");
+        return NULL;
+    }
     c->l = l;
-    c->chat = chat;
     c->on_event = fn;
     c->ud = ud;
-    c->start = (struct message){kind, c};
     c->release = (struct message){MSG_RELEASE, c};
     pthread_mutex_init(&c->lock, NULL);
+    return c;
+}
+
+static enum gs_status start(struct gs_local *l, enum message_kind kind, struct gs_local_call *c,
+                            struct gs_local_call **out_call, struct gs_error *err)
+{
+    c->start = (struct message){kind, c};
     const bool has_room = atomic_fetch_add(&l->n_calls, 1) < MAX_CALLS;
     if (!has_room || !gs_queue_push(l->inbox, &c->start)) {
         atomic_fetch_sub(&l->n_calls, 1);
@@ -481,13 +616,34 @@ static enum gs_status start(struct gs_local *l, enum message_kind kind, const st
 enum gs_status gs_local_answer(struct gs_local *l, const struct gs_chat *chat, gs_event_fn *fn,
                                void *ud, struct gs_local_call **out_call, struct gs_error *err)
 {
-    return start(l, MSG_ANSWER, chat, fn, ud, out_call, err);
+    struct gs_local_call *c = create_call(l, fn, ud, err);
+
+    if (!c)
+        return GS_ENOMEM;
+    c->chat = chat;
+    return start(l, MSG_ANSWER, c, out_call, err);
 }
 
 enum gs_status gs_local_count(struct gs_local *l, const struct gs_chat *chat, gs_event_fn *fn,
                               void *ud, struct gs_local_call **out_call, struct gs_error *err)
 {
-    return start(l, MSG_COUNT, chat, fn, ud, out_call, err);
+    struct gs_local_call *c = create_call(l, fn, ud, err);
+
+    if (!c)
+        return GS_ENOMEM;
+    c->chat = chat;
+    return start(l, MSG_COUNT, c, out_call, err);
+}
+
+enum gs_status gs_local_embed(struct gs_local *l, const struct gs_texts *texts, gs_event_fn *fn,
+                              void *ud, struct gs_local_call **out_call, struct gs_error *err)
+{
+    struct gs_local_call *c = create_call(l, fn, ud, err);
+
+    if (!c)
+        return GS_ENOMEM;
+    c->texts = texts;
+    return start(l, MSG_TEXTS, c, out_call, err);
 }
 
 void gs_local_call_resume(struct gs_local_call *c)
@@ -496,6 +652,8 @@ void gs_local_call_resume(struct gs_local_call *c)
     c->resumed = true;
     if (c->answer)
         gs_answer_resume(c->answer);
+    if (c->has_job)
+        gs_local_texts_resume(&c->job);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -505,6 +663,8 @@ void gs_local_call_cancel(struct gs_local_call *c)
     pthread_mutex_lock(&c->lock);
     if (c->answer)
         gs_answer_cancel(c->answer);
+    if (c->has_job)
+        gs_local_texts_cancel(&c->job);
     pthread_mutex_unlock(&c->lock);
 }
 

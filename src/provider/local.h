@@ -1,12 +1,15 @@
-/* The local provider: models on this machine, opened when asked for, answering chats.
+/* The local provider: models on this machine, opened when asked for, answering chats and turning
+ * texts into vectors and scores.
  *
- * It owns one thread ("local") on which models are opened, prompts rendered and tokenised, so that
- * the loop never waits for them.
+ * It owns two threads: on one ("local") models are opened, prompts rendered and tokenised, on the
+ * other ("texts") vectors are computed, so that the loop never waits for any of it.
  *
  * A name a client gives means, in this order: the model of this path; the model of this name,
  * whatever the case, with or without ".gguf" or ":latest" at the end or an organisation before the
  * last '/', ':' standing for '-' ("qwen3:0.6b"); the only model whose name begins so; the default
- * model, if the name is empty or any_name is set. Files not found at the start have no name. */
+ * model, if the name is empty or any_name is set. Where that one is made for something else than
+ * what is asked for, it is a model made for this, one that is loaded if there is. Files not found
+ * at the start have no name. */
 #ifndef GS_PROVIDER_LOCAL_H
 #define GS_PROVIDER_LOCAL_H
 
@@ -28,6 +31,9 @@ struct gs_local_options {
     bool any_name; /* names nobody has (claude-*, gpt-*) are answered by the default model */
 };
 
+/* What a model is made for. */
+enum gs_local_purpose { GS_LOCAL_WRITING, GS_LOCAL_EMBEDDING, GS_LOCAL_RANKING };
+
 struct gs_local_model {
     const char *name; /* file name without ".gguf" */
     const char *path;
@@ -37,6 +43,7 @@ struct gs_local_model {
     int64_t n_params;
     int64_t ctx_tokens; /* the model's own limit */
     bool is_loaded;
+    enum gs_local_purpose purpose;
 };
 
 /* Find models; none is opened yet. Folders are searched two levels deep; of a split model the first
@@ -63,6 +70,11 @@ GS_MUST_CHECK enum gs_status gs_local_answer(struct gs_local *l, const struct gs
                                              struct gs_local_call **out_call, struct gs_error *err);
 /* Count the prompt's tokens: START with usage.prompt_tokens, then STOP. */
 GS_MUST_CHECK enum gs_status gs_local_count(struct gs_local *l, const struct gs_chat *chat,
+                                            gs_event_fn *on_event, void *ud,
+                                            struct gs_local_call **out_call, struct gs_error *err);
+/* Turn texts into vectors, or documents into scores: VECTOR for each, then STOP. A model that is
+ * not made for it is refused by name. `texts` must live as `chat` does. */
+GS_MUST_CHECK enum gs_status gs_local_embed(struct gs_local *l, const struct gs_texts *texts,
                                             gs_event_fn *on_event, void *ud,
                                             struct gs_local_call **out_call, struct gs_error *err);
 void gs_local_call_resume(struct gs_local_call *c); /* thread: any */

@@ -1,5 +1,5 @@
-/* One chat, from request to last byte. Events arrive in the mailbox from the engine's thread; the
- * loop takes them, has the dialect spell them, and writes.
+/* One chat, or texts to be vectors, from request to last byte. Events arrive in the mailbox from
+ * the engine's thread; the loop takes them, has the dialect spell them, and writes.
  *
  * Two bounds hold a slow client's answer: the output waiting in http/ (beyond it the mailbox is
  * left alone), and the mailbox (beyond it the engine is told to pause). A streamed answer's head
@@ -136,6 +136,17 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
     gs_http_stream_break(r, false);
 }
 
+/* Nothing is cut without a word. */
+static void tell_cuts(struct gs_server_exchange *ex)
+{
+    char n[24];
+
+    if (ex->usage.cut_texts == 0)
+        return;
+    snprintf(n, sizeof(n), "%lld", (long long)ex->usage.cut_texts);
+    gs_http_header(ex->http, "x-genset-truncated", gs_slice_str(n));
+}
+
 static void answer_done(struct gs_server_exchange *ex)
 {
     struct gs_http_request *r = ex->http;
@@ -152,6 +163,7 @@ static void answer_done(struct gs_server_exchange *ex)
         gs_server_exchange_fail(ex, &err);
     } else {
         log_end(ex, 200, "");
+        tell_cuts(ex);
         exchange_end(ex);
         gs_http_respond(r, 200, "application/json", gs_buf_view(&ex->out));
     }
@@ -289,6 +301,8 @@ static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_er
     if (ex->ctx.ignored.len)
         gs_http_header(ex->http, "x-genset-ignored", ex->ctx.ignored);
     gs_http_request_watch(ex->http, client_gone, client_drained, ex);
+    if (ex->ctx.texts)
+        return backend->embed(backend->self, ex->ctx.texts, on_event, ex, &ex->call, err);
     return (ex->ctx.is_count ? backend->count : backend->answer)(backend->self, &ex->chat, on_event,
                                                                  ex, &ex->call, err);
 }

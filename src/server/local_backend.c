@@ -24,6 +24,17 @@ static enum gs_status count(void *self, const struct gs_chat *chat, gs_event_fn 
     return st;
 }
 
+static enum gs_status embed(void *self, const struct gs_texts *texts, gs_event_fn *on_event,
+                            void *ud, void **out_call, struct gs_error *err)
+{
+    struct gs_local_call *call;
+    const enum gs_status st = gs_local_embed(self, texts, on_event, ud, &call, err);
+
+    if (st == GS_OK)
+        *out_call = call;
+    return st;
+}
+
 static size_t models(void *self, const struct gs_local_model **out_models)
 {
     return gs_local_models(self, out_models);
@@ -45,6 +56,7 @@ void gs_server_backend_local(struct gs_server_backend *out_backend, struct gs_lo
         .self = l,
         .answer = answer,
         .count = count,
+        .embed = embed,
         .models = models,
         .resume = resume,
         .free_call = free_call,

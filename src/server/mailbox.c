@@ -50,6 +50,18 @@ static bool dup_logprobs(struct gs_arena *a, struct gs_event *ev)
     return true;
 }
 
+static bool dup_values(struct gs_arena *a, struct gs_event *ev)
+{
+    float *copy = ev->n_values ? gs_arena_array(a, ev->n_values, sizeof(*copy)) : NULL;
+
+    if (ev->n_values && !copy)
+        return false;
+    for (size_t i = 0; i < ev->n_values; i++)
+        copy[i] = ev->values[i];
+    ev->values = copy;
+    return true;
+}
+
 static bool dup_error(struct gs_arena *a, struct gs_event *ev)
 {
     struct gs_error *copy = ev->error ? gs_arena_alloc(a, sizeof(*copy)) : NULL;
@@ -71,7 +83,8 @@ static struct gs_server_mail *copy_event(struct gs_arena *a, const struct gs_eve
     mail->event = *ev;
     const bool fits = dup(a, &mail->event.text) && dup(a, &mail->event.id) &&
                       dup(a, &mail->event.name) && dup(a, &mail->event.stop_sequence) &&
-                      dup_logprobs(a, &mail->event) && dup_error(a, &mail->event);
+                      dup_logprobs(a, &mail->event) && dup_values(a, &mail->event) &&
+                      dup_error(a, &mail->event);
     return fits ? mail : NULL;
 }
 

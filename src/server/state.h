@@ -19,8 +19,8 @@ struct gs_http_timer;
 
 #define GS_SERVER_ID_BYTES 32 /* "req_" and 24 hexadecimal digits */
 
-/* One chat on its way: from the request to the last byte of the answer, and on until the backend
- * has let go of it. */
+/* One chat, or texts, on its way: from the request to the last byte of the answer, and on until the
+ * backend has let go of it. */
 struct gs_server_exchange {
     struct gs_server *server;
     struct gs_server_exchange *prev, *next;

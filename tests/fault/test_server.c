@@ -593,11 +593,100 @@ static void test_stopping_twice_ends_them(void **state)
     join(&f);
 }
 
+/* ---- vectors ---- */
+
+/* Post `body`; it is answered with each of `marks`, NULL at the end. */
+static void expect_post(struct fixture *f, const char *path, const char *body,
+                        const char *const *marks)
+{
+    const int fd = net_connect(f->port);
+    struct gs_buf out;
+
+    gs_buf_init(&out, 64 << 20);
+    send_post(fd, path, "Connection: close\r\n", body);
+    net_read_all(fd, &out);
+    for (; *marks; marks++) {
+        if (!net_has(&out, *marks))
+            fail_msg("%s %s\nhas no \"%s\" in\n%.*s", path, body, *marks,
+                     (int)GS_MIN(out.len, 2000), out.ptr);
+    }
+    gs_buf_clear(&out);
+    close(fd);
+}
+
+#define EXPECT_POST(f, path, body, ...)                                                            \
+    expect_post(f, path, body, (const char *const[]){__VA_ARGS__, NULL})
+
+static void test_vectors(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    EXPECT_POST(&f, "/v1/embeddings", "{\"model\":\"m\",\"input\":[\"a\",\"b\"]}", "200 OK",
+                "Content-Type: application/json", "\"index\":1,\"embedding\":[1,0.25]",
+                "\"usage\":{\"prompt_tokens\":12");
+    EXPECT_POST(&f, "/v1/v1/embeddings", "{\"model\":\"m\",\"input\":[7]}", "[0,0.25]");
+    EXPECT_POST(&f, "/api/embed", "{\"model\":\"cut\",\"input\":\"a\"}", "200 OK",
+                "x-genset-truncated: 1", "\"embeddings\":[[0,0.25]]");
+    EXPECT_POST(&f, "/api/embeddings", "{\"model\":\"m\",\"prompt\":\"a\"}",
+                "{\"embedding\":[0,0.25]}");
+    EXPECT_POST(&f, "/rerank", "{\"model\":\"m\",\"query\":\"q\",\"documents\":[\"a\",\"b\"]}",
+                "\"results\":[{\"index\":1,\"relevance_score\":0.25},{\"index\":0");
+    EXPECT_POST(&f, "/v1/embeddings", "{\"model\":\"m\"}", "400", "\"invalid_request_error\"");
+    EXPECT_POST(&f, "/v1/rerank", "{\"model\":\"m\"}", "400", "\"invalid_request_error\"");
+    EXPECT_POST(&f, "/api/embed", "{}", "400", "{\"error\":\"model: ");
+    EXPECT_POST(&f, "/v1/embeddings", "{\"model\":\"overlong\",\"input\":\"a\"}", "400",
+                "\"context_length_exceeded\"", "9000 tokens");
+    EXPECT_POST(&f, "/api/embed", "{\"model\":\"busy\",\"input\":\"a\"}", "503", "Retry-After",
+                "{\"error\":\"too many requests are waiting\"}");
+    EXPECT(&f, "GET /v1/embeddings HTTP/1.1\r\nHost: localhost\r\n", "405", "POST");
+    finish(&f);
+}
+
+/* More than the mailbox holds: the backend pauses, and nothing is lost. */
+static void test_many_vectors(void **state)
+{
+    struct fixture f;
+    struct gs_buf body;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    gs_buf_init(&body, 1 << 16);
+    gs_buf_puts(&body, "{\"model\":\"many\",\"encoding_format\":\"base64\",\"input\":[\"a\"");
+    for (int i = 1; i < 200; i++)
+        gs_buf_puts(&body, ",\"a\"");
+    gs_buf_puts(&body, "]}");
+    gs_buf_putc(&body, '\0');
+    EXPECT_POST(&f, "/v1/embeddings", body.ptr, "200 OK", "\"index\":199,", "\"total_tokens\"");
+    gs_buf_clear(&body);
+    finish(&f);
+}
+
+static void test_leaving_cancels_vectors(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    const int fd = net_connect(f.port);
+    send_post(fd, "/v1/embeddings", "", "{\"model\":\"hold\",\"input\":\"a\"}");
+    while (atomic_load(&f.fake.n_answers) < 1)
+        sched_yield();
+    close(fd);
+    fake_wait(&f.fake, &f.fake.n_cancelled, 1);
+    finish(&f);
+}
+
 /* Whatever allocation fails, the client gets an end and the server lives. */
 static void test_memory_runs_out(void **state)
 {
     struct fixture f;
     struct gs_buf out;
+    char chunk[4096];
 
     (void)state;
     prepare(&f);
@@ -605,7 +694,6 @@ static void test_memory_runs_out(void **state)
     for (long n = 1; n < 40; n++) {
         for (size_t p = 0; p < GS_COUNT_OF(paths) * 2; p++) {
             const int fd = net_connect(f.port);
-            char chunk[4096];
             char body[256];
             snprintf(body, sizeof(body),
                      "{\"model\":\"tool\",\"stream\":%s,\"prompt\":\"hi\","
@@ -619,6 +707,16 @@ static void test_memory_runs_out(void **state)
             gs_alloc_fail_at(0);
             close(fd);
         }
+    }
+    for (long n = 1; n < 40; n++) {
+        const int fd = net_connect(f.port);
+        gs_alloc_fail_at(n);
+        send_post(fd, "/v1/embeddings", "Connection: close\r\n",
+                  "{\"model\":\"m\",\"input\":[\"a\",[1]]}");
+        while (recv(fd, chunk, sizeof(chunk), 0) > 0)
+            ;
+        gs_alloc_fail_at(0);
+        close(fd);
     }
     chat(&f, ANTHROPIC, "hello", true, &out);
     assert_true(net_has(&out, "event: message_stop"));
@@ -646,6 +744,9 @@ int main(void)
         cmocka_unit_test(test_pipelined_chats),
         cmocka_unit_test(test_stopping_lets_answers_end),
         cmocka_unit_test(test_stopping_twice_ends_them),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_many_vectors),
+        cmocka_unit_test(test_leaving_cancels_vectors),
         cmocka_unit_test(test_memory_runs_out),
     };
 

@@ -18,6 +18,10 @@ static const struct {
     {&gs_dialect_openai_chat, "/v1/chat/completions"},
     {&gs_dialect_ollama, "/api/chat"},
     {&gs_dialect_ollama, "/api/generate"},
+    {&gs_dialect_openai_embed, "/v1/embeddings"},
+    {&gs_dialect_ollama_embed, "/api/embed"},
+    {&gs_dialect_ollama_embed, "/api/embeddings"},
+    {&gs_dialect_rerank, "/v1/rerank"},
 };
 
 struct answer {
@@ -51,6 +55,17 @@ static void echo(struct answer *a, const struct gs_message *m)
     }
 }
 
+/* Each input's vector is its length and its place. */
+static void number(struct answer *a, const struct gs_texts *texts)
+{
+    for (size_t i = 0; texts && i < texts->n_inputs; i++) {
+        const struct gs_embed_input *in = &texts->inputs[i];
+        const float values[] = {(float)(in->tokens ? in->n_tokens : in->text.len), (float)i};
+        say(a, &(struct gs_event){
+                   .kind = GS_EVENT_VECTOR, .values = values, .n_values = GS_COUNT_OF(values)});
+    }
+}
+
 static void answer(const struct gs_dialect *d, const struct gs_chat *chat,
                    struct gs_dialect_context *ctx)
 {
@@ -66,6 +81,7 @@ static void answer(const struct gs_dialect *d, const struct gs_chat *chat,
     d->write_keepalive(a.state, ctx, &a.out);
     for (size_t i = 0; i < chat->n_messages; i++)
         echo(&a, &chat->messages[i]);
+    number(&a, ctx->texts);
     say(&a, &stop);
     d->clear_state(a.state);
     gs_free(a.state);

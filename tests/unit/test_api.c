@@ -127,6 +127,9 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
         snprintf(r->sequence, sizeof(r->sequence), "%.*s", (int)ev->stop_sequence.len,
                  ev->stop_sequence.ptr ? ev->stop_sequence.ptr : "");
         break;
+    case GS_EVENT_VECTOR:
+        fail();
+        break;
     case GS_EVENT_ERROR:
         r->n_last++;
         r->code = ev->error->code;

@@ -23,6 +23,9 @@ static const struct {
     {"/v1/chat/completions", &gs_dialect_openai_chat},
     {"/api/chat", &gs_dialect_ollama},
     {"/api/generate", &gs_dialect_ollama},
+    {"/v1/embeddings", &gs_dialect_openai_embed},
+    {"/api/embed", &gs_dialect_ollama_embed},
+    {"/api/embeddings", &gs_dialect_ollama_embed},
 };
 
 static int n_replayed;
@@ -60,6 +63,17 @@ static void check_chat(const char *file, const struct gs_json *body, const struc
     }
 }
 
+/* The same of texts. */
+static void check_texts(const char *file, const struct gs_json *body, const struct gs_texts *texts)
+{
+    const struct gs_json *model = gs_json_get(body, "model");
+
+    if (texts->n_inputs != 1 || texts->inputs[0].text.len == 0 ||
+        !gs_slice_eq(texts->model, model->u.string) ||
+        (gs_json_get(body, "dimensions") != NULL) != (texts->dims > 0))
+        fail_msg("%s: misread", file);
+}
+
 static void replay(const char *file, const struct gs_json *capture, struct gs_arena *a)
 {
     const struct gs_json *path = gs_json_get(capture, "path");
@@ -80,6 +94,8 @@ static void replay(const char *file, const struct gs_json *capture, struct gs_ar
         assert_int_equal(st, GS_EUNSUPPORTED);
     else if (st != GS_OK)
         fail_msg("%s: %s", file, err.msg);
+    else if (ctx.texts)
+        check_texts(file, body, ctx.texts);
     else
         check_chat(file, body, &chat, &ctx);
     gs_buf_clear(&text);
