@@ -38,6 +38,11 @@ typedef void gs_lane_fn(struct gs_lane *lane, void *arg);
  * lanes are awake. thread: one caller at a time. */
 void gs_compute_run(struct gs_compute *c, gs_lane_fn *fn, void *arg);
 
+/* The same for one of many steps of which those with the same cost (in any unit) have the same
+ * work: on as many lanes as the machine has processors at most, and on fewer where lanes keep
+ * waiting for others whose processors are busy with something else (pace.h). */
+void gs_compute_run_step(struct gs_compute *c, gs_lane_fn *fn, void *arg, size_t cost);
+
 /* Barrier of all lanes: what any lane wrote before it, every lane sees after it. */
 void gs_lane_sync(struct gs_lane *lane);
 

@@ -1,8 +1,11 @@
 /* The pool: n - 1 threads that wait for a job, run it as lanes, and meet in barriers.
  *
- * Both waits (for a job, for a barrier) are the same: a counter changes, and whoever waits for it
- * spins a little and then sleeps in the kernel. The one who changes it wakes sleepers only if there
- * are any, so lanes that keep pace never enter the kernel. */
+ * All waits are the same: a word changes, and whoever waits for it spins a little and then sleeps
+ * in the kernel. The one who changes it wakes sleepers only if there are any, so lanes that keep
+ * pace never enter the kernel.
+ *
+ * The word of the job says how many lanes it has. A thread that has no part in it touches nothing
+ * else, since nobody waits for it, and rests until a job has more lanes. */
 #include "compute/pool.h"
 
 #include <assert.h>
@@ -17,33 +20,45 @@
 #include "base/os.h"
 #include "base/thread.h"
 #include "compute/kernels.h"
+#include "compute/pace.h"
 
 #define CACHE_LINE 64
 
 #define SPIN_BARRIER_US 20
 #define SPIN_JOB_US     60
+#define LATE_US         200 /* a longer wait for another lane is its processor's doing */
 
-/* A counter that can be waited for. */
+/* The word of a job: a number, and in the low bits the lanes. */
+#define JOB_LANES_BITS 9
+_Static_assert(GS_MAX_THREADS < 1 << JOB_LANES_BITS, "room for the lanes");
+
+/* A word that can be waited for. */
 struct event {
-    GS_ALIGNED(CACHE_LINE) _Atomic uint32_t count;
+    GS_ALIGNED(CACHE_LINE) _Atomic uint32_t word;
     _Atomic uint32_t sleepers;
 };
 
 struct slot {
     GS_ALIGNED(CACHE_LINE) struct gs_lane lane;
+    _Atomic int64_t late_us; /* of this job: how long it slept for want of other lanes */
     pthread_t thread;
 };
 
 struct gs_compute {
     struct event job;     /* a job was posted */
+    struct event more;    /* one with more lanes than the last */
     struct event barrier; /* all lanes have arrived */
     GS_ALIGNED(CACHE_LINE) _Atomic uint32_t arrived;
     GS_ALIGNED(CACHE_LINE) _Atomic size_t next; /* item of gs_lane_next() */
     gs_lane_fn *fn;                             /* of the job; NULL: the threads end */
     void *arg;
-    unsigned spin_barrier, spin_job; /* pauses before sleeping */
-    int n;
+    unsigned barrier_pauses, job_pauses; /* before sleeping, if every lane has a processor */
+    unsigned spin;                       /* pauses in a barrier of this job */
+    int cpus;
+    int n; /* lanes of this job */
+    int n_slots;
     int n_started; /* threads, without the caller's */
+    struct gs_pace pace;
     struct gs_kernels kernels;
     struct slot slots[];
 };
@@ -71,53 +86,73 @@ static unsigned pauses_in(unsigned us)
     return (unsigned)(us * (int64_t)probe / took_us) + 1;
 }
 
-/* The kernel's view of a counter. */
-static const uint32_t *futex_word(const _Atomic uint32_t *count)
+/* The kernel's view of a word. */
+static const uint32_t *futex_word(const _Atomic uint32_t *word)
 {
-    return (const uint32_t *)(const void *)count;
+    return (const uint32_t *)(const void *)word;
 }
 
-/* Wait until the count is no longer `seen`. */
-static void event_wait(struct event *e, uint32_t seen, unsigned spin)
+/* Wait until the word is no longer `seen`; true if that took no sleep. */
+static bool event_spin(struct event *e, uint32_t seen, unsigned spin)
 {
     for (unsigned i = 0; i < spin; i++) {
-        if (atomic_load_explicit(&e->count, memory_order_acquire) != seen)
-            return;
+        if (atomic_load_explicit(&e->word, memory_order_acquire) != seen)
+            return true;
         cpu_pause();
     }
+    return false;
+}
+
+static void event_sleep(struct event *e, uint32_t seen)
+{
     atomic_fetch_add(&e->sleepers, 1);
-    while (atomic_load(&e->count) == seen)
-        gs_os_futex_wait(futex_word(&e->count), seen);
+    while (atomic_load(&e->word) == seen)
+        gs_os_futex_wait(futex_word(&e->word), seen);
     atomic_fetch_sub(&e->sleepers, 1);
 }
 
-/* Add one and wake. The count and the sleepers are sequentially consistent: either the waiter sees
- * the new count, or we see the waiter. */
-static void event_post(struct event *e)
+/* Change the word and wake. Word and sleepers are sequentially consistent: either the waiter sees
+ * the new word, or we see the waiter. */
+static void event_post(struct event *e, uint32_t word)
 {
-    atomic_fetch_add(&e->count, 1);
+    atomic_store(&e->word, word);
     if (atomic_load(&e->sleepers) > 0)
-        gs_os_futex_wake(futex_word(&e->count), GS_MAX_THREADS);
+        gs_os_futex_wake(futex_word(&e->word), GS_MAX_THREADS);
 }
 
 /* ---- lanes ---- */
 
+/* Wait for the lanes that have not arrived. */
+static void wait_for_lanes(struct gs_compute *c, int idx, uint32_t seen, unsigned spin)
+{
+    if (event_spin(&c->barrier, seen, spin))
+        return;
+    const int64_t since = gs_clock_mono_us();
+    event_sleep(&c->barrier, seen);
+    const int64_t us = gs_clock_mono_us() - since;
+    if (us > LATE_US) /* perhaps after the job, if the wait was its last: no matter */
+        atomic_fetch_add_explicit(&c->slots[idx].late_us, us, memory_order_relaxed);
+}
+
 void gs_lane_sync(struct gs_lane *lane)
 {
     struct gs_compute *c = lane->c;
+    /* All that is read of the job is read before arriving: then the next one may begin. */
+    const uint32_t n = (uint32_t)c->n;
+    const unsigned spin = c->spin;
 
-    if (c->n == 1) {
+    if (n == 1) {
         atomic_store_explicit(&c->next, 0, memory_order_relaxed);
         return;
     }
-    const uint32_t seen = atomic_load_explicit(&c->barrier.count, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&c->arrived, 1, memory_order_acq_rel) + 1 < (uint32_t)c->n) {
-        event_wait(&c->barrier, seen, c->spin_barrier);
+    const uint32_t seen = atomic_load_explicit(&c->barrier.word, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&c->arrived, 1, memory_order_acq_rel) + 1 < n) {
+        wait_for_lanes(c, lane->idx, seen, spin);
         return;
     }
     atomic_store_explicit(&c->arrived, 0, memory_order_relaxed);
     atomic_store_explicit(&c->next, 0, memory_order_relaxed);
-    event_post(&c->barrier);
+    event_post(&c->barrier, seen + 1);
 }
 
 void gs_lane_share(const struct gs_lane *lane, size_t n, size_t grain, size_t *out_begin,
@@ -154,26 +189,83 @@ static void run_lane(struct gs_compute *c, struct gs_lane *lane)
     gs_lane_sync(lane);
 }
 
+static int lanes_of(uint32_t job)
+{
+    return (int)(job & ((1u << JOB_LANES_BITS) - 1));
+}
+
+/* Sleep until there is a job with a part for lane `idx`; its word. */
+static uint32_t rest(struct gs_compute *c, int idx)
+{
+    for (;;) {
+        const uint32_t more = atomic_load(&c->more.word);
+        const uint32_t job = atomic_load(&c->job.word);
+        if (idx < lanes_of(job))
+            return job;
+        event_sleep(&c->more, more);
+    }
+}
+
 static void worker(void *arg)
 {
     struct slot *s = arg;
     struct gs_compute *c = s->lane.c;
+    uint32_t job = 0;
 
-    for (uint32_t jobs = 0;; jobs++) {
-        event_wait(&c->job, jobs, c->spin_job);
+    for (;;) {
+        if (!event_spin(&c->job, job, c->job_pauses))
+            event_sleep(&c->job, job);
+        job = atomic_load(&c->job.word);
+        if (s->lane.idx >= lanes_of(job))
+            job = rest(c, s->lane.idx);
         if (!c->fn)
             return;
         run_lane(c, &s->lane);
     }
 }
 
-void gs_compute_run(struct gs_compute *c, gs_lane_fn *fn, void *arg)
+/* Let the first n lanes run fn; NULL ends all threads. */
+static void post_job(struct gs_compute *c, int n, gs_lane_fn *fn, void *arg)
 {
+    const uint32_t last = atomic_load(&c->job.word);
+    const uint32_t next = ((last >> JOB_LANES_BITS) + 1) << JOB_LANES_BITS | (uint32_t)n;
+
     c->fn = fn;
     c->arg = arg;
-    if (c->n > 1)
-        event_post(&c->job);
+    c->n = n;
+    c->spin = n > c->cpus ? 0 : c->barrier_pauses;
+    for (int i = 0; i < n; i++) {
+        c->slots[i].lane.n = n;
+        atomic_store_explicit(&c->slots[i].late_us, 0, memory_order_relaxed);
+    }
+    if (n > 1 || lanes_of(last) > 1)
+        event_post(&c->job, next);
+    if (n > lanes_of(last))
+        event_post(&c->more, atomic_load(&c->more.word) + 1);
+}
+
+static void run_on(struct gs_compute *c, int n, gs_lane_fn *fn, void *arg)
+{
+    post_job(c, n, fn, arg);
     run_lane(c, &c->slots[0].lane);
+}
+
+void gs_compute_run(struct gs_compute *c, gs_lane_fn *fn, void *arg)
+{
+    run_on(c, c->n_slots, fn, arg);
+}
+
+void gs_compute_run_step(struct gs_compute *c, gs_lane_fn *fn, void *arg, size_t cost)
+{
+    const int64_t since = gs_clock_mono_us();
+    int64_t late_us = 0;
+
+    run_on(c, c->pace.lanes, fn, arg);
+    for (int i = 0; i < c->n; i++) {
+        const int64_t us = atomic_load_explicit(&c->slots[i].late_us, memory_order_relaxed);
+        late_us = GS_MAX(late_us, us);
+    }
+    gs_pace_step(&c->pace, cost, gs_clock_mono_us() - since, late_us);
 }
 
 /* ---- life ---- */
@@ -182,11 +274,10 @@ void gs_compute_free(struct gs_compute *c)
 {
     if (!c)
         return;
-    c->fn = NULL;
-    event_post(&c->job);
+    post_job(c, c->n_slots, NULL, NULL);
     for (int i = 1; i <= c->n_started; i++)
         pthread_join(c->slots[i].thread, NULL);
-    for (int i = 0; i < c->n; i++)
+    for (int i = 0; i < c->n_slots; i++)
         gs_free(c->slots[i].lane.scratch);
     gs_free(c);
 }
@@ -224,11 +315,12 @@ enum gs_status gs_compute_create(int n_threads, const char *cpu, struct gs_compu
     struct gs_compute *c = gs_alloc_aligned(CACHE_LINE, bytes);
     if (!c)
         return gs_error_nomem(err, "start the compute threads");
-    *c = (struct gs_compute){.n = n_threads};
+    *c = (struct gs_compute){.n = n_threads, .n_slots = n_threads};
     gs_kernels_init(&c->kernels, level);
-    const bool crowded = n_threads > gs_os_core_count();
-    c->spin_barrier = crowded ? 10 : pauses_in(SPIN_BARRIER_US);
-    c->spin_job = crowded ? 10 : pauses_in(SPIN_JOB_US);
+    c->cpus = gs_os_cpu_count();
+    gs_pace_init(&c->pace, GS_MIN(n_threads, c->cpus));
+    c->barrier_pauses = pauses_in(SPIN_BARRIER_US);
+    c->job_pauses = pauses_in(SPIN_JOB_US);
     for (int i = 0; i < n_threads; i++)
         c->slots[i] = (struct slot){.lane = {.idx = i, .n = n_threads, .c = c, .k = &c->kernels}};
     st = gs_compute_reserve_scratch(c, GS_LANE_MIN_SCRATCH, err);
@@ -250,7 +342,7 @@ enum gs_status gs_compute_create(int n_threads, const char *cpu, struct gs_compu
 
 int gs_compute_threads(const struct gs_compute *c)
 {
-    return c->n;
+    return c->n_slots;
 }
 
 const char *gs_compute_cpu_name(const struct gs_compute *c)
@@ -260,7 +352,7 @@ const char *gs_compute_cpu_name(const struct gs_compute *c)
 
 enum gs_status gs_compute_reserve_scratch(struct gs_compute *c, size_t bytes, struct gs_error *err)
 {
-    for (int i = 0; i < c->n; i++) {
+    for (int i = 0; i < c->n_slots; i++) {
         struct gs_lane *lane = &c->slots[i].lane;
         if (lane->scratch_bytes >= bytes)
             continue;

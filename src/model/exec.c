@@ -375,7 +375,7 @@ enum gs_status gs_exec_forward(struct gs_exec *e, const struct gs_run *runs, siz
     locate_states(e, a.states, &b, runs, n_runs);
     w.n_rows = b.n_rows;
     if (b.n_rows > 0)
-        gs_compute_run(e->compute, run_lane, &(struct job){e->model, &b, w});
+        gs_compute_run_step(e->compute, run_lane, &(struct job){e->model, &b, w}, b.n_rows);
     for (size_t r = 0; r < n_runs; r++) {
         struct gs_seq *s = runs[r].seq;
         s->len += runs[r].n_tokens;

@@ -1,4 +1,5 @@
 /* The pool: jobs, barriers, shares, more lanes than cores. */
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/alloc.h"
@@ -119,6 +120,64 @@ static void test_shares(void **state)
     }
 }
 
+/* Jobs of all lanes and of as many as pay, in any order, with lanes that oversleep; every lane of a
+ * job takes part in it once. */
+struct rush {
+    atomic_uint ran, started;
+    unsigned n;
+    bool sleepy;
+};
+
+static void run_rush(struct gs_lane *lane, void *arg)
+{
+    struct rush *r = arg;
+
+    atomic_fetch_add(&r->started, 1);
+    if (r->sleepy && lane->idx % 3 == 1)
+        sched_yield();
+    gs_lane_sync(lane);
+    if (atomic_load(&r->started) == (unsigned)lane->n)
+        atomic_fetch_add(&r->ran, 1);
+    if (lane->idx == 0)
+        r->n = (unsigned)lane->n;
+}
+
+static void test_jobs_of_changing_lanes(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= 8; n++) {
+        struct gs_compute *c = create(n);
+        for (unsigned job = 0; job < 300; job++) {
+            struct rush r = {.sleepy = job % 7 < 2};
+            if (job / 8 % 2)
+                gs_compute_run(c, run_rush, &r);
+            else
+                gs_compute_run_step(c, run_rush, &r, 1 + job % 2);
+            assert_true(r.n >= 1 && r.n <= (unsigned)n);
+            assert_true(job / 8 % 2 == 0 || r.n == (unsigned)n);
+            assert_int_equal(atomic_load(&r.ran), r.n);
+        }
+        gs_compute_free(c);
+    }
+}
+
+/* A pool may end before its threads have got anywhere, or while they rest. */
+static void test_pools_come_and_go(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        struct gs_compute *c = create(1 + i % 8);
+        for (int job = 0; job < i % 4; job++) {
+            struct rush r = {0};
+            if (i % 2)
+                gs_compute_run_step(c, run_rush, &r, 1);
+            else
+                gs_compute_run(c, run_rush, &r);
+        }
+        gs_compute_free(c);
+    }
+}
+
 static void use_scratch(struct gs_lane *lane, void *arg)
 {
     assert_true(lane->scratch_bytes >= 1000);
@@ -166,9 +225,13 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_barriers), cmocka_unit_test(test_items_are_taken_once),
-        cmocka_unit_test(test_shares),   cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_barriers),
+        cmocka_unit_test(test_items_are_taken_once),
+        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_scratch),
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_jobs_of_changing_lanes),
+        cmocka_unit_test(test_pools_come_and_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
