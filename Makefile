@@ -16,9 +16,10 @@ test:
 	@tools/deps test
 	@tools/test
 
+# ARGS: as bench/run takes them, e.g. make bench ARGS=--quick
 bench: all
-	@cmake --build --preset release --target genset-bench-model
-	@bench/run
+	@cmake --build --preset release --target genset-bench-model genset-bench-peer genset-bench-roofline
+	@bench/run $(ARGS)
 
 check:
 	@tools/check
