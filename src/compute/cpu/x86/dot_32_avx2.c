@@ -1,12 +1,12 @@
-/* dot_32.inc.h and dot_nvfp4.inc.h on AVX2. */
+/* dot_32_x86.inc.h and dot_nvfp4_x86.inc.h on AVX2. */
 #include "compute/cpu/x86/x86.h"
 
 #define SIMD_TILE 4
 #include "compute/cpu/x86/simd_avx2.h"
 
-#include "compute/cpu/x86/dot_32.inc.h"
+#include "compute/cpu/x86/dot_32_x86.inc.h"
 
-#include "compute/cpu/x86/dot_nvfp4.inc.h"
+#include "compute/cpu/x86/dot_nvfp4_x86.inc.h"
 
 void gs_kernels_init_dot_32_avx2(struct gs_kernels *k)
 {

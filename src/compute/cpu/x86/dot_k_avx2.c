@@ -1,10 +1,10 @@
-/* dot_k.inc.h and dot_iq.inc.h on AVX2. */
+/* dot_k_x86.inc.h and dot_iq.inc.h on AVX2. */
 #include "compute/cpu/x86/x86.h"
 
 #define SIMD_TILE 4
 #include "compute/cpu/x86/simd_avx2.h"
 
-#include "compute/cpu/x86/dot_k.inc.h"
+#include "compute/cpu/x86/dot_k_x86.inc.h"
 
 #include "compute/cpu/common/dot_iq.inc.h"
 

@@ -1,10 +1,10 @@
-/* dot_k.inc.h and dot_iq.inc.h on AVX-512 without VNNI. */
+/* dot_k_x86.inc.h and dot_iq.inc.h on AVX-512 without VNNI. */
 #include "compute/cpu/x86/x86.h"
 
 #define SIMD_TILE 8
 #include "compute/cpu/x86/simd_avx512.h"
 
-#include "compute/cpu/x86/dot_k.inc.h"
+#include "compute/cpu/x86/dot_k_x86.inc.h"
 
 #include "compute/cpu/common/dot_iq.inc.h"
 

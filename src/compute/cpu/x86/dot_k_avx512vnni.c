@@ -1,11 +1,11 @@
-/* dot_k.inc.h and dot_iq.inc.h on AVX-512 with VNNI. */
+/* dot_k_x86.inc.h and dot_iq.inc.h on AVX-512 with VNNI. */
 #include "compute/cpu/x86/x86.h"
 
 #define SIMD_TILE 8
 #define SIMD_VNNI
 #include "compute/cpu/x86/simd_avx512.h"
 
-#include "compute/cpu/x86/dot_k.inc.h"
+#include "compute/cpu/x86/dot_k_x86.inc.h"
 
 #include "compute/cpu/common/dot_iq.inc.h"
 
