@@ -45,6 +45,9 @@ struct tiny_edit {
 
 #define TINY_MAX_TENSORS 256
 
+/* Writes further keys, such as a vocabulary. */
+typedef void tiny_more_fn(struct gs_gguf_writer *w);
+
 struct tiny {
     const struct tiny_shape *shape;
     const struct tiny_edit *edits;
@@ -396,6 +399,7 @@ static inline void tiny_keys(struct tiny *t)
     tiny_put_edit(t, "rope.scaling.type", "llama.rope.scaling.type");
     tiny_put_edit(t, "rope.scaling.factor", "llama.rope.scaling.factor");
     tiny_put_edit(t, "attention.scale", "llama.attention.scale");
+    tiny_put_edit(t, "pooling_type", "qwen3.pooling_type");
 }
 
 static inline const char *tiny_ffn_norm(const struct tiny_shape *s)
@@ -421,10 +425,20 @@ static inline void tiny_post_norms(struct tiny *t, uint32_t i)
     }
 }
 
+/* Pooling by rank wants labels: "yes" and "no". */
+static inline bool tiny_is_ranked(const struct tiny *t)
+{
+    const struct tiny_edit *pooling = tiny_find_edit(t, "pooling_type");
+
+    return pooling && pooling->u32 == 4;
+}
+
 static inline void tiny_tensors(struct tiny *t)
 {
     const struct tiny_shape *s = t->shape;
 
+    if (tiny_is_ranked(t))
+        tiny_tensor(t, "cls.output.weight", GS_TYPE_F32, s->n_embd, 2, 1);
     tiny_tensor(t, "token_embd.weight", s->type, s->n_embd, s->n_vocab, 1);
     tiny_tensor(t, "output_norm.weight", GS_TYPE_F32, s->n_embd, 1, 1);
     if (tiny_is(s, "gemma4") && !s->experts) {
@@ -443,6 +457,145 @@ static inline void tiny_tensors(struct tiny *t)
         tiny_ffn(t, i);
     }
 }
+
+/* ---- encoders ---- */
+
+#define TINY_ENCODER_CTX 64
+
+static inline bool tiny_is_encoder(const struct tiny_shape *s)
+{
+    return strstr(s->arch, "bert") || tiny_is(s, "gemma-embedding");
+}
+
+static inline bool tiny_is_gemma_encoder(const struct tiny_shape *s)
+{
+    return tiny_is(s, "gemma-embedding");
+}
+
+static inline void tiny_encoder_keys(struct tiny *t)
+{
+    const struct tiny_shape *s = t->shape;
+    char key[128];
+
+    if (!tiny_put_edit(t, "general.architecture", "general.architecture"))
+        gs_gguf_writer_string(t->w, "general.architecture", gs_slice_str(s->arch));
+    snprintf(key, sizeof(key), "%s.attention.causal", s->arch);
+    gs_gguf_writer_bool(t->w, key, false);
+    tiny_u32(t, "context_length", TINY_ENCODER_CTX);
+    tiny_u32(t, "embedding_length", s->n_embd);
+    tiny_u32(t, "block_count", s->n_layers);
+    tiny_u32(t, "feed_forward_length", s->n_ff);
+    tiny_u32(t, "attention.head_count", s->n_head);
+    tiny_u32(t, "attention.head_count_kv", s->n_head_kv);
+    tiny_u32(t, "attention.key_length", s->head_dim);
+    tiny_u32(t, "attention.sliding_window", 6);
+    tiny_u32(t, "pooling_type", 1);
+    tiny_f32(t, "rope.freq_base", 10000.0f);
+    tiny_f32(t, "attention.layer_norm_epsilon", 1e-6f);
+    tiny_f32(t, "attention.layer_norm_rms_epsilon", 1e-6f);
+    snprintf(key, sizeof(key), "%s.rope.dimension_count", s->arch);
+    tiny_put_edit(t, "rope.dimension_count", key);
+    snprintf(key, sizeof(key), "%s.attention.max_alibi_bias", s->arch);
+    tiny_put_edit(t, "attention.max_alibi_bias", key);
+}
+
+/* A matrix or norm with its bias. */
+static inline void tiny_pair(struct tiny *t, const char *prefix, const char *name, uint64_t in,
+                             uint64_t out)
+{
+    char full[128];
+
+    snprintf(full, sizeof(full), "%s%s.weight", prefix, name);
+    tiny_tensor(t, full, GS_TYPE_F32, in, out, 1);
+    snprintf(full, sizeof(full), "%s%s.bias", prefix, name);
+    tiny_tensor(t, full, GS_TYPE_F32, out > 1 ? out : in, 1, 1);
+}
+
+static inline void tiny_encoder_heads(struct tiny *t, uint32_t i, const char *prefix)
+{
+    const struct tiny_shape *s = t->shape;
+    const uint64_t d = s->n_embd;
+    const uint64_t q = (uint64_t)s->n_head * s->head_dim;
+    const uint64_t kv = (uint64_t)s->n_head_kv * s->head_dim;
+
+    if (tiny_is(s, "nomic-bert") || tiny_is(s, "modern-bert")) {
+        tiny_block_tensor(t, i, "attn_qkv.weight", GS_TYPE_F32, d, q + 2 * kv, 1);
+    } else if (tiny_is_gemma_encoder(s)) {
+        tiny_block_tensor(t, i, "attn_q.weight", GS_TYPE_F32, d, q, 1);
+        tiny_block_tensor(t, i, "attn_k.weight", GS_TYPE_F32, d, kv, 1);
+        tiny_block_tensor(t, i, "attn_v.weight", GS_TYPE_F32, d, kv, 1);
+        tiny_block_tensor(t, i, "attn_q_norm.weight", GS_TYPE_F32, s->head_dim, 1, 1);
+        tiny_block_tensor(t, i, "attn_k_norm.weight", GS_TYPE_F32, s->head_dim, 1, 1);
+    } else {
+        tiny_pair(t, prefix, "attn_q", d, q);
+        tiny_pair(t, prefix, "attn_k", d, kv);
+        tiny_pair(t, prefix, "attn_v", d, kv);
+    }
+    tiny_block_tensor(t, i, "attn_output.weight", GS_TYPE_F32, q, d, 1);
+}
+
+static inline void tiny_encoder_norms(struct tiny *t, uint32_t i, const char *prefix)
+{
+    const struct tiny_shape *s = t->shape;
+    const uint64_t d = s->n_embd;
+
+    if (!tiny_is(s, "modern-bert") && !tiny_is_gemma_encoder(s)) {
+        tiny_pair(t, prefix, "attn_output_norm", d, 1);
+        tiny_pair(t, prefix, "layer_output_norm", d, 1);
+        return;
+    }
+    if (i > 0 || tiny_is_gemma_encoder(s))
+        tiny_block_tensor(t, i, "attn_norm.weight", GS_TYPE_F32, d, 1, 1);
+    tiny_block_tensor(t, i, "ffn_norm.weight", GS_TYPE_F32, d, 1, 1);
+    if (tiny_is_gemma_encoder(s)) {
+        tiny_block_tensor(t, i, "post_attention_norm.weight", GS_TYPE_F32, d, 1, 1);
+        tiny_block_tensor(t, i, "post_ffw_norm.weight", GS_TYPE_F32, d, 1, 1);
+    }
+}
+
+static inline void tiny_encoder_layer(struct tiny *t, uint32_t i)
+{
+    const struct tiny_shape *s = t->shape;
+    const uint64_t d = s->n_embd;
+    const uint64_t up = tiny_is(s, "modern-bert") ? 2 * (uint64_t)s->n_ff : s->n_ff;
+    char prefix[32];
+
+    snprintf(prefix, sizeof(prefix), "blk.%u.", i);
+    tiny_encoder_heads(t, i, prefix);
+    tiny_encoder_norms(t, i, prefix);
+    if (!tiny_is(s, "bert") && !tiny_is(s, "modern-bert"))
+        tiny_block_tensor(t, i, "ffn_gate.weight", GS_TYPE_F32, d, s->n_ff, 1);
+    tiny_block_tensor(t, i, "ffn_up.weight", GS_TYPE_F32, d, up, 1);
+    tiny_block_tensor(t, i, "ffn_down.weight", GS_TYPE_F32, s->n_ff, d, 1);
+}
+
+static inline void tiny_encoder_tensors(struct tiny *t)
+{
+    const struct tiny_shape *s = t->shape;
+    const uint64_t d = s->n_embd;
+
+    tiny_tensor(t, "token_embd.weight", GS_TYPE_F32, d, s->n_vocab, 1);
+    if (tiny_is(s, "bert")) {
+        tiny_tensor(t, "token_types.weight", GS_TYPE_F32, d, 2, 1);
+        tiny_tensor(t, "position_embd.weight", GS_TYPE_F32, d, TINY_ENCODER_CTX, 1);
+    }
+    if (!tiny_is_gemma_encoder(s))
+        tiny_tensor(t, "token_embd_norm.weight", GS_TYPE_F32, d, 1, 1);
+    for (uint32_t i = 0; i < s->n_layers; i++)
+        tiny_encoder_layer(t, i);
+    if (tiny_is(s, "modern-bert") || tiny_is_gemma_encoder(s))
+        tiny_tensor(t, "output_norm.weight", GS_TYPE_F32, d, 1, 1);
+    if (tiny_is_gemma_encoder(s)) {
+        tiny_tensor(t, "dense_2.weight", GS_TYPE_F32, d, 2 * d, 1);
+        tiny_tensor(t, "dense_3.weight", GS_TYPE_F32, 2 * d, d, 1);
+    }
+    if (tiny_is_ranked(t)) {
+        tiny_pair(t, "", "cls", d, d);
+        tiny_tensor(t, "cls.output.weight", GS_TYPE_F32, d, 1, 1);
+    }
+}
+
+/* ---- files ---- */
 
 /* Random data of one tensor: floats around 0 (norms: around 1), or blocks with a small scale. */
 static inline enum gs_status tiny_data(struct tiny *t, size_t idx, struct gs_rng *rng)
@@ -471,8 +624,9 @@ static inline enum gs_status tiny_data(struct tiny *t, size_t idx, struct gs_rng
     return st;
 }
 
-static inline enum gs_status tiny_write(const char *path, const struct tiny_shape *shape,
-                                        const struct tiny_edit *edits, size_t n_edits)
+static inline enum gs_status tiny_write_more(const char *path, const struct tiny_shape *shape,
+                                             const struct tiny_edit *edits, size_t n_edits,
+                                             tiny_more_fn *more)
 {
     struct tiny t = {.shape = shape, .edits = edits, .n_edits = n_edits};
     struct gs_rng rng;
@@ -481,8 +635,15 @@ static inline enum gs_status tiny_write(const char *path, const struct tiny_shap
     if (st != GS_OK)
         return st;
     gs_rng_seed(&rng, 7);
-    tiny_keys(&t);
-    tiny_tensors(&t);
+    if (more)
+        more(t.w);
+    if (tiny_is_encoder(shape)) {
+        tiny_encoder_keys(&t);
+        tiny_encoder_tensors(&t);
+    } else {
+        tiny_keys(&t);
+        tiny_tensors(&t);
+    }
     st = gs_gguf_writer_begin(t.w, path, NULL);
     for (size_t i = 0; i < t.n_tensors && st == GS_OK; i++)
         st = tiny_data(&t, i, &rng);
@@ -490,6 +651,12 @@ static inline enum gs_status tiny_write(const char *path, const struct tiny_shap
         st = gs_gguf_writer_end(t.w, NULL);
     gs_gguf_writer_free(t.w);
     return st;
+}
+
+static inline enum gs_status tiny_write(const char *path, const struct tiny_shape *shape,
+                                        const struct tiny_edit *edits, size_t n_edits)
+{
+    return tiny_write_more(path, shape, edits, n_edits, NULL);
 }
 
 /* Write to a file without a name's trace: it is gone when it is closed. */
@@ -533,6 +700,15 @@ static const struct tiny_shape tiny_shapes[] GS_UNUSED = {
     {"gemma4", false, GS_TYPE_F32, 48, 32, 48, 4, 4, 2, 16, 0, 0, 0},
     {"gemma4", true, GS_TYPE_F32, 48, 32, 32, 2, 4, 2, 16, 0, 0, 0},
     {"deepseek2", true, GS_TYPE_F32, 48, 32, 32, 2, 4, 1, 16, 0, 0, 0},
+};
+
+/* The same of encoders. */
+static const struct tiny_shape tiny_encoder_shapes[] GS_UNUSED = {
+    {"bert", false, GS_TYPE_F32, 48, 32, 48, 2, 4, 4, 8, 0, 0, 0},
+    {"nomic-bert", false, GS_TYPE_F32, 48, 32, 48, 2, 4, 4, 8, 0, 0, 0},
+    {"jina-bert-v2", false, GS_TYPE_F32, 48, 32, 48, 2, 4, 4, 8, 0, 0, 0},
+    {"modern-bert", false, GS_TYPE_F32, 48, 32, 48, 3, 4, 4, 8, 0, 0, 0},
+    {"gemma-embedding", false, GS_TYPE_F32, 48, 32, 48, 7, 4, 2, 8, 0, 0, 0},
 };
 
 #endif

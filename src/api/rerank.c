@@ -57,8 +57,7 @@ static enum gs_status encode_rendered(const struct pairs *p, struct gs_slice doc
     render(&b, p, document);
     st = gs_buf_ok(&b)
              ? gs_token_encode(p->llm->tok, gs_buf_view(&b), GS_TOKEN_PARSE_SPECIAL, ids, err)
-             : gs_error_set(err, GS_ELIMIT, "a query with its document is longer than %zu MiB",
-                            GS_MAX_PROMPT_BYTES / GS_MIB);
+             : gs_error_nomem(err, "hold a query with its document");
     gs_buf_clear(&b);
     return st;
 }

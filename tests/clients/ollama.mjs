@@ -1,7 +1,7 @@
 // The official ollama package against genset serve.
 import assert from "node:assert/strict";
 import { Ollama } from "ollama";
-import { check, withServer } from "./serve.mjs";
+import { check, embedders, withServer } from "./serve.mjs";
 
 await withServer(async (url, model) => {
   const client = new Ollama({ host: url });
@@ -59,6 +59,26 @@ await withServer(async (url, model) => {
     });
     assert.ok(answer.done);
   });
+
+  if (embedders) {
+    const model = embedders.embed;
+
+    await check("embed and embeddings", async () => {
+      const { embeddings, prompt_eval_count } = await client.embed({ model, input: ["the sun", "a tree"] });
+      const { embedding } = await client.embeddings({ model, prompt: "the sun" });
+      const length = Math.hypot(...embedding);
+      assert.equal(embeddings.length, 2);
+      assert.ok(prompt_eval_count > 0);
+      assert.ok(Math.abs(Math.hypot(...embeddings[1]) - 1) < 1e-5);
+      embedding.forEach((x, i) => assert.ok(Math.abs(x / length - embeddings[0][i]) < 1e-5));
+    });
+
+    await check("embed cuts texts unless told not to", async () => {
+      const input = "word ".repeat(4000);
+      assert.equal((await client.embed({ model, input, dimensions: 8 })).embeddings[0].length, 8);
+      await assert.rejects(client.embed({ model, input, truncate: false }), /tokens/);
+    });
+  }
 
   await check("list, ps, version", async () => {
     const { models } = await client.list();

@@ -1,7 +1,7 @@
 // The official openai SDK (Chat Completions) against genset serve.
 import assert from "node:assert/strict";
 import OpenAI from "openai";
-import { check, withServer } from "./serve.mjs";
+import { check, embedders, withServer } from "./serve.mjs";
 
 await withServer(async (url, model) => {
   const client = new OpenAI({ baseURL: `${url}/v1/`, apiKey: "any", maxRetries: 0 });
@@ -76,6 +76,49 @@ await withServer(async (url, model) => {
     assert.ok(ids.length > 0);
     assert.equal((await client.models.retrieve(ids[0])).object, "model");
   });
+
+  if (embedders) {
+    const { embed, rank } = embedders;
+
+    await check("embeddings.create, by default in base64", async () => {
+      const input = ["the sun", "a little tree"];
+      const both = await client.embeddings.create({ model: embed, input });
+      const plain = await client.embeddings.create({ model: embed, input: input[0], encoding_format: "float" });
+      assert.equal(both.data.length, 2);
+      assert.equal(both.data[1].index, 1);
+      assert.deepEqual(
+        both.data[0].embedding.map(Math.fround),
+        plain.data[0].embedding.map(Math.fround),
+      );
+      assert.ok(Math.abs(Math.hypot(...both.data[1].embedding) - 1) < 1e-5);
+      assert.ok(both.usage.prompt_tokens > plain.usage.prompt_tokens);
+    });
+
+    await check("embeddings.create with dimensions, and of tokens", async () => {
+      const { data } = await client.embeddings.create({ model: embed, input: [[5, 6, 7], [8]], dimensions: 8 });
+      assert.deepEqual(data.map((d) => d.embedding.length), [8, 8]);
+      assert.ok(Math.abs(Math.hypot(...data[0].embedding) - 1) < 1e-5);
+    });
+
+    await check("rerank puts documents in order", async () => {
+      const documents = ["one", "two", { text: "three" }];
+      const { results } = await client.post("/rerank", { body: { model: rank, query: "one", documents } });
+      assert.deepEqual(results.map((r) => r.index).sort(), [0, 1, 2]);
+      assert.ok(results.every((r, i) => i === 0 || r.relevance_score <= results[i - 1].relevance_score));
+    });
+
+    await check("what cannot embed is refused by name", async () => {
+      await assert.rejects(client.embeddings.create({ model: rank, input: "x" }), (err) => {
+        assert.ok(err instanceof OpenAI.BadRequestError);
+        assert.match(err.message, /"bert-rerank" is made for ranking/);
+        return true;
+      });
+      await assert.rejects(client.embeddings.create({ model: embed, input: "word ".repeat(4000) }), (err) => {
+        assert.equal(err.code, "context_length_exceeded");
+        return true;
+      });
+    });
+  }
 
   await check("errors are the API's", async () => {
     await assert.rejects(client.chat.completions.create({ ...request, n: 2 }), (err) => {

@@ -1,11 +1,15 @@
 // A genset of its own for each test: `genset serve` on a free port, stopped at the end.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const START_MS = 60_000;
+const EMBEDDERS = join(process.env.GENSET_SHARED ?? "/nowhere", "golden", "embed");
+
+// Names of models that make vectors and rank, or null where the golden data is not there.
+export const embedders = existsSync(EMBEDDERS) ? { embed: "bert-mean", rank: "bert-rerank" } : null;
 
 // Resolves with the base URL once the server says that it listens.
 function listening(child) {
@@ -31,7 +35,8 @@ function listening(child) {
 export async function withServer(body) {
   const folder = mkdtempSync(join(tmpdir(), "genset-clients-"));
   const model = process.env.GENSET_TEST_MODEL ?? "standin";
-  const child = spawn(process.env.GENSET, ["serve", model, "--listen", "127.0.0.1:0"], {
+  const models = embedders ? ["--models", EMBEDDERS] : [];
+  const child = spawn(process.env.GENSET, ["serve", model, "--listen", "127.0.0.1:0", ...models], {
     env: { PATH: process.env.PATH, HOME: folder },
     stdio: ["ignore", "ignore", "pipe"],
   });

@@ -40,6 +40,16 @@ static const struct {
      {"deepseek2", true, GS_TYPE_F32, 8, 8, 8, 2, 2, 1, 16, 0, 0, 0},
      {.name = "attention.key_length_mla", TINY_U32, .u32 = 16}},
     {"qwen35", {"qwen35", false, GS_TYPE_F32, 8, 8, 8, 2, 2, 1, 4, 1, 2, 4}, {0}},
+    {"qwen3_last",
+     {"qwen3", false, GS_TYPE_F32, 8, 8, 8, 1, 2, 1, 4, 0, 0, 0},
+     {.name = "pooling_type", TINY_U32, .u32 = 3}},
+    {"bert_rank",
+     {"bert", false, GS_TYPE_F32, 8, 8, 8, 1, 2, 2, 4, 0, 0, 0},
+     {.name = "pooling_type", TINY_U32, .u32 = 4}},
+    {"nomic_bert", {"nomic-bert", false, GS_TYPE_F32, 8, 8, 8, 1, 2, 2, 4, 0, 0, 0}, {0}},
+    {"jina_bert", {"jina-bert-v2", false, GS_TYPE_F32, 8, 8, 8, 1, 2, 2, 4, 0, 0, 0}, {0}},
+    {"modern_bert", {"modern-bert", false, GS_TYPE_F32, 8, 8, 8, 2, 2, 2, 4, 0, 0, 0}, {0}},
+    {"gemma_embedding", {"gemma-embedding", false, GS_TYPE_F32, 8, 8, 8, 1, 2, 1, 4, 0, 0, 0}, {0}},
     {"qwen35moe", {"qwen35moe", true, GS_TYPE_F32, 8, 8, 8, 2, 2, 1, 4, 1, 2, 4}, {0}},
 };
 
