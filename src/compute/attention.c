@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compute/heads.h"
 #include "compute/kernels.h"
 #include "compute/pool.h"
 
@@ -38,6 +39,15 @@ static void store_row(const struct gs_kernels *k, enum gs_type type, const float
         memcpy(row, x, n * sizeof(float));
 }
 
+void gs_op_kv_store(const struct gs_kernels *k, const struct gs_kv_layer *kv, const uint32_t *pages,
+                    size_t t, size_t head, bool is_v, const float *x)
+{
+    if (is_v)
+        store_row(k, kv->type, x, kv_row(kv, pages, t, head, kv->v_off, kv->v_row_bytes), kv->d_v);
+    else
+        store_row(k, kv->type, x, kv_row(kv, pages, t, head, kv->k_off, kv->k_row_bytes), kv->d_k);
+}
+
 void gs_op_kv_append(struct gs_lane *lane, const struct gs_kv_layer *kv,
                      const struct gs_kv_run *runs, size_t n_runs, struct gs_rows k,
                      struct gs_rows v)
@@ -54,11 +64,8 @@ void gs_op_kv_append(struct gs_lane *lane, const struct gs_kv_layer *kv,
             const size_t h = j % heads;
             const float *kx = k.p + (run->row + t) * k.stride + h * kv->d_k;
             const float *vx = v.p + (run->row + t) * v.stride + h * kv->d_v;
-            const size_t pos = run->n_past + t;
-            store_row(lane->k, kv->type, kx,
-                      kv_row(kv, run->pages, pos, h, kv->k_off, kv->k_row_bytes), kv->d_k);
-            store_row(lane->k, kv->type, vx,
-                      kv_row(kv, run->pages, pos, h, kv->v_off, kv->v_row_bytes), kv->d_v);
+            gs_op_kv_store(lane->k, kv, run->pages, run->n_past + t, h, false, kx);
+            gs_op_kv_store(lane->k, kv, run->pages, run->n_past + t, h, true, vx);
         }
     }
     gs_lane_sync(lane);

@@ -55,6 +55,25 @@ void gs_op_add(struct gs_lane *lane, struct gs_rows x, struct gs_rows y)
     gs_lane_sync(lane);
 }
 
+void gs_op_add_normed(struct gs_lane *lane, struct gs_rows x, struct gs_normed y)
+{
+    float values[GS_PIECE];
+    float scale = 1;
+    size_t begin;
+    size_t end;
+
+    gs_op_share_pieces(lane, x.n, x.dim, &begin, &end);
+    for (size_t i = begin; i < end; i++) {
+        const struct gs_piece p = gs_op_piece_at(i, x.dim);
+        const float *from = y.x.p + p.row * y.x.stride;
+        if (i == begin || p.col == 0)
+            scale = 1 / sqrtf(lane->k->sum_squares(from, x.dim) / (float)x.dim + y.eps);
+        lane->k->scale(values, from + p.col, y.norm ? y.norm + p.col : NULL, scale, p.n);
+        lane->k->blend(gs_op_piece(&x, &p), 1, values, 1, p.n);
+    }
+    gs_lane_sync(lane);
+}
+
 void gs_op_swiglu(struct gs_lane *lane, struct gs_rows out, struct gs_rows gate, struct gs_rows up)
 {
     size_t begin;

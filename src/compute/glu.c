@@ -95,18 +95,3 @@ void gs_op_softcap(struct gs_lane *lane, struct gs_rows x, float cap)
     }
     gs_lane_sync(lane);
 }
-
-void gs_op_temper(struct gs_lane *lane, struct gs_rows x, const int32_t *pos, float beta,
-                  uint32_t span)
-{
-    size_t begin;
-    size_t end;
-
-    gs_lane_share(lane, x.n, 1, &begin, &end);
-    for (size_t r = begin; r < end; r++) {
-        const uint32_t spans = (uint32_t)pos[r] / span; /* whole ones */
-        float *to = x.p + r * x.stride;
-        lane->k->scale(to, to, NULL, (float)(1 + beta * log1p(spans)), x.dim);
-    }
-    gs_lane_sync(lane);
-}

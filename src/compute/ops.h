@@ -29,10 +29,28 @@ static inline struct gs_rows gs_rows(float *p, size_t n, size_t dim)
 
 /* ---- matrices ---- */
 
-/* The input of matrix products: float rows and the quantised forms that products ask for, made
- * once and shared by all products that read it. Each lane holds its own copy of this struct. */
+/* Gated units. */
+enum gs_glu {
+    GS_GLU_SILU,    /* silu(g) u */
+    GS_GLU_GELU,    /* gelu(g) u, the tanh approximation */
+    GS_GLU_CLAMPED, /* g sigmoid(1.702 g) (u + 1), g <= 7 and -7 <= u <= 7: gpt-oss */
+};
+
+/* Rows, or (unless norm is NULL) their RMS norm: norm * x / sqrt(mean(x^2) + eps). */
+struct gs_normed {
+    struct gs_rows x;
+    const float *norm; /* [dim] or NULL */
+    float eps;
+};
+
+/* The input of matrix products and the forms that products ask for, normed and quantised: made once
+ * and shared by all products that read it; of a single row, by each lane for itself. Each lane holds
+ * its own copy of this struct. */
 struct gs_act {
     struct gs_rows x;
+    const float *norm; /* as in struct gs_normed */
+    float eps;
+    float *normed;  /* [row][dim] of shared memory, if there is a norm */
     void *q;        /* gs_act_bytes(rows, dim) of shared memory, 64-aligned */
     unsigned forms; /* forms already made; 0 when x has changed */
 };
@@ -41,15 +59,30 @@ struct gs_act {
 size_t gs_act_bytes(size_t n, size_t dim);
 struct gs_act gs_act(struct gs_rows x, void *q);
 
-/* out[r][j] = sum_i w[j][i] x[r][i] + bias[j]; bias may be NULL. */
+struct gs_heads; /* below */
+
+/* out[r][j] = y = sum_i w[j][i] x[r][i] + bias[j]; bias may be NULL. Or, by the lane that has made
+ * y and while y is in its cache,
+ *     add:   out += add * y
+ *     up:    out = glu(y, up x + up_bias)
+ *     heads: out = y, and then its heads are finished. */
 struct gs_matmul {
     struct gs_rows out;
     const struct gs_tensor *w; /* {in, out} */
     const float *bias;
+    float add;                  /* 0: none */
+    const struct gs_tensor *up; /* of w's shape; NULL: none */
+    const float *up_bias;
+    enum gs_glu glu;
+    const struct gs_heads *heads; /* NULL: none */
 };
 
-/* One or several products of the same input, as one space of rows. */
+#define GS_MATMUL_MAX 4
+
+/* One or several products (at most GS_MATMUL_MAX) of the same input, as one space of rows. */
 void gs_op_matmul(struct gs_lane *lane, struct gs_act *x, const struct gs_matmul *m, size_t n_m);
+/* Scratch memory that products of up to n rows take. */
+size_t gs_op_matmul_scratch_bytes(size_t n);
 
 /* Rows of x and out are the heads of the tokens, [row][head]; w is {in, out, head}:
  * out[r][h] = w[h] x[r][h]. */
@@ -70,14 +103,10 @@ void gs_op_rms_norm(struct gs_lane *lane, struct gs_rows out, struct gs_rows x, 
 void gs_op_l2_norm(struct gs_lane *lane, struct gs_rows x, float eps);
 /* x += y */
 void gs_op_add(struct gs_lane *lane, struct gs_rows x, struct gs_rows y);
+/* x += y, normed */
+void gs_op_add_normed(struct gs_lane *lane, struct gs_rows x, struct gs_normed y);
 /* out = silu(gate) * up; out may be gate or up. */
 void gs_op_swiglu(struct gs_lane *lane, struct gs_rows out, struct gs_rows gate, struct gs_rows up);
-
-enum gs_glu {
-    GS_GLU_SILU,    /* silu(g) u */
-    GS_GLU_GELU,    /* gelu(g) u, the tanh approximation */
-    GS_GLU_CLAMPED, /* g sigmoid(1.702 g) (u + 1), g <= 7 and -7 <= u <= 7: gpt-oss */
-};
 
 /* out = the gated unit of gate and up; out may be gate or up. */
 void gs_op_glu(struct gs_lane *lane, enum gs_glu kind, struct gs_rows out, struct gs_rows gate,
@@ -92,9 +121,6 @@ void gs_op_copy(struct gs_lane *lane, struct gs_rows out, struct gs_rows x);
 void gs_op_scale(struct gs_lane *lane, struct gs_rows x, float s);
 /* x = cap tanh(x / cap) */
 void gs_op_softcap(struct gs_lane *lane, struct gs_rows x, float cap);
-/* Row r times 1 + beta ln(1 + floor(pos[r] / span)): queries that see far are made sharper. */
-void gs_op_temper(struct gs_lane *lane, struct gs_rows x, const int32_t *pos, float beta,
-                  uint32_t span);
 
 /* ---- rotary position embedding (Su et al. 2021; YaRN: Peng et al. 2023) ---- */
 
@@ -151,6 +177,24 @@ struct gs_kv_run {
 void gs_op_kv_append(struct gs_lane *lane, const struct gs_kv_layer *kv,
                      const struct gs_kv_run *runs, size_t n_runs, struct gs_rows k,
                      struct gs_rows v);
+
+/* What is done to every head of a product's output. */
+struct gs_heads {
+    size_t dim;    /* of a head */
+    size_t stride; /* floats between heads; what lies between them is left alone */
+    bool normed;   /* RMS norm, with weights norm[dim] or (NULL) without */
+    const float *norm;
+    float eps;
+    const struct gs_rope_params *rope; /* NULL: none */
+    const float *angles;               /* of gs_op_rope_table() */
+    const int32_t *pos;                /* of the rows, for temper */
+    float temper_beta; /* times 1 + beta ln(1 + floor(pos / span)): queries that see far are made
+                          sharper; 0 = none */
+    uint32_t temper_span;
+    const struct gs_kv_layer *cache; /* written to last; NULL: not */
+    bool is_v;                       /* as values */
+    const struct gs_kv_run *runs;    /* of all rows, in order */
+};
 
 struct gs_attention {
     const struct gs_kv_layer *kv;

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "compute/heads.h"
+
 #define PI 3.14159265358979323846
 
 /* The pair (a real number) that turns `turns` times within the original context. */
@@ -78,21 +80,25 @@ static void rotate(float *x, size_t pairs, size_t step, size_t other, const floa
     }
 }
 
+void gs_op_rope_head(float *head, const struct gs_rope_params *p, const float *angles)
+{
+    const size_t pairs = p->n_rot / 2;
+
+    if (p->pairs == GS_ROPE_HALVES)
+        rotate(head, pairs, 1, pairs, angles);
+    else
+        rotate(head, pairs, 2, 1, angles);
+}
+
 void gs_op_rope(struct gs_lane *lane, struct gs_rows x, size_t n_head, size_t head_stride,
                 const struct gs_rope_params *p, const float *table)
 {
-    const size_t pairs = p->n_rot / 2;
     size_t begin;
     size_t end;
 
     gs_lane_share(lane, x.n * n_head, 1, &begin, &end);
-    for (size_t i = begin; i < end; i++) {
-        float *head = x.p + i / n_head * x.stride + i % n_head * head_stride;
-        const float *row = table + i / n_head * p->n_rot;
-        if (p->pairs == GS_ROPE_HALVES)
-            rotate(head, pairs, 1, pairs, row);
-        else
-            rotate(head, pairs, 2, 1, row);
-    }
+    for (size_t i = begin; i < end; i++)
+        gs_op_rope_head(x.p + i / n_head * x.stride + i % n_head * head_stride, p,
+                        table + i / n_head * p->n_rot);
     gs_lane_sync(lane);
 }

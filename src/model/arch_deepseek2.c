@@ -76,19 +76,18 @@ static void forward(struct gs_lane *lane, const struct gs_model *m, const struct
 {
     const struct body *b = m->body;
     const struct gs_stream s = gs_block_stream_take(&b->ends, &b->rope, &w);
+    const struct gs_sum sum = {s.x, 1};
 
     gs_block_embed(lane, &b->ends, batch, s.x);
     gs_block_angles(lane, &b->rope, batch, s.angles);
     for (uint32_t i = 0; i < m->params.n_layers; i++) {
         const struct layer *l = &b->layers[i];
 
-        gs_op_rms_norm(lane, s.n, s.x, l->attn_norm, b->ends.eps);
-        gs_block_mla(lane, &l->attn, batch, s.angles, s.y, s.n, w);
-        gs_op_add(lane, s.x, s.y);
+        const struct gs_normed for_attn = {s.x, l->attn_norm, b->ends.eps};
+        const struct gs_normed for_ffn = {s.x, l->ffn_norm, b->ends.eps};
 
-        gs_op_rms_norm(lane, s.n, s.x, l->ffn_norm, b->ends.eps);
-        gs_block_ffn(lane, &l->ffn, s.y, s.n, w);
-        gs_op_add(lane, s.x, s.y);
+        gs_block_mla(lane, &l->attn, batch, s.angles, sum, for_attn, w);
+        gs_block_ffn(lane, &l->ffn, sum, for_ffn, w);
     }
     gs_block_head(lane, &b->ends, batch, s.x, w);
 }

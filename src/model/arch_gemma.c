@@ -145,6 +145,7 @@ static void forward(struct gs_lane *lane, const struct gs_model *m, const struct
 {
     const struct body *b = m->body;
     const struct gs_stream s = gs_block_stream_take(&b->ends, &b->rope, &w);
+    const struct gs_sum y = {.x = s.y};
     float *local_angles = take_local(b, &w);
 
     gs_block_embed(lane, &b->ends, batch, s.x);
@@ -154,15 +155,13 @@ static void forward(struct gs_lane *lane, const struct gs_model *m, const struct
         const struct layer *l = &b->layers[i];
         const float *angles = l->local ? local_angles : s.angles;
 
-        gs_op_rms_norm(lane, s.n, s.x, l->attn_norm, b->ends.eps);
-        gs_block_attn(lane, &l->attn, batch, angles, s.y, s.n, w);
-        gs_op_rms_norm(lane, s.y, s.y, l->attn_post_norm, b->ends.eps);
-        gs_op_add(lane, s.x, s.y);
+        const struct gs_normed for_attn = {s.x, l->attn_norm, b->ends.eps};
+        const struct gs_normed for_ffn = {s.x, l->ffn_norm, b->ends.eps};
 
-        gs_op_rms_norm(lane, s.n, s.x, l->ffn_norm, b->ends.eps);
-        gs_block_ffn(lane, &l->ffn, s.y, s.n, w);
-        gs_op_rms_norm(lane, s.y, s.y, l->ffn_post_norm, b->ends.eps);
-        gs_op_add(lane, s.x, s.y);
+        gs_block_attn(lane, &l->attn, batch, angles, y, for_attn, w);
+        gs_op_add_normed(lane, s.x, (struct gs_normed){s.y, l->attn_post_norm, b->ends.eps});
+        gs_block_ffn(lane, &l->ffn, y, for_ffn, w);
+        gs_op_add_normed(lane, s.x, (struct gs_normed){s.y, l->ffn_post_norm, b->ends.eps});
     }
     gs_block_head(lane, &b->ends, batch, s.x, w);
 }

@@ -179,7 +179,7 @@ static void make_inputs(struct gs_lane *lane, const struct body *b, const struct
                         struct gs_rows p, struct gs_rows x, struct gs_work w)
 {
     struct input_acts t = take_input_acts(b, &w, x);
-    const struct gs_matmul proj = {p, b->input_proj, NULL};
+    const struct gs_matmul proj = {.out = p, .w = b->input_proj};
     const struct gs_rows each = gs_rows(p.p, p.n * (p.dim / b->d_input), b->d_input);
 
     gs_op_matmul(lane, &t.x, &proj, 1);
@@ -212,8 +212,8 @@ static void gate_input(struct gs_lane *lane, const struct body *b, const struct 
                        struct gs_rows y, struct gs_rows x, struct gs_rows p, struct gs_work w)
 {
     struct gate_acts t = take_gate_acts(b, &w, x);
-    const struct gs_matmul gate = {t.h, l->input_gate, NULL};
-    const struct gs_matmul proj = {y, l->proj, NULL};
+    const struct gs_matmul gate = {.out = t.h, .w = l->input_gate};
+    const struct gs_matmul proj = {.out = y, .w = l->proj};
 
     gs_op_matmul(lane, &t.x, &gate, 1);
     gs_op_glu(lane, GS_GLU_GELU, t.h, t.h, p);
@@ -268,17 +268,17 @@ static void feed_forward(struct gs_lane *lane, const struct body *b, const struc
     const struct gs_stream *s = &t->s;
     const float eps = b->ends.eps;
 
-    gs_op_rms_norm(lane, s->n, s->x, l->ffn_norm, eps);
-    gs_block_ffn(lane, &l->dense, s->y, s->n, w);
+    gs_block_ffn(lane, &l->dense, (struct gs_sum){.x = s->y},
+                 (struct gs_normed){s->x, l->ffn_norm, eps}, w);
     if (!l->dense_post_norm)
         return;
     gs_op_rms_norm(lane, s->y, s->y, l->dense_post_norm, eps);
-    gs_op_rms_norm(lane, s->n, s->x, l->moe_norm, eps);
     gs_op_rms_norm(lane, t->r, s->x, l->router_norm, eps);
     gs_op_scale(lane, t->r, 1 / sqrtf((float)s->x.dim));
-    gs_block_ffn_routed(lane, &l->moe, t->ye, s->n, t->r, w);
-    gs_op_rms_norm(lane, t->ye, t->ye, l->moe_post_norm, eps);
-    gs_op_add(lane, s->y, t->ye);
+    gs_block_ffn_routed(lane, &l->moe, (struct gs_sum){.x = t->ye},
+                        (struct gs_normed){s->x, l->moe_norm, eps}, (struct gs_normed){.x = t->r},
+                        w);
+    gs_op_add_normed(lane, s->y, (struct gs_normed){t->ye, l->moe_post_norm, eps});
 }
 
 static void run_layer(struct gs_lane *lane, const struct body *b, size_t i, const struct acts *t,
@@ -288,20 +288,17 @@ static void run_layer(struct gs_lane *lane, const struct body *b, size_t i, cons
     const struct gs_stream *s = &t->s;
     const float eps = b->ends.eps;
 
-    gs_op_rms_norm(lane, s->n, s->x, l->attn_norm, eps);
-    gs_block_attn(lane, &l->attn, batch, l->local ? t->local_angles : s->angles, s->y, s->n, w);
-    gs_op_rms_norm(lane, s->y, s->y, l->attn_post_norm, eps);
-    gs_op_add(lane, s->x, s->y);
+    gs_block_attn(lane, &l->attn, batch, l->local ? t->local_angles : s->angles,
+                  (struct gs_sum){.x = s->y}, (struct gs_normed){s->x, l->attn_norm, eps}, w);
+    gs_op_add_normed(lane, s->x, (struct gs_normed){s->y, l->attn_post_norm, eps});
 
     feed_forward(lane, b, l, t, w);
-    gs_op_rms_norm(lane, s->y, s->y, l->ffn_post_norm, eps);
-    gs_op_add(lane, s->x, s->y);
+    gs_op_add_normed(lane, s->x, (struct gs_normed){s->y, l->ffn_post_norm, eps});
 
     if (b->d_input > 0) {
         const struct gs_rows p = {t->p.p + i * b->d_input, t->p.n, b->d_input, t->p.stride};
         gate_input(lane, b, l, s->y, s->x, p, w);
-        gs_op_rms_norm(lane, s->y, s->y, l->proj_post_norm, eps);
-        gs_op_add(lane, s->x, s->y);
+        gs_op_add_normed(lane, s->x, (struct gs_normed){s->y, l->proj_post_norm, eps});
     }
     if (l->output_scale != 1)
         gs_op_scale(lane, s->x, l->output_scale);

@@ -69,7 +69,7 @@ static void load(struct gs_loader *ld, struct gs_model *m, const struct traits *
     m->params.n_layers = n_blocks - n_mtp;
     gs_block_ends_load(ld, &b->ends);
     gs_block_rope_load(ld, t->pairs, &b->rope);
-    b->residual_scale = gs_load_f32_or(ld, "residual_scale", 1, 0, 1e6f);
+    b->residual_scale = gs_load_f32_or(ld, "residual_scale", 1, 1e-6f, 1e6f);
     b->layers = gs_load_alloc(ld, m->params.n_layers, sizeof(*b->layers));
     for (uint32_t i = 0; i < m->params.n_layers && ld->st == GS_OK; i++)
         load_layer(ld, i, t, b, &b->layers[i]);
@@ -134,32 +134,23 @@ static void plan(const struct gs_model *m, struct gs_work w, size_t n_out)
     gs_block_head_plan(&b->ends, w, n_out);
 }
 
-/* x += r y */
-static void add(struct gs_lane *lane, const struct gs_stream *s, float r)
-{
-    if (r != 1)
-        gs_op_scale(lane, s->y, r);
-    gs_op_add(lane, s->x, s->y);
-}
-
 static void forward(struct gs_lane *lane, const struct gs_model *m, const struct gs_batch *batch,
                     struct gs_work w)
 {
     const struct body *b = m->body;
     const struct gs_stream s = gs_block_stream_take(&b->ends, &b->rope, &w);
+    const struct gs_sum sum = {s.x, b->residual_scale};
 
     gs_block_embed(lane, &b->ends, batch, s.x);
     gs_block_angles(lane, &b->rope, batch, s.angles);
     for (uint32_t i = 0; i < m->params.n_layers; i++) {
         const struct layer *l = &b->layers[i];
 
-        gs_op_rms_norm(lane, s.n, s.x, l->attn_norm, b->ends.eps);
-        gs_block_attn(lane, &l->attn, batch, s.angles, s.y, s.n, w);
-        add(lane, &s, b->residual_scale);
+        const struct gs_normed for_attn = {s.x, l->attn_norm, b->ends.eps};
+        const struct gs_normed for_ffn = {s.x, l->ffn_norm, b->ends.eps};
 
-        gs_op_rms_norm(lane, s.n, s.x, l->ffn_norm, b->ends.eps);
-        gs_block_ffn(lane, &l->ffn, s.y, s.n, w);
-        add(lane, &s, b->residual_scale);
+        gs_block_attn(lane, &l->attn, batch, s.angles, sum, for_attn, w);
+        gs_block_ffn(lane, &l->ffn, sum, for_ffn, w);
     }
     gs_block_head(lane, &b->ends, batch, s.x, w);
 }

@@ -1,6 +1,7 @@
 /* The pieces architectures are made of. Each has a load (find its tensors), a plan (take from the
- * work memory what a run takes) and a run: out = Block(x), x already normalised; residual sums and
- * norms belong to the architecture, where families differ.
+ * work memory what a run takes) and a run: out = Block(x), or out += r Block(x), where x may stand
+ * for the norm of rows. Which sums and norms there are belongs to the architecture, where families
+ * differ.
  *
  * Notation of shapes: D = n_embd, h = d_k. Weights are {in, out}. */
 #ifndef GS_MODEL_BLOCK_H
@@ -11,6 +12,12 @@
 
 #include "model/arch.h"
 #include "model/loader.h"
+
+/* Where a block's result y goes: x = y, or (add != 0) x += add y. */
+struct gs_sum {
+    struct gs_rows x;
+    float add;
+};
 
 /* ---- embedding and head ---- */
 
@@ -54,8 +61,7 @@ void gs_block_angles(struct gs_lane *lane, const struct gs_rope *rope, const str
 /* The residual stream and its companions, which live through all layers. */
 struct gs_stream {
     struct gs_rows x; /* [row][D] */
-    struct gs_rows n; /* [row][D] x, normalised: the input of a block */
-    struct gs_rows y; /* [row][D] the output of a block, to be added to x */
+    struct gs_rows y; /* [row][D] the output of a block that is not added to x as it is */
     float *angles;    /* of `rope` */
 };
 
@@ -103,7 +109,7 @@ void gs_block_attn_plan(const struct gs_attn *a, struct gs_work w, size_t n_embd
 /* A head's size: the key's value, else an equal part of the embedding. */
 uint32_t gs_block_head_dim(struct gs_loader *ld, const char *key, uint32_t n_head);
 void gs_block_attn(struct gs_lane *lane, const struct gs_attn *a, const struct gs_batch *b,
-                   const float *angles, struct gs_rows out, struct gs_rows x, struct gs_work w);
+                   const float *angles, struct gs_sum out, struct gs_normed x, struct gs_work w);
 
 /* ---- latent attention ---- */
 
@@ -130,7 +136,7 @@ void gs_block_mla_load(struct gs_loader *ld, uint32_t layer, const struct gs_rop
                        struct gs_mla *out);
 void gs_block_mla_plan(const struct gs_mla *a, struct gs_work w, size_t n_embd);
 void gs_block_mla(struct gs_lane *lane, const struct gs_mla *a, const struct gs_batch *b,
-                  const float *angles, struct gs_rows out, struct gs_rows x, struct gs_work w);
+                  const float *angles, struct gs_sum out, struct gs_normed x, struct gs_work w);
 
 /* ---- feed-forward: dense, or a mixture of experts with an optional shared one ---- */
 
@@ -164,11 +170,11 @@ void gs_block_dense_load(struct gs_loader *ld, uint32_t layer, const struct gs_f
 void gs_block_experts_load(struct gs_loader *ld, const struct gs_ffn_spec *spec,
                            struct gs_ffn *out);
 void gs_block_ffn_plan(const struct gs_ffn *f, struct gs_work w, size_t n_embd);
-void gs_block_ffn(struct gs_lane *lane, const struct gs_ffn *f, struct gs_rows out,
-                  struct gs_rows x, struct gs_work w);
+void gs_block_ffn(struct gs_lane *lane, const struct gs_ffn *f, struct gs_sum out,
+                  struct gs_normed x, struct gs_work w);
 /* The same where the router reads `r` instead of x. */
-void gs_block_ffn_routed(struct gs_lane *lane, const struct gs_ffn *f, struct gs_rows out,
-                         struct gs_rows x, struct gs_rows r, struct gs_work w);
+void gs_block_ffn_routed(struct gs_lane *lane, const struct gs_ffn *f, struct gs_sum out,
+                         struct gs_normed x, struct gs_normed r, struct gs_work w);
 
 /* ---- gated delta net ---- */
 
@@ -189,7 +195,7 @@ struct gs_delta_net {
 void gs_block_delta_net_load(struct gs_loader *ld, float eps, struct gs_delta_net *out);
 void gs_block_delta_net_plan(const struct gs_delta_net *n, struct gs_work w, size_t n_embd);
 void gs_block_delta_net(struct gs_lane *lane, const struct gs_delta_net *n,
-                        const struct gs_batch *b, struct gs_rows out, struct gs_rows x,
+                        const struct gs_batch *b, struct gs_sum out, struct gs_normed x,
                         struct gs_work w);
 
 #endif

@@ -137,12 +137,12 @@ struct acts {
     struct gs_act o_act;
 };
 
-static struct acts take(const struct gs_attn *a, struct gs_work *w, struct gs_rows x)
+static struct acts take(const struct gs_attn *a, struct gs_work *w, struct gs_normed x)
 {
     const size_t n = w->n_rows;
     struct acts t = {0};
 
-    t.x = gs_work_act(w, x);
+    t.x = gs_work_act_normed(w, x);
     t.q = gs_work_rows(w, n, a->q->ne[1]);
     if (a->k) {
         t.k = gs_work_rows(w, n, (size_t)a->n_head_kv * a->d_k);
@@ -155,67 +155,68 @@ static struct acts take(const struct gs_attn *a, struct gs_work *w, struct gs_ro
 
 void gs_block_attn_plan(const struct gs_attn *a, struct gs_work w, size_t n_embd)
 {
-    take(a, &w, gs_rows(NULL, w.n_rows, n_embd));
+    take(a, &w, (struct gs_normed){.x = gs_rows(NULL, w.n_rows, n_embd)});
 }
 
-/* Each head of each row as a row of its own; heads are `stride` floats apart. */
-static struct gs_rows heads(struct gs_rows x, size_t n_head, size_t dim, size_t stride)
+/* q, k and v: every head normed and turned, keys and values in the cache. */
+static void project(struct gs_lane *lane, const struct gs_attn *a, const struct gs_batch *b,
+                    struct acts *t, const float *angles)
 {
-    return (struct gs_rows){x.p, x.n * n_head, dim, stride};
-}
-
-static void project(struct gs_lane *lane, const struct gs_attn *a, struct acts *t)
-{
+    const struct gs_batch_kv *kv = &b->kv[a->kv.kind];
+    const struct gs_kv_layer *cache = &kv->layers[a->kv.idx];
+    const struct gs_rope_params *rope = a->spec.rope ? &a->spec.rope->p : NULL;
+    const struct gs_heads heads[] = {
+        {.dim = a->d_k,
+         .stride = t->q.dim / a->n_head,
+         .normed = a->q_norm != NULL,
+         .norm = a->q_norm,
+         .eps = a->spec.eps,
+         .rope = rope,
+         .angles = angles,
+         .pos = b->pos,
+         .temper_beta = a->temper_beta,
+         .temper_span = a->temper_span},
+        {.dim = a->d_k,
+         .stride = a->d_k,
+         .normed = a->k_norm != NULL,
+         .norm = a->k_norm,
+         .eps = a->spec.eps,
+         .rope = rope,
+         .angles = angles,
+         .cache = cache,
+         .runs = kv->runs},
+        {.dim = a->d_v,
+         .stride = a->d_v,
+         .normed = (a->spec.flags & GS_ATTN_V_NORM) != 0,
+         .eps = a->spec.eps,
+         .cache = cache,
+         .is_v = true,
+         .runs = kv->runs},
+    };
     const struct gs_matmul qkv[] = {
-        {t->q, a->q, a->q_bias},
-        {t->k, a->k, a->k_bias},
-        {t->v, a->v, a->v_bias},
+        {.out = t->q, .w = a->q, .bias = a->q_bias, .heads = &heads[0]},
+        {.out = t->k, .w = a->k, .bias = a->k_bias, .heads = &heads[1]},
+        {.out = t->v,
+         .w = a->v ? a->v : a->k,
+         .bias = a->v ? a->v_bias : a->k_bias,
+         .heads = &heads[2]},
     };
 
-    gs_op_matmul(lane, &t->x, qkv, a->v ? 3 : a->k ? 2 : 1);
-    if (a->k && !a->v)
-        gs_op_copy(lane, t->v, t->k);
-}
-
-/* Norms of heads, and positions. */
-static void place(struct gs_lane *lane, const struct gs_attn *a, const struct gs_batch *b,
-                  const struct acts *t, size_t q_stride, const float *angles)
-{
-    const struct gs_rows q = heads(t->q, a->n_head, a->d_k, q_stride);
-    const struct gs_rows k = heads(t->k, a->n_head_kv, a->d_k, a->d_k);
-    const struct gs_rows v = heads(t->v, a->n_head_kv, a->d_v, a->d_v);
-
-    if (a->q_norm)
-        gs_op_rms_norm(lane, q, q, a->q_norm, a->spec.eps);
-    if (a->k_norm)
-        gs_op_rms_norm(lane, k, k, a->k_norm, a->spec.eps);
-    if (a->k && (a->spec.flags & GS_ATTN_V_NORM))
-        gs_op_rms_norm(lane, v, v, NULL, a->spec.eps);
-    if (a->spec.rope)
-        gs_op_rope(lane, t->q, a->n_head, q_stride, &a->spec.rope->p, angles);
-    if (a->spec.rope && a->k)
-        gs_op_rope(lane, t->k, a->n_head_kv, a->d_k, &a->spec.rope->p, angles);
-    if (a->temper_beta > 0)
-        gs_op_temper(lane, t->q, b->pos, a->temper_beta, a->temper_span);
+    gs_op_matmul(lane, &t->x, qkv, a->k ? 3 : 1);
 }
 
 void gs_block_attn(struct gs_lane *lane, const struct gs_attn *a, const struct gs_batch *b,
-                   const float *angles, struct gs_rows out, struct gs_rows x, struct gs_work w)
+                   const float *angles, struct gs_sum out, struct gs_normed x, struct gs_work w)
 {
     struct acts t = take(a, &w, x);
-    const bool gated = (a->spec.flags & GS_ATTN_GATED) != 0;
-    const size_t q_stride = gated ? 2 * a->d_k : a->d_k;
     const struct gs_batch_kv *kv = &b->kv[a->kv.kind];
-    const struct gs_kv_layer *cache = &kv->layers[a->kv.idx];
-    const struct gs_matmul o = {out, a->o, a->o_bias};
+    const size_t q_stride = t.q.dim / a->n_head;
+    const struct gs_matmul o = {.out = out.x, .w = a->o, .bias = a->o_bias, .add = out.add};
 
-    project(lane, a, &t);
-    place(lane, a, b, &t, q_stride, angles);
-    if (a->k)
-        gs_op_kv_append(lane, cache, kv->runs, b->n_runs, t.k, t.v);
+    project(lane, a, b, &t, angles);
     gs_op_attention(lane, t.o, t.q,
                     &(struct gs_attention){
-                        .kv = cache,
+                        .kv = &kv->layers[a->kv.idx],
                         .runs = kv->runs,
                         .n_runs = b->n_runs,
                         .n_head = a->n_head,
@@ -225,9 +226,10 @@ void gs_block_attn(struct gs_lane *lane, const struct gs_attn *a, const struct g
                         .window = a->spec.window,
                         .sinks = a->sinks,
                     });
-    if (gated) {
-        const struct gs_rows gate = {t.q.p + a->d_k, t.q.n * a->n_head, a->d_k, q_stride};
-        gs_op_sigmoid_gate(lane, heads(t.o, a->n_head, a->d_v, a->d_v), gate);
+    if (a->spec.flags & GS_ATTN_GATED) {
+        const struct gs_rows heads = gs_rows(t.o.p, t.o.n * a->n_head, a->d_v);
+        const struct gs_rows gate = {t.q.p + a->d_k, heads.n, a->d_k, q_stride};
+        gs_op_sigmoid_gate(lane, heads, gate);
     }
     gs_op_matmul(lane, &t.o_act, &o, 1);
 }

@@ -53,12 +53,12 @@ struct acts {
     struct gs_act o_act;
 };
 
-static struct acts take(const struct gs_delta_net *n, struct gs_work *w, struct gs_rows x)
+static struct acts take(const struct gs_delta_net *n, struct gs_work *w, struct gs_normed x)
 {
     const size_t rows = w->n_rows;
     struct acts t;
 
-    t.x = gs_work_act(w, x);
+    t.x = gs_work_act_normed(w, x);
     t.u = gs_work_rows(w, rows, n->qkv->ne[1]);
     t.c = gs_work_rows(w, rows, n->qkv->ne[1]);
     t.qk = gs_work_rows(w, rows, 2 * (size_t)n->n_k * n->d);
@@ -72,11 +72,11 @@ static struct acts take(const struct gs_delta_net *n, struct gs_work *w, struct 
 
 void gs_block_delta_net_plan(const struct gs_delta_net *n, struct gs_work w, size_t n_embd)
 {
-    take(n, &w, gs_rows(NULL, w.n_rows, n_embd));
+    take(n, &w, (struct gs_normed){.x = gs_rows(NULL, w.n_rows, n_embd)});
 }
 
 void gs_block_delta_net(struct gs_lane *lane, const struct gs_delta_net *n,
-                        const struct gs_batch *b, struct gs_rows out, struct gs_rows x,
+                        const struct gs_batch *b, struct gs_sum out, struct gs_normed x,
                         struct gs_work w)
 {
     struct acts t = take(n, &w, x);
@@ -88,12 +88,12 @@ void gs_block_delta_net(struct gs_lane *lane, const struct gs_delta_net *n,
     const struct gs_rows qk_heads = gs_rows(t.qk.p, rows * 2 * n->n_k, n->d);
     const struct gs_rows o_heads = gs_rows(t.o.p, rows * n->n_v, n->d);
     const struct gs_matmul in[] = {
-        {t.u, n->qkv, NULL},
-        {t.z, n->z, NULL},
-        {t.alpha, n->alpha, NULL},
-        {t.beta, n->beta, NULL},
+        {.out = t.u, .w = n->qkv},
+        {.out = t.z, .w = n->z},
+        {.out = t.alpha, .w = n->alpha},
+        {.out = t.beta, .w = n->beta},
     };
-    const struct gs_matmul o = {out, n->out, NULL};
+    const struct gs_matmul o = {.out = out.x, .w = n->out, .add = out.add};
 
     gs_op_matmul(lane, &t.x, in, GS_COUNT_OF(in));
     gs_op_conv_silu(lane, t.c, t.u, n->conv, n->taps, states, b->n_runs);

@@ -114,11 +114,11 @@ void gs_block_encoder_attn(struct gs_lane *lane, const struct gs_encoder_attn *a
 {
     struct acts t = take(a, &w, x);
     const struct gs_matmul qkv[] = {
-        {t.q, a->q, a->q_bias},
-        {t.k, a->k, a->k_bias},
-        {t.v, a->v, a->v_bias},
+        {.out = t.q, .w = a->q, .bias = a->q_bias},
+        {.out = t.k, .w = a->k, .bias = a->k_bias},
+        {.out = t.v, .w = a->v, .bias = a->v_bias},
     };
-    const struct gs_matmul o = {out, a->o, a->o_bias};
+    const struct gs_matmul o = {.out = out, .w = a->o, .bias = a->o_bias};
 
     gs_op_matmul(lane, &t.x, qkv, GS_COUNT_OF(qkv));
     norm(lane, a, t.q, a->q_norm);

@@ -65,8 +65,9 @@ void gs_block_encoder_ffn(struct gs_lane *lane, const struct gs_encoder_ffn *f, 
                           struct gs_rows x, struct gs_work w)
 {
     struct acts t = take(f, &w, x);
-    const struct gs_matmul in[] = {{t.up, f->up, f->up_bias}, {t.gate, f->gate, f->gate_bias}};
-    const struct gs_matmul down = {out, f->down, f->down_bias};
+    const struct gs_matmul in[] = {{.out = t.up, .w = f->up, .bias = f->up_bias},
+                                   {.out = t.gate, .w = f->gate, .bias = f->gate_bias}};
+    const struct gs_matmul down = {.out = out, .w = f->down, .bias = f->down_bias};
 
     gs_op_matmul(lane, &t.x, in, f->gate ? 2 : 1);
     if (f->act == GS_ENCODER_SILU)

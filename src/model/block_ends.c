@@ -50,7 +50,6 @@ struct gs_stream gs_block_stream_take(const struct gs_ends *e, const struct gs_r
     struct gs_stream s;
 
     s.x = gs_work_rows(w, w->n_rows, n_embd);
-    s.n = gs_work_rows(w, w->n_rows, n_embd);
     s.y = gs_work_rows(w, w->n_rows, n_embd);
     s.angles = gs_block_angles_take(rope, w);
     return s;
@@ -66,7 +65,7 @@ static struct acts take(const struct gs_ends *e, struct gs_work *w, size_t n_out
     struct acts a;
 
     a.y = gs_work_rows(w, n_out, e->token_embd->ne[0]);
-    a.y_act = gs_work_act(w, a.y);
+    a.y_act = gs_work_act_normed(w, (struct gs_normed){a.y, e->output_norm, e->eps});
     return a;
 }
 
@@ -88,9 +87,8 @@ void gs_block_head(struct gs_lane *lane, const struct gs_ends *e, const struct g
         .n_bytes = x.n * x.stride * sizeof(float),
     };
     const struct gs_matmul logits = {
-        gs_rows(b->logits, b->n_out, e->output->ne[1]),
-        e->output,
-        NULL,
+        .out = gs_rows(b->logits, b->n_out, e->output->ne[1]),
+        .w = e->output,
     };
 
     if (b->n_out == 0)
@@ -100,7 +98,6 @@ void gs_block_head(struct gs_lane *lane, const struct gs_ends *e, const struct g
         gs_op_rms_norm(lane, gs_rows(b->logits, b->n_out, x.dim), a.y, e->output_norm, e->eps);
         return;
     }
-    gs_op_rms_norm(lane, a.y, a.y, e->output_norm, e->eps);
     gs_op_matmul(lane, &a.y_act, &logits, 1);
     if (e->logit_scale != 1)
         gs_op_scale(lane, logits.out, 1 / e->logit_scale);

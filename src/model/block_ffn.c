@@ -1,8 +1,8 @@
 /* The feed-forward half of a layer.
  *
- *     dense:   out = W_down glu(W_gate x, W_up x)       glu(g, u) = silu(g) u, or as the family has
- * it experts: p = softmax(W_router x), or sigmoid; the n_used largest, renormalised or not; out =
- * sum_e p_e FFN_e(x) [+ FFN_shared(x), maybe times sigmoid(w_shared x)] */
+ *     dense:   out = W_down glu(W_gate x, W_up x), glu(g, u) = silu(g) u, or as the family has it
+ *     experts: p = softmax(W_router x), or sigmoid; the n_used largest, renormalised or not;
+ *              out = sum_e p_e FFN_e(x) [+ FFN_shared(x), maybe times sigmoid(w_shared x)] */
 #include "model/block.h"
 
 void gs_block_dense_load(struct gs_loader *ld, uint32_t layer, const struct gs_ffn_spec *spec,
@@ -128,31 +128,27 @@ void gs_block_ffn_load(struct gs_loader *ld, uint32_t layer, const struct gs_ffn
 
 /* ---- dense ---- */
 
-struct dense_acts {
-    struct gs_rows gate, up; /* [row][ff] */
-    struct gs_act h;
-};
-
-static struct dense_acts take_dense(const struct gs_dense *f, struct gs_work *w)
+/* glu(W_gate x, W_up x): [row][ff] */
+static struct gs_act take_hidden(const struct gs_dense *f, struct gs_work *w)
 {
-    struct dense_acts t;
-
-    t.gate = gs_work_rows(w, w->n_rows, f->gate->ne[1]);
-    t.up = gs_work_rows(w, w->n_rows, f->up->ne[1]);
-    t.h = gs_work_act(w, t.gate);
-    return t;
+    return gs_work_act(w, gs_work_rows(w, w->n_rows, f->gate->ne[1]));
 }
 
-static void dense(struct gs_lane *lane, const struct gs_dense *f, struct gs_rows out,
+static void dense(struct gs_lane *lane, const struct gs_dense *f, struct gs_sum out,
                   struct gs_act *x, struct gs_work w)
 {
-    struct dense_acts t = take_dense(f, &w);
-    const struct gs_matmul gate_up[] = {{t.gate, f->gate, f->gate_bias}, {t.up, f->up, f->up_bias}};
-    const struct gs_matmul down = {out, f->down, f->down_bias};
+    struct gs_act h = take_hidden(f, &w);
+    const struct gs_matmul gate_up = {.out = h.x,
+                                      .w = f->gate,
+                                      .bias = f->gate_bias,
+                                      .up = f->up,
+                                      .up_bias = f->up_bias,
+                                      .glu = f->glu};
+    const struct gs_matmul down = {
+        .out = out.x, .w = f->down, .bias = f->down_bias, .add = out.add};
 
-    gs_op_matmul(lane, x, gate_up, GS_COUNT_OF(gate_up));
-    gs_op_glu(lane, f->glu, t.gate, t.gate, t.up);
-    gs_op_matmul(lane, &t.h, &down, 1);
+    gs_op_matmul(lane, x, &gate_up, 1);
+    gs_op_matmul(lane, &h, &down, 1);
 }
 
 /* ---- experts ---- */
@@ -180,7 +176,7 @@ static void experts(struct gs_lane *lane, const struct gs_ffn *f, struct gs_rows
                     struct gs_act *x, struct gs_act *r, struct gs_work w)
 {
     const struct moe_acts t = take_moe(f, &w);
-    const struct gs_matmul router = {t.logits, f->router, f->router_bias};
+    const struct gs_matmul router = {.out = t.logits, .w = f->router, .bias = f->router_bias};
 
     gs_op_matmul(lane, r, &router, 1);
     gs_op_moe_route(lane, t.ids, t.weights, t.logits, &f->moe);
@@ -206,62 +202,75 @@ static struct shared_acts take_shared(struct gs_work *w, size_t n_embd)
 static void add_shared(struct gs_lane *lane, const struct gs_ffn *f, struct gs_rows out,
                        struct gs_act *x, struct gs_work w)
 {
-    const struct shared_acts t = take_shared(&w, out.dim);
-    const struct gs_matmul gate = {t.gate, f->shared_gate, NULL};
-
-    dense(lane, &f->dense, t.y, x, w);
-    if (f->shared_gate) {
-        gs_op_matmul(lane, x, &gate, 1);
-        gs_op_sigmoid_gate(lane, t.y, t.gate);
+    if (!f->shared_gate) {
+        dense(lane, &f->dense, (struct gs_sum){out, 1}, x, w);
+        return;
     }
+    const struct shared_acts t = take_shared(&w, out.dim);
+    const struct gs_matmul gate = {.out = t.gate, .w = f->shared_gate};
+
+    dense(lane, &f->dense, (struct gs_sum){.x = t.y}, x, w);
+    gs_op_matmul(lane, x, &gate, 1);
+    gs_op_sigmoid_gate(lane, t.y, t.gate);
     gs_op_add(lane, out, t.y);
 }
 
 /* ---- all of it ---- */
 
 struct acts {
-    struct gs_act x, r; /* what experts and router read, quantised */
+    struct gs_act x, r; /* what experts and router read */
+    struct gs_rows y;   /* [row][D] what experts say, to be added */
 };
 
-static struct acts take(struct gs_work *w, struct gs_rows x, struct gs_rows r)
+static struct acts take(const struct gs_ffn *f, struct gs_work *w, struct gs_normed x,
+                        struct gs_normed r)
 {
-    struct acts t;
+    struct acts t = {.x = gs_work_act_normed(w, x)};
 
-    t.x = gs_work_act(w, x);
-    t.r = gs_work_act(w, r);
+    if (f->router) {
+        t.r = gs_work_act_normed(w, r);
+        t.y = gs_work_rows(w, w->n_rows, x.x.dim);
+    }
     return t;
 }
 
 void gs_block_ffn_plan(const struct gs_ffn *f, struct gs_work w, size_t n_embd)
 {
-    const struct gs_rows x = gs_rows(NULL, w.n_rows, n_embd);
+    const struct gs_normed x = {.x = gs_rows(NULL, w.n_rows, n_embd)};
 
-    take(&w, x, x);
+    take(f, &w, x, x);
     if (f->router) {
         struct gs_work moe = w;
         take_moe(f, &moe);
         take_shared(&w, n_embd);
     }
     if (f->dense.gate)
-        take_dense(&f->dense, &w);
+        take_hidden(&f->dense, &w);
 }
 
-void gs_block_ffn_routed(struct gs_lane *lane, const struct gs_ffn *f, struct gs_rows out,
-                         struct gs_rows x, struct gs_rows r, struct gs_work w)
+void gs_block_ffn_routed(struct gs_lane *lane, const struct gs_ffn *f, struct gs_sum out,
+                         struct gs_normed x, struct gs_normed r, struct gs_work w)
 {
-    struct acts t = take(&w, x, r);
+    struct acts t = take(f, &w, x, r);
+    const bool same = r.x.p == x.x.p && r.norm == x.norm;
 
     if (!f->router) {
         dense(lane, &f->dense, out, &t.x, w);
         return;
     }
-    experts(lane, f, out, &t.x, r.p == x.p ? &t.x : &t.r, w);
+    const struct gs_rows y = out.add != 0 ? t.y : out.x;
+    experts(lane, f, y, &t.x, same ? &t.x : &t.r, w);
     if (f->dense.gate)
-        add_shared(lane, f, out, &t.x, w);
+        add_shared(lane, f, y, &t.x, w);
+    if (out.add == 0)
+        return;
+    if (out.add != 1)
+        gs_op_scale(lane, y, out.add);
+    gs_op_add(lane, out.x, y);
 }
 
-void gs_block_ffn(struct gs_lane *lane, const struct gs_ffn *f, struct gs_rows out,
-                  struct gs_rows x, struct gs_work w)
+void gs_block_ffn(struct gs_lane *lane, const struct gs_ffn *f, struct gs_sum out,
+                  struct gs_normed x, struct gs_work w)
 {
     gs_block_ffn_routed(lane, f, out, x, x, w);
 }

@@ -76,17 +76,17 @@ struct acts {
     struct gs_act o_act;
 };
 
-static struct acts take(const struct gs_mla *a, struct gs_work *w, struct gs_rows x)
+static struct acts take(const struct gs_mla *a, struct gs_work *w, struct gs_normed x)
 {
     const size_t n = w->n_rows;
     const size_t d_q = (size_t)a->d_nope + a->d_rot;
     const size_t d_k = (size_t)a->rank + a->d_rot;
     struct acts t = {0};
 
-    t.x = gs_work_act(w, x);
+    t.x = gs_work_act_normed(w, x);
     if (a->q_a) {
         t.q_a = gs_work_rows(w, n, a->q_a->ne[1]);
-        t.q_a_act = gs_work_act(w, t.q_a);
+        t.q_a_act = gs_work_act_normed(w, (struct gs_normed){t.q_a, a->q_a_norm, a->eps});
     }
     t.q = gs_work_rows(w, n, a->n_head * d_q);
     t.q_nope = gs_work_act(w, (struct gs_rows){t.q.p, n * a->n_head, a->d_nope, d_q});
@@ -101,7 +101,7 @@ static struct acts take(const struct gs_mla *a, struct gs_work *w, struct gs_row
 
 void gs_block_mla_plan(const struct gs_mla *a, struct gs_work w, size_t n_embd)
 {
-    take(a, &w, gs_rows(NULL, w.n_rows, n_embd));
+    take(a, &w, (struct gs_normed){.x = gs_rows(NULL, w.n_rows, n_embd)});
 }
 
 /* q and k, turned. */
@@ -113,23 +113,21 @@ static void project(struct gs_lane *lane, const struct gs_mla *a, struct acts *t
     const struct gs_rows k_rot = {t->k.p + a->rank, t->k.n, a->d_rot, t->k.stride};
     const struct gs_rows q_rot = {t->q.p + a->d_nope, t->q.n, a->d_rot, t->q.stride};
     const struct gs_matmul in[] = {
-        {t->k, a->kv_a, NULL},
-        {a->q_a ? t->q_a : t->q, a->q_a ? a->q_a : a->q, NULL},
+        {.out = t->k, .w = a->kv_a},
+        {.out = a->q_a ? t->q_a : t->q, .w = a->q_a ? a->q_a : a->q},
     };
-    const struct gs_matmul q_b = {t->q, a->q, NULL};
+    const struct gs_matmul q_b = {.out = t->q, .w = a->q};
 
     gs_op_matmul(lane, &t->x, in, GS_COUNT_OF(in));
-    if (a->q_a) {
-        gs_op_rms_norm(lane, t->q_a, t->q_a, a->q_a_norm, a->eps);
+    if (a->q_a)
         gs_op_matmul(lane, &t->q_a_act, &q_b, 1);
-    }
     gs_op_rms_norm(lane, latent, latent, a->kv_a_norm, a->eps);
     gs_op_rope(lane, q_rot, a->n_head, d_q, &a->rope->p, angles);
     gs_op_rope(lane, k_rot, 1, a->d_rot, &a->rope->p, angles);
 }
 
 void gs_block_mla(struct gs_lane *lane, const struct gs_mla *a, const struct gs_batch *b,
-                  const float *angles, struct gs_rows out, struct gs_rows x, struct gs_work w)
+                  const float *angles, struct gs_sum out, struct gs_normed x, struct gs_work w)
 {
     struct acts t = take(a, &w, x);
     const size_t heads = w.n_rows * a->n_head;
@@ -141,7 +139,7 @@ void gs_block_mla(struct gs_lane *lane, const struct gs_mla *a, const struct gs_
     const struct gs_rows latent = {t.k.p, t.k.n, a->rank, t.k.stride};
     const struct gs_batch_kv *kv = &b->kv[a->kv.kind];
     const struct gs_kv_layer *cache = &kv->layers[a->kv.idx];
-    const struct gs_matmul o = {out, a->o, NULL};
+    const struct gs_matmul o = {.out = out.x, .w = a->o, .add = out.add};
 
     project(lane, a, &t, angles);
     gs_op_matmul_heads(lane, &t.q_nope, qk_nope, a->k_b);

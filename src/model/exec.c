@@ -196,7 +196,9 @@ static enum gs_status init(struct gs_exec *e, struct gs_error *err)
     if (st == GS_OK)
         st = gs_state_pool_init(&e->states, m, e->opt.max_sequences, err);
     if (st == GS_OK)
-        st = gs_compute_reserve_scratch(e->compute, m->lane_scratch_bytes, err);
+        st = gs_compute_reserve_scratch(
+            e->compute,
+            GS_MAX(m->lane_scratch_bytes, gs_op_matmul_scratch_bytes(e->opt.batch_rows)), err);
     if (st != GS_OK)
         return st;
     e->memory = gs_alloc_aligned(64, (size_t)gs_exec_scratch_bytes(m, &e->opt));

@@ -102,7 +102,8 @@ static struct stage layer(struct gs_lane *lane, struct stage s, const struct gs_
         return s;
     struct stage next = take(w, gs_work_rows(w, s.x.n, weight->ne[1]));
     if (lane)
-        gs_op_matmul(lane, &s.act, &(struct gs_matmul){next.x, weight, bias}, 1);
+        gs_op_matmul(lane, &s.act, &(struct gs_matmul){.out = next.x, .w = weight, .bias = bias},
+                     1);
     return next;
 }
 

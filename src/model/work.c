@@ -32,3 +32,13 @@ struct gs_act gs_work_act(struct gs_work *w, struct gs_rows x)
 {
     return gs_act(x, gs_work_bytes(w, gs_act_bytes(x.n, x.dim)));
 }
+
+struct gs_act gs_work_act_normed(struct gs_work *w, struct gs_normed x)
+{
+    struct gs_act a = gs_work_act(w, x.x);
+
+    a.norm = x.norm;
+    a.eps = x.eps;
+    a.normed = gs_work_rows(w, x.x.n, x.x.dim).p;
+    return a;
+}

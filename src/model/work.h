@@ -21,7 +21,8 @@ struct gs_work {
 
 void *gs_work_bytes(struct gs_work *w, size_t n);
 struct gs_rows gs_work_rows(struct gs_work *w, size_t n, size_t dim);
-/* x as the input of products, with memory for its quantised forms. */
+/* Rows as the input of products, with memory for their forms. */
 struct gs_act gs_work_act(struct gs_work *w, struct gs_rows x);
+struct gs_act gs_work_act_normed(struct gs_work *w, struct gs_normed x);
 
 #endif
