@@ -12,16 +12,18 @@
 
 /* ---- the table of merges ---- */
 
-static struct gs_token_merge *find_merge(const struct gs_token_merges *m, int32_t left,
-                                         int32_t right)
+/* The slot of a pair's rank, or the free one where it belongs. */
+static uint32_t *find_slot(const struct gs_token_merges *m, int32_t left, int32_t right)
 {
     const uint64_t key = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) ^ m->seed;
     uint64_t h = key * 0x9E3779B97F4A7C15u;
 
-    h = (h ^ h >> 32) & m->mask;
-    while (m->entries[h].left >= 0 && (m->entries[h].left != left || m->entries[h].right != right))
-        h = (h + 1) & m->mask;
-    return &m->entries[h];
+    for (h = (h ^ h >> 32) & m->mask; m->slots[h] != 0; h = (h + 1) & m->mask) {
+        const struct gs_token_merge *rule = &m->rules[m->slots[h] - 1];
+        if (rule->left == left && rule->right == right)
+            break;
+    }
+    return &m->slots[h];
 }
 
 /* A merge that names what is no token can never happen, and is left out. */
@@ -44,9 +46,11 @@ static enum gs_status add_merge(struct gs_tokenizer *t, struct gs_slice rule, ui
     memcpy(joined, left.ptr, left.len);
     memcpy(joined + left.len, right.ptr, right.len);
     const int32_t id = gs_token_plain(t, gs_slice(joined, left.len + right.len));
-    struct gs_token_merge *const entry = find_merge(&t->merges, left_id, right_id);
-    if (id >= 0 && entry->left < 0)
-        *entry = (struct gs_token_merge){left_id, right_id, id, rank};
+    uint32_t *const slot = find_slot(&t->merges, left_id, right_id);
+    if (id >= 0 && *slot == 0) {
+        *slot = rank + 1;
+        t->merges.rules[rank] = (struct gs_token_merge){left_id, right_id, id};
+    }
     return GS_OK;
 }
 
@@ -64,12 +68,14 @@ static enum gs_status load_merges(struct gs_tokenizer *t, const struct gs_gguf *
                             (unsigned long long)MAX_MERGES);
     while (cap < 2 * v->n_items)
         cap *= 2;
-    t->merges = (struct gs_token_merges){gs_alloc_array(cap, sizeof(*t->merges.entries)), cap - 1,
-                                         gs_os_random_u64()};
-    if (!t->merges.entries)
+    t->merges = (struct gs_token_merges){
+        .rules = gs_alloc_array((size_t)v->n_items, sizeof(*t->merges.rules)),
+        .slots = gs_alloc_array(cap, sizeof(*t->merges.slots)),
+        .mask = cap - 1,
+        .seed = gs_os_random_u64(),
+    };
+    if (!t->merges.rules || !t->merges.slots)
         return gs_error_nomem(err, "load the merges");
-    for (uint64_t i = 0; i < cap; i++)
-        t->merges.entries[i].left = -1;
     for (uint64_t i = 0; i < v->n_items; i++) {
         const enum gs_status st = add_merge(t, v->strings[i], (uint32_t)i, err);
         if (st != GS_OK)
@@ -93,11 +99,11 @@ static bool may_merge(const void *ctx, const struct gs_token_symbol *left,
 
     if (left->id < 0 || right->id < 0)
         return false;
-    const struct gs_token_merge *const m = find_merge(&job->t->merges, left->id, right->id);
-    if (m->left < 0)
+    const uint32_t rank = *find_slot(&job->t->merges, left->id, right->id);
+    if (rank == 0)
         return false;
-    out->order = m->rank;
-    out->id = m->id;
+    out->order = rank;
+    out->id = job->t->merges.rules[rank - 1].id;
     return true;
 }
 

@@ -169,11 +169,12 @@ void gs_token_free(struct gs_tokenizer *t)
     gs_free(t->scores);
     gs_free(t->bytes);
     gs_free(t->byte_offs);
-    gs_map_clear(&t->by_spelling);
+    gs_token_index_clear(&t->by_spelling);
     gs_token_trie_clear(&t->specials);
     gs_token_trie_clear(&t->pieces);
     gs_token_splitter_free(t->splitter);
-    gs_free(t->merges.entries);
+    gs_free(t->merges.rules);
+    gs_free(t->merges.slots);
     gs_free(t);
 }
 

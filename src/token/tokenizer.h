@@ -5,14 +5,14 @@
  *     bpe.c spm.c wordpiece.c unigram.c
  *     vocab.c        the vocabulary's metadata, checked
  *     pretokenize.c  text to words (byte-pair encoding only)
- *     spaces.c merge.c trie.c   what those are made of
+ *     index.c spaces.c merge.c trie.c   what those are made of
  *     detok.c        ids to text */
 #ifndef GS_TOKEN_TOKENIZER_H
 #define GS_TOKEN_TOKENIZER_H
 
 #include "base/buf.h"
-#include "base/map.h"
 #include "base/slice.h"
+#include "token/index.h"
 #include "token/merge.h"
 #include "token/pretokenize.h"
 #include "token/token.h"
@@ -35,14 +35,15 @@ enum gs_token_attr {
 
 /* One merge of byte-pair encoding. */
 struct gs_token_merge {
-    int32_t left, right; /* left -1: free entry */
+    int32_t left, right;
     int32_t id;
-    uint32_t rank;
 };
 
+/* The merges by rank (some are of no use), and a hash table of ranks by the pair. */
 struct gs_token_merges {
-    struct gs_token_merge *entries;
-    uint64_t mask; /* entries - 1 */
+    struct gs_token_merge *rules;
+    uint32_t *slots; /* rank + 1; 0 is free */
+    uint64_t mask;   /* slots - 1 */
     uint64_t seed;
 };
 
@@ -63,10 +64,10 @@ struct gs_tokenizer {
     float *scores;                    /* [n_tokens], or NULL */
     char *bytes;                      /* what the tokens stand for, one after the other */
     uint32_t *byte_offs;              /* [n_tokens + 1] */
-    struct gs_map by_spelling;        /* -> its item of kinds */
-    int32_t bos, eos, unk, sep;       /* -1: none */
-    int32_t byte_ids[256];            /* token of a single byte, or -1 */
-    uint16_t alphabet[256];           /* character that spells a byte in the byte alphabet */
+    struct gs_token_index by_spelling;
+    int32_t bos, eos, unk, sep; /* -1: none */
+    int32_t byte_ids[256];      /* token of a single byte, or -1 */
+    uint16_t alphabet[256];     /* character that spells a byte in the byte alphabet */
 
     bool add_bos, add_eos, add_sep;
     bool space_prefix;     /* a space goes before text that begins or follows a special token */

@@ -10,7 +10,7 @@
 #include "token/tokenizer.h"
 
 #define KEY(name)  "tokenizer.ggml." name
-#define MAX_TOKENS ((uint64_t)1 << 23)
+#define MAX_TOKENS ((uint64_t)GS_TOKEN_INDEX_MAX)
 
 /* ---- arrays ---- */
 
@@ -115,24 +115,9 @@ static enum gs_status load_scores(struct gs_tokenizer *t, const struct gs_gguf *
 
 /* ---- finding tokens ---- */
 
-static enum gs_status index_spellings(struct gs_tokenizer *t, struct gs_error *err)
-{
-    gs_map_init(&t->by_spelling, (size_t)t->n_tokens);
-    for (int32_t i = 0; i < t->n_tokens; i++) {
-        const struct gs_slice s = t->spellings[i];
-        if (s.len == 0 || gs_map_get(&t->by_spelling, s))
-            continue; /* the first of equals is the one text becomes */
-        if (!gs_map_put(&t->by_spelling, s, &t->kinds[i]))
-            return gs_error_nomem(err, "load the vocabulary");
-    }
-    return GS_OK;
-}
-
 int32_t gs_token_find(const struct gs_tokenizer *t, struct gs_slice text)
 {
-    const uint8_t *const kind = gs_map_get(&t->by_spelling, text);
-
-    return kind ? (int32_t)(kind - t->kinds) : -1;
+    return gs_token_index_get(&t->by_spelling, text);
 }
 
 int32_t gs_token_plain(const struct gs_tokenizer *t, struct gs_slice text)
@@ -457,8 +442,8 @@ enum gs_status gs_token_vocab_load(struct gs_tokenizer *t, const struct gs_gguf 
         st = load_kinds(t, f, err);
     if (st == GS_OK)
         st = load_scores(t, f, err);
-    if (st == GS_OK)
-        st = index_spellings(t, err);
+    if (st == GS_OK && !gs_token_index_init(&t->by_spelling, t->spellings, (uint32_t)t->n_tokens))
+        st = gs_error_nomem(err, "load the vocabulary");
     if (st == GS_OK)
         st = load_ids(t, f, err);
     if (st != GS_OK)
