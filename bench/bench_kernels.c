@@ -227,8 +227,8 @@ int main(int argc, char **argv)
     gs_kernels_init_ref(&ref);
     ref.quantise_q8(m.x, m.q8, GS_DOT_TOKENS * K);
     ref.quantise_q8k(m.x, m.q8k, GS_DOT_TOKENS * K);
-    for (enum gs_cpu_level l = GS_CPU_SCALAR; l <= gs_cpu_detect(); l++)
-        if (wanted(argv + 1, gs_cpu_level_name(l), is_level))
+    for (enum gs_cpu_level l = GS_CPU_SCALAR; l < GS_CPU_LIMIT; l++)
+        if (gs_cpu_has(l) && wanted(argv + 1, gs_cpu_level_name(l), is_level))
             bench_level(l, &m, argv + 1);
     gs_free(m.weights);
     gs_free(m.x);

@@ -7,6 +7,7 @@
 #ifndef GS_COMPUTE_KERNELS_H
 #define GS_COMPUTE_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,15 +15,19 @@
 #include "genset/status.h"
 #include "gguf/type.h"
 
-/* Instruction sets, each containing those before it. */
+/* Sets of kernels, the better ones later. A machine need not have all below its best. */
 enum gs_cpu_level {
     GS_CPU_SCALAR,
     GS_CPU_AVX2,       /* AVX2, FMA, F16C */
-    GS_CPU_AVX512,     /* and AVX-512 F, BW, DQ, VL */
-    GS_CPU_AVX512VNNI, /* and VNNI */
+    GS_CPU_AVXVNNI,    /* AVX2 and AVX-VNNI */
+    GS_CPU_AVX512,     /* AVX2 and AVX-512 F, BW, DQ, VL */
+    GS_CPU_AVX512VNNI, /* AVX-512 and its VNNI */
+    GS_CPU_LIMIT
 };
 
-enum gs_cpu_level gs_cpu_detect(void); /* the highest this machine and this build have */
+bool gs_cpu_has(enum gs_cpu_level level); /* this machine and this build */
+/* The best it has that is not above `most`. */
+enum gs_cpu_level gs_cpu_best(enum gs_cpu_level most);
 const char *gs_cpu_level_name(enum gs_cpu_level level);
 /* errors: GS_EINVAL for a name it does not know. */
 GS_MUST_CHECK enum gs_status gs_cpu_level_parse(const char *name, enum gs_cpu_level *out_level,
@@ -145,7 +150,7 @@ struct gs_kernels {
     void (*delta_step)(const struct gs_delta_step *p);
 };
 
-/* `level` is at most gs_cpu_detect(). */
+/* `level` is one that gs_cpu_has(). */
 void gs_kernels_init(struct gs_kernels *k, enum gs_cpu_level level);
 /* The reference alone: complete by itself. */
 void gs_kernels_init_ref(struct gs_kernels *k);

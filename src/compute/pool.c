@@ -285,17 +285,11 @@ void gs_compute_free(struct gs_compute *c)
 static enum gs_status pick_level(const char *cpu, enum gs_cpu_level *out_level,
                                  struct gs_error *err)
 {
-    enum gs_cpu_level cap = gs_cpu_detect();
+    enum gs_cpu_level most = (enum gs_cpu_level)(GS_CPU_LIMIT - 1);
+    const enum gs_status st = cpu ? gs_cpu_level_parse(cpu, &most, err) : GS_OK;
 
-    if (cpu) {
-        enum gs_cpu_level asked;
-        const enum gs_status st = gs_cpu_level_parse(cpu, &asked, err);
-        if (st != GS_OK)
-            return st;
-        cap = GS_MIN(cap, asked);
-    }
-    *out_level = cap;
-    return GS_OK;
+    *out_level = gs_cpu_best(most);
+    return st;
 }
 
 enum gs_status gs_compute_create(int n_threads, const char *cpu, struct gs_compute **out_c,

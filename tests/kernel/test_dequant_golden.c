@@ -6,10 +6,8 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/os.h"
-#include "cmocka_headers.h"
-#include "compute/kernels.h"
-#include "compute/tensor.h"
 #include "gguf/gguf.h"
+#include "kernel_test.h"
 #include "json/json.h"
 
 #define GOLDEN   GENSET_SHARED "/golden/"
@@ -58,7 +56,8 @@ static bool check_slice(const char *model, const char *tensor, const char *file)
         assert_int_equal(want.len, sizeof(got));
         gs_compute_dequant_row(t->type, t->data, got, N_VALUES);
         check_values(file, got, (const float *)(const void *)want.ptr, N_VALUES);
-        for (enum gs_cpu_level l = GS_CPU_SCALAR; l <= gs_cpu_detect(); l++) {
+        FOR_LEVELS(l)
+        {
             struct gs_kernels k;
             gs_kernels_init(&k, l);
             k.dequant[t->type](t->data, got, N_VALUES);

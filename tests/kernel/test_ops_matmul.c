@@ -180,15 +180,17 @@ static void test_panels(void **state)
         const bool small = gs_type_block_len(f[0]->type) <= 32;
         for (size_t j = 0; j < GS_COUNT_OF(rows); j++) {
             const enum pattern pattern = (enum pattern)(j % N_PATTERNS);
-            const enum gs_cpu_level l = gs_cpu_detect();
             struct matmul_case c;
             case_init(&c, &r, f, &outs[j], 1, rows[j], small ? 32 + 96 * j : 256 + 256 * j);
             for (size_t k = 0; k < outs[j]; k++)
                 random_weights(&r, f[0], pattern, c.weights[0] + k * c.w[0].row_bytes, c.dim);
-            check_threads(l, run_case, &c, c.out, c.rows * c.out_dim);
-            check_values(&c);
-            check_alone(&c, l);
-            check_panels(&c, l);
+            FOR_LEVELS(l)
+            {
+                check_threads(l, run_case, &c, c.out, c.rows * c.out_dim);
+                check_values(&c);
+                check_alone(&c, l);
+                check_panels(&c, l);
+            }
             case_clear(&c);
         }
     }

@@ -1,11 +1,11 @@
-/* Which instruction sets this machine has, and their names. */
+/* Which sets of kernels this machine can run, and their names. */
 #include "compute/kernels.h"
 
 #include <string.h>
 
 #include "base/error.h"
 
-static const char *const level_names[] = {"scalar", "avx2", "avx512", "avx512vnni"};
+static const char *const level_names[] = {"scalar", "avx2", "avxvnni", "avx512", "avx512vnni"};
 
 const char *gs_cpu_level_name(enum gs_cpu_level level)
 {
@@ -22,15 +22,24 @@ enum gs_status gs_cpu_level_parse(const char *name, enum gs_cpu_level *out_level
         }
     }
     gs_error_set(err, GS_EINVAL, "unknown instruction set \"%s\"", name);
-    gs_error_hint(err, "Use scalar, avx2, avx512 or avx512vnni.");
+    gs_error_hint(err, "Use scalar, avx2, avxvnni, avx512 or avx512vnni.");
     return GS_EINVAL;
+}
+
+enum gs_cpu_level gs_cpu_best(enum gs_cpu_level most)
+{
+    while (!gs_cpu_has(most))
+        most = (enum gs_cpu_level)(most - 1);
+    return most;
 }
 
 #if GS_ARCH_X86 && !defined(GENSET_NOSIMD)
 
 #include <cpuid.h>
 
-/* Register state that the system saves: bits 1, 2 = SSE, AVX; 5..7 = AVX-512. */
+#define AVX_STATE    0x06 /* register state that the system saves: SSE, AVX */
+#define AVX512_STATE 0xe6 /* and AVX-512 */
+
 static unsigned saved_state(void)
 {
     unsigned eax;
@@ -40,30 +49,43 @@ static unsigned saved_state(void)
     return eax;
 }
 
-enum gs_cpu_level gs_cpu_detect(void)
+/* Levels as bits. */
+static unsigned levels_of_machine(void)
 {
     const unsigned avx2_leaf1 = bit_FMA | bit_F16C | bit_OSXSAVE | bit_AVX;
     const unsigned avx512_leaf7 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    const unsigned avxvnni_leaf7_1 = 1u << 4;
+    unsigned levels = 1u << GS_CPU_SCALAR;
     unsigned a;
     unsigned b;
     unsigned c;
     unsigned d;
 
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & avx2_leaf1) != avx2_leaf1)
-        return GS_CPU_SCALAR;
+        return levels;
     const unsigned state = saved_state();
-    if ((state & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2))
-        return GS_CPU_SCALAR;
-    if ((state & 0xe6) != 0xe6 || (b & avx512_leaf7) != avx512_leaf7)
-        return GS_CPU_AVX2;
-    return c & bit_AVX512VNNI ? GS_CPU_AVX512VNNI : GS_CPU_AVX512;
+    if ((state & AVX_STATE) != AVX_STATE || !__get_cpuid_count(7, 0, &a, &b, &c, &d) ||
+        !(b & bit_AVX2))
+        return levels;
+    levels |= 1u << GS_CPU_AVX2;
+    if ((state & AVX512_STATE) == AVX512_STATE && (b & avx512_leaf7) == avx512_leaf7)
+        levels |= 1u << GS_CPU_AVX512 | (c & bit_AVX512VNNI ? 1u << GS_CPU_AVX512VNNI : 0);
+    const unsigned subleaves = a;
+    if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avxvnni_leaf7_1))
+        levels |= 1u << GS_CPU_AVXVNNI;
+    return levels;
 }
 
 #else
 
-enum gs_cpu_level gs_cpu_detect(void)
+static unsigned levels_of_machine(void)
 {
-    return GS_CPU_SCALAR;
+    return 1u << GS_CPU_SCALAR;
 }
 
 #endif
+
+bool gs_cpu_has(enum gs_cpu_level level)
+{
+    return levels_of_machine() >> level & 1;
+}

@@ -101,12 +101,17 @@ typedef void multiply_fn(const struct strip *s, int n_t);
             multiply(s, k, 1);                                                                     \
     }
 
-MULTIPLY(k32_min, false, true, 32)
-MULTIPLY(k32, false, false, 32)
-MULTIPLY(k16_min, false, true, 16)
-MULTIPLY(k16, false, false, 16)
-MULTIPLY(b32_min, true, true, 32)
-MULTIPLY(b32, true, false, 32)
+MULTIPLY(k32_min_4, false, true, 32, 4)
+MULTIPLY(k32_min_5, false, true, 32, 5)
+MULTIPLY(k32_8, false, false, 32, 8)
+MULTIPLY(k16_min_4, false, true, 16, 4)
+MULTIPLY(k16_4, false, false, 16, 4)
+MULTIPLY(k16_6, false, false, 16, 6)
+MULTIPLY(b32_min_4, true, true, 32, 4)
+MULTIPLY(b32_min_5, true, true, 32, 5)
+MULTIPLY(b32_4, true, false, 32, 4)
+MULTIPLY(b32_5, true, false, 32, 5)
+MULTIPLY(b32_8, true, false, 32, 8)
 
 /* ---- rows ---- */
 
@@ -136,11 +141,11 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
         vb_store(out->q + 64 * i, vb_add(w[i], offset));
 }
 
-#define UNPACK_K(name, flip, mins)                                                                 \
+#define UNPACK_K(name, plus, mins)                                                                 \
     static void unpack_##name(const uint8_t *w, struct unpacked *out)                              \
     {                                                                                              \
         const struct k_block b = load_##name(w);                                                   \
-        store_values(out, b.w, flip);                                                              \
+        store_values(out, b.w, plus);                                                              \
         vf_store(out->scale, vf_mul(vf_set(b.d), vf_from_i8(b.scales)));                           \
         if (mins == 16)                                                                            \
             _mm256_store_si256((__m256i *)(void *)out->min, b.min);                                \
@@ -150,11 +155,11 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
             out->e = b.e;                                                                          \
     }
 
-#define UNPACK_32(name, flip, mins)                                                                \
+#define UNPACK_32(name, plus, mins)                                                                \
     static void unpack_##name(const uint8_t *w, struct unpacked *out)                              \
     {                                                                                              \
         const struct group g = load_##name(w);                                                     \
-        store_values(out, g.w, flip);                                                              \
+        store_values(out, g.w, plus);                                                              \
         _mm256_store_ps(out->scale, g.d);                                                          \
         if (mins > 0)                                                                              \
             _mm256_store_ps(out->scale + 8, g.e);                                                  \
@@ -242,27 +247,27 @@ static void run_panel(const struct gs_panel *p, const struct panel_format *f)
         run_panel(p, &f);                                                                          \
     }
 
-#define PANEL_K(name, kind, flip, mins, off)                                                       \
-    UNPACK_K(name, flip, mins)                                                                     \
+#define PANEL_K(name, kind, plus, mins, off)                                                       \
+    UNPACK_K(name, plus, mins)                                                                     \
     PANEL(name, kind, 1, GS_BLOCK_K, off)
 
-#define PANEL_32(name, kind, flip, mins, off)                                                      \
-    UNPACK_32(name, flip, mins)                                                                    \
+#define PANEL_32(name, kind, plus, mins, off)                                                      \
+    UNPACK_32(name, plus, mins)                                                                    \
     PANEL(name, kind, 8, GS_BLOCK_32, off)
 
-PANEL_K(q2_k, k16_min, 0, 16, 0)
-PANEL_K(q3_k, k16, 0, 0, 4)
-PANEL_K(q4_k, k32_min, 0, 8, 0)
-PANEL_K(q5_k, k32_min, 0, 8, 0)
-PANEL_K(q6_k, k16, 0, 0, 32)
-PANEL_K(iq4_xs, k32, 0x80, 0, 128)
-PANEL_32(q4_0, b32, 0, 0, 8)
-PANEL_32(q4_1, b32_min, 0, 8, 0)
-PANEL_32(q5_0, b32, 0, 0, 16)
-PANEL_32(q5_1, b32_min, 0, 8, 0)
-PANEL_32(q8_0, b32, 0x80, 0, 128)
-PANEL_32(iq4_nl, b32, 0x80, 0, 128)
-PANEL_32(mxfp4, b32, 0x80, 0, 128)
+PANEL_K(q2_k, k16_min_4, 0, 16, 0)
+PANEL_K(q3_k, k16_4, 0, 0, 4)
+PANEL_K(q4_k, k32_min_4, 0, 8, 0)
+PANEL_K(q5_k, k32_min_5, 0, 8, 0)
+PANEL_K(q6_k, k16_6, 0, 0, 32)
+PANEL_K(iq4_xs, k32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
+PANEL_32(q4_0, b32_4, 0, 0, 8)
+PANEL_32(q4_1, b32_min_4, 0, 8, 0)
+PANEL_32(q5_0, b32_5, 0, 0, 16)
+PANEL_32(q5_1, b32_min_5, 0, 8, 0)
+PANEL_32(q8_0, b32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
+PANEL_32(iq4_nl, b32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
+PANEL_32(mxfp4, b32_5, 12, 0, 12)
 
 static void init_panel(struct gs_kernels *k)
 {

@@ -1,9 +1,9 @@
 /* The inside of a matrix-matrix product: a tile of n_r weight rows times n_t panels of tokens, over
  * one group of 256 values. Tokens lie in the lanes of the logical vector, weights are broadcast.
  *
- * Weights are unsigned bytes; those with an offset (or made unsigned by one) start their integer
- * sums at -offset * (sum of x): every sum over a scale's values is exact. All tiles do the same
- * operations in the same order for an output. */
+ * Weights with an offset (or made unsigned by one) start their integer sums at -offset * (sum of
+ * x): every sum over a scale's values is exact. All tiles do the same operations in the same order
+ * for an output, and so do all instruction sets. */
 
 #define LANES 16
 _Static_assert(GS_PANEL_TOKENS == LANES, "a panel is as wide as a vector");
@@ -36,7 +36,70 @@ struct kind {
     bool blocks_32; /* activations of gs_q8, and scales of their own per 32 values */
     bool has_min;
     int width; /* values per scale */
+    int bits;  /* of a weight, unsigned; with 8 see SIGNED_OFFSET */
 };
+
+/* ---- sums of products ---- */
+
+#ifdef SIMD_VNNI
+
+#define SIGNED_OFFSET 128 /* what signed weights are made unsigned by */
+
+SIMD_INLINE int span_of(struct kind k)
+{
+    return k.width / 4;
+}
+
+SIMD_INLINE vi span_begin(vi sum)
+{
+    return sum;
+}
+
+SIMD_INLINE vi span_add(vi part, vb w, vb x, struct kind k)
+{
+    (void)k;
+    return vb_dot_add(part, w, x);
+}
+
+SIMD_INLINE vi span_end(vi sum, vi part)
+{
+    (void)sum;
+    return part;
+}
+
+#else
+
+#define SIGNED_OFFSET 0
+
+/* Of how many fours the products can be added in pairs of int16: 2 * 127 * 15 * 8 < 2^15. */
+SIMD_INLINE int span_of(struct kind k)
+{
+    const int room = k.bits <= 4 ? 8 : k.bits == 5 ? 4 : k.bits == 6 ? 2 : 1;
+
+    return room < k.width / 4 ? room : k.width / 4;
+}
+
+SIMD_INLINE vi span_begin(vi sum)
+{
+    (void)sum;
+    return vi_zero();
+}
+
+SIMD_INLINE vi span_add(vi part, vb w, vb x, struct kind k)
+{
+    if (k.bits == 8)
+        return vb_dot_16(vb_abs(w), vb_sign(x, w));
+    return vb_add_16(part, vb_dot_16(w, x));
+}
+
+SIMD_INLINE vi span_end(vi sum, vi part)
+{
+    return vi_add_pairs(sum, part, vi_set(0x00010001));
+}
+
+#endif
+
+/* ---- sums and scales ---- */
 
 SIMD_INLINE const void *pair_of_sums(const struct panel *x, struct kind k, int j)
 {
@@ -78,6 +141,34 @@ SIMD_INLINE vf fold(vf f, vi sum, const struct panel *x, const struct unpacked *
     return vf_fma(s, vf_load(x->d[j]), f);
 }
 
+/* s[row][token] += the products of a span of values that begins with four number `first`. */
+SIMD_INLINE void tile_span(struct kind k, int n_t, int n_r, const struct unpacked *w,
+                           const struct panel *const x[2], int first, vi s[PANEL_TILE])
+{
+    vi part[PANEL_TILE];
+
+#pragma GCC unroll 12
+    for (int i = 0; i < n_t * n_r; i++)
+        part[i] = span_begin(s[i]);
+#pragma GCC unroll 8
+    for (int c = first; c < first + span_of(k); c++) {
+        vb v[2];
+#pragma GCC unroll 2
+        for (int t = 0; t < n_t; t++)
+            v[t] = vb_load(x[t]->q[c]);
+#pragma GCC unroll 12
+        for (int r = 0; r < n_r; r++) {
+            const vb b = vb_set_4(w[r].q + 4 * c);
+#pragma GCC unroll 2
+            for (int t = 0; t < n_t; t++)
+                part[r * n_t + t] = span_add(part[r * n_t + t], b, v[t], k);
+        }
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < n_t * n_r; i++)
+        s[i] = span_end(s[i], part[i]);
+}
+
 /* acc[row][token] += the products of n_r rows and n_t panels, of one group of values. The rows lie
  * side by side, the panels x_step bytes apart. */
 SIMD_INLINE void tile(struct kind k, int offset, int n_t, int n_r, const struct unpacked *w,
@@ -102,19 +193,8 @@ SIMD_INLINE void tile(struct kind k, int offset, int n_t, int n_r, const struct 
         for (int i = 0; i < n_t * n_r; i++)
             s[i] = first[i % n_t];
 #pragma GCC unroll 8
-        for (int c = 0; c < k.width / 4; c++) {
-            vi v[2];
-#pragma GCC unroll 2
-            for (int t = 0; t < n_t; t++)
-                v[t] = vb_load(x[t]->q[j * k.width / 4 + c]);
-#pragma GCC unroll 12
-            for (int r = 0; r < n_r; r++) {
-                const vi b = vb_set_4(w[r].q + j * k.width + 4 * c);
-#pragma GCC unroll 2
-                for (int t = 0; t < n_t; t++)
-                    s[r * n_t + t] = vb_dot_add(s[r * n_t + t], b, v[t]);
-            }
-        }
+        for (int c = 0; c < k.width / 4; c += span_of(k))
+            tile_span(k, n_t, n_r, w, x, j * k.width / 4 + c, s);
 #pragma GCC unroll 12
         for (int i = 0; i < n_t * n_r; i++)
             f[i] = fold(f[i], s[i], x[i % n_t], w + i / n_t, k, j);

@@ -1,5 +1,5 @@
-/* The logical vector on AVX2, FMA, F16C: two registers. The meaning of each function is stated in
- * simd_avx512.h. */
+/* The logical vector on AVX2, FMA, F16C: two registers. With SIMD_VNNI defined also AVX-VNNI; its
+ * results are the same. The meaning of each function is stated in simd_avx512.h. */
 #ifndef GS_COMPUTE_CPU_X86_SIMD_AVX2_H
 #define GS_COMPUTE_CPU_X86_SIMD_AVX2_H
 
@@ -202,6 +202,21 @@ SIMD_INLINE vi vi_zero(void)
     return (vi){_mm256_setzero_si256(), _mm256_setzero_si256()};
 }
 
+SIMD_INLINE vi vi_set(int v)
+{
+    return (vi){_mm256_set1_epi32(v), _mm256_set1_epi32(v)};
+}
+
+SIMD_INLINE vi vi_add(vi a, vi b)
+{
+    return (vi){_mm256_add_epi32(a.a, b.a), _mm256_add_epi32(a.b, b.b)};
+}
+
+SIMD_INLINE vf vf_of_bits(vi v)
+{
+    return (vf){_mm256_castsi256_ps(v.a), _mm256_castsi256_ps(v.b)};
+}
+
 SIMD_INLINE vf vf_from_vi(vi v)
 {
     return (vf){_mm256_cvtepi32_ps(v.a), _mm256_cvtepi32_ps(v.b)};
@@ -217,9 +232,27 @@ SIMD_INLINE vb vb_load(const void *p)
     return vb_load_2(p, (const char *)p + 32);
 }
 
+SIMD_INLINE void vb_store(void *p, vb v)
+{
+    _mm256_storeu_si256(p, v.a);
+    _mm256_storeu_si256((__m256i *)p + 1, v.b);
+}
+
+SIMD_INLINE vb vb_set_4(const void *p)
+{
+    return vi_set((int)load_u32(p));
+}
+
 SIMD_INLINE vb vb_or(vb a, vb b)
 {
     return (vb){_mm256_or_si256(a.a, b.a), _mm256_or_si256(a.b, b.b)};
+}
+
+SIMD_INLINE vb vb_add(vb a, uint8_t b)
+{
+    const __m256i v = _mm256_set1_epi8((char)b);
+
+    return (vb){_mm256_add_epi8(a.a, v), _mm256_add_epi8(a.b, v)};
 }
 
 SIMD_INLINE vb vb_and(vb v, uint8_t mask)
@@ -316,20 +349,51 @@ SIMD_INLINE vb vb_sign(vb x, vb w)
     return (vb){_mm256_sign_epi8(x.a, w.a), _mm256_sign_epi8(x.b, w.b)};
 }
 
+SIMD_INLINE vb vb_dot_16(vb w, vb x)
+{
+    return (vb){_mm256_maddubs_epi16(w.a, x.a), _mm256_maddubs_epi16(w.b, x.b)};
+}
+
+SIMD_INLINE vb vb_add_16(vb a, vb b)
+{
+    vb sum = {_mm256_add_epi16(a.a, b.a), _mm256_add_epi16(a.b, b.b)};
+
+    __asm__("" : "+x"(sum.a), "+x"(sum.b));
+    return sum;
+}
+
+SIMD_INLINE vi vi_add_pairs(vi acc, vi a, vi b)
+{
+#ifdef SIMD_VNNI
+    return (vi){_mm256_dpwssd_avx_epi32(acc.a, a.a, b.a), _mm256_dpwssd_avx_epi32(acc.b, a.b, b.b)};
+#else
+    return vi_add(acc, (vi){_mm256_madd_epi16(a.a, b.a), _mm256_madd_epi16(a.b, b.b)});
+#endif
+}
+
+#ifdef SIMD_VNNI
+SIMD_INLINE vi vb_dot_add(vi acc, vb w, vb x)
+{
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc.a) : "x"(w.a), "x"(x.a));
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc.b) : "x"(w.b), "x"(x.b));
+    return acc;
+}
+#endif
+
 SIMD_INLINE vi vb_dot(vb w, vb x)
 {
+#ifdef SIMD_VNNI
+    return vb_dot_add(vi_zero(), w, x);
+#else
     const __m256i one = _mm256_set1_epi16(1);
 
-    return (vi){_mm256_madd_epi16(_mm256_maddubs_epi16(w.a, x.a), one),
-                _mm256_madd_epi16(_mm256_maddubs_epi16(w.b, x.b), one)};
+    return vi_add_pairs(vi_zero(), vb_dot_16(w, x), (vi){one, one});
+#endif
 }
 
 SIMD_INLINE vi vb_dot_scaled(vi acc, vb w, vb x, vb s)
 {
-    const __m256i a = _mm256_madd_epi16(_mm256_maddubs_epi16(w.a, x.a), s.a);
-    const __m256i b = _mm256_madd_epi16(_mm256_maddubs_epi16(w.b, x.b), s.b);
-
-    return (vi){_mm256_add_epi32(acc.a, a), _mm256_add_epi32(acc.b, b)};
+    return vi_add_pairs(acc, vb_dot_16(w, x), s);
 }
 
 SIMD_INLINE vb vb_spread(__m256i s, int k)
@@ -342,6 +406,54 @@ SIMD_INLINE vb vb_spread(__m256i s, int k)
     const __m256i b = _mm256_add_epi16(a, _mm256_set1_epi16(0x0404));
 
     return (vb){_mm256_shuffle_epi8(half, a), _mm256_shuffle_epi8(half, b)};
+}
+
+SIMD_INLINE vi vi_join_16(vi low, vi high)
+{
+    return (vi){_mm256_blend_epi16(low.a, _mm256_slli_epi32(high.a, 16), 0xaa),
+                _mm256_blend_epi16(low.b, _mm256_slli_epi32(high.b, 16), 0xaa)};
+}
+
+SIMD_INLINE void transpose_8(__m256i v[8])
+{
+    __m256i u[8];
+
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+        u[i] = _mm256_unpacklo_epi32(v[i], v[i + 1]);
+        u[i + 1] = _mm256_unpackhi_epi32(v[i], v[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4) {
+        v[i] = _mm256_unpacklo_epi64(u[i], u[i + 2]);
+        v[i + 1] = _mm256_unpackhi_epi64(u[i], u[i + 2]);
+        v[i + 2] = _mm256_unpacklo_epi64(u[i + 1], u[i + 3]);
+        v[i + 3] = _mm256_unpackhi_epi64(u[i + 1], u[i + 3]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        u[i] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x20);
+        u[i + 4] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x31);
+    }
+    memcpy(v, u, sizeof(u));
+}
+
+SIMD_INLINE void vi_transpose(vi v[16])
+{
+    __m256i part[4][8];
+
+    for (int i = 0; i < 8; i++) {
+        part[0][i] = v[i].a;
+        part[1][i] = v[i + 8].a;
+        part[2][i] = v[i].b;
+        part[3][i] = v[i + 8].b;
+    }
+    for (int i = 0; i < 4; i++)
+        transpose_8(part[i]);
+    for (int i = 0; i < 8; i++) {
+        v[i] = (vi){part[0][i], part[1][i]};
+        v[i + 8] = (vi){part[2][i], part[3][i]};
+    }
 }
 
 #endif

@@ -312,13 +312,29 @@ SIMD_INLINE vb vb_sign(vb x, vb w)
     return _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(w), _mm512_setzero_si512(), x);
 }
 
+/* Sums of 2 products of unsigned w and signed x, as int16. */
+SIMD_INLINE vb vb_dot_16(vb w, vb x)
+{
+    return _mm512_maddubs_epi16(w, x);
+}
+
+/* Sums stay in the order they are written in: gcc 12 would make trees of them, which need more
+ * registers than there are. */
+SIMD_INLINE vb vb_add_16(vb a, vb b)
+{
+    vb sum = _mm512_add_epi16(a, b);
+
+    __asm__("" : "+v"(sum));
+    return sum;
+}
+
 /* Sums of 4 products of unsigned w and signed x. */
 SIMD_INLINE vi vb_dot(vb w, vb x)
 {
 #ifdef SIMD_VNNI
     return _mm512_dpbusd_epi32(_mm512_setzero_si512(), w, x);
 #else
-    return _mm512_madd_epi16(_mm512_maddubs_epi16(w, x), _mm512_set1_epi16(1));
+    return _mm512_madd_epi16(vb_dot_16(w, x), _mm512_set1_epi16(1));
 #endif
 }
 
@@ -344,7 +360,7 @@ SIMD_INLINE vi vi_add_pairs(vi acc, vi a, vi b)
 /* acc + the sums of 4 products, each pair times the int16 in its place of s. */
 SIMD_INLINE vi vb_dot_scaled(vi acc, vb w, vb x, vb s)
 {
-    return vi_add_pairs(acc, _mm512_maddubs_epi16(w, x), s);
+    return vi_add_pairs(acc, vb_dot_16(w, x), s);
 }
 
 /* From 16 int16, one per 16 values: the scales of values 64 k .. 64 k + 63 in the places of their

@@ -4,18 +4,24 @@
 
 #include "compute/kernels.h"
 
-/* Overwrite the entries of every instruction set up to `level`. */
+/* Overwrite the entries of every instruction set that `level` contains. */
 void gs_kernels_init_x86(struct gs_kernels *k, enum gs_cpu_level level);
 
 void gs_kernels_init_dot_k_avx2(struct gs_kernels *k);
 void gs_kernels_init_dot_32_avx2(struct gs_kernels *k);
 void gs_kernels_init_dot_float_avx2(struct gs_kernels *k);
+void gs_kernels_init_panel_avx2(struct gs_kernels *k);
 void gs_kernels_init_quantise_avx2(struct gs_kernels *k);
 void gs_kernels_init_vector_avx2(struct gs_kernels *k);
+
+void gs_kernels_init_dot_k_avxvnni(struct gs_kernels *k);
+void gs_kernels_init_dot_32_avxvnni(struct gs_kernels *k);
+void gs_kernels_init_panel_avxvnni(struct gs_kernels *k);
 
 void gs_kernels_init_dot_k_avx512(struct gs_kernels *k);
 void gs_kernels_init_dot_32_avx512(struct gs_kernels *k);
 void gs_kernels_init_dot_float_avx512(struct gs_kernels *k);
+void gs_kernels_init_panel_avx512(struct gs_kernels *k);
 void gs_kernels_init_quantise_avx512(struct gs_kernels *k);
 void gs_kernels_init_vector_avx512(struct gs_kernels *k);
 
