@@ -18,7 +18,7 @@
 #define ROUNDS      20   /* the best one counts */
 #define ROUND_US    5000 /* of arithmetic */
 #define READ_BYTES  (512 * GS_MIB)
-#define READ_PASSES 3
+#define READ_PASSES 5
 
 /* ---- arithmetic ---- */
 
