@@ -1,0 +1,68 @@
+/* Constrained output: which bytes, and which tokens, may come next.
+ *
+ * A grammar is run as a set of stacks (a nondeterministic pushdown automaton). Stacks and sets are
+ * interned, so a set is a small number, and what follows from it is remembered: the next set for
+ * each byte, and the mask of tokens. Counters far from their bounds are taken for equal, so that a
+ * long string does not ask for a new mask at every character.
+ *
+ * thread: one at a time; all calls but gs_constraint_vocab_* change the constraint. */
+#ifndef GS_CONSTRAINT_CONSTRAINT_H
+#define GS_CONSTRAINT_CONSTRAINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "genset/slice.h"
+#include "genset/status.h"
+
+struct gs_constraint;
+struct gs_constraint_vocab;
+
+/* ---- vocabulary: made once per model, immutable ---- */
+
+/* The bytes of every token, in order of ids; an empty slice is a token that never matches (control
+ * tokens). Slices must outlive the vocabulary. errors: GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_constraint_vocab_create(const struct gs_slice *tokens, size_t n,
+                                                        struct gs_constraint_vocab **out_v,
+                                                        struct gs_error *err);
+void gs_constraint_vocab_free(struct gs_constraint_vocab *v);
+
+/* ---- compiling ---- */
+
+/* A JSON Schema (2020-12, and what drafts 4 to 7 spell otherwise). Output is JSON with its
+ * properties in the schema's order; where properties are declared, others need
+ * `additionalProperties`. Keywords that are not enforced are appended to `ignored`, comma-separated
+ * (NULL = not wanted). errors: GS_EFORMAT (no JSON, bad schema), GS_ELIMIT, GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_constraint_from_schema(struct gs_slice schema,
+                                                       struct gs_buf *ignored,
+                                                       struct gs_constraint **out_c,
+                                                       struct gs_error *err);
+/* Any JSON object. */
+GS_MUST_CHECK enum gs_status gs_constraint_from_json(struct gs_constraint **out_c,
+                                                     struct gs_error *err);
+/* A grammar in GBNF (llama.cpp's notation), from rule "root". */
+GS_MUST_CHECK enum gs_status
+gs_constraint_from_gbnf(struct gs_slice text, struct gs_constraint **out_c, struct gs_error *err);
+/* A regular expression for the whole output: ECMA-262 without look-around and back references. */
+GS_MUST_CHECK enum gs_status gs_constraint_from_regex(struct gs_slice pattern,
+                                                      struct gs_constraint **out_c,
+                                                      struct gs_error *err);
+void gs_constraint_free(struct gs_constraint *c);
+
+/* ---- running ---- */
+
+/* Back to the beginning. */
+void gs_constraint_restart(struct gs_constraint *c);
+/* Go on over `bytes`. False if they are not allowed here; the position is then undefined. */
+bool gs_constraint_advance(struct gs_constraint *c, struct gs_slice bytes);
+/* The output may end here; must end, if nothing else can follow. */
+bool gs_constraint_may_end(const struct gs_constraint *c);
+bool gs_constraint_must_end(const struct gs_constraint *c);
+/* The tokens that may come next: bit i % 64 of word i / 64. Valid until the next call. NULL = no
+ * memory. */
+const uint64_t *gs_constraint_mask(struct gs_constraint *c, const struct gs_constraint_vocab *v);
+
+#endif

@@ -1,0 +1,385 @@
+/* Constraints: what schemas, regular expressions and grammars allow, and the masks of tokens. */
+#include "cmocka_headers.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/slice.h"
+#include "constraint/constraint.h"
+
+struct row {
+    const char *source;
+    const char *output;
+    bool allowed;
+};
+
+static bool allows(struct gs_constraint *c, const char *output)
+{
+    gs_constraint_restart(c);
+    return gs_constraint_advance(c, gs_slice_str(output)) && gs_constraint_may_end(c);
+}
+
+static void check(struct gs_constraint *c, const struct row *row)
+{
+    if (allows(c, row->output) != row->allowed)
+        fail_msg("%s: %s %s", row->source, row->allowed ? "refuses" : "allows", row->output);
+    gs_constraint_free(c);
+}
+
+static const struct row schemas[] = {
+    {"{}", "{\"a\":[1,2.5e3,\"x\\n\",null,{}]}", true},
+    {"{}", "{\"a\":}", false},
+    {"true", "[]", true},
+    {"{\"type\":\"object\"}", "[]", false},
+    {"{\"type\":\"integer\",\"minimum\":3,\"maximum\":120}", "120", true},
+    {"{\"type\":\"integer\",\"minimum\":3,\"maximum\":120}", "121", false},
+    {"{\"type\":\"integer\",\"minimum\":3,\"maximum\":120}", "2", false},
+    {"{\"type\":\"integer\",\"minimum\":3,\"maximum\":120}", "99", true},
+    {"{\"type\":\"number\",\"minimum\":-1.5,\"maximum\":2}", "-1.5", false},
+    {"{\"type\":\"number\",\"minimum\":-1.5,\"maximum\":2}", "-1.400000", true},
+    {"{\"type\":\"number\",\"minimum\":-1.5,\"maximum\":2}", "-1.6", false},
+    {"{\"type\":\"number\",\"minimum\":-1.5,\"maximum\":2}", "2.1", false},
+    {"{\"type\":\"number\",\"minimum\":-1.5,\"maximum\":2}", "1.999", true},
+    {"{\"type\":\"number\",\"exclusiveMinimum\":0}", "0", false},
+    {"{\"type\":\"number\",\"exclusiveMinimum\":0}", "0.5", true},
+    {"{\"type\":\"number\",\"exclusiveMinimum\":0}", "-0.5", false},
+    {"{\"type\":\"number\",\"minimum\":0.1,\"maximum\":0.9}", "0.500000", true},
+    {"{\"type\":\"number\",\"minimum\":0.1,\"maximum\":0.9}", "0.950000", false},
+    {"{\"type\":\"string\",\"minLength\":2,\"maxLength\":3}", "\"a\\n\"", true},
+    {"{\"type\":\"string\",\"minLength\":2,\"maxLength\":3}", "\"a\"", false},
+    {"{\"type\":\"string\",\"minLength\":2,\"maxLength\":3}",
+     "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"", true},
+    {"{\"type\":\"string\",\"maxLength\":3}", "\"abcd\"", false},
+    {"{\"type\":\"string\",\"pattern\":\"^a+\\\"$\"}", "\"aa\\\"\"", true},
+    {"{\"type\":\"string\",\"pattern\":\"b\"}", "\"abc\"", true},
+    {"{\"type\":\"string\",\"pattern\":\"b\"}", "\"ac\"", false},
+    {"{\"type\":\"string\",\"format\":\"date-time\"}", "\"2024-02-28T10:00:00Z\"", true},
+    {"{\"type\":\"string\",\"format\":\"date\"}", "\"2024-13-01\"", false},
+    {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"string\"}"
+     ",\"c\":{\"enum\":[1,\"x\",null]}},\"required\":[\"b\"]}",
+     "{\"b\":\"\"}", true},
+    {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"string\"}"
+     ",\"c\":{\"enum\":[1,\"x\",null]}},\"required\":[\"b\"]}",
+     "{}", false},
+    {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"string\"}"
+     ",\"c\":{\"enum\":[1,\"x\",null]}},\"required\":[\"b\"]}",
+     "{\"a\": 1, \"b\": \"x\", \"c\": null}", true},
+    {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"string\"}"
+     ",\"c\":{\"enum\":[1,\"x\",null]}},\"required\":[\"b\"]}",
+     "{\"a\":1}", false},
+    {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"string\"}"
+     ",\"c\":{\"enum\":[1,\"x\",null]}},\"required\":[\"b\"]}",
+     "{\"b\":\"x\",\"d\":1}", false},
+    {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"string\"}"
+     ",\"c\":{\"enum\":[1,\"x\",null]}},\"required\":[\"b\"]}",
+     "{\n  \"a\": 1,\n  \"b\": \"x\"\n}", true},
+    {"{\"type\":\"object\",\"properties\":{\"ab\":{\"type\":\"integer\"}},\"additionalProperties\":"
+     "{\"type\":\"boolean\"}}",
+     "{\"ab\":1,\"abc\":true,\"a\":false,\"x\":true}", true},
+    {"{\"type\":\"object\",\"properties\":{\"ab\":{\"type\":\"integer\"}},\"additionalProperties\":"
+     "{\"type\":\"boolean\"}}",
+     "{\"ab\":true}", false},
+    {"{\"type\":\"object\",\"properties\":{\"ab\":{\"type\":\"integer\"}},\"additionalProperties\":"
+     "{\"type\":\"boolean\"}}",
+     "{\"x\":1}", false},
+    {"{\"type\":\"object\",\"properties\":{\"ab\":{\"type\":\"integer\"}},\"additionalProperties\":"
+     "{\"type\":\"boolean\"}}",
+     "{}", true},
+    {"{\"$ref\":\"#/$defs/"
+     "n\",\"$defs\":{\"n\":{\"type\":\"object\",\"properties\":{\"v\":{\"type\":\"integer\"},\"k\":"
+     "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/"
+     "n\"}}},\"required\":[\"v\"],\"additionalProperties\":false}}}",
+     "{\"v\":1,\"k\":[{\"v\":2},{\"v\":3,\"k\":[]}]}", true},
+    {"{\"$ref\":\"#/$defs/"
+     "n\",\"$defs\":{\"n\":{\"type\":\"object\",\"properties\":{\"v\":{\"type\":\"integer\"},\"k\":"
+     "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/"
+     "n\"}}},\"required\":[\"v\"],\"additionalProperties\":false}}}",
+     "{\"v\":1,\"k\":[{}]}", false},
+    {"{\"allOf\":[{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\"}},\"required\":["
+     "\"a\"]},{\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"const\":true}},\"required\":["
+     "\"b\"]}]}",
+     "{\"a\":1,\"b\":true}", true},
+    {"{\"allOf\":[{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\"}},\"required\":["
+     "\"a\"]},{\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"const\":true}},\"required\":["
+     "\"b\"]}]}",
+     "{\"a\":1.5,\"b\":true}", false},
+    {"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}", "null", true},
+    {"{\"type\":[\"string\",\"null\"]}", "\"\"", true},
+    {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":"
+     "\"integer\"}},\"anyOf\":[{\"required\":[\"a\"]},{\"required\":[\"b\"]}]}",
+     "{\"b\":1}", true},
+    {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":"
+     "\"integer\"}},\"anyOf\":[{\"required\":[\"a\"]},{\"required\":[\"b\"]}]}",
+     "{}", false},
+    {"{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"minItems\":1,\"maxItems\":2}",
+     "[1, 2]", true},
+    {"{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"minItems\":1,\"maxItems\":2}", "[]",
+     false},
+    {"{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"minItems\":1,\"maxItems\":2}",
+     "[1,2,3]", false},
+    {"{\"type\":\"array\",\"prefixItems\":[{\"type\":\"integer\"},{\"type\":\"string\"}],\"items\":"
+     "false}",
+     "[1,\"\"]", true},
+    {"{\"type\":\"array\",\"prefixItems\":[{\"type\":\"integer\"},{\"type\":\"string\"}],\"items\":"
+     "false}",
+     "[1]", true},
+    {"{\"type\":\"array\",\"prefixItems\":[{\"type\":\"integer\"},{\"type\":\"string\"}],\"items\":"
+     "false}",
+     "[]", true},
+    {"{\"type\":\"array\",\"prefixItems\":[{\"type\":\"integer\"}],\"items\":false}", "[1,2]",
+     false},
+    {"{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"},\"minProperties\":1,"
+     "\"maxProperties\":2}",
+     "{\"x\":1,\"y\":2}", true},
+    {"{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"},\"minProperties\":1}",
+     "{}", false},
+    {"{\"type\":\"object\",\"patternProperties\":{\"^x-\":{\"type\":\"integer\"}}}", "{\"x-a\":1}",
+     true},
+    {"{\"type\":\"object\",\"patternProperties\":{\"^x-\":{\"type\":\"integer\"}}}", "{\"y\":1}",
+     false},
+};
+
+static void schemas_allow_what_is_valid(void **state)
+{
+    struct gs_error err;
+    struct gs_buf ignored;
+
+    (void)state;
+    gs_buf_init(&ignored, GS_KIB);
+    for (size_t i = 0; i < GS_COUNT_OF(schemas); i++) {
+        struct gs_constraint *c;
+        if (gs_constraint_from_schema(gs_slice_str(schemas[i].source), &ignored, &c, &err) != GS_OK)
+            fail_msg("%s: %s", schemas[i].source, err.msg);
+        check(c, &schemas[i]);
+    }
+    assert_int_equal(ignored.len, 0);
+    gs_buf_clear(&ignored);
+}
+
+static void what_is_not_enforced_is_named(void **state)
+{
+    static const char *const rows[][2] = {
+        {"{\"not\":{}}", "not"},
+        {"{\"$ref\":\"#/nope\"}", "$ref"},
+        {"{\"type\":\"array\",\"uniqueItems\":true}", "uniqueItems"},
+        {"{\"type\":\"string\",\"pattern\":\"(?=a)\"}", "pattern"},
+        {"{\"oneOf\":[{\"minimum\":1},{\"maximum\":3}]}", "oneOf"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        struct gs_constraint *c;
+        struct gs_buf ignored;
+        gs_buf_init(&ignored, GS_KIB);
+        assert_int_equal(gs_constraint_from_schema(gs_slice_str(rows[i][0]), &ignored, &c, NULL),
+                         GS_OK);
+        assert_true(gs_slice_eq_str(gs_buf_view(&ignored), rows[i][1]));
+        gs_buf_clear(&ignored);
+        gs_constraint_free(c);
+    }
+}
+
+static void bad_schemas_are_refused(void **state)
+{
+    static const char *const rows[][2] = {
+        {"", "JSON schema: "},
+        {"3", "JSON schema: expected an object, found a whole number"},
+        {"{\"type\":\"text\"}", "JSON schema: unknown type"},
+        {"{\"type\":\"string\",\"minLength\":-1}", "minLength must be a whole number from 0"},
+        {"{\"$ref\":\"#\"}", "a rule of the grammar begins with itself"},
+        {"{\"properties\":[]}", "properties must be an object"},
+        {"{\"anyOf\":{}}", "anyOf must be an array"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        struct gs_constraint *c = NULL;
+        struct gs_error err = {.code = GS_OK};
+        assert_int_not_equal(gs_constraint_from_schema(gs_slice_str(rows[i][0]), NULL, &c, &err),
+                             GS_OK);
+        if (!strstr(err.msg, rows[i][1]))
+            fail_msg("%s: %s", rows[i][0], err.msg);
+    }
+}
+
+static const struct row regexes[] = {
+    {"a{2,3}|[^x-z]+\\d", "aaa", true},     {"a{2,3}", "aaaa", false}, {"(?:ab)*c?", "ababc", true},
+    {"\\u00e9+", "\xc3\xa9\xc3\xa9", true}, {"a**", "", true},         {"(a*)*", "aaa", true},
+};
+
+static const struct row grammars[] = {
+    {"root ::= \"yes\" | \"no\" reason? # c\nreason ::= (\n \", \" [a-z ]{1,4} )\n", "no, abc",
+     true},
+    {"root ::= \"\\u00e9\" .", "\xc3\xa9!", true},
+    {"root ::= [^\\n]+ \"\\n\"", "abc\n", true},
+};
+
+static void expressions_match_as_a_whole(void **state)
+{
+    struct gs_error err;
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(regexes); i++) {
+        struct gs_constraint *c;
+        if (gs_constraint_from_regex(gs_slice_str(regexes[i].source), &c, &err) != GS_OK)
+            fail_msg("%s: %s", regexes[i].source, err.msg);
+        check(c, &regexes[i]);
+    }
+}
+
+static void grammars_are_read(void **state)
+{
+    struct gs_error err;
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(grammars); i++) {
+        struct gs_constraint *c;
+        if (gs_constraint_from_gbnf(gs_slice_str(grammars[i].source), &c, &err) != GS_OK)
+            fail_msg("%s: %s", grammars[i].source, err.msg);
+        check(c, &grammars[i]);
+    }
+}
+
+static void bad_patterns_are_refused(void **state)
+{
+    static const char *const expressions[] = {"(?=a)", "(a|b",   "a)",  "[a",   "*",
+                                              "\\1",   "\\p{L}", "a^b", "[b-a]"};
+    static const char *const rules[] = {"root ::= root \"a\"", "root ::= x",  "x ::= \"a\"",
+                                        "root ::= (\"a\"",     "root ::= [a", "root = \"a\""};
+    struct gs_constraint *c;
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(expressions); i++)
+        assert_int_not_equal(gs_constraint_from_regex(gs_slice_str(expressions[i]), &c, NULL),
+                             GS_OK);
+    for (size_t i = 0; i < GS_COUNT_OF(rules); i++)
+        assert_int_not_equal(gs_constraint_from_gbnf(gs_slice_str(rules[i]), &c, NULL), GS_OK);
+}
+
+/* ---- masks ---- */
+
+static const char *const tokens[] = {"{", "{\"", "\"a", "\"", "b\":", " ", "1", "}", "", "{"};
+
+static struct gs_constraint_vocab *small_vocab(void)
+{
+    struct gs_slice slices[GS_COUNT_OF(tokens)];
+    struct gs_constraint_vocab *v;
+
+    for (size_t i = 0; i < GS_COUNT_OF(tokens); i++)
+        slices[i] = gs_slice_str(tokens[i]);
+    assert_int_equal(gs_constraint_vocab_create(slices, GS_COUNT_OF(slices), &v, NULL), GS_OK);
+    return v;
+}
+
+/* The tokens of the mask, as digits. */
+static void assert_mask(struct gs_constraint *c, const struct gs_constraint_vocab *v,
+                        const char *expected)
+{
+    const uint64_t *mask = gs_constraint_mask(c, v);
+    char got[GS_COUNT_OF(tokens) + 1] = "";
+    size_t n = 0;
+
+    assert_non_null(mask);
+    for (size_t i = 0; i < GS_COUNT_OF(tokens); i++)
+        if (mask[0] >> i & 1)
+            got[n++] = (char)('0' + i);
+    assert_string_equal(got, expected);
+}
+
+static void masks_hold_the_tokens_that_fit(void **state)
+{
+    struct gs_constraint_vocab *v = small_vocab();
+    struct gs_constraint *c;
+
+    (void)state;
+    assert_int_equal(gs_constraint_from_schema(
+                         GS_SLICE_LIT("{\"type\":\"object\",\"properties\":{\"ab\":{\"type\":"
+                                      "\"integer\"}},\"required\":[\"ab\"]}"),
+                         NULL, &c, NULL),
+                     GS_OK);
+    assert_mask(c, v, "019"); /* two tokens are spelled alike */
+    assert_true(gs_constraint_advance(c, GS_SLICE_LIT("{\"a")));
+    assert_mask(c, v, "4");
+    assert_true(gs_constraint_advance(c, GS_SLICE_LIT("b\":")));
+    assert_mask(c, v, "56");
+    assert_true(gs_constraint_advance(c, GS_SLICE_LIT("1}")));
+    assert_true(gs_constraint_must_end(c));
+    assert_false(gs_constraint_advance(c, GS_SLICE_LIT(" ")));
+    gs_constraint_free(c);
+    gs_constraint_vocab_free(v);
+}
+
+/* Far from its bound, a counted string shares its masks: pointers tell. */
+static void long_strings_share_masks(void **state)
+{
+    struct gs_constraint_vocab *v = small_vocab();
+    struct gs_constraint *c;
+
+    (void)state;
+    assert_int_equal(
+        gs_constraint_from_schema(GS_SLICE_LIT("{\"type\":\"string\",\"maxLength\":100000}"), NULL,
+                                  &c, NULL),
+        GS_OK);
+    assert_true(gs_constraint_advance(c, GS_SLICE_LIT("\"xx")));
+    const uint64_t *mask = gs_constraint_mask(c, v);
+    assert_true(gs_constraint_advance(c, GS_SLICE_LIT("xxxxxxxx")));
+    assert_ptr_equal(gs_constraint_mask(c, v), mask);
+    for (int i = 0; i < 99990 / 10; i++)
+        assert_true(gs_constraint_advance(c, GS_SLICE_LIT("xxxxxxxxxx")) || i == 9998);
+    assert_false(gs_constraint_advance(c, GS_SLICE_LIT("x")));
+    gs_constraint_free(c);
+    gs_constraint_vocab_free(v);
+}
+
+/* Compile, go on and ask for a mask; false if memory ran out anywhere. */
+static bool use_once(void)
+{
+    struct gs_slice slices[GS_COUNT_OF(tokens)];
+    struct gs_constraint_vocab *v = NULL;
+    struct gs_constraint *c = NULL;
+    bool ok;
+
+    for (size_t i = 0; i < GS_COUNT_OF(tokens); i++)
+        slices[i] = gs_slice_str(tokens[i]);
+    ok = gs_constraint_vocab_create(slices, GS_COUNT_OF(slices), &v, NULL) == GS_OK &&
+         gs_constraint_from_schema(
+             GS_SLICE_LIT("{\"allOf\":[{\"properties\":{\"a\":{\"maxLength\":9,\"type\":"
+                          "\"string\"}}},{\"required\":[\"a\"],\"additionalProperties\":true}]}"),
+             NULL, &c, NULL) == GS_OK &&
+         gs_constraint_advance(c, GS_SLICE_LIT("{\"a")) && gs_constraint_mask(c, v);
+    gs_constraint_free(c);
+    gs_constraint_vocab_free(v);
+    return ok;
+}
+
+static void memory_may_run_out_anywhere(void **state)
+{
+    bool done = false;
+
+    (void)state;
+    for (long n = 1; !done; n++) {
+        gs_alloc_fail_at(n);
+        done = use_once();
+        gs_alloc_fail_at(0);
+        assert_true(n < 5000);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(schemas_allow_what_is_valid),
+        cmocka_unit_test(what_is_not_enforced_is_named),
+        cmocka_unit_test(bad_schemas_are_refused),
+        cmocka_unit_test(expressions_match_as_a_whole),
+        cmocka_unit_test(grammars_are_read),
+        cmocka_unit_test(bad_patterns_are_refused),
+        cmocka_unit_test(masks_hold_the_tokens_that_fit),
+        cmocka_unit_test(long_strings_share_masks),
+        cmocka_unit_test(memory_may_run_out_anywhere),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
