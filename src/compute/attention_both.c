@@ -117,22 +117,23 @@ static void attend_split(struct block *b, size_t begin, size_t end)
 {
     const struct gs_attention_both *a = b->a;
     const size_t head_kv = b->head / (a->n_head / a->n_head_kv);
-    const struct gs_mix m = {.o = b->mixed,
-                             .p = b->scores,
-                             .v = a->v.p + (b->run->row + begin) * a->v.stride + head_kv * a->d_v,
-                             .o_stride = a->d_v,
-                             .p_stride = SPLIT,
-                             .v_stride = a->v.stride,
-                             .n_o = b->n,
-                             .n_v = end - begin,
-                             .n = a->d_v};
+    const struct gs_mix m = {
+        .o = b->mixed,
+        .p = b->scores,
+        .v = (const uint8_t *)(a->v.p + (b->run->row + begin) * a->v.stride + head_kv * a->d_v),
+        .o_stride = a->d_v,
+        .p_stride = SPLIT,
+        .v_stride = a->v.stride * sizeof(float),
+        .n_o = b->n,
+        .n_v = end - begin,
+        .n = a->d_v};
     float old[QUERIES];
 
     score(b, begin, end);
     for (size_t i = 0; i < b->n; i++)
         old[i] = weigh(b, &b->queries[i], b->scores + i * SPLIT, begin, end);
     memset(b->mixed, 0, b->n * a->d_v * sizeof(float));
-    b->k->mix(&m);
+    b->k->mix[GS_TYPE_F32](&m);
     for (size_t i = 0; i < b->n; i++)
         b->k->blend(b->queries[i].out, old[i], b->mixed + i * a->d_v, 1, a->d_v);
 }

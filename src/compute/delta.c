@@ -74,26 +74,51 @@ void gs_op_conv_silu(struct gs_lane *lane, struct gs_rows out, struct gs_rows u,
 
 /* ---- delta rule ---- */
 
-static void delta_run(const struct gs_kernels *k, struct gs_rows out, const struct gs_delta_rule *p,
+/* From this many tokens on the slice of the state is worked on apart, where its rows lie close. */
+#define COPY_TOKENS 4
+
+static void copy_rows(float *to, size_t to_stride, const float *from, size_t from_stride, size_t n,
+                      size_t rows)
+{
+    for (size_t i = 0; i < rows; i++)
+        memcpy(to + i * to_stride, from + i * from_stride, n * sizeof(float));
+}
+
+static void delta_run(struct gs_lane *lane, struct gs_rows out, const struct gs_delta_rule *p,
                       const struct gs_state_run *run, size_t head, size_t ch)
 {
     const size_t d = p->d;
+    const size_t n = GS_MIN((size_t)GS_DELTA_SLICE, d - ch);
     const size_t key = head % p->n_k * d;
-    struct gs_delta_step step = {.s = run->delta + head * d * d + ch,
-                                 .stride = d,
-                                 .d_k = d,
-                                 .n = GS_MIN((size_t)GS_DELTA_SLICE, d - ch),
-                                 .scale = 1 / sqrtf((float)d)};
+    float *state = run->delta + head * d * d + ch;
+    const size_t slice_bytes = d * GS_DELTA_SLICE * sizeof(float);
+    const bool copy = run->n >= COPY_TOKENS && slice_bytes <= GS_LANE_MIN_SCRATCH;
+    float *slice = copy ? gs_lane_scratch(lane, slice_bytes) : NULL;
 
-    for (size_t t = run->row; t < run->row + run->n; t++) {
-        step.q = p->q.p + t * p->q.stride + key;
-        step.k = p->k.p + t * p->k.stride + key;
-        step.v = p->v.p + t * p->v.stride + head * d + ch;
-        step.alpha = expf(p->g.p[t * p->g.stride + head]);
-        step.beta = p->beta.p[t * p->beta.stride + head];
-        step.out = out.p + t * out.stride + head * d + ch;
-        k->delta_step(&step);
-    }
+    if (copy)
+        copy_rows(slice, GS_DELTA_SLICE, state, d, n, d);
+    lane->k->delta(&(struct gs_delta){
+        .s = copy ? slice : state,
+        .stride = copy ? GS_DELTA_SLICE : d,
+        .d_k = d,
+        .n = n,
+        .n_tokens = run->n,
+        .q = p->q.p + run->row * p->q.stride + key,
+        .k = p->k.p + run->row * p->k.stride + key,
+        .v = p->v.p + run->row * p->v.stride + head * d + ch,
+        .g = p->g.p + run->row * p->g.stride + head,
+        .beta = p->beta.p + run->row * p->beta.stride + head,
+        .q_stride = p->q.stride,
+        .k_stride = p->k.stride,
+        .v_stride = p->v.stride,
+        .g_stride = p->g.stride,
+        .beta_stride = p->beta.stride,
+        .scale = 1 / sqrtf((float)d),
+        .out = out.p + run->row * out.stride + head * d + ch,
+        .out_stride = out.stride,
+    });
+    if (copy)
+        copy_rows(state, d, slice, GS_DELTA_SLICE, n, d);
 }
 
 void gs_op_delta_rule(struct gs_lane *lane, struct gs_rows out, const struct gs_delta_rule *p)
@@ -102,7 +127,7 @@ void gs_op_delta_rule(struct gs_lane *lane, struct gs_rows out, const struct gs_
     const size_t per_run = p->n_v * slices;
 
     for (size_t i = gs_lane_next(lane); i < p->n_runs * per_run; i = gs_lane_next(lane))
-        delta_run(lane->k, out, p, &p->runs[i / per_run], i % per_run / slices,
+        delta_run(lane, out, p, &p->runs[i / per_run], i % per_run / slices,
                   i % slices * GS_DELTA_SLICE);
     gs_lane_sync(lane);
 }

@@ -93,34 +93,75 @@ struct gs_panel {
     void *scratch;     /* 64-aligned, for n_rows rounded up to GS_PANEL_GRAIN */
 };
 
+/* Attention, many queries: a panel of queries against a tile of keys, whose values are mixed into
+ * what came before. Lanes are queries; unused ones hold zeros. With score = q . k:
+ * score = softcap tanh(score / softcap) (softcap > 0), then score -= slope |key - pos| (slope > 0).
+ * m = max(max, all scores); out = out e^(max - m) + sum_j e^(score_j - m) v_j; sum likewise. */
+#define GS_ATTEND_QUERIES 32
+#define GS_ATTEND_KEYS    32       /* at most */
+#define GS_ATTEND_NONE    (-1e30f) /* max of a query that has seen no key */
+
+struct gs_attend {
+    const float *q; /* [d_k][GS_ATTEND_QUERIES], times the scale of scores */
+    const float *k; /* [n_keys][d_k], k_stride floats apart */
+    const float *v; /* [n_keys][d_v] */
+    size_t k_stride, v_stride;
+    size_t n_keys, d_k, d_v;
+    const float *first, *end; /* query i sees keys [first[i], end[i]) of the tile; NULL: all */
+    const float *pos;         /* of each query, counted from the first key; with slope */
+    float softcap, slope;     /* 0: none */
+    float *out;               /* [d_v][GS_ATTEND_QUERIES] */
+    float *max, *sum;         /* [GS_ATTEND_QUERIES] */
+};
+
+/* Attention, few queries: rows of keys and values as they lie in the cache, of type F32, F16 or
+ * Q8_0. `next` (or NULL) will be read after this, in the same way. */
+
+/* out[i][j] = q[i] . key j; a result does not depend on the others. */
+struct gs_score {
+    const uint8_t *k, *next;
+    const float *q;
+    float *out;
+    size_t k_stride;             /* bytes */
+    size_t q_stride, out_stride; /* floats */
+    size_t n_q, n_keys, n;
+};
+
 /* o[i][c] += sum_j p[i][j] v[j][c], for i < n_o, j < n_v, c < n; j in order. */
 struct gs_mix {
-    float *o;
+    const uint8_t *v, *next;
     const float *p;
-    const float *v;
-    size_t o_stride, p_stride, v_stride; /* floats */
+    float *o;
+    size_t v_stride;           /* bytes */
+    size_t p_stride, o_stride; /* floats */
     size_t n_o, n_v, n;
 };
 
-/* One token of the delta rule for channels [0, n) of the values: s[i][c] is i < d_k rows of state
- * `stride` floats apart. With p = sum k[i] s[i], r = sum q[i] s[i]:
- * u = beta (v - alpha p); out = scale (alpha r + u (k . q)); s[i] = alpha s[i] + k[i] u. */
-struct gs_delta_step {
+/* The delta rule for the tokens of a run and channels [0, n) of the values: s[i][c] is i < d_k rows
+ * of state `stride` floats apart. Per token, with alpha = e^g, p = sum k[i] s[i], r = sum q[i]
+ * s[i]: u = beta (v - alpha p); out = scale (alpha r + u (k . q)); s[i] = alpha s[i] + k[i] u. */
+#define GS_DELTA_SLICE 64
+
+struct gs_delta {
     float *s;
     size_t stride;
     size_t d_k;
     size_t n; /* <= GS_DELTA_SLICE */
-    const float *q, *k, *v;
-    float alpha, beta, scale;
+    size_t n_tokens;
+    const float *q, *k, *v, *g, *beta; /* of the first token */
+    size_t q_stride, k_stride, v_stride, g_stride, beta_stride;
+    float scale;
     float *out;
+    size_t out_stride;
 };
-#define GS_DELTA_SLICE 32
 
 typedef void gs_dot_fn(const struct gs_dot *d);
 typedef void gs_panel_fn(const struct gs_panel *p);
 /* 16 gs_q8 or gs_q8k, one of each token, to the panel of their group. */
 typedef void gs_panel_of_fn(const void *rows, void *panel);
 typedef void gs_dequant_fn(const void *row, float *out, size_t n);
+typedef void gs_score_fn(const struct gs_score *s);
+typedef void gs_mix_fn(const struct gs_mix *m);
 typedef void gs_quantise_fn(const float *x, void *out, size_t n);
 
 struct gs_kernels {
@@ -146,8 +187,12 @@ struct gs_kernels {
     void (*swiglu)(float *out, const float *g, const float *u, size_t n);
     /* out = x * sigmoid(g); out may be x or g. */
     void (*sigmoid_mul)(float *out, const float *x, const float *g, size_t n);
-    void (*mix)(const struct gs_mix *m);
-    void (*delta_step)(const struct gs_delta_step *p);
+    /* x = cap tanh(x / cap) */
+    void (*softcap)(float *x, size_t n, float cap);
+    void (*attend)(const struct gs_attend *a);
+    gs_score_fn *score[GS_TYPE_LIMIT]; /* of the types of the cache */
+    gs_mix_fn *mix[GS_TYPE_LIMIT];
+    void (*delta)(const struct gs_delta *p);
 };
 
 /* `level` is one that gs_cpu_has(). */

@@ -181,6 +181,11 @@ void *gs_lane_scratch(struct gs_lane *lane, size_t bytes)
     return lane->scratch;
 }
 
+void *gs_lane_first_scratch(struct gs_lane *lane)
+{
+    return lane->c->slots[0].lane.scratch;
+}
+
 /* ---- jobs ---- */
 
 static void run_lane(struct gs_compute *c, struct gs_lane *lane)

@@ -16,5 +16,7 @@ size_t gs_lane_next(struct gs_lane *lane);
 
 /* This lane's scratch, at least `bytes` of it (asserted). */
 void *gs_lane_scratch(struct gs_lane *lane, size_t bytes);
+/* The first lane's, for what all lanes share in a phase. */
+void *gs_lane_first_scratch(struct gs_lane *lane);
 
 #endif

@@ -341,72 +341,6 @@ static void test_exp_extremes(void **state)
     assert_true(isnan(got[0]));
 }
 
-static void test_mix(void **state)
-{
-    static const size_t shapes[][3] = {{1, 1, 1},   {1, 3, 16},  {2, 32, 17}, {3, 7, 64},
-                                       {4, 32, 80}, {5, 32, 33}, {9, 31, 128}};
-    struct gs_rng r;
-
-    (void)state;
-    gs_rng_seed(&r, 7);
-    for (size_t i = 0; i < GS_COUNT_OF(shapes); i++) {
-        float p[9 * 40];
-        float a[9 * 128];
-        const size_t n_o = shapes[i][0];
-        const size_t n_v = shapes[i][1];
-        const size_t n = shapes[i][2];
-        struct guarded v = guarded_alloc(n_v * n * sizeof(float));
-        struct guarded b = guarded_alloc(n_o * n * sizeof(float));
-        random_floats(&r, p, GS_COUNT_OF(p), 1);
-        random_floats(&r, (float *)(void *)v.p, n_v * n, 1);
-        random_floats(&r, a, n_o * n, 1);
-        memcpy(b.p, a, n_o * n * sizeof(float));
-        struct gs_mix m = {a, p, (const float *)(void *)v.p, n, 40, n, n_o, n_v, n};
-        ref.mix(&m);
-        m.o = (float *)(void *)b.p;
-        level.mix(&m);
-        for (size_t j = 0; j < n_o * n; j++)
-            assert_close((double)m.o[j], (double)a[j], 2e-5);
-        guarded_free(&v);
-        guarded_free(&b);
-    }
-}
-
-static void test_delta_step(void **state)
-{
-    static const size_t shapes[][2] = {{4, 1}, {16, 16}, {17, 9}, {128, 32}, {64, 31}};
-    struct gs_rng r;
-
-    (void)state;
-    gs_rng_seed(&r, 8);
-    for (size_t i = 0; i < GS_COUNT_OF(shapes); i++) {
-        const size_t d = shapes[i][0];
-        const size_t n = shapes[i][1];
-        float a[128 * 32];
-        float k[128];
-        float q[128];
-        float v[32];
-        float out_a[32];
-        float out_b[32];
-        struct guarded b = guarded_alloc(d * n * sizeof(float));
-        random_floats(&r, a, d * n, 1);
-        memcpy(b.p, a, d * n * sizeof(float));
-        random_floats(&r, k, d, 0.1);
-        random_floats(&r, q, d, 0.1);
-        random_floats(&r, v, n, 1);
-        struct gs_delta_step s = {a, n, d, n, q, k, v, 0.9f, 0.4f, 0.1f, out_a};
-        ref.delta_step(&s);
-        s.s = (float *)(void *)b.p;
-        s.out = out_b;
-        level.delta_step(&s);
-        for (size_t j = 0; j < n; j++)
-            assert_close((double)out_b[j], (double)out_a[j], 1e-6);
-        for (size_t j = 0; j < d * n; j++)
-            assert_close((double)s.s[j], (double)a[j], 1e-5);
-        guarded_free(&b);
-    }
-}
-
 /* ---- levels ---- */
 
 static void test_names(void **state)
@@ -436,8 +370,6 @@ int main(void)
         cmocka_unit_test(test_quantise),
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_exp_extremes),
-        cmocka_unit_test(test_mix),
-        cmocka_unit_test(test_delta_step),
     };
     int failed = 0;
 

@@ -12,6 +12,7 @@ struct attention_case {
     uint32_t window;
     float softcap;
     bool sinks;
+    bool v_in_k;            /* V rows are the beginnings of K rows */
     size_t n_past[3], n[3]; /* of up to three runs */
     size_t n_runs;
     /* memory */
@@ -50,6 +51,8 @@ static void case_init(struct attention_case *c, struct gs_rng *r)
         c->past_v[i] = malloc(len * c->n_head_kv * c->d_v * sizeof(float));
         random_floats(r, c->past_k[i], len * c->n_head_kv * c->d_k, 1);
         random_floats(r, c->past_v[i], len * c->n_head_kv * c->d_v, 1);
+        for (size_t j = 0; c->v_in_k && j < len * c->n_head_kv; j++)
+            memcpy(c->past_v[i] + j * c->d_v, c->past_k[i] + j * c->d_k, c->d_v * sizeof(float));
     }
     for (size_t i = 0; i < c->n_runs; i++) /* last page first */
         for (size_t p = 0; p * GS_KV_PAGE_TOKENS < c->n_past[i] + c->n[i]; p++)
@@ -63,6 +66,10 @@ static void case_init(struct attention_case *c, struct gs_rng *r)
                                  .n_head_kv = c->n_head_kv,
                                  .d_k = c->d_k,
                                  .d_v = c->d_v};
+    if (c->v_in_k) {
+        c->kv.v_off = c->kv.k_off;
+        c->kv.v_row_bytes = kb;
+    }
     c->cache_bytes = n_pages * c->kv.page_stride;
     c->cache = malloc(c->cache_bytes);
     c->kv.base = c->cache;
@@ -176,31 +183,45 @@ static void check_values(const struct attention_case *c)
     }
 }
 
-/* The last token of each run, computed alone, has the bits it has in the batch. */
-static void check_alone(struct attention_case *c, enum gs_cpu_level l)
+/* Few tokens and many tokens are computed in different ways. */
+static bool same_way(size_t a, size_t b)
+{
+    return (a < 16) == (b < 16);
+}
+
+/* The last n tokens of run i, computed alone, have the bits they have in the batch. */
+static void check_tail(const struct attention_case *c, size_t i, size_t n, enum gs_cpu_level l)
 {
     const size_t row_floats = (size_t)c->n_head * c->d_v;
+    const size_t row = c->runs[i].row + c->n[i] - n;
+    struct attention_case one = *c;
 
-    for (size_t i = 0; i < c->n_runs; i++) {
-        struct attention_case one = *c;
-        const size_t last = c->runs[i].row + c->n[i] - 1;
-        one.n_runs = 1;
-        one.rows = 1;
-        one.n_past[0] = c->n_past[i] + c->n[i] - 1;
-        one.n[0] = 1;
-        one.runs[0] = (struct gs_kv_run){c->pages[i], one.n_past[0], 0, 1};
-        memcpy(one.pages[0], c->pages[i], sizeof(one.pages[0]));
-        one.past_k[0] = c->past_k[i];
-        one.past_v[0] = c->past_v[i];
-        one.q = c->q + last * c->n_head * c->d_k;
-        one.out = malloc(row_floats * sizeof(float));
-        one.a.kv = &one.kv;
-        one.a.runs = one.runs;
-        one.a.n_runs = 1;
-        run_lanes(2, l, run_case, &one);
-        assert_memory_equal(one.out, c->out + last * row_floats, row_floats * sizeof(float));
-        free(one.out);
-    }
+    one.n_runs = 1;
+    one.rows = n;
+    one.n_past[0] = c->n_past[i] + c->n[i] - n;
+    one.n[0] = n;
+    one.runs[0] = (struct gs_kv_run){c->pages[i], one.n_past[0], 0, n};
+    memcpy(one.pages[0], c->pages[i], sizeof(one.pages[0]));
+    one.past_k[0] = c->past_k[i];
+    one.past_v[0] = c->past_v[i];
+    one.q = c->q + row * c->n_head * c->d_k;
+    one.out = malloc(n * row_floats * sizeof(float));
+    one.a.kv = &one.kv;
+    one.a.runs = one.runs;
+    one.a.n_runs = 1;
+    run_lanes(2, l, run_case, &one);
+    assert_memory_equal(one.out, c->out + row * row_floats, n * row_floats * sizeof(float));
+    free(one.out);
+}
+
+static void check_tails(const struct attention_case *c, enum gs_cpu_level l)
+{
+    static const size_t tails[] = {1, 3, 17};
+
+    for (size_t i = 0; i < c->n_runs; i++)
+        for (size_t j = 0; j < GS_COUNT_OF(tails); j++)
+            if (tails[j] <= c->n[i] && same_way(tails[j], c->n[i]))
+                check_tail(c, i, tails[j], l);
 }
 
 static void check_case(struct attention_case *c, uint64_t seed)
@@ -213,7 +234,7 @@ static void check_case(struct attention_case *c, uint64_t seed)
     {
         check_threads(l, run_case, c, c->out, c->rows * c->n_head * c->d_v);
         check_values(c);
-        check_alone(c, l);
+        check_tails(c, l);
     }
     case_clear(c);
 }
@@ -248,6 +269,41 @@ static void test_several_sequences(void **state)
                                     .n_past = {0, 31, 300},
                                     .n = {5, 1, 9}};
         check_case(&c, 2 + i);
+    }
+}
+
+/* More splits of more tokens than a round holds. */
+static void test_rounds(void **state)
+{
+    static struct attention_case c = {.type = GS_TYPE_F16,
+                                      .n_head = 4,
+                                      .n_head_kv = 2,
+                                      .d_k = 32,
+                                      .d_v = 32,
+                                      .n_runs = 3,
+                                      .n_past = {500, 660, 300},
+                                      .n = {15, 14, 2}};
+
+    (void)state;
+    check_case(&c, 6);
+}
+
+/* Values are the beginnings of keys; one KV head. */
+static void test_latent(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 2; i++) {
+        static struct attention_case c;
+        c = (struct attention_case){.type = i == 0 ? GS_TYPE_F16 : GS_TYPE_Q8_0,
+                                    .n_head = 8,
+                                    .n_head_kv = 1,
+                                    .d_k = 96,
+                                    .d_v = 64,
+                                    .v_in_k = true,
+                                    .n_runs = 2,
+                                    .n_past = {290, 20},
+                                    .n = {2, 33}};
+        check_case(&c, 7 + i);
     }
 }
 
@@ -304,6 +360,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prefill),
         cmocka_unit_test(test_several_sequences),
+        cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_latent),
         cmocka_unit_test(test_window_softcap_sinks),
         cmocka_unit_test(test_extreme_scores),
     };

@@ -21,6 +21,7 @@ void gs_kernels_init_ref(struct gs_kernels *k)
 #define KERNEL_DEQUANT(type, name, form) k->dequant[type] = gs_kernels_dequant_##name##_ref;
     GS_KERNEL_TYPE_MAP(KERNEL_DEQUANT)
 #undef KERNEL_DEQUANT
+    gs_kernels_init_attend_ref(k);
     gs_kernels_init_dot_ref(k);
     gs_kernels_init_quantise_ref(k);
     gs_kernels_init_vector_ref(k);

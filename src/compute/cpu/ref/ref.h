@@ -38,6 +38,7 @@ GS_KERNEL_TYPE_MAP(GS_KERNEL_DEQUANT_DECL)
 #undef GS_KERNEL_DEQUANT_DECL
 
 /* Each fills the entries its file defines. */
+void gs_kernels_init_attend_ref(struct gs_kernels *k);
 void gs_kernels_init_dot_ref(struct gs_kernels *k);
 void gs_kernels_init_quantise_ref(struct gs_kernels *k);
 void gs_kernels_init_vector_ref(struct gs_kernels *k);

@@ -61,33 +61,10 @@ static void sigmoid_mul(float *out, const float *x, const float *g, size_t n)
         out[i] = x[i] * sigmoid(g[i]);
 }
 
-static void mix(const struct gs_mix *m)
+static void softcap(float *x, size_t n, float cap)
 {
-    for (size_t i = 0; i < m->n_o; i++)
-        for (size_t j = 0; j < m->n_v; j++)
-            for (size_t c = 0; c < m->n; c++)
-                m->o[i * m->o_stride + c] += m->p[i * m->p_stride + j] * m->v[j * m->v_stride + c];
-}
-
-static void delta_step(const struct gs_delta_step *p)
-{
-    float sk[GS_DELTA_SLICE] = {0};
-    float sq[GS_DELTA_SLICE] = {0};
-    float kq = 0;
-
-    for (size_t i = 0; i < p->d_k; i++) {
-        kq += p->k[i] * p->q[i];
-        for (size_t c = 0; c < p->n; c++) {
-            sk[c] += p->k[i] * p->s[i * p->stride + c];
-            sq[c] += p->q[i] * p->s[i * p->stride + c];
-        }
-    }
-    for (size_t c = 0; c < p->n; c++) {
-        const float u = p->beta * (p->v[c] - p->alpha * sk[c]);
-        p->out[c] = p->scale * (p->alpha * sq[c] + u * kq);
-        for (size_t i = 0; i < p->d_k; i++)
-            p->s[i * p->stride + c] = p->alpha * p->s[i * p->stride + c] + p->k[i] * u;
-    }
+    for (size_t i = 0; i < n; i++)
+        x[i] = cap * tanhf(x[i] / cap);
 }
 
 void gs_kernels_init_vector_ref(struct gs_kernels *k)
@@ -99,6 +76,5 @@ void gs_kernels_init_vector_ref(struct gs_kernels *k)
     k->blend = blend;
     k->swiglu = swiglu;
     k->sigmoid_mul = sigmoid_mul;
-    k->mix = mix;
-    k->delta_step = delta_step;
+    k->softcap = softcap;
 }

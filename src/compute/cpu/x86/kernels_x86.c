@@ -9,6 +9,8 @@ void gs_kernels_init_x86(struct gs_kernels *k, enum gs_cpu_level level)
         gs_kernels_init_panel_avx2(k);
         gs_kernels_init_quantise_avx2(k);
         gs_kernels_init_vector_avx2(k);
+        gs_kernels_init_attend_avx2(k);
+        gs_kernels_init_delta_avx2(k);
     }
     if (level == GS_CPU_AVXVNNI) {
         gs_kernels_init_dot_k_avxvnni(k);
@@ -22,6 +24,8 @@ void gs_kernels_init_x86(struct gs_kernels *k, enum gs_cpu_level level)
         gs_kernels_init_panel_avx512(k);
         gs_kernels_init_quantise_avx512(k);
         gs_kernels_init_vector_avx512(k);
+        gs_kernels_init_attend_avx512(k);
+        gs_kernels_init_delta_avx512(k);
     }
     if (level >= GS_CPU_AVX512VNNI) {
         gs_kernels_init_dot_k_avx512vnni(k);

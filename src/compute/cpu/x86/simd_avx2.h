@@ -176,6 +176,21 @@ SIMD_INLINE float vf_max_lane(vf v)
     return max_256(_mm256_max_ps(v.a, v.b));
 }
 
+SIMD_INLINE vf vf_if_less(vf a, vf b, vf x, vf y)
+{
+    return (vf){_mm256_blendv_ps(y.a, x.a, _mm256_cmp_ps(a.a, b.a, _CMP_LT_OQ)),
+                _mm256_blendv_ps(y.b, x.b, _mm256_cmp_ps(a.b, b.b, _CMP_LT_OQ))};
+}
+
+SIMD_INLINE vf vf_sums(const vf v[16])
+{
+    float sums[16];
+
+    vf_sum_n(sums, v, 8);
+    vf_sum_n(sums + 8, v + 8, 8);
+    return vf_load(sums);
+}
+
 SIMD_INLINE vf vf_widen(__m256 v)
 {
     return (vf){v, _mm256_setzero_ps()};

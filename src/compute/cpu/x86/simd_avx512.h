@@ -149,6 +149,33 @@ SIMD_INLINE float vf_max_lane(vf v)
     return max_256(_mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
 }
 
+/* a < b ? x : y */
+SIMD_INLINE vf vf_if_less(vf a, vf b, vf x, vf y)
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+}
+
+/* Lane i is vf_sum(v[i]). */
+SIMD_INLINE vf vf_sums(const vf v[16])
+{
+    vf q[4];
+
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        const vf a = _mm512_add_ps(_mm512_shuffle_f32x4(v[i], v[i + 4], 0x44),
+                                   _mm512_shuffle_f32x4(v[i], v[i + 4], 0xee));
+        const vf b = _mm512_add_ps(_mm512_shuffle_f32x4(v[i + 8], v[i + 12], 0x44),
+                                   _mm512_shuffle_f32x4(v[i + 8], v[i + 12], 0xee));
+        q[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+    }
+    const __m512d a = _mm512_castps_pd(
+        _mm512_add_ps(_mm512_unpacklo_ps(q[0], q[1]), _mm512_unpackhi_ps(q[0], q[1])));
+    const __m512d b = _mm512_castps_pd(
+        _mm512_add_ps(_mm512_unpacklo_ps(q[2], q[3]), _mm512_unpackhi_ps(q[2], q[3])));
+    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                         _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+}
+
 /* v in lanes 0..7, 0 above. */
 SIMD_INLINE vf vf_widen(__m256 v)
 {

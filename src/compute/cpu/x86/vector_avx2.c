@@ -1,7 +1,6 @@
 /* vector.inc.h on AVX2. */
 #include "compute/cpu/x86/x86.h"
 
-#define SIMD_TILE 4
 #include "compute/cpu/x86/simd_avx2.h"
 
 #include "compute/cpu/common/vector.inc.h"

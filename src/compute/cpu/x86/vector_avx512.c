@@ -1,7 +1,6 @@
 /* vector.inc.h on AVX-512. */
 #include "compute/cpu/x86/x86.h"
 
-#define SIMD_TILE 8
 #include "compute/cpu/x86/simd_avx512.h"
 
 #include "compute/cpu/common/vector.inc.h"

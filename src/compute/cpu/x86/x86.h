@@ -13,6 +13,8 @@ void gs_kernels_init_dot_float_avx2(struct gs_kernels *k);
 void gs_kernels_init_panel_avx2(struct gs_kernels *k);
 void gs_kernels_init_quantise_avx2(struct gs_kernels *k);
 void gs_kernels_init_vector_avx2(struct gs_kernels *k);
+void gs_kernels_init_attend_avx2(struct gs_kernels *k);
+void gs_kernels_init_delta_avx2(struct gs_kernels *k);
 
 void gs_kernels_init_dot_k_avxvnni(struct gs_kernels *k);
 void gs_kernels_init_dot_32_avxvnni(struct gs_kernels *k);
@@ -24,6 +26,8 @@ void gs_kernels_init_dot_float_avx512(struct gs_kernels *k);
 void gs_kernels_init_panel_avx512(struct gs_kernels *k);
 void gs_kernels_init_quantise_avx512(struct gs_kernels *k);
 void gs_kernels_init_vector_avx512(struct gs_kernels *k);
+void gs_kernels_init_attend_avx512(struct gs_kernels *k);
+void gs_kernels_init_delta_avx512(struct gs_kernels *k);
 
 void gs_kernels_init_dot_k_avx512vnni(struct gs_kernels *k);
 void gs_kernels_init_dot_32_avx512vnni(struct gs_kernels *k);
