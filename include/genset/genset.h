@@ -50,6 +50,9 @@ struct gs_llm_options {
     const char *cpu; /* highest instruction set used: "scalar", "avx2", "avx512"; NULL = best */
     void (*on_progress)(void *ud, double done); /* loading, 0..1; may be NULL */
     void *progress_ud;
+    bool lock_memory; /* keep the weights in memory: GS_ENOMEM if that is not allowed */
+    bool huge_pages;  /* copy the file into huge pages: GS_EUNSUPPORTED if there are none */
+    bool numa_spread; /* take memory from all NUMA nodes in turn: GS_EUNSUPPORTED with one node */
 };
 
 GS_API void gs_llm_options_init(struct gs_llm_options *opt);

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "api/warm.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/limits.h"
@@ -159,14 +160,20 @@ static enum gs_status open_text(struct gs_llm *llm, const char *path, struct gs_
     return st == GS_ENOMEM ? st : GS_OK;
 }
 
+/* Memory for the weights is no longer free: what a mapping has is. */
+static bool has_its_memory(const struct gs_llm *llm)
+{
+    return !llm->opt.weights_only && (llm->opt.huge_pages || llm->opt.lock_memory);
+}
+
 static enum gs_status open_weights(struct gs_llm *llm, struct gs_error *err)
 {
     struct gs_error why = {0};
     enum gs_status st = gs_model_load(llm->file, &llm->model, &why);
 
     if (st == GS_OK)
-        st =
-            gs_llm_budget_plan(llm->model, gs_gguf_bytes(llm->file), &llm->opt, &llm->budget, &why);
+        st = gs_llm_budget_plan(llm->model, has_its_memory(llm) ? 0 : gs_gguf_bytes(llm->file),
+                                &llm->opt, &llm->budget, &why);
     if (st == GS_OK || (llm->opt.weights_only && (llm->model || st != GS_ENOMEM)))
         return GS_OK;
     if (err)
@@ -188,52 +195,86 @@ static enum gs_status start_engine(struct gs_llm *llm, struct gs_error *err)
 
     if (st != GS_OK)
         return st;
-    gs_gguf_willneed(llm->file);
     if (gs_model_params(llm->model)->is_encoder)
         return GS_OK; /* it has no answers to give */
     return gs_engine_create(llm->model, llm->compute, &opt, &llm->engine, err);
+}
+
+static enum gs_status open_file(struct gs_llm *llm, const char *path, struct gs_error *err)
+{
+    const bool huge = llm->opt.huge_pages && !llm->opt.weights_only;
+    enum gs_status st =
+        huge ? gs_gguf_open_huge(path, &llm->file, err) : gs_gguf_open(path, &llm->file, err);
+
+    if (st == GS_OK && llm->opt.lock_memory && !llm->opt.weights_only)
+        st = gs_gguf_lock(llm->file, err);
+    return st;
+}
+
+/* What takes time besides the file's bytes. */
+static enum gs_status open_parts(struct gs_llm *llm, const char *path, struct gs_error *err)
+{
+    enum gs_status st = read_names(llm, err);
+
+    if (st == GS_OK)
+        st = open_text(llm, path, err);
+    report(llm, 0.1);
+    if (st == GS_OK)
+        st = open_weights(llm, err);
+    if (st == GS_OK && !llm->opt.weights_only)
+        st = start_engine(llm, err);
+    return st;
+}
+
+/* The bytes are what takes long, when they come from disk. */
+static void report_bytes(void *ud, double part)
+{
+    report(ud, 0.1 + 0.9 * part);
+}
+
+static enum gs_status open_all(struct gs_llm *llm, const char *path, struct gs_error *err)
+{
+    struct gs_llm_warm warm = {0};
+    enum gs_status st = open_file(llm, path, err);
+
+    if (st != GS_OK)
+        return st;
+    if (!llm->opt.weights_only && !has_its_memory(llm))
+        gs_llm_warm_start(&warm, llm->file);
+    st = open_parts(llm, path, err);
+    if (st == GS_OK)
+        gs_llm_warm_finish(&warm, report_bytes, llm);
+    gs_llm_warm_stop(&warm);
+    return st;
 }
 
 enum gs_status gs_llm_open(const char *path, const struct gs_llm_options *opt, gs_llm **out_llm,
                            struct gs_error *err)
 {
     struct gs_llm *llm = gs_alloc_zero(sizeof(*llm));
-    enum gs_status st;
+    bool spread = false;
 
     if (!llm)
         return gs_error_nomem(err, "open a model");
     gs_arena_init(&llm->a, 0);
     pthread_mutex_init(&llm->embed_lock, NULL);
-    st = copy_options(llm, opt, err);
-    if (st != GS_OK)
-        goto fail;
+    enum gs_status st = copy_options(llm, opt, err);
     report(llm, 0);
-    st = gs_gguf_open(path, &llm->file, err);
-    if (st != GS_OK)
-        goto fail;
-    report(llm, 0.2);
-    st = read_names(llm, err);
-    if (st != GS_OK)
-        goto fail;
-    st = open_text(llm, path, err);
-    if (st != GS_OK)
-        goto fail;
-    report(llm, 0.6);
-    st = open_weights(llm, err);
-    if (st != GS_OK)
-        goto fail;
-    report(llm, 0.8);
-    if (!llm->opt.weights_only) {
-        st = start_engine(llm, err);
-        if (st != GS_OK)
-            goto fail;
+    if (st == GS_OK && llm->opt.numa_spread && !llm->opt.weights_only) {
+        st = gs_os_memory_spread(err); /* threads started from here on inherit it */
+        spread = st == GS_OK;
+    }
+    if (st == GS_OK)
+        st = open_all(llm, path, err);
+    if (spread)
+        gs_os_memory_gather();
+    if (st != GS_OK) {
+        gs_llm_close(llm);
+        return st;
     }
     report(llm, 1);
     *out_llm = llm;
     return GS_OK;
-fail:
-    gs_llm_close(llm);
-    return st;
 }
 
 void gs_llm_close(gs_llm *llm)

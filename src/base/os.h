@@ -21,9 +21,16 @@ struct gs_os_map {
 GS_MUST_CHECK enum gs_status gs_os_map_file(const char *path, struct gs_os_map *out_map,
                                             struct gs_error *err);
 void gs_os_unmap(struct gs_os_map *m);
-/* Ask the system to read the pages ahead; keep them resident (best effort, false if refused). */
-void gs_os_map_willneed(const struct gs_os_map *m);
-bool gs_os_map_lock(const struct gs_os_map *m);
+/* The same, read into huge pages of our own instead.
+ * errors: also GS_EUNSUPPORTED, where the system has none to give, and GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_os_map_copy_huge(const char *path, struct gs_os_map *out_map,
+                                                 struct gs_error *err);
+/* Bring [off, off + n) into memory, page by page: forwards, so that the system reads ahead. */
+void gs_os_map_touch(const struct gs_os_map *m, size_t off, size_t n);
+/* The part of its pages that is in memory, by a sample. */
+double gs_os_map_resident(const struct gs_os_map *m);
+/* Keep all of it in memory. errors: GS_ENOMEM if that is not allowed. */
+GS_MUST_CHECK enum gs_status gs_os_map_lock(const struct gs_os_map *m, struct gs_error *err);
 
 /* Append a whole file ("-" is stdin) to b; GS_ELIMIT if it passes b's ceiling. */
 GS_MUST_CHECK enum gs_status gs_os_read_file(const char *path, struct gs_buf *b,
@@ -45,6 +52,10 @@ void gs_os_release(void *p, size_t n);
 void gs_os_discard(void *p, size_t n);
 int64_t gs_os_memory_available_bytes(void); /* by machine and cgroup; -1 unknown */
 int64_t gs_os_memory_total_bytes(void);
+/* Let this thread, and threads it starts, take memory from all NUMA nodes in turn, also for the
+ * file pages they are the first to read; and from the nearest again. errors: GS_EUNSUPPORTED. */
+GS_MUST_CHECK enum gs_status gs_os_memory_spread(struct gs_error *err);
+void gs_os_memory_gather(void);
 
 /* Resident memory of this process, in bytes; -1 unknown. */
 struct gs_os_usage {

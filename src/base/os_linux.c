@@ -68,17 +68,6 @@ void gs_os_unmap(struct gs_os_map *m)
         *m = (struct gs_os_map){NULL, 0};
 }
 
-void gs_os_map_willneed(const struct gs_os_map *m)
-{
-    if (m->ptr)
-        madvise((void *)(uintptr_t)m->ptr, m->len, MADV_WILLNEED);
-}
-
-bool gs_os_map_lock(const struct gs_os_map *m)
-{
-    return !m->ptr || mlock(m->ptr, m->len) == 0;
-}
-
 enum gs_status gs_os_read_file(const char *path, struct gs_buf *b, struct gs_error *err)
 {
     const bool is_stdin = strcmp(path, "-") == 0;

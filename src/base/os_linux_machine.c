@@ -328,3 +328,17 @@ int64_t gs_os_machine_memory_available(const char *root)
 {
     return memory(root, "MemAvailable:", true);
 }
+
+size_t gs_os_machine_nodes(const char *root, bool *nodes, size_t n)
+{
+    char list[1024];
+    size_t count = 0;
+
+    if (!read_text(root, "/sys/devices/system/node/has_memory", list, sizeof(list)))
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        nodes[i] = list_has(list, i);
+        count += nodes[i];
+    }
+    return count;
+}

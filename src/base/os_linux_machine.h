@@ -23,4 +23,7 @@ int64_t gs_os_machine_number(const char *root, const char *path, const char *key
 int64_t gs_os_machine_memory_total(const char *root);
 int64_t gs_os_machine_memory_available(const char *root);
 
+/* Set nodes[i], i < n, if NUMA node i has memory; how many have. */
+size_t gs_os_machine_nodes(const char *root, bool *nodes, size_t n);
+
 #endif

@@ -34,6 +34,9 @@ void gs_cli_llm_options(const struct gs_config *c, struct gs_llm_options *opt)
     opt->max_sequences = (int32_t)c->max_sequences;
     opt->batch_tokens = (int32_t)c->batch_tokens;
     opt->cpu = cpus[c->cpu];
+    opt->lock_memory = c->mlock;
+    opt->huge_pages = c->huge_pages;
+    opt->numa_spread = c->numa;
 }
 
 /* ---- names ---- */

@@ -20,6 +20,7 @@ struct gs_gguf {
     struct gs_gguf_part *parts;
     struct gs_os_map *maps; /* of the parts; none when the bytes are borrowed */
     size_t n_parts;
+    bool huge;                            /* maps are copies in huge pages */
     const struct gs_gguf_tensor *tensors; /* of all parts, in order */
     size_t n_tensors;
     struct gs_map names; /* tensor name -> tensor */
@@ -93,7 +94,8 @@ static enum gs_status read_part(struct gs_gguf *f, uint32_t idx, const char *pat
 static enum gs_status map_part(struct gs_gguf *f, uint32_t idx, const char *path,
                                struct gs_error *err)
 {
-    const enum gs_status st = gs_os_map_file(path, &f->maps[idx], err);
+    const enum gs_status st = f->huge ? gs_os_map_copy_huge(path, &f->maps[idx], err)
+                                      : gs_os_map_file(path, &f->maps[idx], err);
 
     if (st != GS_OK)
         return st;
@@ -232,13 +234,15 @@ static enum gs_status open_files(struct gs_gguf *f, struct gs_error *err)
     return st;
 }
 
-enum gs_status gs_gguf_open(const char *path, struct gs_gguf **out_file, struct gs_error *err)
+static enum gs_status open_path(const char *path, bool huge, struct gs_gguf **out_file,
+                                struct gs_error *err)
 {
     struct gs_gguf *f = create(path, true);
     enum gs_status st;
 
     if (!f)
         return gs_error_nomem(err, "open a model file");
+    f->huge = huge;
     st = open_files(f, err);
     if (st != GS_OK) {
         gs_gguf_close(f);
@@ -246,6 +250,16 @@ enum gs_status gs_gguf_open(const char *path, struct gs_gguf **out_file, struct 
     }
     *out_file = f;
     return GS_OK;
+}
+
+enum gs_status gs_gguf_open(const char *path, struct gs_gguf **out_file, struct gs_error *err)
+{
+    return open_path(path, false, out_file, err);
+}
+
+enum gs_status gs_gguf_open_huge(const char *path, struct gs_gguf **out_file, struct gs_error *err)
+{
+    return open_path(path, true, out_file, err);
 }
 
 static enum gs_status open_bytes(struct gs_gguf *f, struct gs_error *err)
@@ -303,19 +317,35 @@ size_t gs_gguf_bytes(const struct gs_gguf *f)
     return sum;
 }
 
-void gs_gguf_willneed(const struct gs_gguf *f)
+void gs_gguf_touch(const struct gs_gguf *f, size_t off, size_t n)
 {
-    for (size_t i = 0; f->maps && i < f->n_parts; i++)
-        gs_os_map_willneed(&f->maps[i]);
+    for (size_t i = 0; f->maps && i < f->n_parts && n > 0; i++) {
+        const size_t len = f->maps[i].len;
+        const size_t here = off < len ? GS_MIN(n, len - off) : 0;
+        gs_os_map_touch(&f->maps[i], off, here);
+        n -= here;
+        off = off > len ? off - len : 0;
+    }
 }
 
-bool gs_gguf_lock(const struct gs_gguf *f)
+double gs_gguf_resident(const struct gs_gguf *f)
 {
-    bool all = true;
+    double bytes = 0;
 
-    for (size_t i = 0; f->maps && i < f->n_parts; i++)
-        all = gs_os_map_lock(&f->maps[i]) && all;
-    return all;
+    if (!f->maps)
+        return 1;
+    for (size_t i = 0; i < f->n_parts; i++)
+        bytes += gs_os_map_resident(&f->maps[i]) * (double)f->maps[i].len;
+    return bytes / (double)gs_gguf_bytes(f);
+}
+
+enum gs_status gs_gguf_lock(const struct gs_gguf *f, struct gs_error *err)
+{
+    enum gs_status st = GS_OK;
+
+    for (size_t i = 0; f->maps && i < f->n_parts && st == GS_OK; i++)
+        st = gs_os_map_lock(&f->maps[i], err);
+    return st;
 }
 
 size_t gs_gguf_value_count(const struct gs_gguf *f)

@@ -61,6 +61,9 @@ struct gs_gguf_tensor {
  *         (version, big-endian, tensor type id), GS_ENOMEM. */
 GS_MUST_CHECK enum gs_status gs_gguf_open(const char *path, struct gs_gguf **out_file,
                                           struct gs_error *err);
+/* The same, with the files read into huge pages instead of mapped (gs_os_map_copy_huge()). */
+GS_MUST_CHECK enum gs_status gs_gguf_open_huge(const char *path, struct gs_gguf **out_file,
+                                               struct gs_error *err);
 /* The same for bytes in memory (tests, fuzzing, embedded models); never split. `bytes` must
  * outlive the file. `name` is quoted in errors. */
 GS_MUST_CHECK enum gs_status gs_gguf_open_memory(const char *name, const void *bytes, size_t n,
@@ -70,8 +73,11 @@ void gs_gguf_close(struct gs_gguf *f);
 const char *gs_gguf_path(const struct gs_gguf *f);
 uint32_t gs_gguf_version(const struct gs_gguf *f);
 size_t gs_gguf_bytes(const struct gs_gguf *f); /* of all its files */
-void gs_gguf_willneed(const struct gs_gguf *f);
-bool gs_gguf_lock(const struct gs_gguf *f);
+/* Of all its bytes, one file after the other: bring [off, off + n) into memory; the part that is
+ * there, by a sample; keep all there (errors: GS_ENOMEM). Bytes in memory are there already. */
+void gs_gguf_touch(const struct gs_gguf *f, size_t off, size_t n);
+double gs_gguf_resident(const struct gs_gguf *f);
+GS_MUST_CHECK enum gs_status gs_gguf_lock(const struct gs_gguf *f, struct gs_error *err);
 
 size_t gs_gguf_value_count(const struct gs_gguf *f);
 const struct gs_gguf_value *gs_gguf_value_at(const struct gs_gguf *f, size_t idx);

@@ -256,6 +256,17 @@ static void cgroups_of_version_1_limit_memory(void **state)
     assert_int_equal(gs_os_machine_memory_available(root), 1500000);
 }
 
+static void nodes_with_memory_are_counted(void **state)
+{
+    bool nodes[8] = {0};
+    (void)state;
+
+    assert_int_equal(gs_os_machine_nodes(root, nodes, 8), 0);
+    put("/sys/devices/system/node/has_memory", "0,2-3\n");
+    assert_int_equal(gs_os_machine_nodes(root, nodes, 8), 3);
+    assert_true(nodes[0] && !nodes[1] && nodes[2] && nodes[3] && !nodes[4]);
+}
+
 int main(void)
 {
 #define TREE_TEST(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
@@ -272,6 +283,7 @@ int main(void)
         TREE_TEST(memory_is_the_machines),
         TREE_TEST(cgroups_limit_memory),
         TREE_TEST(cgroups_of_version_1_limit_memory),
+        TREE_TEST(nodes_with_memory_are_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

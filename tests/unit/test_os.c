@@ -52,8 +52,12 @@ static void files_are_written_read_and_mapped(void **state)
     assert_int_equal(gs_os_map_file("f", &m, &err), GS_OK);
     assert_int_equal(m.len, sizeof(content));
     assert_memory_equal(m.ptr, content, sizeof(content));
-    gs_os_map_willneed(&m);
-    (void)gs_os_map_lock(&m); /* may be refused */
+    gs_os_map_touch(&m, 0, m.len);
+    gs_os_map_touch(&m, 5, SIZE_MAX);
+    gs_os_map_touch(&m, m.len + 5, 1);
+    assert_true(gs_os_map_resident(&m) > 0.9);
+    if (gs_os_map_lock(&m, &err) != GS_OK) /* may be refused */
+        assert_int_equal(err.code, GS_ENOMEM);
     gs_os_unmap(&m);
     assert_null(m.ptr);
     gs_os_unmap(&m);
@@ -71,8 +75,9 @@ static void empty_files_are_files(void **state)
     assert_int_equal(gs_os_write_file("f", NULL, 0, &err), GS_OK);
     assert_int_equal(gs_os_map_file("f", &m, &err), GS_OK);
     assert_true(!m.ptr && m.len == 0);
-    gs_os_map_willneed(&m);
-    assert_true(gs_os_map_lock(&m));
+    gs_os_map_touch(&m, 0, 1);
+    assert_true(gs_os_map_resident(&m) > 0.9);
+    assert_int_equal(gs_os_map_lock(&m, &err), GS_OK);
     gs_os_unmap(&m);
     gs_buf_init(&b, 10);
     assert_int_equal(gs_os_read_file("f", &b, &err), GS_OK);
@@ -160,6 +165,76 @@ static void memory_is_reserved_and_discarded(void **state)
     gs_os_release(p, n);
     gs_os_release(NULL, n);
     assert_null(gs_os_reserve(SIZE_MAX / 2));
+}
+
+static void files_are_copied_into_huge_pages(void **state)
+{
+    static char content[3 << 20];
+    struct gs_error err = {0};
+    struct gs_os_map m;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(content); i++)
+        content[i] = (char)(i % 253);
+    assert_int_equal(gs_os_write_file("f", content, sizeof(content), &err), GS_OK);
+    const enum gs_status st = gs_os_map_copy_huge("f", &m, &err);
+    if (st == GS_OK) {
+        assert_int_equal(m.len, sizeof(content));
+        assert_memory_equal(m.ptr, content, sizeof(content));
+        gs_os_unmap(&m);
+        assert_int_equal(gs_os_map_copy_huge("none", &m, &err), GS_ENOTFOUND);
+        assert_int_equal(gs_os_map_copy_huge(".", &m, &err), GS_EIO);
+        assert_int_equal(gs_os_write_file("f", "", 0, &err), GS_OK);
+        assert_int_equal(gs_os_map_copy_huge("f", &m, &err), GS_OK);
+        assert_null(m.ptr);
+    } else {
+        assert_int_equal(st, GS_EUNSUPPORTED); /* switched off here */
+        assert_string_equal(err.msg, "the system has huge pages switched off");
+        assert_true(err.hint[0] != '\0');
+    }
+    unlink("f");
+}
+
+static void a_file_beyond_memory_is_not_copied(void **state)
+{
+    struct gs_error err = {0};
+    struct gs_os_map m;
+    (void)state;
+
+    assert_int_equal(gs_os_write_file("f", "x", 1, &err), GS_OK);
+    if (truncate("f", (off_t)1 << 42) == 0) { /* sparse; not every file system has such */
+        const enum gs_status st = gs_os_map_copy_huge("f", &m, &err);
+        assert_true(st == GS_ENOMEM || st == GS_EUNSUPPORTED);
+        assert_true(st != GS_ENOMEM || err.needed == (long long)1 << 42);
+    }
+    unlink("f");
+}
+
+/* A page that is not there cannot be locked: how a refusal reads. */
+static void refused_locks_are_told(void **state)
+{
+    const size_t page = gs_os_page_bytes();
+    struct gs_error err = {0};
+    uint8_t *p = gs_os_reserve(page);
+    const struct gs_os_map gone = {p, page};
+    (void)state;
+
+    gs_os_release(p, page);
+    assert_int_equal(gs_os_map_lock(&gone, &err), GS_ENOMEM);
+    assert_string_equal(err.msg, "could not lock 0 MiB in memory: Cannot allocate memory");
+    assert_non_null(strstr(err.hint, "ulimit -l"));
+}
+
+static void memory_is_spread_where_there_are_nodes(void **state)
+{
+    struct gs_error err = {0};
+    (void)state;
+
+    if (gs_os_memory_spread(&err) != GS_OK) {
+        assert_int_equal(err.code, GS_EUNSUPPORTED);
+        assert_non_null(strstr(err.msg, "NUMA"));
+    }
+    gs_os_memory_gather();
 }
 
 static void the_machine_is_described(void **state)
@@ -276,6 +351,10 @@ int main(void)
         cmocka_unit_test(a_failed_allocation_is_no_limit),
         cmocka_unit_test(folders_are_made),
         cmocka_unit_test(memory_is_reserved_and_discarded),
+        cmocka_unit_test(files_are_copied_into_huge_pages),
+        cmocka_unit_test(a_file_beyond_memory_is_not_copied),
+        cmocka_unit_test(refused_locks_are_told),
+        cmocka_unit_test(memory_is_spread_where_there_are_nodes),
         cmocka_unit_test(the_machine_is_described),
         cmocka_unit_test(events_stay_until_drained),
         cmocka_unit_test(futexes_wake),
