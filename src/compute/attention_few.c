@@ -285,10 +285,11 @@ static bool plan(const struct gs_attention *a, struct cursor *at, struct round *
         if (run->n == 0 || run->n >= GS_ATTENTION_MANY)
             continue;
         const bool is_first = at->key == 0;
-        for (size_t t = GS_MAX(first, at->key); room && t < end;) {
+        for (size_t t = GS_MAX(first, at->key); room && t < end; t = at->key) {
             const size_t stop = GS_MIN(t - t % SPLIT + SPLIT, end);
             room = add_split(r, run, t, stop, &slot);
-            t = at->key = room ? stop : t;
+            if (room)
+                at->key = stop;
         }
         if (r->n_jobs > job) {
             r->pieces[r->n_pieces++] =

@@ -31,6 +31,6 @@ struct gs_attention_both {
 /* out [row][n_head][d_v]. Scratch: gs_attention_both_scratch_bytes per lane. */
 void gs_op_attention_both(struct gs_lane *lane, struct gs_rows out,
                           const struct gs_attention_both *a);
-size_t gs_attention_both_scratch_bytes(uint32_t d_v);
+size_t gs_attention_both_scratch_bytes(uint32_t d_k, uint32_t d_v);
 
 #endif

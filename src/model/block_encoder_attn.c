@@ -66,7 +66,7 @@ void gs_block_encoder_attn_load(struct gs_loader *ld, enum gs_encoder_attn_norm 
         a->q_norm = gs_block_norm_load_opt(ld, "attn_q_norm", (uint64_t)a->n_head * a->d);
         a->k_norm = gs_block_norm_load_opt(ld, "attn_k_norm", (uint64_t)a->n_head_kv * a->d);
     }
-    const size_t scratch = gs_attention_both_scratch_bytes(a->d);
+    const size_t scratch = gs_attention_both_scratch_bytes(a->d, a->d);
     if (ld->st == GS_OK && ld->model->lane_scratch_bytes < scratch)
         ld->model->lane_scratch_bytes = scratch;
 }

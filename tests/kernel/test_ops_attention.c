@@ -275,17 +275,20 @@ static void test_several_sequences(void **state)
 /* More splits of more tokens than a round holds. */
 static void test_rounds(void **state)
 {
-    static struct attention_case c = {.type = GS_TYPE_F16,
-                                      .n_head = 4,
-                                      .n_head_kv = 2,
-                                      .d_k = 32,
-                                      .d_v = 32,
-                                      .n_runs = 3,
-                                      .n_past = {500, 660, 300},
-                                      .n = {15, 14, 2}};
-
     (void)state;
-    check_case(&c, 6);
+    for (uint32_t window = 0; window <= 300; window += 300) {
+        static struct attention_case c;
+        c = (struct attention_case){.type = GS_TYPE_F16,
+                                    .n_head = 4,
+                                    .n_head_kv = 2,
+                                    .d_k = 32,
+                                    .d_v = 32,
+                                    .n_runs = 3,
+                                    .n_past = {500, 660, 600},
+                                    .n = {15, 14, 10},
+                                    .window = window};
+        check_case(&c, 6);
+    }
 }
 
 /* Values are the beginnings of keys; one KV head. */
