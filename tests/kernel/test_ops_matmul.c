@@ -1,7 +1,7 @@
 /* Matrix products and embedding rows against plain sums in double precision. */
 #include "kernel_test.h"
 
-#define PANEL_ROWS 16 /* from here on products are made from panels */
+#define PANEL_ROWS 12 /* from here on products are made from panels */
 #define MAX_DIM    1024
 #define MAX_OUT    150
 
