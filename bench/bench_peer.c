@@ -229,18 +229,26 @@ static bool load_kept(struct peer *p, long depth)
     return p->kept && access(path, R_OK) == 0 && llama.state_load(p->ctx, path, 0, ids, 1, &n) > 0;
 }
 
+static void keep(struct peer *p, long depth)
+{
+    char path[4096];
+    char part[4096];
+
+    snprintf(path, sizeof(path), "%s-%ld", p->kept, depth);
+    if ((size_t)snprintf(part, sizeof(part), "%s.part", path) < sizeof(part) &&
+        llama.state_save(p->ctx, part, 0, NULL, 0) > 0 && rename(part, path) != 0)
+        remove(part);
+}
+
 /* `depth` tokens: as a former run kept them, or half of them and the rest computed. */
 static void fill(struct peer *p, long depth)
 {
-    char path[4096];
-
     clear(p);
     if (depth == 0 || p->failed || load_kept(p, depth))
         return;
     feed(p, load_kept(p, depth / 2) ? depth / 2 : 0, depth);
-    snprintf(path, sizeof(path), "%s-%ld", p->kept ? p->kept : "", depth);
-    if (p->kept && !p->failed && llama.state_save(p->ctx, path, 0, NULL, 0) == 0)
-        remove(path);
+    if (p->kept && !p->failed)
+        keep(p, depth);
 }
 
 static double measure_answer(struct peer *p, long depth)
