@@ -367,6 +367,7 @@ static inline void tiny_family_keys(struct tiny *t)
 static inline void tiny_keys(struct tiny *t)
 {
     const struct tiny_shape *s = t->shape;
+    char key[128];
 
     if (!tiny_put_edit(t, "general.architecture", "general.architecture"))
         gs_gguf_writer_string(t->w, "general.architecture", gs_slice_str(s->arch));
@@ -400,6 +401,8 @@ static inline void tiny_keys(struct tiny *t)
     tiny_put_edit(t, "rope.scaling.factor", "llama.rope.scaling.factor");
     tiny_put_edit(t, "attention.scale", "llama.attention.scale");
     tiny_put_edit(t, "pooling_type", "qwen3.pooling_type");
+    snprintf(key, sizeof(key), "%s.nextn_predict_layers", s->arch);
+    tiny_put_edit(t, "nextn_predict_layers", key);
 }
 
 static inline const char *tiny_ffn_norm(const struct tiny_shape *s)

@@ -9,7 +9,7 @@
 #include "dialect/writer.h"
 
 struct request {
-    struct gs_texts texts;
+    struct gs_texts texts; /* first: the context points here */
     bool is_old;
 };
 

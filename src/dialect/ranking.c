@@ -11,8 +11,8 @@
 #include "dialect/writer.h"
 
 struct request {
-    struct gs_texts texts;
-    int64_t top_n; /* results wanted */
+    struct gs_texts texts; /* first: the context points here */
+    int64_t top_n;         /* results wanted */
     bool with_documents;
 };
 

@@ -240,6 +240,57 @@ static void test_refusals(void **state)
     }
 }
 
+/* The last blocks may be there for speculation: they are not computed, and need not be complete. */
+static void test_blocks_for_speculation(void **state)
+{
+    static const char *const archs[] = {"qwen35", "qwen35moe", "glm4moe", "deepseek2"};
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(archs); i++) {
+        struct tiny_shape shape = *find_shape(archs[i]);
+        const uint32_t n = shape.n_layers;
+        char norm[64];
+        const struct tiny_edit edits[] = {{.name = "nextn_predict_layers", TINY_U32, .u32 = 1},
+                                          {.name = norm, TINY_DROP}};
+        struct gs_model *m = NULL;
+        struct gs_error err = {0};
+
+        shape.n_layers = n + 1;
+        snprintf(norm, sizeof(norm), "blk.%u.attn_norm.weight", n);
+        struct gs_gguf *f = tiny_open(&shape, edits, 2);
+        assert_non_null(f);
+        if (gs_model_load(f, &m, &err) != GS_OK)
+            fail_msg("%s: %s", archs[i], err.msg);
+        assert_int_equal(gs_model_params(m)->n_layers, n);
+        gs_model_free(m);
+        gs_gguf_close(f);
+
+        const struct tiny_edit all = {.name = "nextn_predict_layers", TINY_U32, .u32 = n};
+        f = tiny_open(find_shape(archs[i]), &all, 1);
+        m = NULL;
+        assert_int_equal(gs_model_load(f, &m, &err), GS_EFORMAT);
+        gs_gguf_close(f);
+    }
+}
+
+/* Whoever brings a model we do not have learns which we have, all of them. */
+static void test_the_hint_has_all_architectures(void **state)
+{
+    const struct tiny_edit arch = {.name = "general.architecture", TINY_STRING, .text = "mamba"};
+    struct gs_gguf *f = tiny_open(&tiny_shapes[0], &arch, 1);
+    struct gs_model *m = NULL;
+    struct gs_error err = {0};
+
+    (void)state;
+    assert_int_equal(gs_model_load(f, &m, &err), GS_EUNSUPPORTED);
+    assert_string_equal(err.msg, "architecture \"mamba\" is not supported");
+    for (size_t i = 0; i < GS_COUNT_OF(tiny_shapes); i++)
+        assert_non_null(strstr(err.hint, tiny_shapes[i].arch));
+    for (size_t i = 0; i < GS_COUNT_OF(tiny_encoder_shapes); i++)
+        assert_non_null(strstr(err.hint, tiny_encoder_shapes[i].arch));
+    gs_gguf_close(f);
+}
+
 /* The hints say what would work. */
 static void test_hints(void **state)
 {
@@ -293,6 +344,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_architecture),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_blocks_for_speculation),
+        cmocka_unit_test(test_the_hint_has_all_architectures),
         cmocka_unit_test(test_hints),
         cmocka_unit_test(test_values_per_layer),
     };
