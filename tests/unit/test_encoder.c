@@ -156,15 +156,15 @@ static void test_long_texts(void **state)
     (void)state;
     for (size_t s = 0; s < GS_COUNT_OF(shapes); s++) {
         struct rig r = rig_create(shapes[s], edits, 2, 2);
-        float together[3][64];
+        float together[3 * 64];
         float alone[64];
         const size_t dim = gs_model_params(r.model)->n_pooled;
 
-        encode(&r, mixed, 3, together[0]);
+        encode(&r, mixed, 3, together);
         for (size_t i = 0; i < 3; i++) {
             encode(&r, &mixed[i], 1, alone);
             for (size_t j = 0; j < dim; j++)
-                assert_float_equal(alone[j], together[0][i * dim + j], 1e-3);
+                assert_float_equal(alone[j], together[i * dim + j], 1e-3);
         }
         rig_close(&r);
     }
