@@ -15,6 +15,8 @@
 /* In gs_act.forms: the form itself (as rows), the same as panels, and normed floats. Panels lie
  * where the rows of their form would. */
 #define FORM_NORMED (1u << 16)
+/* Float weights take floats as they lie in panels, too: all that is noted is that they shall. */
+#define FORM_FLOAT_PANELS (1u << 17)
 
 static unsigned form_bit(enum gs_act_form form, bool panels)
 {
@@ -59,7 +61,14 @@ static uint8_t *form_base(const struct gs_act *x, enum gs_act_form form)
 
 const void *gs_act_panels(const struct gs_act *x, enum gs_type type)
 {
-    return form_base(x, gs_kernels_act_form(type));
+    const enum gs_act_form form = gs_kernels_act_form(type);
+
+    return form == GS_ACT_F32 ? gs_act_row(x, type, 0) : form_base(x, form);
+}
+
+size_t gs_act_float_stride(const struct gs_act *x)
+{
+    return x->norm ? x->x.dim : x->x.stride;
 }
 
 const void *gs_act_row(const struct gs_act *x, enum gs_type type, size_t row)
@@ -68,14 +77,14 @@ const void *gs_act_row(const struct gs_act *x, enum gs_type type, size_t row)
 
     if (form != GS_ACT_F32)
         return form_base(x, form) + row * gs_act_row_bytes(x->x.dim);
-    return x->norm ? x->normed + row * x->x.dim : x->x.p + row * x->x.stride;
+    return (x->norm ? x->normed : x->x.p) + row * gs_act_float_stride(x);
 }
 
 bool gs_act_has_panels(const struct gs_act *x, enum gs_type type)
 {
     const enum gs_act_form form = gs_kernels_act_form(type);
 
-    return form != GS_ACT_F32 && (x->forms & form_bit(form, true));
+    return x->forms & (form == GS_ACT_F32 ? FORM_FLOAT_PANELS : form_bit(form, true));
 }
 
 /* ---- making ---- */
@@ -167,6 +176,8 @@ void gs_act_make(struct gs_lane *lane, struct gs_act *x, enum gs_type type, bool
     size_t begin;
     size_t end;
 
+    if (form == GS_ACT_F32 && panels && lane->k->panel[type])
+        x->forms |= FORM_FLOAT_PANELS;
     if (is_made(x, form, as_panels))
         return;
     gs_lane_share(lane, rows * groups_of(x->x.dim), 1, &begin, &end);

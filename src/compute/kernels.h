@@ -86,8 +86,9 @@ struct gs_panel {
     size_t n_rows;   /* 1..GS_PANEL_MAX_ROWS */
     size_t n;
     size_t n_tokens;
-    const void *x; /* panels, padded with tokens of zeros */
-    float *out;    /* [token][row] */
+    const void *x;   /* panels, padded with tokens of zeros; for float weights, rows of floats */
+    size_t x_stride; /* floats between these */
+    float *out;      /* [token][row] */
     size_t out_stride;
     const float *bias; /* [n_rows] or NULL */
     void *scratch;     /* 64-aligned, for n_rows rounded up to GS_PANEL_GRAIN */

@@ -95,6 +95,7 @@ static void panel_rows(struct gs_lane *lane, const struct gs_act *x, const struc
         .n = (size_t)p->w->ne[0],
         .n_tokens = x->x.n,
         .x = gs_act_panels(x, p->w->type),
+        .x_stride = gs_act_float_stride(x),
         .out = p->out,
         .out_stride = p->stride,
         .bias = p->bias ? p->bias + begin : NULL,

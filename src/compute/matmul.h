@@ -17,6 +17,8 @@ void gs_act_make(struct gs_lane *lane, struct gs_act *x, enum gs_type type, bool
 const void *gs_act_row(const struct gs_act *x, enum gs_type type, size_t row);
 const void *gs_act_panels(const struct gs_act *x, enum gs_type type);
 bool gs_act_has_panels(const struct gs_act *x, enum gs_type type);
+/* Between the rows of floats. */
+size_t gs_act_float_stride(const struct gs_act *x);
 /* Bytes of a row in a quantised form. */
 size_t gs_act_row_bytes(size_t dim);
 

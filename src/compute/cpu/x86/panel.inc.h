@@ -11,7 +11,11 @@
 #include "compute/blocks.h"
 #include "compute/cpu/common/load_32.inc.h"
 #include "compute/cpu/common/load_k.inc.h"
+#include "compute/cpu/x86/load_nvfp4_x86.inc.h"
 #include "compute/cpu/x86/panel_tile.inc.h"
+
+/* after load_k.inc.h */
+#include "compute/cpu/common/load_iq.inc.h"
 
 /* ---- activations ---- */
 
@@ -42,7 +46,7 @@ SIMD_INLINE void interleave(struct panel *p, const int8_t *q, size_t stride)
         for (int i = 0; i < 16; i++)
             vb_store(p->q[16 * c + i], v[i]);
     }
-    add_up(p, 32, p->sums32);
+    add_up(p, 16, p->sums16);
 }
 
 static void panel_of_q8(const void *rows, void *out)
@@ -62,7 +66,7 @@ static void panel_of_q8k(const void *rows, void *out)
     struct panel *p = out;
 
     interleave(p, x->q, sizeof(*x));
-    add_up(p, 16, p->sums16);
+    add_up(p, 32, p->sums32);
     for (int t = 0; t < LANES; t++)
         p->d_k[t] = x[t].d;
 }
@@ -101,17 +105,23 @@ typedef void multiply_fn(const struct strip *s, int n_t);
             multiply(s, k, 1);                                                                     \
     }
 
-MULTIPLY(k32_min_4, false, true, 32, 4)
-MULTIPLY(k32_min_5, false, true, 32, 5)
-MULTIPLY(k32_8, false, false, 32, 8)
-MULTIPLY(k16_min_4, false, true, 16, 4)
-MULTIPLY(k16_4, false, false, 16, 4)
-MULTIPLY(k16_6, false, false, 16, 6)
-MULTIPLY(b32_min_4, true, true, 32, 4)
-MULTIPLY(b32_min_5, true, true, 32, 5)
-MULTIPLY(b32_4, true, false, 32, 4)
-MULTIPLY(b32_5, true, false, 32, 5)
-MULTIPLY(b32_8, true, false, 32, 8)
+MULTIPLY(k256_4, false, 0, 256, 4)
+MULTIPLY(k256_8, false, 0, 256, 8)
+MULTIPLY(k256_min_6, false, 16, 256, 6)
+MULTIPLY(k32_min_4, false, 32, 32, 4)
+MULTIPLY(k32_min_5, false, 32, 32, 5)
+MULTIPLY(k32_5, false, 0, 32, 5)
+MULTIPLY(k32_7, false, 0, 32, 7)
+MULTIPLY(k32_8, false, 0, 32, 8)
+MULTIPLY(k16_5, false, 0, 16, 5)
+MULTIPLY(k16_6, false, 0, 16, 6)
+MULTIPLY(k16_7, false, 0, 16, 7)
+MULTIPLY(b32_min_4, true, 32, 32, 4)
+MULTIPLY(b32_min_5, true, 32, 32, 5)
+MULTIPLY(b32_4, true, 0, 32, 4)
+MULTIPLY(b32_5, true, 0, 32, 5)
+MULTIPLY(b32_8, true, 0, 32, 8)
+MULTIPLY(b16_5, true, 0, 16, 5)
 
 /* ---- rows ---- */
 
@@ -164,6 +174,34 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
         if (mins > 0)                                                                              \
             _mm256_store_ps(out->scale + 8, g.e);                                                  \
     }
+
+/* Weights times scales, where the products fit a byte: one scale is left. */
+#define UNPACK_WHOLE(name, minus, sign, plus, mins)                                                \
+    static void unpack_##name(const uint8_t *w, struct unpacked *out)                              \
+    {                                                                                              \
+        const struct k_block b = load_##name(w);                                                   \
+        const __m256i scale = _mm256_mullo_epi16(h16_from_b16(b.scales), _mm256_set1_epi16(sign)); \
+        _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)                                        \
+        {                                                                                          \
+            const vb v = vb_scale_8(vb_add(b.w[i], (uint8_t) - (minus)), vb_spread(scale, i));     \
+            vb_store(out->q + 64 * i, vb_add(v, plus));                                            \
+        }                                                                                          \
+        out->scale[0] = (sign)*b.d;                                                                \
+        if (mins > 0) {                                                                            \
+            _mm256_store_si256((__m256i *)(void *)out->min, b.min);                                \
+            out->e = b.e;                                                                          \
+        }                                                                                          \
+    }
+
+static void unpack_nvfp4(const uint8_t *w, struct unpacked *out)
+{
+    const struct gs_block_nvfp4 *b = (const struct gs_block_nvfp4 *)w;
+
+    for (int i = 0; i < 4; i++) {
+        vb_store(out->q + 64 * i, vb_add(nvfp4_values(b + i), 12));
+        _mm_store_ps(out->scale + 4 * i, load_4_e4m3(b[i].d));
+    }
+}
 
 /* The rows of the call, unpacked to [group][row]; those up to n_padded are zeros. */
 SIMD_INLINE void unpack_rows(const struct gs_panel *p, const struct panel_format *f,
@@ -255,12 +293,24 @@ static void run_panel(const struct gs_panel *p, const struct panel_format *f)
     UNPACK_32(name, plus, mins)                                                                    \
     PANEL(name, kind, 8, GS_BLOCK_32, off)
 
-PANEL_K(q2_k, k16_min_4, 0, 16, 0)
-PANEL_K(q3_k, k16_4, 0, 0, 4)
+/* Q2_K: 3 * 15 at most. Q3_K: -4..3 times -32..31, of which the negative fits. */
+UNPACK_WHOLE(q2_k, 0, 1, 0, 16)
+PANEL(q2_k, k256_min_6, 1, GS_BLOCK_K, 0)
+UNPACK_WHOLE(q3_k, 4, -1, SIGNED_OFFSET, 0)
+PANEL(q3_k, k256_8, 1, GS_BLOCK_K, SIGNED_OFFSET)
 PANEL_K(q4_k, k32_min_4, 0, 8, 0)
 PANEL_K(q5_k, k32_min_5, 0, 8, 0)
 PANEL_K(q6_k, k16_6, 0, 0, 32)
 PANEL_K(iq4_xs, k32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
+PANEL_K(iq2_xxs, k32_7, 0, 0, IQ2_OFFSET)
+PANEL_K(iq2_xs, k16_7, 0, 0, IQ2_OFFSET)
+PANEL_K(iq2_s, k16_7, 0, 0, IQ2_OFFSET)
+PANEL_K(iq3_xxs, k32_7, 0, 0, IQ3_XXS_OFFSET)
+PANEL_K(iq3_s, k32_5, 0, 0, IQ3_S_OFFSET)
+PANEL_K(iq1_s, k32_min_5, 0, 8, 0)
+PANEL_K(iq1_m, k16_5, 0, 0, 9)
+PANEL_K(tq1_0, k256_4, 0, 0, 1)
+PANEL_K(tq2_0, k256_4, 0, 0, 1)
 PANEL_32(q4_0, b32_4, 0, 0, 8)
 PANEL_32(q4_1, b32_min_4, 0, 8, 0)
 PANEL_32(q5_0, b32_5, 0, 0, 16)
@@ -268,6 +318,7 @@ PANEL_32(q5_1, b32_min_5, 0, 8, 0)
 PANEL_32(q8_0, b32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
 PANEL_32(iq4_nl, b32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
 PANEL_32(mxfp4, b32_5, 12, 0, 12)
+PANEL(nvfp4, b16_5, 4, 64, 12)
 
 static void init_panel(struct gs_kernels *k)
 {
@@ -286,4 +337,14 @@ static void init_panel(struct gs_kernels *k)
     k->panel[GS_TYPE_Q8_0] = panel_q8_0;
     k->panel[GS_TYPE_IQ4_NL] = panel_iq4_nl;
     k->panel[GS_TYPE_MXFP4] = panel_mxfp4;
+    k->panel[GS_TYPE_NVFP4] = panel_nvfp4;
+    k->panel[GS_TYPE_IQ2_XXS] = panel_iq2_xxs;
+    k->panel[GS_TYPE_IQ2_XS] = panel_iq2_xs;
+    k->panel[GS_TYPE_IQ2_S] = panel_iq2_s;
+    k->panel[GS_TYPE_IQ3_XXS] = panel_iq3_xxs;
+    k->panel[GS_TYPE_IQ3_S] = panel_iq3_s;
+    k->panel[GS_TYPE_IQ1_S] = panel_iq1_s;
+    k->panel[GS_TYPE_IQ1_M] = panel_iq1_m;
+    k->panel[GS_TYPE_TQ1_0] = panel_tq1_0;
+    k->panel[GS_TYPE_TQ2_0] = panel_tq2_0;
 }

@@ -10,12 +10,12 @@ _Static_assert(GS_PANEL_TOKENS == LANES, "a panel is as wide as a vector");
 
 struct panel {
     int8_t q[GS_ACT_GROUP / 4][4 * LANES];
-    int16_t sums32[4][2 * LANES]; /* of q, per 32 values: two sums side by side */
+    int16_t sums16[8][2 * LANES]; /* of q, per 16 values: two sums side by side */
     union {
         float d[8][LANES]; /* from gs_q8 */
         struct {           /* from gs_q8k */
             float d_k[LANES];
-            int16_t sums16[8][2 * LANES]; /* per 16 values */
+            int16_t sums32[4][2 * LANES]; /* per 32 values */
         };
     };
 };
@@ -33,10 +33,10 @@ _Static_assert(sizeof(struct unpacked) == GS_PANEL_ROW_BYTES, "the size that cal
 
 /* How the values of a group come together: constants of the code that a kind of formats shares. */
 struct kind {
-    bool blocks_32; /* activations of gs_q8, and scales of their own per 32 values */
-    bool has_min;
-    int width; /* values per scale */
-    int bits;  /* of a weight, unsigned; with 8 see SIGNED_OFFSET */
+    bool blocks_32; /* activations of gs_q8, that is with scales of their own per 32 values */
+    int mins;       /* values per minimum; 0: no minimums */
+    int width;      /* values per scale: 16, 32 or all 256 */
+    int bits;       /* of a weight, unsigned; with 8 see SIGNED_OFFSET */
 };
 
 /* ---- sums of products ---- */
@@ -101,17 +101,22 @@ SIMD_INLINE vi span_end(vi sum, vi part)
 
 /* ---- sums and scales ---- */
 
-SIMD_INLINE const void *pair_of_sums(const struct panel *x, struct kind k, int j)
-{
-    return k.width == 16 ? x->sums16[j / 2] : x->sums32[j / 2];
-}
-
-/* factor * the sums of values j, which are the even or odd ones of their pair. */
+/* factor * the sums of values j. */
 SIMD_INLINE vi scaled_sum(const struct panel *x, struct kind k, int j, int factor)
 {
-    const int at = j & 1 ? factor * 65536 : factor & 0xffff;
+    const vi both = vi_set((factor & 0xffff) + factor * 65536);
+    const vi one = vi_set(j & 1 ? factor * 65536 : factor & 0xffff);
+    vi sum = vi_zero();
 
-    return vi_add_pairs(vi_zero(), vb_load(pair_of_sums(x, k, j)), vi_set(at));
+    if (k.width == 16)
+        return vi_add_pairs(sum, vb_load(x->sums16[j / 2]), one);
+    if (k.blocks_32)
+        return vi_add_pairs(sum, vb_load(x->sums16[j]), both);
+    if (k.width == 32)
+        return vi_add_pairs(sum, vb_load(x->sums32[j / 2]), one);
+    for (int i = 0; i < 4; i++)
+        sum = vi_add_pairs(sum, vb_load(x->sums32[i]), both);
+    return sum;
 }
 
 /* e * the sum of min * sums. */
@@ -121,8 +126,9 @@ SIMD_INLINE vf min_term(const struct panel *x, const struct unpacked *w, struct 
 
 #pragma GCC unroll 8
     for (int j = 0; j < 16; j += 2)
-        if (j < GS_ACT_GROUP / k.width)
-            sum = vi_add_pairs(sum, vb_load(pair_of_sums(x, k, j)), vb_set_4(w->min + j));
+        if (j < GS_ACT_GROUP / k.mins)
+            sum = vi_add_pairs(sum, vb_load(k.mins == 16 ? x->sums16[j / 2] : x->sums32[j / 2]),
+                               vb_set_4(w->min + j));
     return vf_mul(vf_from_vi(sum), vf_set(w->e));
 }
 
@@ -136,9 +142,9 @@ SIMD_INLINE vf fold(vf f, vi sum, const struct panel *x, const struct unpacked *
     if (!k.blocks_32)
         return vf_fma(v, scale, f);
     vf s = vf_mul(v, scale);
-    if (k.has_min)
+    if (k.mins > 0)
         s = vf_fma(vf_from_vi(scaled_sum(x, k, j, 1)), vf_set(w->scale[8 + j]), s);
-    return vf_fma(s, vf_load(x->d[j]), f);
+    return vf_fma(s, vf_load(x->d[j * k.width / 32]), f);
 }
 
 /* s[row][token] += the products of a span of values that begins with four number `first`. */
@@ -180,13 +186,13 @@ SIMD_INLINE void tile(struct kind k, int offset, int n_t, int n_r, const struct 
 
 #pragma GCC unroll 12
     for (int i = 0; i < n_t * n_r; i++)
-        f[i] = k.blocks_32 ? vf_load(acc + LANES * i)
-               : k.has_min ? min_term(x[i % n_t], w + i / n_t, k)
-                           : vf_zero();
+        f[i] = k.blocks_32  ? vf_load(acc + LANES * i)
+               : k.mins > 0 ? min_term(x[i % n_t], w + i / n_t, k)
+                            : vf_zero();
     for (int j = 0; j < GS_ACT_GROUP / k.width; j++) {
         vi s[PANEL_TILE];
         vi first[2] = {vi_zero(), vi_zero()};
-        if (!k.has_min)
+        if (k.mins == 0)
             for (int t = 0; t < n_t; t++)
                 first[t] = scaled_sum(x[t], k, j, -offset);
 #pragma GCC unroll 12

@@ -232,6 +232,11 @@ SIMD_INLINE vf vf_of_bits(vi v)
     return (vf){_mm256_castsi256_ps(v.a), _mm256_castsi256_ps(v.b)};
 }
 
+SIMD_INLINE vi vf_bits(vf v)
+{
+    return (vi){_mm256_castps_si256(v.a), _mm256_castps_si256(v.b)};
+}
+
 SIMD_INLINE vf vf_from_vi(vi v)
 {
     return (vf){_mm256_cvtepi32_ps(v.a), _mm256_cvtepi32_ps(v.b)};
@@ -394,6 +399,18 @@ SIMD_INLINE vi vb_dot_add(vi acc, vb w, vb x)
     return acc;
 }
 #endif
+
+SIMD_INLINE __m256i scale_8_256(__m256i w, __m256i s)
+{
+    const __m256i odd = _mm256_slli_epi16(_mm256_mullo_epi16(_mm256_srli_epi16(w, 8), s), 8);
+
+    return _mm256_blendv_epi8(_mm256_mullo_epi16(w, s), odd, _mm256_set1_epi16((short)0xff00));
+}
+
+SIMD_INLINE vb vb_scale_8(vb w, vb s)
+{
+    return (vb){scale_8_256(w.a, s.a), scale_8_256(w.b, s.b)};
+}
 
 SIMD_INLINE vi vb_dot(vb w, vb x)
 {

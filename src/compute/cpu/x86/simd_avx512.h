@@ -226,6 +226,11 @@ SIMD_INLINE vf vf_of_bits(vi v)
     return _mm512_castsi512_ps(v);
 }
 
+SIMD_INLINE vi vf_bits(vf v)
+{
+    return _mm512_castps_si512(v);
+}
+
 SIMD_INLINE vb vb_load(const void *p)
 {
     return _mm512_loadu_si512(p);
@@ -353,6 +358,14 @@ SIMD_INLINE vb vb_add_16(vb a, vb b)
 
     __asm__("" : "+v"(sum));
     return sum;
+}
+
+/* Low bytes of the products of w with the int16 of s in the places of their pairs. */
+SIMD_INLINE vb vb_scale_8(vb w, vb s)
+{
+    const vb odd = _mm512_slli_epi16(_mm512_mullo_epi16(_mm512_srli_epi16(w, 8), s), 8);
+
+    return _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaa, _mm512_mullo_epi16(w, s), odd);
 }
 
 /* Sums of 4 products of unsigned w and signed x. */
