@@ -85,6 +85,7 @@ struct strip {
 SIMD_INLINE void multiply(const struct strip *s, struct kind k, int n_t)
 {
     const int n_r = PANEL_TILE / n_t;
+    _Static_assert(GS_PANEL_GRAIN % PANEL_TILE == 0, "no tile beyond the rows");
 
     memset(s->acc, 0, s->n_rows * (size_t)n_t * LANES * sizeof(float));
     for (size_t g = 0; g < s->groups; g++)

@@ -89,12 +89,12 @@ SIMD_INLINE vi span_add(vi part, vb w, vb x, struct kind k)
 {
     if (k.bits == 8)
         return vb_dot_16(vb_abs(w), vb_sign(x, w));
-    return vb_add_16(part, vb_dot_16(w, x));
+    return vi_keep(vb_add_16(part, vb_dot_16(w, x)));
 }
 
 SIMD_INLINE vi span_end(vi sum, vi part)
 {
-    return vi_add_pairs(sum, part, vi_set(0x00010001));
+    return vi_keep(vi_add_pairs(sum, part, vi_set(0x00010001)));
 }
 
 #endif

@@ -376,10 +376,13 @@ SIMD_INLINE vb vb_dot_16(vb w, vb x)
 
 SIMD_INLINE vb vb_add_16(vb a, vb b)
 {
-    vb sum = {_mm256_add_epi16(a.a, b.a), _mm256_add_epi16(a.b, b.b)};
+    return (vb){_mm256_add_epi16(a.a, b.a), _mm256_add_epi16(a.b, b.b)};
+}
 
-    __asm__("" : "+x"(sum.a), "+x"(sum.b));
-    return sum;
+SIMD_INLINE vi vi_keep(vi v)
+{
+    __asm__("" : "+x"(v.a), "+x"(v.b));
+    return v;
 }
 
 SIMD_INLINE vi vi_add_pairs(vi acc, vi a, vi b)

@@ -350,14 +350,16 @@ SIMD_INLINE vb vb_dot_16(vb w, vb x)
     return _mm512_maddubs_epi16(w, x);
 }
 
-/* Sums stay in the order they are written in: gcc 12 would make trees of them, which need more
- * registers than there are. */
 SIMD_INLINE vb vb_add_16(vb a, vb b)
 {
-    vb sum = _mm512_add_epi16(a, b);
+    return _mm512_add_epi16(a, b);
+}
 
-    __asm__("" : "+v"(sum));
-    return sum;
+/* v, made here: gcc 12 makes trees of sums, which need more registers than there are. */
+SIMD_INLINE vi vi_keep(vi v)
+{
+    __asm__("" : "+v"(v));
+    return v;
 }
 
 /* Low bytes of the products of w with the int16 of s in the places of their pairs. */
