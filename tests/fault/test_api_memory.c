@@ -45,6 +45,7 @@ static enum gs_status open_model(gs_llm **out_llm, struct gs_error *err)
     struct gs_llm_options opt;
 
     gs_llm_options_init(&opt);
+    opt.cpu = getenv("GENSET_CPU");
     opt.n_threads = 1;
     opt.max_sequences = 2;
     opt.batch_tokens = 32;

@@ -89,8 +89,9 @@ static const struct format formats[] = {
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
 
-/* Byte patterns of weights: random, all zero bits, all one bits. Scales are always sane. */
-enum pattern { PATTERN_RANDOM, PATTERN_ZEROS, PATTERN_ONES, N_PATTERNS };
+/* Byte patterns of weights: random, all zero bits, all one bits, these with the largest float16 as
+ * scales. Scales are finite. */
+enum pattern { PATTERN_RANDOM, PATTERN_ZEROS, PATTERN_ONES, PATTERN_LARGEST, N_PATTERNS };
 
 static inline void random_weights(struct gs_rng *r, const struct format *f, enum pattern pattern,
                                   uint8_t *row, size_t n)
@@ -103,11 +104,11 @@ static inline void random_weights(struct gs_rng *r, const struct format *f, enum
         const float x = (float)gs_rng_normal(r);
         const uint16_t half = (uint16_t)(0x1800 + (gs_rng_u64(r) & 0x8fff)); /* about 1e-3..1 */
         for (size_t i = 0; i < bytes; i++)
-            block[i] = pattern == PATTERN_RANDOM ? (uint8_t)gs_rng_u64(r)
-                       : pattern == PATTERN_ONES ? 0xff
-                                                 : 0;
+            block[i] = pattern == PATTERN_RANDOM  ? (uint8_t)gs_rng_u64(r)
+                       : pattern == PATTERN_ZEROS ? 0
+                                                  : 0xff;
         for (const int *h = f->halves; *h >= 0; h++) {
-            const uint16_t d = (uint16_t)(half + 17 * *h);
+            const uint16_t d = pattern == PATTERN_LARGEST ? 0x7bff : (uint16_t)(half + 17 * *h);
             memcpy(block + *h, &d, sizeof(d));
         }
         if (f->type == GS_TYPE_F32)

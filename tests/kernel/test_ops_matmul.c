@@ -179,7 +179,7 @@ static void test_panels(void **state)
         const struct format *f[] = {&formats[i]};
         const bool small = gs_type_block_len(f[0]->type) <= 32;
         for (size_t j = 0; j < GS_COUNT_OF(rows); j++) {
-            const enum pattern pattern = (enum pattern)(j % N_PATTERNS);
+            const enum pattern pattern = (enum pattern)(j % PATTERN_LARGEST);
             struct matmul_case c;
             case_init(&c, &r, f, &outs[j], 1, rows[j], small ? 32 + 96 * j : 256 + 256 * j);
             for (size_t k = 0; k < outs[j]; k++)
@@ -193,6 +193,26 @@ static void test_panels(void **state)
             }
             case_clear(&c);
         }
+    }
+}
+
+/* Numbers of tokens on both sides of what is taken at a time: eight, sixteen, a batch. */
+static void test_batches(void **state)
+{
+    const struct format *f[] = {&formats[7], &formats[12]}; /* Q8_0, Q4_K */
+    struct gs_rng r;
+
+    (void)state;
+    gs_rng_seed(&r, 6);
+    for (size_t rows = 1; rows <= 513; rows += rows == 40 ? 471 : 1) {
+        struct matmul_case c;
+        case_init(&c, &r, f, (const size_t[]){9, 17}, 2, rows, 256);
+        FOR_LEVELS(l)
+        {
+            run_lanes(2, l, run_case, &c);
+            check_values(&c);
+        }
+        case_clear(&c);
     }
 }
 
@@ -272,9 +292,9 @@ static void test_embed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_format),   cmocka_unit_test(test_panels),
-        cmocka_unit_test(test_three_products), cmocka_unit_test(test_two_forms),
-        cmocka_unit_test(test_embed),
+        cmocka_unit_test(test_every_format), cmocka_unit_test(test_panels),
+        cmocka_unit_test(test_batches),      cmocka_unit_test(test_three_products),
+        cmocka_unit_test(test_two_forms),    cmocka_unit_test(test_embed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@ static int set_up(void **state)
     if (gs_os_write_file(standin_path, gs_standin_gguf, gs_standin_gguf_bytes, &err) != GS_OK)
         return -1;
     gs_llm_options_init(&opt);
+    opt.cpu = getenv("GENSET_CPU");
     opt.n_threads = 1;
     opt.ctx_tokens = 1024;
     return gs_llm_open(standin_path, &opt, &llm, &err) == GS_OK ? 0 : -1;
@@ -340,6 +341,7 @@ static void test_closing_tells_the_answers(void **state)
 
     (void)state;
     gs_llm_options_init(&opt);
+    opt.cpu = getenv("GENSET_CPU");
     opt.n_threads = 1;
     assert_int_equal(gs_llm_open(standin_path, &opt, &other, NULL), GS_OK);
     receiver_init(&r);
@@ -512,6 +514,7 @@ static void test_budget(void **state)
     (void)state;
     gs_llm_info(llm, &info);
     gs_llm_options_init(&opt);
+    opt.cpu = getenv("GENSET_CPU");
     opt.n_threads = 1;
     opt.kv_bytes = 100 * info.kv_bytes_per_token;
     opt.ctx_tokens = 101;
@@ -554,6 +557,7 @@ static void test_weights_only(void **state)
     assert_true(fd >= 0);
     close(fd);
     gs_llm_options_init(&opt);
+    opt.cpu = getenv("GENSET_CPU");
     opt.weights_only = true;
     const struct tiny_edit foreign = {"general.architecture", TINY_STRING, .text = "starfish"};
     assert_int_equal(tiny_write(path, &tiny_shapes[0], &foreign, 1), GS_OK);
@@ -597,6 +601,7 @@ static void test_shared_files(void **state)
         skip();
     }
     gs_llm_options_init(&opt);
+    opt.cpu = getenv("GENSET_CPU");
     opt.weights_only = true;
     assert_int_equal(gs_llm_open(SHARED_VOCAB, &opt, &other, &err), GS_OK);
     assert_int_equal(gs_llm_tokenize(other, GS_SLICE_LIT("hello"), 0, &ids, &n, &err), GS_OK);

@@ -3,6 +3,7 @@
 #include "cmocka_headers.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -28,7 +29,7 @@ static enum gs_status rig_open(struct rig *r, const struct gs_gguf *f, int lanes
     enum gs_status st = gs_model_load(f, &r->model, err);
 
     if (st == GS_OK)
-        st = gs_compute_create(lanes, NULL, &r->compute, err);
+        st = gs_compute_create(lanes, getenv("GENSET_CPU"), &r->compute, err);
     return st == GS_OK ? gs_encoder_create(r->model, r->compute, &r->encoder, err) : st;
 }
 

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -93,7 +94,7 @@ static void open_case(struct golden *g, const struct gs_json *c, int n_threads)
     snprintf(path, sizeof(path), GOLDEN "%.*s", TEXT(c, "model"));
     if (gs_gguf_open(path, &g->file, &err) != GS_OK ||
         gs_model_load(g->file, &g->model, &err) != GS_OK ||
-        gs_compute_create(n_threads, NULL, &g->compute, &err) != GS_OK ||
+        gs_compute_create(n_threads, getenv("GENSET_CPU"), &g->compute, &err) != GS_OK ||
         gs_encoder_create(g->model, g->compute, &g->encoder, &err) != GS_OK)
         fail_msg("%s: %s", path, err.msg);
     assert_int_equal(gs_model_params(g->model)->n_pooled, g->dim);

@@ -242,7 +242,7 @@ static void encode(uint32_t pooling, const int32_t *tokens, uint32_t n, float *o
     close(fd);
     write_file(path, pooling);
     if (gs_gguf_open(path, &f, &err) != GS_OK || gs_model_load(f, &m, &err) != GS_OK ||
-        gs_compute_create(2, NULL, &c, &err) != GS_OK ||
+        gs_compute_create(2, getenv("GENSET_CPU"), &c, &err) != GS_OK ||
         gs_encoder_create(m, c, &e, &err) != GS_OK ||
         gs_encoder_run(e, &(struct gs_encoder_job){.texts = &text, .n = 1}, out, &err) != GS_OK)
         fail_msg("%s", err.msg);

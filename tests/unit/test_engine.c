@@ -7,6 +7,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -64,7 +65,7 @@ static struct rig rig_create(const struct tiny_shape *shape, const struct gs_eng
 
     assert_non_null(r.file);
     if (gs_model_load(r.file, &r.model, &err) != GS_OK ||
-        gs_compute_create(1, NULL, &r.compute, &err) != GS_OK ||
+        gs_compute_create(1, getenv("GENSET_CPU"), &r.compute, &err) != GS_OK ||
         gs_engine_create(r.model, r.compute, opt, &r.engine, &err) != GS_OK)
         fail_msg("%s: %s", shape->arch, err.msg);
     return r;

@@ -3,6 +3,7 @@
 #include "cmocka_headers.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/os.h"
@@ -41,7 +42,7 @@ static struct rig rig_create_edited(const struct tiny_shape *shape, int n_thread
 
     assert_non_null(r.file);
     if (gs_model_load(r.file, &r.model, &err) != GS_OK ||
-        gs_compute_create(n_threads, NULL, &r.pool, &err) != GS_OK ||
+        gs_compute_create(n_threads, getenv("GENSET_CPU"), &r.pool, &err) != GS_OK ||
         gs_exec_create(r.model, r.pool, opt, &r.exec, &err) != GS_OK)
         fail_msg("%s: %s", shape->arch, err.msg);
     r.n_vocab = shape->n_vocab;

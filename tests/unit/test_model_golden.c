@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -126,7 +127,7 @@ static double run_model(const struct gs_model *m, const struct gs_json *c)
     assert_int_equal(gs_os_read_file(path, &expected, NULL), GS_OK);
     assert_int_equal(expected.len, n_floats * sizeof(float));
 
-    assert_int_equal(gs_compute_create(2, NULL, &pool, NULL), GS_OK);
+    assert_int_equal(gs_compute_create(2, getenv("GENSET_CPU"), &pool, NULL), GS_OK);
     assert_int_equal(gs_exec_create(m, pool, &opt, &e, NULL), GS_OK);
     assert_int_equal(gs_seq_create(e, n, &s, NULL), GS_OK);
     assert_int_equal(gs_exec_forward(e, &(struct gs_run){s, tokens, n, n, 0}, 1, &logits, NULL),

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -82,6 +83,7 @@ static void rig_open(struct rig *r, const struct tiny_shape *shape, const struct
     assert_true(fd >= 0);
     close(fd);
     gs_llm_options_init(&opt);
+    opt.cpu = getenv("GENSET_CPU");
     opt.n_threads = 1;
     opt.ctx_tokens = 64;
     opt.max_sequences = 1;

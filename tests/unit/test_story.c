@@ -2,6 +2,7 @@
  * The text is that of shared/models/README.md. */
 #include "cmocka_headers.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -55,6 +56,7 @@ static void test_story(void **state)
         skip();
     }
     gs_llm_options_init(&opt);
+    opt.cpu = getenv("GENSET_CPU");
     opt.n_threads = 2;
     if (gs_llm_open(MODEL, &opt, &llm, &err) != GS_OK)
         fail_msg("%s", err.msg);
