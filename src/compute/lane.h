@@ -28,6 +28,8 @@ void gs_compute_free(struct gs_compute *c);
 int gs_compute_threads(const struct gs_compute *c);
 const char *gs_compute_cpu_name(const struct gs_compute *c); /* "avx512vnni" */
 
+/* Memory that gs_compute_reserve_scratch() of so much would add. */
+size_t gs_compute_scratch_missing(const struct gs_compute *c, size_t bytes);
 /* Give every lane at least `bytes` of scratch. Not while a job runs. */
 GS_MUST_CHECK enum gs_status gs_compute_reserve_scratch(struct gs_compute *c, size_t bytes,
                                                         struct gs_error *err);

@@ -349,6 +349,16 @@ const char *gs_compute_cpu_name(const struct gs_compute *c)
     return gs_cpu_level_name(c->kernels.level);
 }
 
+size_t gs_compute_scratch_missing(const struct gs_compute *c, size_t bytes)
+{
+    size_t sum = 0;
+
+    for (int i = 0; i < c->n_slots; i++)
+        if (c->slots[i].lane.scratch_bytes < bytes && !gs_add_size(sum, bytes, &sum))
+            return SIZE_MAX;
+    return sum;
+}
+
 enum gs_status gs_compute_reserve_scratch(struct gs_compute *c, size_t bytes, struct gs_error *err)
 {
     for (int i = 0; i < c->n_slots; i++) {

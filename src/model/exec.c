@@ -160,9 +160,15 @@ static bool add_cache(const struct gs_model *m, const struct gs_exec_options *op
            gs_add_size(*needed, bytes, needed);
 }
 
+/* Of each lane: for attention, and for products. */
+static size_t lane_scratch_bytes(const struct gs_model *m, const struct gs_exec_options *opt)
+{
+    return GS_MAX(m->lane_scratch_bytes, gs_op_matmul_scratch_bytes(opt->batch_rows));
+}
+
 /* Everything the executor may come to use, against what the machine has now. */
-static enum gs_status check_memory(const struct gs_model *m, const struct gs_exec_options *opt,
-                                   struct gs_error *err)
+static enum gs_status check_memory(const struct gs_model *m, const struct gs_compute *c,
+                                   const struct gs_exec_options *opt, struct gs_error *err)
 {
     const int64_t available = gs_os_memory_available_bytes();
     size_t states;
@@ -171,7 +177,8 @@ static enum gs_status check_memory(const struct gs_model *m, const struct gs_exe
     if (!add_cache(m, opt, GS_KV_FULL, &needed) || !add_cache(m, opt, GS_KV_WINDOW, &needed) ||
         !gs_mul_size(opt->max_sequences, gs_state_slot_bytes(m), &states) ||
         !gs_add_size(needed, states, &needed) ||
-        !gs_add_size(needed, (size_t)gs_exec_scratch_bytes(m, opt), &needed))
+        !gs_add_size(needed, (size_t)gs_exec_scratch_bytes(m, opt), &needed) ||
+        !gs_add_size(needed, gs_compute_scratch_missing(c, lane_scratch_bytes(m, opt)), &needed))
         needed = SIZE_MAX;
     if (needed <= INT64_MAX && (available < 0 || (int64_t)needed <= available))
         return GS_OK;
@@ -196,9 +203,7 @@ static enum gs_status init(struct gs_exec *e, struct gs_error *err)
     if (st == GS_OK)
         st = gs_state_pool_init(&e->states, m, e->opt.max_sequences, err);
     if (st == GS_OK)
-        st = gs_compute_reserve_scratch(
-            e->compute,
-            GS_MAX(m->lane_scratch_bytes, gs_op_matmul_scratch_bytes(e->opt.batch_rows)), err);
+        st = gs_compute_reserve_scratch(e->compute, lane_scratch_bytes(m, &e->opt), err);
     if (st != GS_OK)
         return st;
     e->memory = gs_alloc_aligned(64, (size_t)gs_exec_scratch_bytes(m, &e->opt));
@@ -212,7 +217,7 @@ enum gs_status gs_exec_create(const struct gs_model *m, struct gs_compute *c,
     enum gs_status st = check_options(m, opt, err);
 
     if (st == GS_OK)
-        st = check_memory(m, opt, err);
+        st = check_memory(m, c, opt, err);
     if (st != GS_OK)
         return st;
     struct gs_exec *e = gs_alloc_zero(sizeof(*e));

@@ -194,6 +194,9 @@ static void test_scratch(void **state)
     assert_int_equal(gs_compute_reserve_scratch(c, 10, &err), GS_OK);
     assert_int_equal(gs_compute_reserve_scratch(c, 1000, &err), GS_OK);
     assert_int_equal(gs_compute_reserve_scratch(c, 500, &err), GS_OK);
+    assert_int_equal(gs_compute_scratch_missing(c, 1000), 0);
+    assert_int_equal(gs_compute_scratch_missing(c, 5 << 20), 3 * (5 << 20));
+    assert_int_equal(gs_compute_scratch_missing(c, SIZE_MAX / 2), SIZE_MAX);
     gs_compute_run(c, use_scratch, NULL);
     gs_compute_free(c);
 }
