@@ -197,6 +197,7 @@ static inline void tiny_attn(struct tiny *t, uint32_t i)
     const uint64_t q = (uint64_t)s->n_head * s->head_dim;
     const uint64_t kv = (uint64_t)s->n_head_kv * s->head_dim;
 
+    tiny_block_optional(t, i, "attn_q.scale", 1);
     if (tiny_is(s, "deepseek2")) {
         tiny_mla(t, i);
         return;

@@ -237,13 +237,36 @@ bool gs_load_has(const struct gs_loader *ld, const char *name)
     return gs_gguf_tensor_find(ld->file, full) != NULL;
 }
 
+/* A factor of a whole matrix, or of each expert's (NVFP4 has them): a tensor "X.scale", by some
+ * converters "X.weight.scale", beside "X.weight". That of ffn_down_exps is applied (block_ffn.c);
+ * weights without theirs would be wrong. */
+static bool refuse_scale(struct gs_loader *ld, const char *name, uint64_t n_expert)
+{
+    const size_t lengths[] = {strlen(name) - GS_MIN(strlen(name), strlen(".weight")), strlen(name)};
+
+    if (strcmp(name, "ffn_down_exps.weight") == 0)
+        return false;
+    for (size_t i = 0; i < GS_COUNT_OF(lengths); i++) {
+        char full[GS_LOAD_NAME_BYTES];
+        snprintf(full, sizeof(full), "%s%.*s.scale", ld->scope, (int)lengths[i], name);
+        const struct gs_gguf_tensor *t = gs_gguf_tensor_find(ld->file, full);
+        if (!t || t->dims[0] != n_expert || t->dims[1] != 1)
+            continue;
+        gs_load_fail(ld, GS_EUNSUPPORTED,
+                     "tensor \"%s\": scales of whole matrices are not supported", full);
+        gs_error_hint(ld->err, "Use a file in another type, such as Q4_K_M.");
+        return true;
+    }
+    return false;
+}
+
 const struct gs_tensor *gs_load_experts(struct gs_loader *ld, const char *name, uint64_t in,
                                         uint64_t out, uint64_t n_expert)
 {
     const uint64_t dims[GS_GGUF_MAX_DIMS] = {in, out, n_expert, 1};
     const struct gs_gguf_tensor *t = find_tensor(ld, name, dims);
 
-    if (!t)
+    if (!t || refuse_scale(ld, name, n_expert))
         return NULL;
     if (!gs_compute_type_supported(t->type)) {
         refuse_type(ld, t, false);
