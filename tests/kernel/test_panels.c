@@ -1,6 +1,7 @@
 /* Products from panels, at every level that has them: the bits of all levels are the same, and they
  * are near the reference's products, for extreme weights and activations, odd shapes, unaligned
  * weights and unreadable memory behind everything. */
+#include "compute/pool.h"
 #include "kernel_test.h"
 
 #define MAX_GROUPS 5
@@ -12,7 +13,8 @@ struct products {
     size_t groups, row_bytes, stride; /* stride of out: some floats more than rows */
     size_t scratch_bytes;
     struct guarded w, panels, scratch, out;
-    uint8_t *q; /* activations as rows */
+    struct guarded x; /* activations as floats, n of each token */
+    uint8_t *q;       /* and as rows of their form */
 };
 
 static struct gs_kernels ref;
@@ -28,25 +30,29 @@ static void fill_token(struct gs_rng *r, float *x, size_t n, size_t token)
 
 static void products_init(struct products *p, struct gs_rng *r)
 {
-    float x[MAX_GROUPS * GS_ACT_GROUP];
     const size_t padded = (p->tokens + GS_PANEL_TOKENS - 1) / GS_PANEL_TOKENS * GS_PANEL_TOKENS;
     const size_t grains = (p->rows + GS_PANEL_GRAIN - 1) / GS_PANEL_GRAIN;
-    const bool q8 = gs_kernels_act_form(p->f->type) == GS_ACT_Q8;
+    const enum gs_act_form form = gs_kernels_act_form(p->f->type);
 
     p->groups = (p->n + GS_ACT_GROUP - 1) / GS_ACT_GROUP;
     p->row_bytes = p->n / gs_type_block_len(p->f->type) * gs_type_block_bytes(p->f->type);
     p->stride = p->rows + 3;
     p->w = guarded_alloc(p->rows * p->row_bytes);
     p->panels = guarded_alloc(padded * p->groups * sizeof(struct gs_q8k));
-    p->scratch_bytes = grains * GS_PANEL_GRAIN * p->groups * GS_PANEL_ROW_BYTES;
+    p->scratch_bytes = form == GS_ACT_F32
+                           ? GS_LANE_MIN_SCRATCH
+                           : grains * GS_PANEL_GRAIN * p->groups * GS_PANEL_ROW_BYTES;
     p->scratch = guarded_alloc(p->scratch_bytes);
     p->out = guarded_alloc(((p->tokens - 1) * p->stride + p->rows) * sizeof(float));
     p->q = aligned_alloc(64, padded * p->groups * sizeof(struct gs_q8k));
     memset(p->q, 0, padded * p->groups * sizeof(struct gs_q8k));
+    p->x = guarded_alloc(p->tokens * p->n * sizeof(float));
     for (size_t t = 0; t < p->tokens; t++) {
+        float *x = (float *)(void *)p->x.p + t * p->n;
+        uint8_t *q = p->q + t * p->groups * sizeof(struct gs_q8k);
         fill_token(r, x, p->n, t);
-        (q8 ? ref.quantise_q8 : ref.quantise_q8k)(x, p->q + t * p->groups * sizeof(struct gs_q8k),
-                                                  p->n);
+        if (form != GS_ACT_F32)
+            (form == GS_ACT_Q8 ? ref.quantise_q8 : ref.quantise_q8k)(x, q, p->n);
     }
 }
 
@@ -56,26 +62,17 @@ static void products_clear(struct products *p)
     guarded_free(&p->panels);
     guarded_free(&p->scratch);
     guarded_free(&p->out);
+    guarded_free(&p->x);
     free(p->q);
 }
 
-/* The panels of a level, and the products; what lies between the rows of out must stay. */
-static void products_run(struct products *p, const struct gs_kernels *k, const float *bias)
+/* The panels of a level. */
+static void make_panels(const struct products *p, const struct gs_kernels *k)
 {
     GS_ALIGNED(64) uint8_t rows[GS_PANEL_BYTES];
     const bool q8 = gs_kernels_act_form(p->f->type) == GS_ACT_Q8;
     const size_t bytes = sizeof(struct gs_q8k);
     uint8_t *panel = p->panels.p;
-    const struct gs_panel run = {.w = p->w.p,
-                                 .w_stride = p->row_bytes,
-                                 .n_rows = p->rows,
-                                 .n = p->n,
-                                 .n_tokens = p->tokens,
-                                 .x = p->panels.p,
-                                 .out = (float *)(void *)p->out.p,
-                                 .out_stride = p->stride,
-                                 .bias = bias,
-                                 .scratch = p->scratch.p};
 
     for (size_t t = 0; t < p->tokens; t += GS_PANEL_TOKENS) {
         for (size_t g = 0; g < p->groups; g++, panel += GS_PANEL_BYTES) {
@@ -84,6 +81,25 @@ static void products_run(struct products *p, const struct gs_kernels *k, const f
             (q8 ? k->panel_of_q8 : k->panel_of_q8k)(rows, panel);
         }
     }
+}
+
+static void products_run(const struct products *p, const struct gs_kernels *k, const float *bias)
+{
+    const bool is_float = gs_kernels_act_form(p->f->type) == GS_ACT_F32;
+    const struct gs_panel run = {.w = p->w.p,
+                                 .w_stride = p->row_bytes,
+                                 .n_rows = p->rows,
+                                 .n = p->n,
+                                 .n_tokens = p->tokens,
+                                 .x = is_float ? p->x.p : p->panels.p,
+                                 .x_stride = p->n,
+                                 .out = (float *)(void *)p->out.p,
+                                 .out_stride = p->stride,
+                                 .bias = bias,
+                                 .scratch = p->scratch.p};
+
+    if (!is_float)
+        make_panels(p, k);
     memset(p->scratch.p, 0xff, p->scratch_bytes);
     memset(p->out.p, 0xff, ((p->tokens - 1) * p->stride + p->rows) * sizeof(float));
     k->panel[p->f->type](&run);
@@ -93,20 +109,14 @@ static void products_run(struct products *p, const struct gs_kernels *k, const f
 static double norm_product(const struct products *p, size_t row, size_t token)
 {
     static float w[MAX_GROUPS * GS_ACT_GROUP];
-    const uint8_t *q = p->q + token * p->groups * sizeof(struct gs_q8k);
+    const float *x = (const float *)(const void *)p->x.p + token * p->n;
     double ww = 0;
     double xx = 0;
 
     gs_compute_dequant_row(p->f->type, p->w.p + row * p->row_bytes, w, p->n);
     for (size_t i = 0; i < p->n; i++) {
-        const void *group = q + i / GS_ACT_GROUP * sizeof(struct gs_q8k);
-        const size_t j = i % GS_ACT_GROUP;
-        const struct gs_q8 *a = group;
-        const struct gs_q8k *b = group;
-        const float x = gs_kernels_act_form(p->f->type) == GS_ACT_Q8 ? a->d[j / 32] * (float)a->q[j]
-                                                                     : b->d * (float)b->q[j];
         ww += (double)w[i] * (double)w[i];
-        xx += (double)x * (double)x;
+        xx += (double)x[i] * (double)x[i];
     }
     return sqrt(ww * xx);
 }
@@ -115,15 +125,17 @@ static double norm_product(const struct products *p, size_t row, size_t token)
 static void check_reference(const struct products *p, const float *bias)
 {
     const float *out = (const float *)(const void *)p->out.p;
+    const bool is_float = gs_kernels_act_form(p->f->type) == GS_ACT_F32;
     float want[MAX_ROWS];
 
     for (size_t t = 0; t < p->tokens; t += t < 4 ? 1 : GS_MAX(p->tokens / 7, (size_t)1)) {
+        const uint8_t *q = p->q + t * p->groups * sizeof(struct gs_q8k);
         const struct gs_dot d = {.w = p->w.p,
                                  .w_stride = p->row_bytes,
                                  .n_rows = p->rows,
                                  .n = p->n,
                                  .n_tokens = 1,
-                                 .x = {p->q + t * p->groups * sizeof(struct gs_q8k)},
+                                 .x = {is_float ? p->x.p + t * p->n * sizeof(float) : q},
                                  .out = {want}};
         ref.dot[p->f->type](&d);
         for (size_t r = 0; r < p->rows; r++)
@@ -169,7 +181,7 @@ static void check_levels(struct products *p, const float *bias)
 }
 
 struct shape {
-    size_t rows, tokens, units; /* units: of 256 values, or of 32 where blocks are that small */
+    size_t rows, tokens, units; /* units: blocks, or 37 values */
 };
 
 static void check_shape(struct gs_rng *r, const struct format *f, const struct shape *s,
@@ -178,7 +190,7 @@ static void check_shape(struct gs_rng *r, const struct format *f, const struct s
     struct products p = {.f = f, .rows = s->rows, .tokens = s->tokens};
     float bias[MAX_ROWS];
 
-    p.n = s->units * (gs_type_block_len(f->type) == GS_BLOCK_K ? GS_BLOCK_K : GS_BLOCK_32);
+    p.n = s->units * (gs_type_block_len(f->type) == 1 ? 37 : gs_type_block_len(f->type));
     products_init(&p, r);
     for (size_t i = 0; i < s->rows; i++) {
         random_weights(r, f, pattern, p.w.p + i * p.row_bytes, p.n);
@@ -224,7 +236,7 @@ static void test_tails(void **state)
     (void)state;
     gs_rng_seed(&r, 3);
     for (size_t f = 0; f < N_FORMATS; f++)
-        for (size_t units = 1; units <= 17 && gs_type_block_len(formats[f].type) == GS_BLOCK_32;
+        for (size_t units = 1; units <= 19 && gs_type_block_len(formats[f].type) < GS_BLOCK_K;
              units += 2)
             check_shape(&r, &formats[f], &(struct shape){7, 19, units}, PATTERN_RANDOM);
 }
