@@ -5,6 +5,7 @@
  *   hold      START, then nothing until cancelled                 silent  not even START
  *   big       FAKE_BIG_BYTES of text, pausing when told to        endless the same without an end
  *   overlong  an ECONTEXT error   broken    half an answer, then an error
+ *   picky     START naming what is ignored, then as hello
  *   busy      refused at once        many   vectors of FAKE_MANY values     cut   a cut text */
 #ifndef GS_TESTS_FAKE_BACKEND_H
 #define GS_TESTS_FAKE_BACKEND_H
@@ -160,6 +161,8 @@ static inline void fake_play(struct fake_call *c)
     struct gs_event ev = {.kind = GS_EVENT_START, .usage = {.prompt_tokens = 12}};
     bool go_on = true;
 
+    if (fake_is(c, "picky"))
+        ev.ignored = GS_SLICE_LIT("not");
     if (fake_is(c, "silent"))
         fake_wait_cancelled(c);
     if (fake_is(c, "overlong")) {

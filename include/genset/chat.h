@@ -77,6 +77,21 @@ struct gs_sampling {
     size_t n_logit_bias;
 };
 
+/* What the text of an answer must be. Reasoning before it, and tool calls where tools are offered,
+ * are free of it. */
+enum gs_format_kind {
+    GS_FORMAT_TEXT,   /* anything */
+    GS_FORMAT_JSON,   /* a JSON object */
+    GS_FORMAT_SCHEMA, /* JSON that the JSON Schema `spec` describes */
+    GS_FORMAT_GBNF,   /* what the grammar `spec` derives */
+    GS_FORMAT_REGEX,  /* what the regular expression `spec` matches */
+};
+
+struct gs_format {
+    enum gs_format_kind kind;
+    struct gs_slice spec;
+};
+
 struct gs_chat {
     struct gs_slice model; /* as the client spelled it */
     const struct gs_message *messages;
@@ -85,6 +100,7 @@ struct gs_chat {
     size_t n_tools;
     enum gs_tool_choice tool_choice;
     struct gs_slice tool_choice_name; /* GS_TOOL_CHOICE_NAMED */
+    struct gs_format format;
     struct gs_sampling sampling;
     int64_t max_tokens; /* answer tokens at most; 0 = what the context leaves */
     const struct gs_slice *stops;
@@ -184,6 +200,7 @@ struct gs_event {
     struct gs_slice stop_sequence; /* STOP, GS_STOP_SEQUENCE */
     struct gs_usage usage;         /* START, STOP */
     const struct gs_error *error;  /* ERROR */
+    struct gs_slice ignored; /* START: what of the format and the tools' schemas is not enforced */
 };
 
 /* What the receiver of an event wants next. */

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "api/guide.h"
 #include "api/llm.h"
 #include "base/alloc.h"
 #include "base/error.h"
@@ -26,6 +27,8 @@ struct gs_answer {
 
     /* the engine's thread */
     const struct gs_prompt_traits *traits;
+    struct gs_guide *guide; /* NULL: anything goes */
+    struct gs_buf ignored;  /* of the format and the tools' schemas */
     struct gs_parser *parser;
     struct gs_detok detok;
     struct gs_buf text; /* of one token */
@@ -60,7 +63,9 @@ static enum gs_flow on_prefill(void *ud, int64_t done, int64_t total)
     if (!a->has_started) {
         a->has_started = true;
         a->usage.prompt_tokens = total;
-        return emit(a, &(struct gs_event){.kind = GS_EVENT_START, .usage = a->usage});
+        return emit(a, &(struct gs_event){.kind = GS_EVENT_START,
+                                          .usage = a->usage,
+                                          .ignored = gs_buf_view(&a->ignored)});
     }
     return emit(a, &(struct gs_event){.kind = GS_EVENT_PROGRESS, .done = done, .total = total});
 }
@@ -104,6 +109,8 @@ static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
 {
     struct gs_answer *a = ud;
 
+    if (a->guide)
+        gs_guide_accept(a->guide, token->id);
     if (is_silent(a, token->id))
         return GS_FLOW_CONTINUE;
     a->usage.reasoning_tokens += gs_parser_in_reasoning(a->parser);
@@ -111,6 +118,13 @@ static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
     gs_detok_feed(&a->detok, token->id, &a->text);
     const struct gs_logprob lp = a->logprobs ? logprob_of(a, token) : (struct gs_logprob){0};
     return feed(a, &lp, a->logprobs ? 1 : 0);
+}
+
+static const uint64_t *on_mask(void *ud)
+{
+    struct gs_answer *a = ud;
+
+    return gs_guide_mask(a->guide, a->parser);
 }
 
 static void emit_error(struct gs_answer *a, const struct gs_error *err)
@@ -213,7 +227,11 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
         .n_end_tokens = llm->n_end_tokens,
         .logprobs = chat->logprobs,
         .n_top_logprobs = chat->logprobs ? chat->n_top_logprobs : 0,
-        .on = {.on_prefill = on_prefill, .on_token = on_token, .on_end = on_end, .ud = a},
+        .on = {.on_prefill = on_prefill,
+               .on_token = on_token,
+               .on_mask = a->guide ? on_mask : NULL,
+               .on_end = on_end,
+               .ud = a},
     };
 
     /* An answer begins anew; a continuation does where it follows a control token (BOS), while
@@ -256,11 +274,14 @@ enum gs_status gs_llm_answer(gs_llm *llm, const struct gs_chat *chat, gs_event_f
         return gs_error_nomem(err, "start an answer");
     *a = (struct gs_answer){.llm = llm, .on_event = on_event, .ud = ud, .logprobs = chat->logprobs};
     gs_buf_init(&a->text, GS_MAX_TEXT_BYTES);
+    gs_buf_init(&a->ignored, GS_MAX_TEXT_BYTES);
     st = check_stops(chat, err);
     if (st == GS_OK)
         st = gs_llm_prompt_tokens(llm, chat, &ids, &opens_reasoning, err);
     if (st == GS_OK)
         st = create_parser(a, chat, opens_reasoning, err);
+    if (st == GS_OK)
+        st = gs_guide_create(llm, chat, a->traits, &a->ignored, &a->guide, err);
     if (st == GS_OK)
         st = submit(a, chat, &ids, err);
     gs_token_ids_clear(&ids);
@@ -297,6 +318,8 @@ void gs_answer_free(gs_answer *a)
         gs_job_free(a->job);
     }
     gs_parser_free(a->parser);
+    gs_guide_free(a->guide);
     gs_buf_clear(&a->text);
+    gs_buf_clear(&a->ignored);
     gs_free(a);
 }

@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "chat/prompt.h"
 #include "compute/lane.h"
+#include "constraint/constraint.h"
 #include "engine/engine.h"
 #include "gguf/gguf.h"
 #include "model/encoder.h"
@@ -258,6 +259,7 @@ enum gs_status gs_llm_open(const char *path, const struct gs_llm_options *opt, g
         return gs_error_nomem(err, "open a model");
     gs_arena_init(&llm->a, 0);
     pthread_mutex_init(&llm->embed_lock, NULL);
+    pthread_mutex_init(&llm->vocab_lock, NULL);
     enum gs_status st = copy_options(llm, opt, err);
     report(llm, 0);
     if (st == GS_OK && llm->opt.numa_spread && !llm->opt.weights_only) {
@@ -286,6 +288,8 @@ void gs_llm_close(gs_llm *llm)
     gs_compute_free(llm->embed_compute);
     gs_compute_free(llm->compute);
     pthread_mutex_destroy(&llm->embed_lock);
+    pthread_mutex_destroy(&llm->vocab_lock);
+    gs_constraint_vocab_free(llm->vocab);
     gs_model_free(llm->model);
     gs_prompter_free(llm->prompter);
     gs_token_free(llm->tok);

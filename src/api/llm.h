@@ -11,6 +11,7 @@
 #include "token/token.h"
 
 struct gs_compute;
+struct gs_constraint_vocab;
 struct gs_encoder;
 struct gs_engine;
 struct gs_gguf;
@@ -40,9 +41,11 @@ struct gs_llm {
     struct gs_llm_budget budget;
     struct gs_compute *compute; /* NULL, as the engine: weights_only */
     struct gs_engine *engine;
-    pthread_mutex_t embed_lock;       /* guards the next two */
-    struct gs_encoder *encoder;       /* NULL: not yet needed */
-    struct gs_compute *embed_compute; /* lanes apart from the engine's; NULL: `compute` */
+    pthread_mutex_t embed_lock;        /* guards the next two */
+    struct gs_encoder *encoder;        /* NULL: not yet needed */
+    struct gs_compute *embed_compute;  /* lanes apart from the engine's; NULL: `compute` */
+    pthread_mutex_t vocab_lock;        /* guards the next */
+    struct gs_constraint_vocab *vocab; /* NULL: not yet needed */
     int32_t *end_tokens;
     size_t n_end_tokens;
 };

@@ -488,6 +488,32 @@ bool gs_parser_in_reasoning(const struct gs_parser *p)
     return p->state == REASONING;
 }
 
+struct gs_slice gs_parser_region(const struct gs_parser *p)
+{
+    return p->state == CALL ? gs_buf_view(&p->hold) : gs_slice("", 0);
+}
+
+const struct gs_tool_spelling *gs_parser_spellings(const struct gs_prompt_traits *traits,
+                                                   size_t *out_n)
+{
+    const struct gs_tool_syntax *syntax = gs_chat_tool_syntax(traits->syntax);
+
+    *out_n = 0;
+    while (*out_n < GS_SYNTAX_MAX_SPELLINGS && syntax->spellings[*out_n].begin)
+        (*out_n)++;
+    return syntax->spellings;
+}
+
+const char *const *gs_parser_triggers(const struct gs_prompt_traits *traits, size_t *out_n)
+{
+    const struct gs_tool_syntax *syntax = gs_chat_tool_syntax(traits->syntax);
+
+    *out_n = 0;
+    while (*out_n < GS_SYNTAX_MAX_TRIGGERS && syntax->triggers[*out_n])
+        (*out_n)++;
+    return syntax->triggers;
+}
+
 bool gs_parser_failed(const struct gs_parser *p)
 {
     return p->failed;

@@ -13,6 +13,17 @@
 
 struct gs_parser;
 
+/* How a call is written whose arguments are JSON: begin NAME between ARGUMENTS end. */
+struct gs_tool_spelling {
+    const char *begin, *between, *end;
+};
+
+/* The spellings of a template's family; *out_n is 0 where arguments are not JSON. */
+const struct gs_tool_spelling *gs_parser_spellings(const struct gs_prompt_traits *traits,
+                                                   size_t *out_n);
+/* What opens a call in running text. */
+const char *const *gs_parser_triggers(const struct gs_prompt_traits *traits, size_t *out_n);
+
 struct gs_parser_options {
     const struct gs_prompt_traits *traits; /* borrowed */
     bool opens_reasoning;                  /* the prompt left a reasoning block open */
@@ -45,6 +56,8 @@ size_t gs_parser_tool_calls(const struct gs_parser *p); /* completed so far */
  * reasoning and channels with them. All others are scaffolding of the conversation. */
 bool gs_parser_reads_token(const struct gs_prompt_traits *traits, struct gs_slice spelling);
 bool gs_parser_in_reasoning(const struct gs_parser *p);
+/* The region of tool calls that is being written; empty outside of one. Until the next feed. */
+struct gs_slice gs_parser_region(const struct gs_parser *p);
 bool gs_parser_failed(const struct gs_parser *p); /* out of memory */
 
 #endif

@@ -22,7 +22,12 @@ static bool read_llama(struct gs_slice s, struct gs_tool_region *r)
 }
 
 const struct gs_tool_syntax gs_chat_syntax_llama = {
-    .triggers = {LLAMA_BEGIN}, .bare = "{", .region_len = llama_len, .read = read_llama};
+    .triggers = {LLAMA_BEGIN},
+    .spellings = {{"{\"name\": \"", "\", \"parameters\": ", "}"},
+                  {LLAMA_BEGIN "{\"name\": \"", "\", \"parameters\": ", "}"}},
+    .bare = "{",
+    .region_len = llama_len,
+    .read = read_llama};
 
 /* ---- Mistral: [TOOL_CALLS][{...}, ...] or [TOOL_CALLS]NAME[CALL_ID]ID[ARGS]{...} ---- */
 
@@ -53,7 +58,11 @@ static bool read_mistral(struct gs_slice s, struct gs_tool_region *r)
 }
 
 const struct gs_tool_syntax gs_chat_syntax_mistral = {
-    .triggers = {MISTRAL_BEGIN}, .region_len = mistral_len, .read = read_mistral};
+    .triggers = {MISTRAL_BEGIN},
+    .spellings = {{MISTRAL_BEGIN, "[ARGS]", ""},
+                  {MISTRAL_BEGIN "[{\"name\": \"", "\", \"arguments\": ", "}]"}},
+    .region_len = mistral_len,
+    .read = read_mistral};
 
 /* ---- DeepSeek: begin "function" sep NAME ```json {...} ``` end, or begin NAME sep {...} end ----
  */
@@ -104,6 +113,10 @@ static bool read_deepseek(struct gs_slice s, struct gs_tool_region *r)
 
 const struct gs_tool_syntax gs_chat_syntax_deepseek = {
     .triggers = {DEEPSEEK_CALLS_BEGIN, DEEPSEEK_CALL_BEGIN},
+    .spellings = {{DEEPSEEK_CALLS_BEGIN DEEPSEEK_CALL_BEGIN "function" DEEPSEEK_SEP, "\n```json\n",
+                   "\n```" DEEPSEEK_CALL_END DEEPSEEK_CALLS_END},
+                  {DEEPSEEK_CALLS_BEGIN DEEPSEEK_CALL_BEGIN, DEEPSEEK_SEP,
+                   DEEPSEEK_CALL_END DEEPSEEK_CALLS_END}},
     .region_len = deepseek_len,
     .read = read_deepseek};
 
@@ -126,4 +139,7 @@ static bool read_pipe(struct gs_slice s, struct gs_tool_region *r)
 }
 
 const struct gs_tool_syntax gs_chat_syntax_pipe = {
-    .triggers = {PIPE_BEGIN, PIPE_END}, .region_len = pipe_len, .read = read_pipe};
+    .triggers = {PIPE_BEGIN, PIPE_END},
+    .spellings = {{PIPE_BEGIN "[{\"name\": \"", "\", \"arguments\": ", "}]"}},
+    .region_len = pipe_len,
+    .read = read_pipe};

@@ -8,11 +8,13 @@
 
 #include "base/arena.h"
 #include "base/compiler.h"
+#include "chat/parser.h"
 #include "chat/prompt.h"
 #include "genset/chat.h"
 
-#define GS_SYNTAX_MAX_TRIGGERS 5
-#define GS_SYNTAX_MAX_CALLS    128 /* of one region */
+#define GS_SYNTAX_MAX_TRIGGERS  5
+#define GS_SYNTAX_MAX_SPELLINGS 2
+#define GS_SYNTAX_MAX_CALLS     128 /* of one region */
 
 struct gs_tool_call {
     struct gs_slice name;
@@ -33,6 +35,7 @@ struct gs_tool_region {
 
 struct gs_tool_syntax {
     const char *triggers[GS_SYNTAX_MAX_TRIGGERS]; /* text that opens a region; NULL = none */
+    struct gs_tool_spelling spellings[GS_SYNTAX_MAX_SPELLINGS]; /* none: begin NULL */
     const char *bare; /* this at the very start of the answer opens one too; or NULL */
     bool channels;    /* regions also say what is text and what reasoning, tools or not */
     /* Length of the region at the start of s (its trigger included), 0 while it is unfinished. */

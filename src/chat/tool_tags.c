@@ -175,10 +175,16 @@ static bool read_glm(struct gs_slice s, struct gs_tool_region *r)
 }
 
 const struct gs_tool_syntax gs_chat_syntax_tool_call = {
-    .triggers = {BEGIN}, .region_len = tool_call_len, .read = read_tool_call};
+    .triggers = {BEGIN},
+    .spellings = {{BEGIN "\n{\"name\": \"", "\", \"arguments\": ", "}\n" END}},
+    .region_len = tool_call_len,
+    .read = read_tool_call};
 const struct gs_tool_syntax gs_chat_syntax_qwen_xml = {
     .triggers = {BEGIN, "<function="}, .region_len = tool_call_len, .read = read_tool_call};
 const struct gs_tool_syntax gs_chat_syntax_function_tag = {
-    .triggers = {"<function="}, .region_len = function_len, .read = read_functions};
+    .triggers = {"<function="},
+    .spellings = {{"<function=", ">", "</function>"}},
+    .region_len = function_len,
+    .read = read_functions};
 const struct gs_tool_syntax gs_chat_syntax_glm = {
     .triggers = {BEGIN}, .region_len = glm_len, .read = read_glm};

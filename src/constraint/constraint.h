@@ -24,7 +24,7 @@ struct gs_constraint_vocab;
 /* ---- vocabulary: made once per model, immutable ---- */
 
 /* The bytes of every token, in order of ids; an empty slice is a token that never matches (control
- * tokens). Slices must outlive the vocabulary. errors: GS_ENOMEM. */
+ * tokens). The slices are not kept. errors: GS_ENOMEM. */
 GS_MUST_CHECK enum gs_status gs_constraint_vocab_create(const struct gs_slice *tokens, size_t n,
                                                         struct gs_constraint_vocab **out_v,
                                                         struct gs_error *err);
@@ -40,6 +40,16 @@ GS_MUST_CHECK enum gs_status gs_constraint_from_schema(struct gs_slice schema,
                                                        struct gs_buf *ignored,
                                                        struct gs_constraint **out_c,
                                                        struct gs_error *err);
+/* Calls of tools: any number of them from one on, or exactly one. */
+struct gs_constraint_call {
+    struct gs_slice begin, end; /* what stands around the arguments */
+    struct gs_slice schema;     /* of the arguments; a bad one is taken for any object, and named */
+};
+GS_MUST_CHECK enum gs_status gs_constraint_from_calls(const struct gs_constraint_call *calls,
+                                                      size_t n, bool several,
+                                                      struct gs_buf *ignored,
+                                                      struct gs_constraint **out_c,
+                                                      struct gs_error *err);
 /* Any JSON object. */
 GS_MUST_CHECK enum gs_status gs_constraint_from_json(struct gs_constraint **out_c,
                                                      struct gs_error *err);

@@ -467,16 +467,19 @@ static void clear(struct gs_schema *c)
     gs_arena_clear(&c->a);
 }
 
-/* A constraint for `schema`, which lies in c->a; NULL: any object. */
-static enum gs_status build(struct gs_schema *c, const struct gs_json *schema,
-                            struct gs_constraint **out_c)
+/* The rule of a whole document, and all it leads to. */
+static uint32_t compile_document(struct gs_schema *c, const struct gs_json *schema)
 {
     c->root = schema;
-    gs_grammar_init(&c->g);
-    define_common(c);
-    c->g.root = gs_schema_rule(c, schema);
+    const uint32_t rule = gs_schema_rule(c, schema);
     for (; c->first && c->st == GS_OK; c->first = c->first->next)
         gs_grammar_define(&c->g, c->first->rule, compile(c, c->first->schema));
+    c->first = c->last = NULL;
+    return rule;
+}
+
+static enum gs_status finish(struct gs_schema *c, struct gs_constraint **out_c)
+{
     if (c->st != GS_OK) {
         gs_grammar_clear(&c->g);
         return c->st;
@@ -491,7 +494,14 @@ static void init(struct gs_schema *c, struct gs_buf *ignored, struct gs_error *e
     gs_map_init(&c->rules, 256);
     gs_map_init(&c->merges, 16);
     gs_map_init(&c->pairs, 16);
+    gs_grammar_init(&c->g);
+    define_common(c);
 }
+
+static const struct gs_json_member object_members[] = {
+    {GS_SLICE_LIT("type"), {.kind = GS_JSON_STRING, .u.string = GS_SLICE_LIT("object")}}};
+static const struct gs_json any_object = {.kind = GS_JSON_OBJECT,
+                                          .u.object = {.members = object_members, .len = 1}};
 
 enum gs_status gs_constraint_from_schema(struct gs_slice schema, struct gs_buf *ignored,
                                          struct gs_constraint **out_c, struct gs_error *err)
@@ -500,25 +510,79 @@ enum gs_status gs_constraint_from_schema(struct gs_slice schema, struct gs_buf *
     struct gs_json v;
 
     init(&c, ignored, err);
-    enum gs_status st = gs_json_parse(schema, &c.a, &v, err);
-    if (st == GS_OK)
-        st = build(&c, &v, out_c);
-    else
+    if (gs_json_parse(schema, &c.a, &v, err) == GS_OK) {
+        c.g.root = compile_document(&c, &v);
+    } else {
+        c.st = err ? err->code : GS_EFORMAT;
         gs_error_prefix(err, "JSON schema");
+    }
+    const enum gs_status st = finish(&c, out_c);
+    clear(&c);
+    return st;
+}
+
+/* The rule of a tool's arguments. */
+static uint32_t arguments_rule(struct gs_schema *c, struct gs_slice schema)
+{
+    struct gs_json *v = gs_arena_alloc(&c->a, sizeof(*v));
+    struct gs_error *err = c->err;
+
+    if (!v) {
+        gs_schema_nomem(c);
+        return c->value;
+    }
+    c->err = NULL;
+    if (schema.len == 0)
+        *v = any_object;
+    else if (gs_json_parse(schema, &c->a, v, NULL) != GS_OK)
+        c->st = GS_EFORMAT;
+    uint32_t rule = c->st == GS_OK ? compile_document(c, v) : c->value;
+    if (c->st == GS_EFORMAT) {
+        c->st = GS_OK;
+        gs_schema_ignore(c, "input_schema");
+        rule = compile_document(c, &any_object);
+    }
+    c->err = err;
+    if (c->st != GS_OK)
+        gs_error_set(err, c->st, "the tools' schemas are too large");
+    return rule;
+}
+
+enum gs_status gs_constraint_from_calls(const struct gs_constraint_call *calls, size_t n,
+                                        bool several, struct gs_buf *ignored,
+                                        struct gs_constraint **out_c, struct gs_error *err)
+{
+    uint32_t node = GS_GRAMMAR_FAIL;
+    struct gs_schema c;
+
+    init(&c, ignored, err);
+    const uint32_t one = gs_grammar_rule(&c.g);
+    for (size_t i = 0; i < n && c.st == GS_OK; i++) {
+        const uint32_t end = gs_grammar_text(&c.g, calls[i].end, GS_GRAMMAR_END);
+        const uint32_t args = gs_grammar_call(&c.g, arguments_rule(&c, calls[i].schema), end);
+        node = gs_grammar_fork(&c.g, node, gs_grammar_text(&c.g, calls[i].begin, args));
+    }
+    gs_grammar_define(&c.g, one, node);
+    const uint32_t more = gs_grammar_rule(&c.g);
+    gs_grammar_define(&c.g, more, gs_schema_space(&c, gs_grammar_call(&c.g, one, GS_GRAMMAR_END)));
+    c.g.root = gs_grammar_rule(&c.g);
+    gs_grammar_define(
+        &c.g, c.g.root,
+        gs_grammar_call(
+            &c.g, one,
+            gs_grammar_repeat(&c.g, more, 0, several ? GS_GRAMMAR_MANY : 0, GS_GRAMMAR_END)));
+    const enum gs_status st = finish(&c, out_c);
     clear(&c);
     return st;
 }
 
 enum gs_status gs_constraint_from_json(struct gs_constraint **out_c, struct gs_error *err)
 {
-    static const struct gs_json_member members[] = {
-        {GS_SLICE_LIT("type"), {.kind = GS_JSON_STRING, .u.string = GS_SLICE_LIT("object")}}};
-    static const struct gs_json object = {.kind = GS_JSON_OBJECT,
-                                          .u.object = {.members = members, .len = 1}};
     struct gs_schema c;
 
     init(&c, NULL, err);
-    const enum gs_status st = build(&c, &object, out_c);
+    c.g.root = compile_document(&c, &any_object);
+    const enum gs_status st = finish(&c, out_c);
     clear(&c);
     return st;
 }

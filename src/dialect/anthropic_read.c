@@ -76,6 +76,22 @@ static void read_tools(struct messages_reader *m, struct gs_chat *chat)
     chat->n_tools = used;
 }
 
+/* {"type": "json_schema", "schema": {...}}: output_config.format, and as betas had it
+ * output_format.
+ */
+static void read_format(struct gs_dialect_reader *r, const struct gs_json *body,
+                        struct gs_chat *chat)
+{
+    const struct gs_json *format = gs_json_get(gs_json_get(body, "output_config"), "format");
+    const struct gs_json *schema;
+
+    if (!format)
+        format = gs_json_get(body, "output_format");
+    schema = gs_json_get(format, "schema");
+    if (gs_slice_eq_str(gs_dialect_peek_string(format, "type"), "json_schema") && schema)
+        gs_dialect_set_schema(r, chat, schema);
+}
+
 static void read_tool_choice(struct gs_dialect_reader *r, const struct gs_json *body,
                              struct gs_chat *chat)
 {
@@ -401,6 +417,7 @@ enum gs_status gs_dialect_anthropic_read(struct gs_chat *out_chat,
     read_tools(&m, &chat);
     read_tool_choice(&m.r, &body, &chat);
     read_settings(&m.r, &body, &chat);
+    read_format(&m.r, &body, &chat);
     gs_dialect_get_bool(&m.r, &body, "stream", &ctx.stream);
     st = gs_dialect_reader_finish(&m.r, &chat);
     gs_map_clear(&m.by_name);
@@ -410,10 +427,6 @@ enum gs_status gs_dialect_anthropic_read(struct gs_chat *out_chat,
     ctx.is_count = gs_slice_ends(gs_slice_str(path), GS_SLICE_LIT("/count_tokens"));
     ctx.stream = ctx.stream && !ctx.is_count;
     chat.stream = ctx.stream;
-    if (gs_dialect_has(gs_json_get(&body, "output_config"), "format"))
-        ctx.ignored = GS_SLICE_LIT("output_config.format");
-    else if (gs_dialect_has(&body, "output_format"))
-        ctx.ignored = GS_SLICE_LIT("output_format");
     *out_chat = chat;
     *out_ctx = ctx;
     return GS_OK;

@@ -23,7 +23,6 @@ struct gs_dialect_context {
     bool is_generate;   /* Ollama /api/generate */
     bool is_count;      /* only the prompt's tokens are asked for, or that the model loads */
     const struct gs_texts *texts; /* not NULL: this is asked for, and there is no chat */
-    struct gs_slice ignored; /* fields asked for and not honoured, comma-separated; may be empty */
 };
 
 struct gs_dialect {

@@ -145,6 +145,18 @@ static void read_options(struct gs_dialect_reader *r, const struct gs_json *o, s
     chat->max_tokens = GS_MAX(predict, 0);
 }
 
+/* "json", or a schema. */
+static void read_format(struct gs_dialect_reader *r, const struct gs_json *body,
+                        struct gs_chat *chat)
+{
+    const struct gs_json *format = gs_json_get(body, "format");
+
+    if (gs_slice_eq_str(gs_dialect_peek_string(body, "format"), "json"))
+        gs_dialect_set_schema(r, chat, NULL);
+    else if (format && format->kind == GS_JSON_OBJECT)
+        gs_dialect_set_schema(r, chat, format);
+}
+
 /* `think` is a boolean or a level. */
 static void read_think(const struct gs_json *body, struct gs_chat *chat)
 {
@@ -178,6 +190,7 @@ enum gs_status gs_dialect_ollama_read(struct gs_chat *out_chat, struct gs_dialec
         read_chat(&r, &body, &chat);
     read_options(&r, gs_json_get(&body, "options"), &chat);
     read_think(&body, &chat);
+    read_format(&r, &body, &chat);
     gs_dialect_get_bool(&r, &body, "stream", &ctx.stream);
     st = gs_dialect_reader_finish(&r, &chat);
     if (st != GS_OK)
@@ -187,10 +200,6 @@ enum gs_status gs_dialect_ollama_read(struct gs_chat *out_chat, struct gs_dialec
         chat.is_raw = true; /* nothing to render */
     ctx.model = chat.model;
     chat.stream = ctx.stream;
-    const struct gs_json *format = gs_json_get(&body, "format");
-    if (format && (format->kind == GS_JSON_OBJECT ||
-                   (format->kind == GS_JSON_STRING && format->u.string.len > 0)))
-        ctx.ignored = GS_SLICE_LIT("format");
     *out_chat = chat;
     *out_ctx = ctx;
     return GS_OK;

@@ -264,6 +264,27 @@ static void read_settings(struct gs_dialect_reader *r, const struct gs_json *bod
     read_thinking_mode(body, chat);
 }
 
+/* response_format. */
+static void read_format(struct gs_dialect_reader *r, const struct gs_json *body,
+                        struct gs_chat *chat)
+{
+    const struct gs_json *format = gs_json_get(body, "response_format");
+    const struct gs_slice type = gs_dialect_peek_string(format, "type");
+    const struct gs_json *schema = gs_json_get(gs_json_get(format, "json_schema"), "schema");
+
+    if (gs_slice_eq_str(type, "json_object"))
+        gs_dialect_set_schema(r, chat, NULL);
+    else if (gs_slice_eq_str(type, "json_schema") && !schema)
+        gs_dialect_reader_fail(r, "response_format.json_schema.schema: a schema is needed");
+    else if (gs_slice_eq_str(type, "json_schema"))
+        gs_dialect_set_schema(r, chat, schema);
+    else if (type.len && !gs_slice_eq_str(type, "text"))
+        gs_dialect_reader_fail(r,
+                               "response_format.type: expected text, json_object or json_schema, "
+                               "found \"%.*s\"",
+                               (int)GS_MIN(type.len, (size_t)100), type.ptr);
+}
+
 enum gs_status gs_dialect_openai_chat_read(struct gs_chat *out_chat,
                                            struct gs_dialect_context *out_ctx, struct gs_slice text,
                                            const char *path, struct gs_arena *a,
@@ -285,6 +306,7 @@ enum gs_status gs_dialect_openai_chat_read(struct gs_chat *out_chat,
     gs_dialect_read_functions(&r, gs_dialect_get_array(&r, &body, "tools"), &chat);
     read_tool_choice(&r, &body, &chat);
     read_settings(&r, &body, &chat);
+    read_format(&r, &body, &chat);
     gs_dialect_get_bool(&r, &body, "stream", &ctx.stream);
     st = gs_dialect_reader_finish(&r, &chat);
     if (st != GS_OK)
@@ -292,10 +314,6 @@ enum gs_status gs_dialect_openai_chat_read(struct gs_chat *out_chat,
     ctx.model = chat.model;
     ctx.include_usage = gs_dialect_peek_bool(gs_json_get(&body, "stream_options"), "include_usage");
     chat.stream = ctx.stream;
-    const struct gs_slice format =
-        gs_dialect_peek_string(gs_json_get(&body, "response_format"), "type");
-    if (format.len && !gs_slice_eq_str(format, "text"))
-        ctx.ignored = GS_SLICE_LIT("response_format");
     *out_chat = chat;
     *out_ctx = ctx;
     return GS_OK;

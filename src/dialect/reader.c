@@ -327,6 +327,14 @@ void gs_dialect_set_effort(struct gs_chat *chat, struct gs_slice effort)
     chat->effort = effort;
 }
 
+void gs_dialect_set_schema(struct gs_dialect_reader *r, struct gs_chat *chat,
+                           const struct gs_json *schema)
+{
+    chat->format.kind = schema ? GS_FORMAT_SCHEMA : GS_FORMAT_JSON;
+    if (schema)
+        chat->format.spec = gs_dialect_json_text(r, schema);
+}
+
 struct gs_slice gs_dialect_keep(struct gs_dialect_reader *r, const struct gs_buf *b)
 {
     struct gs_slice out = {NULL, 0};

@@ -78,6 +78,10 @@ struct gs_slice gs_dialect_read_args(struct gs_dialect_reader *r, const struct g
 /* {"reasoning_effort": "low"} and its kin: "none" switches thinking off. */
 void gs_dialect_set_effort(struct gs_chat *chat, struct gs_slice effort);
 
+/* The answer must be JSON that `schema` describes; NULL: any object. */
+void gs_dialect_set_schema(struct gs_dialect_reader *r, struct gs_chat *chat,
+                           const struct gs_json *schema);
+
 /* The text of a value, in the arena. */
 struct gs_slice gs_dialect_json_text(struct gs_dialect_reader *r, const struct gs_json *v);
 struct gs_slice gs_dialect_keep(struct gs_dialect_reader *r, const struct gs_buf *b);

@@ -239,7 +239,8 @@ static void answer(struct gs_engine *e, struct gs_job *j, const float *logits)
 
     if (atomic_load(&j->cancelled))
         return; /* the sweep ends it */
-    if (gs_sampler_draw(e->sampler, &j->sampling, logits, j->tokens, j->n_tokens, &j->rng,
+    const uint64_t *mask = j->on.on_mask ? j->on.on_mask(j->on.ud) : NULL;
+    if (gs_sampler_draw(e->sampler, &j->sampling, logits, mask, j->tokens, j->n_tokens, &j->rng,
                         &token.id, &err) != GS_OK) {
         end_running(e, j, GS_JOB_END_ERROR, &err);
         return;

@@ -61,6 +61,8 @@ struct gs_job_callbacks {
     void (*on_end)(void *ud, enum gs_job_end end, const struct gs_job_stats *stats,
                    const struct gs_error *err);
     void *ud;
+    /* The tokens that may come next, bit i % 64 of word i / 64; NULL = all. May itself be NULL. */
+    const uint64_t *(*on_mask)(void *ud);
 };
 
 struct gs_job_options {

@@ -159,6 +159,13 @@ static void adjust(struct gs_sampler *s, const struct gs_sampling *how, const fl
     penalise(s, how, used, n_used);
 }
 
+static void forbid(struct gs_sampler *s, const uint64_t *mask)
+{
+    for (size_t i = 0; i < s->n_vocab; i++)
+        if (!(mask[i / 64] >> (i % 64) & 1))
+            s->row[i] = -INFINITY;
+}
+
 /* Index of the largest, the lowest on ties. */
 static size_t largest(const float *row, size_t n)
 {
@@ -351,11 +358,16 @@ static int32_t draw_from(struct gs_sampler *s, size_t n, float temperature, stru
 }
 
 enum gs_status gs_sampler_draw(struct gs_sampler *s, const struct gs_sampling *how,
-                               const float *logits, const int32_t *used, size_t n_used,
-                               struct gs_rng *rng, int32_t *out_id, struct gs_error *err)
+                               const float *logits, const uint64_t *mask, const int32_t *used,
+                               size_t n_used, struct gs_rng *rng, int32_t *out_id,
+                               struct gs_error *err)
 {
     adjust(s, how, logits, used, n_used);
+    if (mask)
+        forbid(s, mask);
     const size_t best = largest(s->row, s->n_vocab);
+    if (!(s->row[best] > -INFINITY) && mask)
+        return gs_error_set(err, GS_EFORMAT, "no token fits what the answer must be");
     if (!(s->row[best] > -INFINITY)) {
         gs_error_set(err, GS_EFORMAT, "the model computed no usable logit");
         gs_error_hint(err, "The weights may be damaged; compare the file with its source.");

@@ -29,13 +29,14 @@ void gs_sampler_free(struct gs_sampler *s);
 GS_MUST_CHECK enum gs_status gs_sampler_check(const struct gs_sampling *how, size_t n_vocab,
                                               struct gs_error *err);
 
-/* Choose a token from logits[n_vocab]. `used` are the sequence's tokens so far, latest last: the
- * penalties look at the last `repeat_last_n` of them. Takes one number from `rng` unless greedy.
- * errors: GS_EFORMAT when no logit can be chosen. */
+/* Choose a token from logits[n_vocab], among those whose bit in `mask` is set (NULL = all). `used`
+ * are the sequence's tokens so far, latest last: the penalties look at the last `repeat_last_n` of
+ * them. Takes one number from `rng` unless greedy. errors: GS_EFORMAT when no logit can be chosen.
+ */
 GS_MUST_CHECK enum gs_status gs_sampler_draw(struct gs_sampler *s, const struct gs_sampling *how,
-                                             const float *logits, const int32_t *used,
-                                             size_t n_used, struct gs_rng *rng, int32_t *out_id,
-                                             struct gs_error *err);
+                                             const float *logits, const uint64_t *mask,
+                                             const int32_t *used, size_t n_used, struct gs_rng *rng,
+                                             int32_t *out_id, struct gs_error *err);
 
 /* Natural logarithm of the probability of `id` in the unfiltered distribution, and of the n_top
  * (<= GS_SAMPLER_MAX_TOP) likeliest tokens, likeliest first; *out_n_top is less where there are

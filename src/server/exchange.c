@@ -194,6 +194,8 @@ static void handle_event(struct gs_server_exchange *ex, const struct gs_event *e
     }
     if (ev->kind == GS_EVENT_START || ev->kind == GS_EVENT_STOP)
         ex->usage = ev->usage;
+    if (ev->ignored.len)
+        gs_http_header(ex->http, "x-genset-ignored", ev->ignored);
     if (ex->ctx.stream)
         stream_begin(ex);
     ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);
@@ -298,8 +300,6 @@ static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_er
         return st;
     ex->ctx.request_id = gs_slice_str(ex->id);
     ex->ctx.created_us = gs_clock_wall_us();
-    if (ex->ctx.ignored.len)
-        gs_http_header(ex->http, "x-genset-ignored", ex->ctx.ignored);
     gs_http_request_watch(ex->http, client_gone, client_drained, ex);
     if (ex->ctx.texts)
         return backend->embed(backend->self, ex->ctx.texts, on_event, ex, &ex->call, err);

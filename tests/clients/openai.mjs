@@ -63,11 +63,45 @@ await withServer(async (url, model) => {
     assert.ok(answer.choices[0].finish_reason);
   });
 
-  await check("what is ignored is said", async () => {
+  const schema = {
+    type: "object",
+    properties: { color: { enum: ["red", "blue"] }, n: { type: "integer", minimum: 1, maximum: 9 } },
+    required: ["color", "n"],
+    additionalProperties: false,
+  };
+
+  await check("a response_format shapes the answer", async () => {
+    const answer = await client.chat.completions.create({
+      ...request,
+      max_tokens: 1000,
+      response_format: { type: "json_schema", json_schema: { name: "pick", strict: true, schema } },
+    });
+    const value = JSON.parse(answer.choices[0].message.content);
+    assert.deepEqual(Object.keys(value), ["color", "n"]);
+    assert.ok(["red", "blue"].includes(value.color) && value.n >= 1 && value.n <= 9);
+  });
+
+  await check("what is ignored of a schema is said", async () => {
     const { response } = await client.chat.completions
-      .create({ ...request, response_format: { type: "json_object" } })
+      .create({
+        ...request,
+        response_format: { type: "json_schema", json_schema: { name: "n", schema: { enum: [1, 2], not: { const: 1 } } } },
+      })
       .withResponse();
-    assert.equal(response.headers.get("x-genset-ignored"), "response_format");
+    assert.equal(response.headers.get("x-genset-ignored"), "not");
+  });
+
+  await check("a demanded tool is called", async () => {
+    const answer = await client.chat.completions.create({
+      ...request,
+      max_tokens: 1000,
+      tools: [{ type: "function", function: { name: "pick", parameters: schema } }],
+      tool_choice: { type: "function", function: { name: "pick" } },
+    });
+    const [call] = answer.choices[0].message.tool_calls;
+    assert.equal(call.function.name, "pick");
+    assert.ok(["red", "blue"].includes(JSON.parse(call.function.arguments).color));
+    assert.equal(answer.choices[0].finish_reason, "tool_calls");
   });
 
   await check("models.list and models.retrieve", async () => {

@@ -142,6 +142,7 @@ static void dump_chat(struct gs_buf *b, const struct gs_chat *c)
 {
     static const char *const roles[] = {"system", "user", "assistant", "tool"};
     static const char *const choices[] = {"auto", "none", "any", "named"};
+    static const char *const formats[] = {"text", "json", "schema", "gbnf", "regex"};
     static const char *const thinking[] = {"default", "on", "off"};
 
     for (size_t i = 0; i < c->n_messages; i++) {
@@ -159,6 +160,11 @@ static void dump_chat(struct gs_buf *b, const struct gs_chat *c)
     if (c->tool_choice != GS_TOOL_CHOICE_AUTO) {
         gs_buf_printf(b, "tool_choice %s", choices[c->tool_choice]);
         dump_slice(b, "name", c->tool_choice_name);
+        gs_buf_putc(b, '\n');
+    }
+    if (c->format.kind != GS_FORMAT_TEXT) {
+        gs_buf_printf(b, "format %s", formats[c->format.kind]);
+        dump_slice(b, "spec", c->format.spec);
         gs_buf_putc(b, '\n');
     }
     dump_sampling(b, &c->sampling);
@@ -190,7 +196,6 @@ static void dump_context(struct gs_buf *b, const struct gs_dialect_context *ctx)
     gs_buf_puts(b, ctx->include_usage ? " include_usage" : "");
     gs_buf_puts(b, ctx->is_generate ? " is_generate" : "");
     gs_buf_puts(b, ctx->is_count ? " is_count" : "");
-    dump_slice(b, "ignored", ctx->ignored);
     gs_buf_putc(b, '\n');
 }
 
@@ -276,17 +281,18 @@ struct script_event {
 /* One line of an .events file. */
 static void parse_event(const struct gs_json *v, struct script_event *out)
 {
-    static const char *const kinds[] = {"start", "progress", "begin", "delta",
-                                        "end",   "stop",     "error", "keepalive"};
+    static const char *const kinds[] = {"start",  "progress", "begin", "delta",    "end",
+                                        "vector", "stop",     "error", "keepalive"};
+    static const int keepalive = GS_COUNT_OF(kinds) - 1;
     static const char *const blocks[] = {"text", "reasoning", "tool"};
     static const char *const stops[] = {"end", "length", "context", "sequence", "tool"};
     const struct gs_slice block = text_of(v, "block");
     const struct gs_slice stop = text_of(v, "stop");
     const int kind = find(kinds, GS_COUNT_OF(kinds), text_of(v, "event"));
 
-    *out = (struct script_event){.is_keepalive = kind == 7};
+    *out = (struct script_event){.is_keepalive = kind == keepalive};
     out->ev = (struct gs_event){
-        .kind = (enum gs_event_kind)(kind == 7 ? 0 : kind),
+        .kind = (enum gs_event_kind)(kind == keepalive ? 0 : kind),
         .block = (enum gs_block_kind)(block.len ? find(blocks, GS_COUNT_OF(blocks), block) : 0),
         .block_idx = (uint32_t)int_of(v, "idx"),
         .text = text_of(v, "text"),

@@ -130,7 +130,7 @@ static int32_t draw(const struct gs_sampling *how, const float *logits, struct g
     int32_t id = -1;
     struct gs_error err = {0};
 
-    if (gs_sampler_draw(sampler, how, logits, NULL, 0, rng, &id, &err) != GS_OK)
+    if (gs_sampler_draw(sampler, how, logits, NULL, NULL, 0, rng, &id, &err) != GS_OK)
         fail_msg("%s", err.msg);
     assert_in_range(id, 0, N_VOCAB - 1);
     return id;
@@ -277,7 +277,7 @@ static void test_not_numbers(void **state)
     logits[5] = logits[8] = logits[30] = NAN;
     for (int pass = 0; pass < 2; pass++) {
         how.temperature = (float)pass;
-        assert_int_equal(gs_sampler_draw(sampler, &how, logits, NULL, 0, &rng, &id, &err),
+        assert_int_equal(gs_sampler_draw(sampler, &how, logits, NULL, NULL, 0, &rng, &id, &err),
                          GS_EFORMAT);
         assert_int_equal(id, -7);
         assert_string_not_equal(err.hint, "");
@@ -340,9 +340,9 @@ static void test_penalties(void **state)
                 logits[k] = -50;
             logits[7] = cases[i].logit;
             logits[100] = cases[i].expected + 0.01F * (float)side;
-            assert_int_equal(
-                gs_sampler_draw(sampler, &how, logits, used, GS_COUNT_OF(used), &rng, &id, NULL),
-                GS_OK);
+            assert_int_equal(gs_sampler_draw(sampler, &how, logits, NULL, used, GS_COUNT_OF(used),
+                                             &rng, &id, NULL),
+                             GS_OK);
             assert_int_equal(id, side < 0 ? 7 : 100);
         }
     }

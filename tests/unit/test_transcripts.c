@@ -59,6 +59,7 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
         break;
     case GS_EVENT_START:
     case GS_EVENT_PROGRESS:
+    case GS_EVENT_VECTOR:
     case GS_EVENT_STOP:
     case GS_EVENT_ERROR:
         fail();

@@ -1,0 +1,277 @@
+/* Guiding an answer. Reasoning is free. A format holds from the first byte of text; there the model
+ * may still begin to reason, or to call a tool. A demanded call holds from the first byte, too; a
+ * call that the model opens itself is guided from what opened it: if that does not fit how its
+ * family writes calls, it is left alone. */
+#include "api/guide.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/slice.h"
+#include "constraint/constraint.h"
+
+#define MAX_OPENERS 8
+
+struct gs_guide {
+    const struct gs_llm *llm;
+    const struct gs_prompt_traits *traits; /* of the vocabulary's markup; or NULL */
+    const struct gs_constraint_vocab *vocab;
+    struct gs_constraint *text; /* of the whole text: a format, or demanded calls; or NULL */
+    struct gs_constraint *call; /* of a call that the model opens; or NULL */
+    struct gs_constraint *now;  /* which of them made the last mask; NULL: neither */
+    bool text_begun;
+    bool in_call, left_alone;     /* the open call is guided, or is not */
+    int32_t openers[MAX_OPENERS]; /* tokens that may come instead of the text's first one */
+    size_t n_openers;
+    size_t n_words;
+    uint64_t *mask;
+};
+
+/* ---- vocabulary ---- */
+
+static struct gs_slice token_text(const struct gs_llm *llm, const struct gs_prompt_traits *traits,
+                                  int32_t id)
+{
+    const enum gs_token_kind kind = gs_token_kind_of(llm->tok, id);
+    const struct gs_slice spelling = gs_token_spelling(llm->tok, id);
+
+    if (kind != GS_TOKEN_CONTROL)
+        return gs_token_bytes(llm->tok, id);
+    return traits && gs_parser_reads_token(traits, spelling) ? spelling : gs_slice("", 0);
+}
+
+/* The model's vocabulary, made when it is first needed. */
+static enum gs_status share_vocab(gs_llm *llm, const struct gs_prompt_traits *traits,
+                                  const struct gs_constraint_vocab **out, struct gs_error *err)
+{
+    const size_t n = (size_t)gs_token_vocab_len(llm->tok);
+    enum gs_status st = GS_OK;
+
+    pthread_mutex_lock(&llm->vocab_lock);
+    if (!llm->vocab) {
+        struct gs_slice *tokens = gs_alloc_array(n, sizeof(*tokens));
+        for (size_t i = 0; tokens && i < n; i++)
+            tokens[i] = token_text(llm, traits, (int32_t)i);
+        st = tokens ? gs_constraint_vocab_create(tokens, n, &llm->vocab, err)
+                    : gs_error_nomem(err, "sort the vocabulary");
+        gs_free(tokens);
+    }
+    *out = llm->vocab;
+    pthread_mutex_unlock(&llm->vocab_lock);
+    return st;
+}
+
+/* ---- constraints ---- */
+
+static enum gs_status make_format(const struct gs_format *f, struct gs_buf *ignored,
+                                  struct gs_constraint **out_c, struct gs_error *err)
+{
+    switch (f->kind) {
+    case GS_FORMAT_TEXT:
+        return GS_OK;
+    case GS_FORMAT_JSON:
+        return gs_constraint_from_json(out_c, err);
+    case GS_FORMAT_SCHEMA:
+        return gs_constraint_from_schema(f->spec, ignored, out_c, err);
+    case GS_FORMAT_GBNF:
+        return gs_constraint_from_gbnf(f->spec, out_c, err);
+    case GS_FORMAT_REGEX:
+        return gs_constraint_from_regex(f->spec, out_c, err);
+    }
+    return GS_OK;
+}
+
+/* Every tool (or the demanded one) in every spelling; in the arena, *out_n of them. */
+static struct gs_constraint_call *list_calls(const struct gs_chat *chat,
+                                             const struct gs_tool_spelling *spellings,
+                                             size_t n_spellings, struct gs_arena *a, size_t *out_n)
+{
+    struct gs_constraint_call *calls =
+        gs_arena_array(a, chat->n_tools * n_spellings, sizeof(*calls));
+
+    *out_n = 0;
+    for (size_t i = 0; calls && i < chat->n_tools * n_spellings; i++) {
+        const struct gs_tool *t = &chat->tools[i / n_spellings];
+        const struct gs_tool_spelling *s = &spellings[i % n_spellings];
+        struct gs_slice begin;
+        if (chat->tool_choice == GS_TOOL_CHOICE_NAMED &&
+            !gs_slice_eq(t->name, chat->tool_choice_name))
+            continue;
+        begin = gs_arena_printf(a, "%s%.*s%s", s->begin, (int)GS_MIN(t->name.len, GS_KIB),
+                                t->name.ptr, s->between);
+        if (!begin.ptr)
+            return NULL;
+        calls[(*out_n)++] = (struct gs_constraint_call){
+            .begin = begin, .end = gs_slice_str(s->end), .schema = t->parameters};
+    }
+    return calls;
+}
+
+static void note(struct gs_buf *ignored, const char *what)
+{
+    if (ignored->len > 0)
+        gs_buf_puts(ignored, ", ");
+    gs_buf_puts(ignored, what);
+}
+
+static enum gs_status make_calls(const struct gs_chat *chat, const struct gs_prompt_traits *traits,
+                                 struct gs_buf *ignored, struct gs_constraint **out_c,
+                                 struct gs_error *err)
+{
+    const bool demanded =
+        chat->tool_choice == GS_TOOL_CHOICE_ANY || chat->tool_choice == GS_TOOL_CHOICE_NAMED;
+    size_t n_spellings;
+    size_t n;
+    const struct gs_tool_spelling *spellings = gs_parser_spellings(traits, &n_spellings);
+    enum gs_status st = GS_OK;
+    struct gs_arena a;
+
+    if (n_spellings == 0) {
+        if (demanded)
+            note(ignored, "tool_choice");
+        return GS_OK;
+    }
+    gs_arena_init(&a, GS_MAX_TEXT_BYTES);
+    const struct gs_constraint_call *calls = list_calls(chat, spellings, n_spellings, &a, &n);
+    if (!calls)
+        st = gs_error_nomem(err, "describe the tools");
+    else if (n == 0)
+        st = gs_error_set(err, GS_EINVAL, "tool_choice: there is no tool \"%.*s\"",
+                          (int)GS_MIN(chat->tool_choice_name.len, 100), chat->tool_choice_name.ptr);
+    else
+        st = gs_constraint_from_calls(calls, n, demanded, ignored, out_c, err);
+    gs_arena_clear(&a);
+    return st;
+}
+
+/* ---- life ---- */
+
+static void add_opener(struct gs_guide *g, const char *text)
+{
+    const int32_t id = text[0] ? gs_token_find(g->llm->tok, gs_slice_str(text)) : -1;
+
+    if (id >= 0 && g->n_openers < MAX_OPENERS)
+        g->openers[g->n_openers++] = id;
+}
+
+static enum gs_status init(struct gs_guide *g, gs_llm *llm, const struct gs_chat *chat,
+                           const struct gs_prompt_traits *traits, struct gs_buf *ignored,
+                           struct gs_error *err)
+{
+    const bool with_tools = gs_llm_chat_has_tools(chat);
+    const bool demanded = with_tools && (chat->tool_choice == GS_TOOL_CHOICE_ANY ||
+                                         chat->tool_choice == GS_TOOL_CHOICE_NAMED);
+    enum gs_status st = GS_OK;
+    size_t n_triggers = 0;
+
+    g->llm = llm;
+    g->traits = llm->prompter ? gs_prompter_traits(llm->prompter) : NULL;
+    if (with_tools)
+        st = make_calls(chat, traits, ignored, demanded ? &g->text : &g->call, err);
+    if (st == GS_OK && !demanded && chat->format.kind != GS_FORMAT_TEXT &&
+        traits->syntax == GS_SYNTAX_HARMONY)
+        note(ignored, "response format"); /* its channels are text, too */
+    else if (st == GS_OK && !demanded)
+        st = make_format(&chat->format, ignored, &g->text, err);
+    if (st != GS_OK || (!g->text && !g->call))
+        return st;
+    add_opener(g, traits->think_begin);
+    const char *const *triggers = gs_parser_triggers(traits, &n_triggers);
+    for (size_t i = 0; with_tools && !demanded && i < n_triggers; i++)
+        add_opener(g, triggers[i]);
+    st = share_vocab(llm, g->traits, &g->vocab, err);
+    g->n_words = ((size_t)gs_token_vocab_len(llm->tok) + 63) / 64;
+    g->mask = gs_alloc_array(g->n_words, sizeof(*g->mask));
+    return st == GS_OK && !g->mask ? gs_error_nomem(err, "guide the answer") : st;
+}
+
+enum gs_status gs_guide_create(gs_llm *llm, const struct gs_chat *chat,
+                               const struct gs_prompt_traits *traits, struct gs_buf *ignored,
+                               struct gs_guide **out_g, struct gs_error *err)
+{
+    struct gs_guide *g;
+
+    *out_g = NULL;
+    if (chat->format.kind == GS_FORMAT_TEXT && !gs_llm_chat_has_tools(chat))
+        return GS_OK;
+    g = gs_alloc_zero(sizeof(*g));
+    if (!g)
+        return gs_error_nomem(err, "guide the answer");
+    const enum gs_status st = init(g, llm, chat, traits, ignored, err);
+    if (st != GS_OK || (!g->text && !g->call)) {
+        gs_guide_free(g);
+        return st;
+    }
+    *out_g = g;
+    return GS_OK;
+}
+
+void gs_guide_free(struct gs_guide *g)
+{
+    if (!g)
+        return;
+    gs_constraint_free(g->text);
+    gs_constraint_free(g->call);
+    gs_free(g->mask);
+    gs_free(g);
+}
+
+/* ---- masks ---- */
+
+static void allow(struct gs_guide *g, int32_t id)
+{
+    g->mask[id / 64] |= (uint64_t)1 << (id % 64);
+}
+
+/* The constraint that holds where the parser is; NULL: none. */
+static struct gs_constraint *holding(struct gs_guide *g, const struct gs_parser *p)
+{
+    const struct gs_slice region = gs_parser_region(p);
+
+    if (region.len == 0)
+        g->in_call = g->left_alone = false;
+    if (gs_parser_in_reasoning(p))
+        return NULL;
+    if (region.len == 0 || !g->call) /* demanded calls are the text's */
+        return region.len > 0 && g->n_openers > 0 && !g->text_begun ? NULL : g->text;
+    if (!g->in_call && !g->left_alone) {
+        gs_constraint_restart(g->call);
+        g->in_call = gs_constraint_advance(g->call, region);
+        g->left_alone = !g->in_call;
+    }
+    return g->in_call ? g->call : NULL;
+}
+
+const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p)
+{
+    g->now = holding(g, p);
+    if (!g->now)
+        return NULL;
+    const uint64_t *mask = gs_constraint_mask(g->now, g->vocab);
+    if (!mask) { /* no memory: the answer goes on as it would without */
+        g->now = NULL;
+        return NULL;
+    }
+    memcpy(g->mask, mask, g->n_words * sizeof(*mask));
+    if (gs_constraint_may_end(g->now))
+        for (size_t i = 0; i < g->llm->n_end_tokens; i++)
+            allow(g, g->llm->end_tokens[i]);
+    for (size_t i = 0; g->now == g->text && !g->text_begun && i < g->n_openers; i++)
+        allow(g, g->openers[i]);
+    return g->mask;
+}
+
+void gs_guide_accept(struct gs_guide *g, int32_t id)
+{
+    if (!g->now)
+        return;
+    for (size_t i = 0; g->now == g->text && !g->text_begun && i < g->n_openers; i++)
+        if (g->openers[i] == id)
+            return;
+    if (g->now == g->text)
+        g->text_begun = true;
+    if (!gs_constraint_advance(g->now, token_text(g->llm, g->traits, id)))
+        g->left_alone = true;
+}
