@@ -72,6 +72,9 @@ void gs_os_usage(struct gs_os_usage *out);
 int gs_os_core_count(void);
 /* Processors this thread may run on; INT_MAX if that cannot be told. */
 int gs_os_cpu_count(void);
+/* Extensions of AArch64 that its programs must ask the system about; false on other processors. */
+enum gs_os_cpu_feature { GS_OS_CPU_DOTPROD, GS_OS_CPU_I8MM };
+bool gs_os_cpu_has(enum gs_os_cpu_feature feature);
 
 /* ---- waiting and waking ---- */
 

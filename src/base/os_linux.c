@@ -20,6 +20,11 @@
 #include <unistd.h>
 
 #include "base/error.h"
+
+#if GS_ARCH_ARM
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 #include "base/os_linux_machine.h"
 
 /* ---- files ---- */
@@ -237,6 +242,17 @@ int gs_os_cpu_count(void)
     for (size_t i = 0; i < GS_OS_MAX_CPUS; i++)
         n += allowed[i];
     return n;
+}
+
+bool gs_os_cpu_has(enum gs_os_cpu_feature feature)
+{
+#if GS_ARCH_ARM
+    return feature == GS_OS_CPU_DOTPROD ? getauxval(AT_HWCAP) & HWCAP_ASIMDDP
+                                        : getauxval(AT_HWCAP2) & HWCAP2_I8MM;
+#else
+    (void)feature;
+    return false;
+#endif
 }
 
 /* ---- waiting and waking ---- */

@@ -22,6 +22,9 @@ enum gs_cpu_level {
     GS_CPU_AVXVNNI,    /* AVX2 and AVX-VNNI */
     GS_CPU_AVX512,     /* AVX2 and AVX-512 F, BW, DQ, VL */
     GS_CPU_AVX512VNNI, /* AVX-512 and its VNNI */
+    GS_CPU_NEON,       /* AArch64 as every machine has it */
+    GS_CPU_DOTPROD,    /* NEON and products of bytes */
+    GS_CPU_I8MM,       /* and matrices of bytes */
     GS_CPU_LIMIT
 };
 

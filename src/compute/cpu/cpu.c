@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/os.h"
 
-static const char *const level_names[] = {"scalar", "avx2", "avxvnni", "avx512", "avx512vnni"};
+static const char *const level_names[] = {"scalar",     "avx2", "avxvnni", "avx512",
+                                          "avx512vnni", "neon", "dotprod", "i8mm"};
 
 const char *gs_cpu_level_name(enum gs_cpu_level level)
 {
@@ -22,7 +24,7 @@ enum gs_status gs_cpu_level_parse(const char *name, enum gs_cpu_level *out_level
         }
     }
     gs_error_set(err, GS_EINVAL, "unknown instruction set \"%s\"", name);
-    gs_error_hint(err, "Use scalar, avx2, avxvnni, avx512 or avx512vnni.");
+    gs_error_hint(err, "Use scalar, avx2, avxvnni, avx512, avx512vnni, neon, dotprod or i8mm.");
     return GS_EINVAL;
 }
 
@@ -73,6 +75,19 @@ static unsigned levels_of_machine(void)
     const unsigned subleaves = a;
     if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avxvnni_leaf7_1))
         levels |= 1u << GS_CPU_AVXVNNI;
+    return levels;
+}
+
+#elif GS_ARCH_ARM && !defined(GENSET_NOSIMD)
+
+static unsigned levels_of_machine(void)
+{
+    unsigned levels = 1u << GS_CPU_SCALAR | 1u << GS_CPU_NEON;
+
+    if (gs_os_cpu_has(GS_OS_CPU_DOTPROD)) {
+        levels |= 1u << GS_CPU_DOTPROD;
+        levels |= gs_os_cpu_has(GS_OS_CPU_I8MM) ? 1u << GS_CPU_I8MM : 0;
+    }
     return levels;
 }
 

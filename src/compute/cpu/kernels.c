@@ -3,6 +3,7 @@
 
 #include "compute/cpu/ref/ref.h"
 #include "compute/cpu/x86/x86.h"
+#include "compute/cpu/arm/arm.h"
 
 enum gs_act_form gs_kernels_act_form(enum gs_type t)
 {
@@ -32,6 +33,9 @@ void gs_kernels_init(struct gs_kernels *k, enum gs_cpu_level level)
     gs_kernels_init_ref(k);
 #if GS_ARCH_X86 && !defined(GENSET_NOSIMD)
     gs_kernels_init_x86(k, level);
+#endif
+#if GS_ARCH_ARM && !defined(GENSET_NOSIMD)
+    gs_kernels_init_arm(k, level);
 #endif
     k->level = level;
 }

@@ -1,0 +1,11 @@
+/* dot_float.inc.h on NEON. */
+#include "compute/cpu/arm/arm.h"
+
+#include "compute/cpu/arm/simd_neon.h"
+
+#include "compute/cpu/common/dot_float.inc.h"
+
+void gs_kernels_init_dot_float_neon(struct gs_kernels *k)
+{
+    init_dot_float(k);
+}
