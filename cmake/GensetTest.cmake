@@ -1,20 +1,31 @@
-# gs_tests(DIR LABEL [LIBS ...]): every DIR/test_*.c is one cmocka program and one CTest test.
+# gs_test(SOURCE LABEL [LIBS ...]): one cmocka program and one CTest test.
+# gs_tests(DIR LABEL [LIBS ...]): the same of every DIR/test_*.c.
 # gs_fuzz_targets(DIR): every DIR/fuzz_*.c is a fuzz target; without GENSET_FUZZ it is linked with a
 # plain main that replays DIR/corpus/<name>/, as a CTest test.
-function(gs_tests dir label)
+function(gs_test source label)
   cmake_parse_arguments(T "" "" "LIBS" ${ARGN})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  gs_flags(${name})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  if(CMAKE_CROSSCOMPILING)
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/cross)
+    target_compile_definitions(${name} PRIVATE GENSET_EMULATED=1)
+  else()
+    target_link_libraries(${name} PRIVATE cmocka)
+  endif()
+  target_link_libraries(${name} PRIVATE ${T_LIBS} m)
+  target_compile_definitions(
+    ${name} PRIVATE GENSET_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
+                    GENSET_SHARED="${CMAKE_SOURCE_DIR}/../shared")
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300)
+endfunction()
+
+function(gs_tests dir label)
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/test_*.c)
   foreach(source ${sources})
-    get_filename_component(name ${source} NAME_WE)
-    add_executable(${name} ${source})
-    gs_flags(${name})
-    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-    target_link_libraries(${name} PRIVATE ${T_LIBS} cmocka m)
-    target_compile_definitions(
-      ${name} PRIVATE GENSET_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
-                      GENSET_SHARED="${CMAKE_SOURCE_DIR}/../shared")
-    add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300)
+    gs_test(${source} ${label} ${ARGN})
   endforeach()
 endfunction()
 

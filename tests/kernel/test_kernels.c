@@ -115,7 +115,7 @@ static void test_dot(void **state)
     (void)state;
     gs_rng_seed(&r, 1);
     for (size_t f = 0; f < N_FORMATS; f++) {
-        for (size_t i = 0; i < GS_COUNT_OF(lengths); i++) {
+        for (size_t i = 0; i < GS_COUNT_OF(lengths); i += THIN) {
             for (enum pattern pat = PATTERN_RANDOM; pat < N_PATTERNS; pat++) {
                 struct products p;
                 const size_t unit = gs_type_block_len(formats[f].type);
@@ -132,12 +132,13 @@ static void test_dot(void **state)
 static void test_dot_levels_equal(void **state)
 {
     struct gs_rng r;
-    struct gs_kernels avx2;
+    struct gs_kernels first;
+    const enum gs_cpu_level lowest = GS_ARCH_ARM ? GS_CPU_NEON : GS_CPU_AVX2;
 
     (void)state;
-    if (level.level <= GS_CPU_AVX2)
+    if (level.level <= lowest)
         skip();
-    gs_kernels_init(&avx2, GS_CPU_AVX2);
+    gs_kernels_init(&first, lowest);
     gs_rng_seed(&r, 2);
     for (size_t f = 0; f < N_FORMATS; f++) {
         float a[MAX_TOKENS][MAX_ROWS] = {{0}};
@@ -145,7 +146,7 @@ static void test_dot_levels_equal(void **state)
         struct products p;
         products_init(&p, &r, &formats[f], PATTERN_RANDOM, 1280, 3);
         products_run(&p, &level, 0, MAX_TOKENS, a);
-        products_run(&p, &avx2, 0, MAX_TOKENS, b);
+        products_run(&p, &first, 0, MAX_TOKENS, b);
         assert_memory_equal(a, b, sizeof(a));
         products_clear(&p);
     }

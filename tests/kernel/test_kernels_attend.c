@@ -153,7 +153,7 @@ static void assert_relative(const char *what, const float *got, const float *wan
     double norm = 0;
 
     for (size_t i = 0; i < n; i++)
-        norm = fmax(norm, fabs((double)want[i]));
+        norm = GS_MAX(norm, fabs((double)want[i]));
     for (size_t i = 0; i < n; i++)
         assert_near(what, i, (double)got[i], (double)want[i], 1e-5 * norm + 1e-30);
 }

@@ -132,7 +132,7 @@ static void check_panels(struct matmul_case *c, enum gs_cpu_level l)
         one.x = c->x + r * c->dim;
         run_lanes(1, l, run_case, &one);
         for (size_t j = 0; j < c->out_dim; j++)
-            yy = fmax(yy, fabs((double)one.out[j]));
+            yy = GS_MAX(yy, fabs((double)one.out[j]));
         for (size_t j = 0; j < c->out_dim; j++)
             assert_near(gs_type_name(c->w[0].type), j, (double)all[r * c->out_dim + j],
                         (double)one.out[j], 2e-5 * yy);
