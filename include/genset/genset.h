@@ -47,7 +47,7 @@ struct gs_llm_options {
     int32_t max_sequences;   /* answers computed at once, 1..64, fewer where memory is short */
     int32_t batch_tokens;    /* tokens of one step at most; default 512 */
     bool weights_only;       /* metadata, tensors, tokenizer, template: no engine is started */
-    const char *cpu; /* the best used of scalar, avx2, avxvnni, avx512, avx512vnni; NULL = all */
+    const char *cpu; /* the best set of kernels used ("avx2", "neon", ..: option cpu); NULL = all */
     void (*on_progress)(void *ud, double done); /* loading, 0..1; may be NULL */
     void *progress_ud;
     bool lock_memory; /* keep the weights in memory: GS_ENOMEM if that is not allowed */
