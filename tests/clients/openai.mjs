@@ -120,10 +120,7 @@ await withServer(async (url, model) => {
       const plain = await client.embeddings.create({ model: embed, input: input[0], encoding_format: "float" });
       assert.equal(both.data.length, 2);
       assert.equal(both.data[1].index, 1);
-      assert.deepEqual(
-        both.data[0].embedding.map(Math.fround),
-        plain.data[0].embedding.map(Math.fround),
-      );
+      both.data[0].embedding.forEach((x, i) => assert.ok(Math.abs(x - plain.data[0].embedding[i]) < 1e-4));
       assert.ok(Math.abs(Math.hypot(...both.data[1].embedding) - 1) < 1e-5);
       assert.ok(both.usage.prompt_tokens > plain.usage.prompt_tokens);
     });

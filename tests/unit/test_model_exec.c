@@ -121,25 +121,48 @@ static double relative_error(const float *a, const float *b, size_t n)
     return sqrt(diff / norm);
 }
 
+/* Steps of few rows and of many are rounded in two ways. Within one, chunks change next to nothing;
+ * between the two, a last bit may tip the rounding of a quantised activation (Q8_0 weights) or of a
+ * GELU that is read from a table (gemma). */
+#define FEW_ROWS 8
+
+static double most_between(const struct tiny_shape *s)
+{
+    return s->type == GS_TYPE_Q8_0 ? 1e-2 : tiny_is_gemma(s) ? 1e-3 : 1e-4;
+}
+
+static void check_chunks(struct rig *r, const struct tiny_shape *s, const int32_t *tokens,
+                         const float *expected, uint32_t chunk, double most)
+{
+    float *parts = logits_in_chunks(r, tokens, chunk);
+    const double e = relative_error(parts, expected, (size_t)N_TOKENS * r->n_vocab);
+
+    if (!(e < most))
+        fail_msg("%s in chunks of %u: error %g", s->arch, chunk, e);
+    gs_free(parts);
+}
+
 static void test_chunks(void **state)
 {
-    static const uint32_t chunks[] = {1, 3, 7, 31, 32, 33, 63};
+    static const uint32_t few[] = {1, 3, 7};
+    static const uint32_t many[] = {31, 32, 33, 63};
 
     (void)state;
     for (size_t i = 0; i < GS_COUNT_OF(tiny_shapes); i++) {
-        struct rig r = rig_create(&tiny_shapes[i], 2, &usual);
+        const struct tiny_shape *s = &tiny_shapes[i];
+        struct rig r = rig_create(s, 2, &usual);
         int32_t tokens[N_TOKENS];
 
         make_tokens(tokens, i, r.n_vocab);
         float *whole = logits_in_chunks(&r, tokens, N_TOKENS);
+        float *slow = logits_in_chunks(&r, tokens, FEW_ROWS);
         assert_true(isfinite(whole[0]));
-        for (size_t c = 0; c < GS_COUNT_OF(chunks); c++) {
-            float *parts = logits_in_chunks(&r, tokens, chunks[c]);
-            const double e = relative_error(parts, whole, (size_t)N_TOKENS * r.n_vocab);
-            if (!(e < 1e-5))
-                fail_msg("%s in chunks of %u: error %g", tiny_shapes[i].arch, chunks[c], e);
-            gs_free(parts);
-        }
+        for (size_t c = 0; c < GS_COUNT_OF(few); c++)
+            check_chunks(&r, s, tokens, slow, few[c], 1e-5);
+        for (size_t c = 0; c < GS_COUNT_OF(many); c++) /* the last one may be of few rows */
+            check_chunks(&r, s, tokens, whole, many[c], most_between(s));
+        check_chunks(&r, s, tokens, whole, FEW_ROWS, most_between(s));
+        gs_free(slow);
         gs_free(whole);
         rig_free(&r);
     }
@@ -156,8 +179,8 @@ static void test_batch_of_sequences(void **state)
 
         make_tokens(a_tokens, 1, r.n_vocab);
         make_tokens(b_tokens, 2, r.n_vocab);
-        float *a_alone = logits_in_chunks(&r, a_tokens, N_TOKENS);
-        float *b_alone = logits_in_chunks(&r, b_tokens, N_TOKENS);
+        float *a_alone = logits_in_chunks(&r, a_tokens, FEW_ROWS);
+        float *b_alone = logits_in_chunks(&r, b_tokens, FEW_ROWS);
         struct gs_seq *a = start(&r, N_TOKENS);
         struct gs_seq *b = start(&r, N_TOKENS);
         struct gs_seq *idle = start(&r, 5);
