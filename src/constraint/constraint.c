@@ -550,10 +550,13 @@ enum gs_status gs_constraint_create(struct gs_grammar *g, struct gs_constraint *
 
     if (st == GS_OK) {
         c = gs_alloc_zero(sizeof(*c));
-        if (!c)
+        if (!c || !gs_grammar_prune(g))
             st = gs_error_nomem(err, "constrain the output");
     }
+    if (st == GS_OK && g->nodes[g->rules[g->root]].kind == GS_NODE_FAIL)
+        st = gs_error_set(err, GS_EFORMAT, "the constraint allows nothing");
     if (st != GS_OK) {
+        gs_free(c);
         gs_grammar_clear(g);
         return st;
     }

@@ -294,3 +294,87 @@ enum gs_status gs_grammar_check(const struct gs_grammar *g, struct gs_error *err
         return gs_error_set(err, GS_EFORMAT, "a rule of the grammar begins with itself");
     return GS_OK;
 }
+
+/* ---- pruning ---- */
+
+/* What a node waits for besides its next, if anything: the end node is always there. */
+static uint32_t other_target(const struct gs_grammar *g, const struct gs_node *n)
+{
+    switch ((enum gs_node_kind)n->kind) {
+    case GS_NODE_FORK:
+        return n->a;
+    case GS_NODE_CALL:
+        return g->rules[n->a];
+    case GS_NODE_REPEAT:
+        return g->rules[g->repeats[n->a].rule];
+    default:
+        return GS_GRAMMAR_END;
+    }
+}
+
+/* Whether a way leads from the node to its end, as far as is known. */
+static bool can_end(const struct gs_grammar *g, const struct gs_node *n, const uint8_t *live)
+{
+    const bool next = live[n->next];
+    const bool other = live[other_target(g, n)];
+
+    switch ((enum gs_node_kind)n->kind) {
+    case GS_NODE_FAIL:
+        return false;
+    case GS_NODE_FORK:
+        return next || other;
+    case GS_NODE_REPEAT:
+        return next && (other || g->repeats[n->a].min == 0);
+    default:
+        return next && other;
+    }
+}
+
+/* From the end backwards: `waiting` are the nodes that wait for each, from `first` on. */
+static void spread(const struct gs_grammar *g, const uint32_t *first, const uint32_t *waiting,
+                   uint32_t *queue, uint8_t *live)
+{
+    uint32_t n = 0;
+
+    live[GS_GRAMMAR_END] = 1;
+    queue[n++] = GS_GRAMMAR_END;
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = first[queue[i]]; k < first[queue[i] + 1]; k++) {
+            const uint32_t at = waiting[k];
+            if (live[at] || !can_end(g, &g->nodes[at], live))
+                continue;
+            live[at] = 1;
+            queue[n++] = at;
+        }
+}
+
+bool gs_grammar_prune(struct gs_grammar *g)
+{
+    const uint32_t n = g->n_nodes;
+    uint32_t *first = gs_alloc_array((size_t)n + 2, sizeof(*first));
+    uint32_t *waiting = gs_alloc_array((size_t)n * 2, sizeof(*waiting));
+    uint32_t *queue = gs_alloc_array(n, sizeof(*queue));
+    uint8_t *live = gs_alloc_array(n, 1);
+    const bool ok = first && waiting && queue && live;
+
+    for (uint32_t i = 0; ok && i < n; i++) { /* counts, one place late */
+        first[g->nodes[i].next + 2]++;
+        first[other_target(g, &g->nodes[i]) + 2]++;
+    }
+    for (uint32_t i = 2; ok && i < n + 2; i++)
+        first[i] += first[i - 1];
+    for (uint32_t i = 0; ok && i < n; i++) {
+        waiting[first[g->nodes[i].next + 1]++] = i;
+        waiting[first[other_target(g, &g->nodes[i]) + 1]++] = i;
+    }
+    if (ok)
+        spread(g, first, waiting, queue, live);
+    for (uint32_t i = 0; ok && i < n; i++)
+        if (!live[i])
+            g->nodes[i] = (struct gs_node){.kind = GS_NODE_FAIL};
+    gs_free(first);
+    gs_free(waiting);
+    gs_free(queue);
+    gs_free(live);
+    return ok;
+}

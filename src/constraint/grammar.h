@@ -72,6 +72,10 @@ void gs_grammar_clear(struct gs_grammar *g);
  * reads anything. */
 GS_MUST_CHECK enum gs_status gs_grammar_check(const struct gs_grammar *g, struct gs_error *err);
 
+/* Take away the nodes from which no end can be reached, so that whatever is allowed can be
+ * completed. False: no memory. */
+GS_MUST_CHECK bool gs_grammar_prune(struct gs_grammar *g);
+
 uint32_t gs_grammar_byte(struct gs_grammar *g, uint8_t byte, uint32_t next);
 uint32_t gs_grammar_set(struct gs_grammar *g, uint8_t lo, uint8_t hi, uint32_t next);
 uint32_t gs_grammar_text(struct gs_grammar *g, struct gs_slice text, uint32_t next);

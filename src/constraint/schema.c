@@ -116,8 +116,12 @@ static struct gs_slice address_key(struct gs_schema *c, const void *p)
 
 uint32_t gs_schema_rule(struct gs_schema *c, const struct gs_json *schema)
 {
+    const struct gs_json *a;
+    const struct gs_json *b;
     struct gs_schema_job *job;
 
+    if (schema && gs_schema_pair(c, schema, &a, &b))
+        schema = gs_schema_both(c, a, b);
     if (!schema)
         return c->value;
     job = gs_map_get(&c->rules, gs_slice((const char *)&schema, sizeof(schema)));
@@ -310,7 +314,33 @@ static uint32_t typed(struct gs_schema *c, const struct gs_json *s)
 
 /* ---- values and alternatives ---- */
 
-/* One of `values`, as far as they are of the schema's type. */
+/* Whether a constant is what the schema's other keywords ask for; those that cannot tell are
+ * named. */
+static bool fits(struct gs_schema *c, const struct gs_json *s, const struct gs_json *v)
+{
+    static const char *const untold[] = {
+        "properties",        "required",      "additionalProperties",
+        "patternProperties", "propertyNames", "minProperties",
+        "maxProperties",     "items",         "prefixItems",
+        "minItems",          "maxItems"};
+    const struct gs_json *among = gs_json_get(s, "enum");
+    bool found = !among || among->kind != GS_JSON_ARRAY;
+
+    for (size_t i = 0; !found && i < among->u.array.len; i++)
+        found = &among->u.array.items[i] == v || gs_schema_equal(&among->u.array.items[i], v);
+    if (!found || v->kind == GS_JSON_NULL || v->kind == GS_JSON_BOOL)
+        return found;
+    if (v->kind == GS_JSON_STRING)
+        return gs_schema_string_fits(c, s, v->u.string);
+    if (v->kind == GS_JSON_INT || v->kind == GS_JSON_REAL)
+        return gs_schema_number_fits(c, s, v);
+    for (size_t i = 0; i < GS_COUNT_OF(untold); i++)
+        if (gs_json_get(s, untold[i]))
+            gs_schema_ignore(c, untold[i]);
+    return true;
+}
+
+/* One of `values`, as far as the schema's other keywords allow them. */
 static uint32_t one_of_values(struct gs_schema *c, const struct gs_json *s,
                               const struct gs_json *values, size_t n)
 {
@@ -318,7 +348,7 @@ static uint32_t one_of_values(struct gs_schema *c, const struct gs_json *s,
     uint32_t node = GS_GRAMMAR_FAIL;
 
     for (size_t i = 0; i < n; i++)
-        if (type_of_value(&values[i]) & types)
+        if (type_of_value(&values[i]) & types && fits(c, s, &values[i]))
             node = gs_grammar_fork(&c->g, node, gs_schema_literal(c, &values[i], GS_GRAMMAR_END));
     return node;
 }
@@ -416,12 +446,8 @@ static void name_ignored(struct gs_schema *c, const struct gs_json *s)
 /* The first node of a schema's rule. */
 static uint32_t compile(struct gs_schema *c, const struct gs_json *s)
 {
-    const struct gs_json *a;
-    const struct gs_json *b;
     const struct gs_json *v;
 
-    if (gs_schema_pair(c, s, &a, &b))
-        s = gs_schema_both(c, a, b);
     for (size_t i = 0; s && s->kind == GS_JSON_OBJECT && c->st == GS_OK; i++) {
         if (i == MAX_MERGES)
             gs_schema_fail(c, GS_ELIMIT, "references and allOf are nested too deep");
@@ -444,16 +470,16 @@ static uint32_t compile(struct gs_schema *c, const struct gs_json *s)
         return GS_GRAMMAR_FAIL;
     }
     name_ignored(c, s);
+    if (gs_json_get(s, "anyOf"))
+        return alternatives(c, s, "anyOf");
+    if (gs_json_get(s, "oneOf"))
+        return alternatives(c, s, "oneOf");
     v = gs_json_get(s, "const");
     if (v)
         return one_of_values(c, s, v, 1);
     v = gs_json_get(s, "enum");
     if (v && v->kind == GS_JSON_ARRAY)
         return one_of_values(c, s, v->u.array.items, v->u.array.len);
-    if (gs_json_get(s, "anyOf"))
-        return alternatives(c, s, "anyOf");
-    if (gs_json_get(s, "oneOf"))
-        return alternatives(c, s, "oneOf");
     return typed(c, s);
 }
 

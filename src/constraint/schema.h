@@ -14,12 +14,12 @@ struct gs_schema_job;
 struct gs_schema {
     struct gs_grammar g;
     struct gs_arena a;
-    const struct gs_json *root; /* for references */
-    struct gs_map rules;        /* address of a schema -> its job */
-    struct gs_map merges;       /* addresses of two schemas -> what holds where both do */
-    struct gs_map pairs;        /* address of an empty slot -> the two schemas it stands for */
+    const struct gs_json *root;         /* for references */
+    struct gs_map rules;                /* address of a schema -> its job */
+    struct gs_map merges;               /* addresses of two schemas -> what holds where both do */
+    struct gs_map pairs;                /* content of a slot -> the two schemas it stands for */
     struct gs_schema_job *first, *last; /* queue */
-    size_t n_jobs;
+    size_t n_jobs, n_nested;
     struct gs_buf *ignored;
     struct gs_error *err;
     enum gs_status st;
@@ -55,6 +55,7 @@ const struct gs_json *gs_schema_resolve(struct gs_schema *c, struct gs_slice ref
 /* What holds where both do; made once for two addresses. */
 const struct gs_json *gs_schema_both(struct gs_schema *c, const struct gs_json *a,
                                      const struct gs_json *b);
+bool gs_schema_equal(const struct gs_json *a, const struct gs_json *b);
 /* The two schemas a slot stands for; false if it is a schema itself. */
 bool gs_schema_pair(const struct gs_schema *c, const struct gs_json *slot,
                     const struct gs_json **out_a, const struct gs_json **out_b);
@@ -68,6 +69,9 @@ bool gs_schema_says(const struct gs_json *schema);
 uint32_t gs_schema_object(struct gs_schema *c, const struct gs_json *s, uint32_t next);
 uint32_t gs_schema_array(struct gs_schema *c, const struct gs_json *s, uint32_t next);
 uint32_t gs_schema_string(struct gs_schema *c, const struct gs_json *s, uint32_t next);
+/* Whether lengths and bounds allow a constant. */
+bool gs_schema_string_fits(struct gs_schema *c, const struct gs_json *s, struct gs_slice v);
+bool gs_schema_number_fits(struct gs_schema *c, const struct gs_json *s, const struct gs_json *v);
 uint32_t gs_schema_number(struct gs_schema *c, const struct gs_json *s, bool whole, uint32_t next);
 
 #endif

@@ -9,6 +9,8 @@
 #include "base/limits.h"
 #include "base/slice.h"
 
+#define MAX_NESTED 1000 /* slots within slots */
+
 struct pair {
     const struct gs_json *a, *b;
 };
@@ -71,25 +73,29 @@ static bool remember(struct gs_schema *c, struct gs_map *map, const void *key, s
     return false;
 }
 
-/* Make *slot stand for a and b. It must not move any more. */
+/* Make *slot stand for a and b. It is a text of no length, told by its address: slots may be
+ * copied. */
 static void stand_for(struct gs_schema *c, struct gs_json *slot, const struct gs_json *a,
                       const struct gs_json *b)
 {
     struct pair *p = gs_arena_alloc(&c->a, sizeof(*p));
 
-    *slot = (struct gs_json){.kind = GS_JSON_NULL};
+    *slot = (struct gs_json){.kind = GS_JSON_STRING, .u.string = {(const char *)p, 0}};
     if (!p) {
         gs_schema_nomem(c);
         return;
     }
     *p = (struct pair){a, b};
-    remember(c, &c->pairs, &slot, sizeof(slot), p);
+    remember(c, &c->pairs, &p, sizeof(p), p);
 }
 
 bool gs_schema_pair(const struct gs_schema *c, const struct gs_json *slot,
                     const struct gs_json **out_a, const struct gs_json **out_b)
 {
-    const struct pair *p = gs_map_get(&c->pairs, gs_slice((const char *)&slot, sizeof(slot)));
+    const struct pair *p = slot->kind == GS_JSON_STRING && slot->u.string.len == 0
+                               ? gs_map_get(&c->pairs, gs_slice((const char *)&slot->u.string.ptr,
+                                                                sizeof(slot->u.string.ptr)))
+                               : NULL;
 
     if (p) {
         *out_a = p->a;
@@ -226,7 +232,7 @@ static struct gs_json merged_properties(struct gs_schema *c, const struct gs_jso
     return as_json(&o);
 }
 
-static bool equal(const struct gs_json *a, const struct gs_json *b)
+bool gs_schema_equal(const struct gs_json *a, const struct gs_json *b)
 {
     struct gs_buf x;
     struct gs_buf y;
@@ -264,7 +270,7 @@ static struct gs_json merged_items(struct gs_schema *c, const struct gs_json *a,
         gs_schema_nomem(c);
     for (size_t i = 0; out && i < n_a; i++) {
         size_t k = 0;
-        while (!all && k < n_b && !equal(&x[i], &y[k]))
+        while (!all && k < n_b && !gs_schema_equal(&x[i], &y[k]))
             k++;
         if (all || k < n_b)
             out[n++] = x[i];
@@ -295,7 +301,7 @@ static struct gs_json merged_types(struct gs_schema *c, const struct gs_json *a,
     for (size_t i = 0; out && i < n_a * n_b; i++) {
         const struct gs_json *p = &x[i / n_b];
         const struct gs_json *q = &y[i % n_b];
-        if (equal(p, q) || (is_named(p, "integer") && is_named(q, "number")))
+        if (gs_schema_equal(p, q) || (is_named(p, "integer") && is_named(q, "number")))
             out[n++] = *p;
         else if (is_named(p, "number") && is_named(q, "integer"))
             out[n++] = *q;
@@ -306,6 +312,13 @@ static struct gs_json merged_types(struct gs_schema *c, const struct gs_json *a,
 static double number_of(const struct gs_json *v)
 {
     return v->kind == GS_JSON_INT ? (double)v->u.integer : v->kind == GS_JSON_REAL ? v->u.real : 0;
+}
+
+static size_t count_items(const struct gs_json *schema)
+{
+    const struct gs_json *prefix = gs_json_get(schema, "prefixItems");
+
+    return prefix && prefix->kind == GS_JSON_ARRAY ? prefix->u.array.len : 0;
 }
 
 /* Every pair of alternatives. */
@@ -341,7 +354,7 @@ static void merge_keyword(struct gs_schema *c, struct gs_json *slot, struct gs_s
                                        "maxProperties"};
     static const char *const schemas[] = {"items", "additionalProperties", "propertyNames"};
     static const char *const alternatives[] = {"anyOf", "oneOf"};
-    static const char *const enforced[] = {"pattern", "format", "prefixItems", "patternProperties"};
+    static const char *const enforced[] = {"pattern", "format", "patternProperties"};
     const bool arrays = x->kind == GS_JSON_ARRAY && y->kind == GS_JSON_ARRAY;
 
     if (is_one_of(key, mins, GS_COUNT_OF(mins)))
@@ -358,16 +371,53 @@ static void merge_keyword(struct gs_schema *c, struct gs_json *slot, struct gs_s
         *slot = merged_items(c, x, y, false);
     else if (arrays && (gs_slice_eq_str(key, "required") || gs_slice_eq_str(key, "allOf")))
         *slot = merged_items(c, x, y, true);
-    else if (is_one_of(key, enforced, GS_COUNT_OF(enforced)) && !equal(x, y))
-        gs_schema_ignore(c, enforced[0]); /* the first one's holds */
+    else if (gs_slice_eq_str(key, "nullable"))
+        *slot = is_false(x) ? *x : *y;
+    for (size_t i = 0; i < GS_COUNT_OF(enforced); i++) /* the first one's holds */
+        if (gs_slice_eq_str(key, enforced[i]) && !gs_schema_equal(x, y))
+            gs_schema_ignore(c, enforced[i]);
+}
+
+/* Properties of one are not held against the patterns of the other. */
+static void name_patterns(struct gs_schema *c, const struct gs_json *a, const struct gs_json *b)
+{
+    if (gs_json_get(a, "patternProperties") &&
+        (gs_json_get(b, "properties") || gs_json_get(b, "additionalProperties")))
+        gs_schema_ignore(c, "patternProperties");
+}
+
+/* The schema of an array's item i; NULL if nothing is said of it. */
+static const struct gs_json *item_at(const struct gs_json *schema, size_t i)
+{
+    const struct gs_json *prefix = gs_json_get(schema, "prefixItems");
+
+    return i < count_items(schema) ? &prefix->u.array.items[i] : gs_json_get(schema, "items");
+}
+
+/* The first items of both, each with what the other says of it. */
+static struct gs_json merged_prefix(struct gs_schema *c, const struct gs_json *a,
+                                    const struct gs_json *b)
+{
+    const size_t n = GS_MAX(count_items(a), count_items(b));
+    struct gs_json *out = gs_arena_array(&c->a, n, sizeof(*out));
+
+    if (!out)
+        gs_schema_nomem(c);
+    for (size_t i = 0; out && i < n; i++) {
+        const struct gs_json *x = item_at(a, i);
+        const struct gs_json *y = item_at(b, i);
+        stand_for(c, &out[i], x ? x : y, y ? y : x);
+    }
+    return (struct gs_json){.kind = GS_JSON_ARRAY, .u.array = {.items = out, .len = out ? n : 0}};
 }
 
 /* The keywords of both, in the first one's order. */
 static const struct gs_json *merge(struct gs_schema *c, const struct gs_json *a,
                                    const struct gs_json *b)
 {
+    static const char *const apart[] = {"properties", "prefixItems"};
     const size_t n = a->u.object.len + b->u.object.len;
-    struct object o = {gs_arena_array(&c->a, n + 1, sizeof(*o.members)), 0};
+    struct object o = {gs_arena_array(&c->a, n + 2, sizeof(*o.members)), 0};
     const struct gs_json *value_a = gs_json_get(a, "const");
     const struct gs_json *value_b = gs_json_get(b, "const");
 
@@ -375,19 +425,24 @@ static const struct gs_json *merge(struct gs_schema *c, const struct gs_json *a,
         gs_schema_nomem(c);
         return NULL;
     }
-    if (value_a && value_b && !equal(value_a, value_b))
+    if (value_a && value_b && !gs_schema_equal(value_a, value_b))
         return keep(c, (struct gs_json){.kind = GS_JSON_BOOL});
     for (size_t i = 0; i < n; i++) {
         const bool second = i >= a->u.object.len;
         const struct gs_json_member *m =
             second ? &b->u.object.members[i - a->u.object.len] : &a->u.object.members[i];
         const struct gs_json *other = second ? member(a, m->key) : member(b, m->key);
-        if ((second && other) || gs_slice_eq_str(m->key, "properties"))
+        if ((second && other) || is_one_of(m->key, apart, GS_COUNT_OF(apart)) ||
+            (!other && gs_slice_eq_str(m->key, "nullable") && gs_json_get(second ? a : b, "type")))
             continue;
         struct gs_json *slot = put(&o, m->key, m->value);
         if (other)
             merge_keyword(c, slot, m->key, &m->value, other);
     }
+    name_patterns(c, a, b);
+    name_patterns(c, b, a);
+    if (count_items(a) + count_items(b) > 0)
+        put(&o, GS_SLICE_LIT("prefixItems"), merged_prefix(c, a, b));
     if (count_properties(a) + count_properties(b) > 0)
         put(&o, GS_SLICE_LIT("properties"), merged_properties(c, a, b));
     return keep(c, as_json(&o));
@@ -411,26 +466,23 @@ static const struct gs_json *plain(struct gs_schema *c, const struct gs_json *s)
     return s;
 }
 
-const struct gs_json *gs_schema_both(struct gs_schema *c, const struct gs_json *a,
-                                     const struct gs_json *b)
+/* The two, neither being a slot or a mere reference. */
+static const struct gs_json *both_plain(struct gs_schema *c, const struct gs_json *a,
+                                        const struct gs_json *b)
 {
     const struct pair key = {a, b};
     const struct gs_json *out = gs_map_get(&c->merges, gs_slice((const char *)&key, sizeof(key)));
 
-    if (out || c->st != GS_OK)
+    if (out)
         return out;
-    if (a == b)
-        return a;
-    a = plain(c, a);
-    b = plain(c, b);
-    if (!a || !b)
-        return a ? a : b;
     if (a->kind == GS_JSON_BOOL)
-        out = a->u.boolean ? b : a;
-    else if (b->kind == GS_JSON_BOOL)
-        out = b->u.boolean ? a : b;
-    else if (a->kind != GS_JSON_OBJECT || b->kind != GS_JSON_OBJECT)
+        return a->u.boolean ? b : a;
+    if (b->kind == GS_JSON_BOOL)
+        return b->u.boolean ? a : b;
+    if (a->kind != GS_JSON_OBJECT || b->kind != GS_JSON_OBJECT)
         gs_schema_fail(c, GS_EFORMAT, "expected an object");
+    else if (!gs_schema_says(a) || !gs_schema_says(b))
+        out = gs_schema_says(a) ? a : b;
     else if (gs_json_get(a, "$ref") && gs_json_get(b, "$ref"))
         gs_schema_ignore(c, "$ref");
     else
@@ -438,4 +490,19 @@ const struct gs_json *gs_schema_both(struct gs_schema *c, const struct gs_json *
     if (out)
         remember(c, &c->merges, &key, sizeof(key), out);
     return out ? out : a;
+}
+
+const struct gs_json *gs_schema_both(struct gs_schema *c, const struct gs_json *a,
+                                     const struct gs_json *b)
+{
+    if (c->st != GS_OK)
+        return a;
+    if (c->n_nested++ == MAX_NESTED)
+        gs_schema_fail(c, GS_ELIMIT, "references and allOf are nested too deep");
+    a = plain(c, a);
+    b = plain(c, b);
+    c->n_nested--;
+    if (!a || !b)
+        return a ? a : b;
+    return a == b ? a : both_plain(c, a, b);
 }

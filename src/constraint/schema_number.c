@@ -18,6 +18,8 @@
 #define MAX_DIGITS 16
 #define FRACTION   6 /* digits where a bound has a fraction */
 #define SCALE      1000000.0
+#define MAX_EDGE   1e8  /* of whole parts: more digits are not told apart */
+#define ROUNDING   0.02 /* of a unit: what a bound below MAX_EDGE may be off by */
 
 /* Non-negative numbers between two bounds. */
 struct span {
@@ -91,7 +93,7 @@ static uint32_t edge(struct gs_grammar *g, double whole, double lo, double hi, u
     char b[32];
     char text[40];
 
-    if (lo > hi || whole > MAX_WHOLE)
+    if (lo > hi || whole >= MAX_EDGE)
         return GS_GRAMMAR_FAIL;
     snprintf(a, sizeof(a), "%0*.0f", FRACTION, lo);
     snprintf(b, sizeof(b), "%0*.0f", FRACTION, hi);
@@ -99,20 +101,43 @@ static uint32_t edge(struct gs_grammar *g, double whole, double lo, double hi, u
     return gs_grammar_text(g, gs_slice_str(text), digits_between(g, a, b, FRACTION, next));
 }
 
-static uint32_t fraction(struct gs_schema *c, uint32_t next)
+/* Whole numbers between lo and hi, and a fraction: of at most 15 digits in all, so that no two are
+ * read as one. */
+static uint32_t whole_and_fraction(struct gs_grammar *g, double lo, double hi, uint32_t next)
 {
-    return gs_grammar_byte(&c->g, '.', gs_schema_regex(c, "[0-9]{0,14}[1-9]", next));
+    const uint32_t digit = gs_grammar_rule(g);
+    uint32_t node = GS_GRAMMAR_FAIL;
+    double from = 0;
+
+    gs_grammar_define(g, digit, gs_grammar_set(g, '0', '9', GS_GRAMMAR_END));
+    for (uint32_t n = 1; n < 15; n += 4) { /* digits of the whole part */
+        const double to = pow(10, n);
+        if (lo < to && hi >= from) {
+            const uint32_t last = gs_grammar_set(g, '1', '9', next);
+            const uint32_t part =
+                gs_grammar_byte(g, '.', gs_grammar_repeat(g, digit, 0, 14 - n, last));
+            node =
+                gs_grammar_fork(g, node, whole_between(g, fmax(lo, from), fmin(hi, to - 1), part));
+        }
+        from = to;
+    }
+    return node;
+}
+
+/* x, or the whole number that it is but for errors of rounding. */
+static double units(double x)
+{
+    return fabs(x - nearbyint(x)) < ROUNDING ? nearbyint(x) : x;
 }
 
 /* Numbers of the span with a fraction that is not 0. */
-static uint32_t fractions(struct gs_schema *c, const struct span *s, uint32_t next)
+static uint32_t fractions(struct gs_grammar *g, const struct span *s, uint32_t next)
 {
-    struct gs_grammar *g = &c->g;
     const double lo = floor(s->lo);
     const double hi = floor(s->hi);
-    const double below = floor((s->lo - lo) * SCALE) + 1; /* units strictly above the bound */
-    const double above = ceil((s->hi - hi) * SCALE) - 1;
-    uint32_t node = whole_between(g, ceil(s->lo), hi - 1, fraction(c, next));
+    const double below = floor(units((s->lo - lo) * SCALE)) + 1; /* units strictly above it */
+    const double above = ceil(units((s->hi - hi) * SCALE)) - 1;
+    uint32_t node = whole_and_fraction(g, ceil(s->lo), hi - 1, next);
 
     if (lo == hi)
         return gs_grammar_fork(g, node, edge(g, lo, below, above, next));
@@ -132,7 +157,7 @@ static uint32_t numbers(struct gs_schema *c, const struct span *s, bool whole, u
     const double hi = floor(s->hi) - (s->open_hi && floor(s->hi) == s->hi);
     const uint32_t node = whole_between(&c->g, lo, hi, next);
 
-    return whole || s->hi < s->lo ? node : gs_grammar_fork(&c->g, node, fractions(c, s, next));
+    return whole || s->hi < s->lo ? node : gs_grammar_fork(&c->g, node, fractions(&c->g, s, next));
 }
 
 /* A bound: "minimum" and "exclusiveMinimum", or the maximums; false if there is none. */
@@ -161,22 +186,41 @@ static bool read_bound(struct gs_schema *c, const struct gs_json *s, const char 
     return v || x;
 }
 
+/* The bounds of the schema; false if it has none. */
+static bool read_span(struct gs_schema *c, const struct gs_json *s, struct span *out)
+{
+    *out = (struct span){.open_lo = false};
+    const bool has_lo = read_bound(c, s, "minimum", "exclusiveMinimum", 1, &out->lo, &out->open_lo);
+    const bool has_hi =
+        read_bound(c, s, "maximum", "exclusiveMaximum", -1, &out->hi, &out->open_hi);
+
+    if (!has_lo)
+        out->lo = -INFINITY;
+    if (!has_hi)
+        out->hi = INFINITY;
+    return has_lo || has_hi;
+}
+
+bool gs_schema_number_fits(struct gs_schema *c, const struct gs_json *s, const struct gs_json *v)
+{
+    const double x = v->kind == GS_JSON_INT ? (double)v->u.integer : v->u.real;
+    struct span span;
+
+    read_span(c, s, &span);
+    return (span.open_lo ? x > span.lo : x >= span.lo) &&
+           (span.open_hi ? x < span.hi : x <= span.hi);
+}
+
 uint32_t gs_schema_number(struct gs_schema *c, const struct gs_json *s, bool whole, uint32_t next)
 {
-    struct span up = {.lo = -INFINITY, .hi = INFINITY};
-    const bool has_lo = read_bound(c, s, "minimum", "exclusiveMinimum", 1, &up.lo, &up.open_lo);
-    const bool has_hi = read_bound(c, s, "maximum", "exclusiveMaximum", -1, &up.hi, &up.open_hi);
+    struct span up;
 
-    if (!has_lo && !has_hi)
+    if (!read_span(c, s, &up))
         return gs_schema_regex(
             c,
             whole ? "-?(0|[1-9][0-9]{0,14})"
                   : "-?(0|[1-9][0-9]{0,14})(\\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?",
             next);
-    if (!has_lo)
-        up.lo = -INFINITY;
-    if (!has_hi)
-        up.hi = INFINITY;
     struct span down = {-up.hi, -up.lo, up.open_hi, up.open_lo}; /* of what follows a minus */
     if (up.lo < 0) {
         up.lo = 0;

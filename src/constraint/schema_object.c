@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/slice.h"
+#include "constraint/compile.h"
 #include "constraint/pattern.h"
 
 /* ---- names ---- */
@@ -79,6 +80,20 @@ static uint32_t other_name(struct gs_schema *c, const struct letter *at, size_t 
     return gs_grammar_fork(g, node, gs_pattern_emit(g, others, GS_PATTERN_PLAIN, free_rest));
 }
 
+/* ---- patterns of names ---- */
+
+/* A character that an expression means as it is, and one that makes the one before it optional. */
+static bool is_plain(char ch)
+{
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+           ch == '-' || ch == '_';
+}
+
+static bool is_quantifier(char ch)
+{
+    return ch == '?' || ch == '*' || ch == '+' || ch == '{';
+}
+
 /* ---- pairs ---- */
 
 /* ": value" behind a name. */
@@ -109,61 +124,165 @@ static uint32_t declared_pair(struct gs_schema *c, struct gs_slice name,
     return rule;
 }
 
-/* Pairs whose names match a pattern. */
-static uint32_t patterned_pairs(struct gs_schema *c, const struct gs_json *patterns)
+/* One of "patternProperties". */
+struct patterned {
+    struct gs_slice regex;
+    const struct gs_json *value;
+    struct gs_pattern *pattern;
+    struct gs_constraint *names; /* that it matches */
+    bool declares;               /* a name that is declared or demanded is among them */
+};
+
+struct patterns {
+    struct patterned *items;
+    size_t n;
+};
+
+static bool matches(struct patterned *p, struct gs_slice name)
+{
+    gs_constraint_restart(p->names);
+    return gs_constraint_advance(p->names, name) && gs_constraint_may_end(p->names);
+}
+
+/* Whether no name matches both: they begin with letters that differ. */
+static bool exclude_each_other(struct gs_slice a, struct gs_slice b)
+{
+    const struct gs_slice alternative = GS_SLICE_LIT("|");
+
+    if (!gs_slice_starts(a, GS_SLICE_LIT("^")) || !gs_slice_starts(b, GS_SLICE_LIT("^")) ||
+        gs_slice_find(a, alternative, 0) != SIZE_MAX ||
+        gs_slice_find(b, alternative, 0) != SIZE_MAX)
+        return false;
+    for (size_t i = 1; i < a.len && i < b.len; i++) {
+        const bool last = i + 1 == a.len || i + 1 == b.len;
+        if (!is_plain(a.ptr[i]) || !is_plain(b.ptr[i]))
+            return false;
+        if (!last && (is_quantifier(a.ptr[i + 1]) || is_quantifier(b.ptr[i + 1])))
+            return false;
+        if (a.ptr[i] != b.ptr[i])
+            return (i + 1 == a.len || !is_quantifier(a.ptr[i + 1])) &&
+                   (i + 1 == b.len || !is_quantifier(b.ptr[i + 1]));
+    }
+    return false;
+}
+
+static bool read_pattern(struct gs_schema *c, const struct gs_json_member *m, struct patterned *out)
+{
+    struct gs_grammar g;
+
+    *out = (struct patterned){.regex = m->key, .value = &m->value};
+    if (gs_pattern_from_regex(m->key, true, &c->a, &out->pattern, NULL) != GS_OK)
+        return false;
+    gs_grammar_init(&g);
+    g.root = gs_grammar_rule(&g);
+    gs_grammar_define(&g, g.root,
+                      gs_pattern_emit(&g, out->pattern, GS_PATTERN_PLAIN, GS_GRAMMAR_END));
+    return gs_constraint_create(&g, &out->names, NULL) == GS_OK;
+}
+
+static struct patterns read_patterns(struct gs_schema *c, const struct gs_json *s)
+{
+    const struct gs_json *v = gs_json_get(s, "patternProperties");
+    const size_t n = v && v->kind == GS_JSON_OBJECT ? v->u.object.len : 0;
+    struct patterns out = {gs_arena_array(&c->a, n, sizeof(*out.items)), 0};
+
+    if (n > 0 && !out.items)
+        gs_schema_nomem(c);
+    for (size_t i = 0; out.items && i < n; i++) {
+        if (read_pattern(c, &v->u.object.members[i], &out.items[out.n]))
+            out.n++;
+        else
+            gs_schema_ignore(c, "patternProperties");
+        for (size_t k = 0; k + 1 < out.n; k++)
+            if (!exclude_each_other(out.items[k].regex, out.items[out.n - 1].regex) &&
+                !gs_schema_equal(out.items[k].value, out.items[out.n - 1].value))
+                gs_schema_ignore(c, "patternProperties");
+    }
+    return out;
+}
+
+static void free_patterns(struct patterns *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        gs_constraint_free(p->items[i].names);
+}
+
+/* The schema of a name: its own (or NULL), and those of the patterns that it matches; else that of
+ * others. */
+static const struct gs_json *value_of(struct gs_schema *c, const struct gs_json *s,
+                                      struct patterns *patterns, struct gs_slice name,
+                                      const struct gs_json *own)
+{
+    for (size_t i = 0; i < patterns->n; i++)
+        if (matches(&patterns->items[i], name)) {
+            own = own ? gs_schema_both(c, own, patterns->items[i].value) : patterns->items[i].value;
+            patterns->items[i].declares = true;
+        }
+    return own ? own : gs_json_get(s, "additionalProperties");
+}
+
+/* Pairs whose names match a pattern, but for patterns that match a declared name: it must not come
+ * twice. */
+static uint32_t patterned_pairs(struct gs_schema *c, const struct patterns *patterns)
 {
     uint32_t node = GS_GRAMMAR_FAIL;
 
-    for (size_t i = 0; patterns->kind == GS_JSON_OBJECT && i < patterns->u.object.len; i++) {
-        const struct gs_json_member *m = &patterns->u.object.members[i];
-        struct gs_pattern *p;
-        if (gs_pattern_from_regex(m->key, true, &c->a, &p, NULL) != GS_OK) {
-            gs_schema_ignore(c, "patternProperties");
+    for (size_t i = 0; i < patterns->n; i++) {
+        const struct patterned *p = &patterns->items[i];
+        if (p->declares)
             continue;
-        }
-        const uint32_t rest =
-            gs_grammar_byte(&c->g, '"', colon_value(c, &m->value, GS_GRAMMAR_END));
+        const uint32_t rest = gs_grammar_byte(&c->g, '"', colon_value(c, p->value, GS_GRAMMAR_END));
         node = gs_grammar_fork(
             &c->g, node,
-            gs_grammar_byte(&c->g, '"', gs_pattern_emit(&c->g, p, GS_PATTERN_JSON, rest)));
+            gs_grammar_byte(&c->g, '"', gs_pattern_emit(&c->g, p->pattern, GS_PATTERN_JSON, rest)));
     }
     return node;
 }
 
-/* The rule of a pair that is not declared; GS_GRAMMAR_FAIL if there may be none. */
-static uint32_t other_pair(struct gs_schema *c, const struct gs_json *s,
-                           const struct gs_json *props)
+/* The rule of a pair whose name is none of `names`. */
+static uint32_t undeclared_pair(struct gs_schema *c, const struct gs_slice *names, size_t n,
+                                const struct gs_json *value)
 {
-    const struct gs_json *value = gs_json_get(s, "additionalProperties");
-    const struct gs_json *names = gs_json_get(s, "propertyNames");
-    const struct gs_json *patterns = gs_json_get(s, "patternProperties");
-    const size_t n = props ? props->u.object.len : 0;
     struct letter root = {0};
-    uint32_t node = patterns ? patterned_pairs(c, patterns) : GS_GRAMMAR_FAIL;
 
-    if (value && value->kind == GS_JSON_BOOL)
-        value = value->u.boolean ? NULL : value;
-    else if (!value && (n > 0 || patterns)) /* what is declared is what is meant */
-        return node == GS_GRAMMAR_FAIL ? node : define(c, node);
-    if (value && value->kind == GS_JSON_BOOL)
-        return node == GS_GRAMMAR_FAIL ? node : define(c, node);
-    if (patterns) {
-        gs_schema_ignore(c, "additionalProperties");
-        return node == GS_GRAMMAR_FAIL ? node : define(c, node);
-    }
-    if (names && n == 0)
-        return define(c, gs_schema_node(c, names, colon_value(c, value, GS_GRAMMAR_END)));
-    if (names)
-        gs_schema_ignore(c, "propertyNames");
     if (n == 0)
         return define(c, gs_grammar_call(&c->g, c->string, colon_value(c, value, GS_GRAMMAR_END)));
     for (size_t i = 0; i < n; i++)
-        add_name(c, &root, props->u.object.members[i].key);
+        add_name(c, &root, names[i]);
     const uint32_t plain_char =
         define(c, gs_schema_regex(c, "[^\"\\\\\\x00-\\x1f]", GS_GRAMMAR_END));
     return define(c, gs_grammar_byte(&c->g, '"',
                                      other_name(c, &root, 0, plain_char,
                                                 colon_value(c, value, GS_GRAMMAR_END))));
+}
+
+/* The rule of a pair that is not declared; GS_GRAMMAR_FAIL if there may be none. `names` are those
+ * that are declared or demanded, n_own of them declared. */
+static uint32_t other_pair(struct gs_schema *c, const struct gs_json *s,
+                           const struct patterns *patterns, const struct gs_slice *names, size_t n,
+                           size_t n_own)
+{
+    static const struct gs_json_member string_members[] = {
+        {GS_SLICE_LIT("type"), {.kind = GS_JSON_STRING, .u.string = GS_SLICE_LIT("string")}}};
+    static const struct gs_json string = {.kind = GS_JSON_OBJECT,
+                                          .u.object = {.members = string_members, .len = 1}};
+    const struct gs_json *value = gs_json_get(s, "additionalProperties");
+    const struct gs_json *asked = gs_json_get(s, "propertyNames");
+    const bool has_patterns = gs_json_get(s, "patternProperties") != NULL;
+    const bool closed = value ? value->kind == GS_JSON_BOOL && !value->u.boolean
+                              : n_own > 0 || has_patterns; /* what is declared is what is meant */
+    const uint32_t node = patterned_pairs(c, patterns);
+
+    if (asked && (n > 0 || has_patterns))
+        gs_schema_ignore(c, "propertyNames");
+    if (has_patterns && !closed)
+        gs_schema_ignore(c, "additionalProperties");
+    if (has_patterns || closed)
+        return node == GS_GRAMMAR_FAIL ? node : define(c, node);
+    if (asked && n == 0)
+        return define(c, gs_schema_node(c, gs_schema_both(c, &string, asked),
+                                        colon_value(c, value, GS_GRAMMAR_END)));
+    return undeclared_pair(c, names, n, value);
 }
 
 /* ---- objects ---- */
@@ -176,14 +295,6 @@ static bool is_required(const struct gs_json *s, struct gs_slice name)
          i++)
         if (required->u.array.items[i].kind == GS_JSON_STRING &&
             gs_slice_eq(required->u.array.items[i].u.string, name))
-            return true;
-    return false;
-}
-
-static bool has_member(const struct gs_json *props, struct gs_slice name)
-{
-    for (size_t i = 0; props && i < props->u.object.len; i++)
-        if (gs_slice_eq(props->u.object.members[i].key, name))
             return true;
     return false;
 }
@@ -225,38 +336,109 @@ static struct places others(struct gs_schema *c, uint32_t pair, uint32_t min, ui
                            gs_grammar_repeat(g, next_pair, min, max, end)};
 }
 
+/* The names of an object: those of "properties", then those that are demanded besides. */
+struct names {
+    struct gs_slice *items;
+    size_t n, n_own;
+    size_t n_required;
+};
+
+static bool among(const struct names *names, struct gs_slice name)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (gs_slice_eq(names->items[i], name))
+            return true;
+    return false;
+}
+
+static struct names names_of(struct gs_schema *c, const struct gs_json *s,
+                             const struct gs_json *props)
+{
+    const struct gs_json *v = gs_json_get(s, "required");
+    const size_t n_required = v && v->kind == GS_JSON_ARRAY ? v->u.array.len : 0;
+    const size_t n_own = props ? props->u.object.len : 0;
+    struct names out = {.items = gs_arena_array(&c->a, n_own + n_required, sizeof(*out.items))};
+
+    if (!out.items) {
+        gs_schema_nomem(c);
+        return out;
+    }
+    for (size_t i = 0; i < n_own; i++) {
+        out.items[out.n++] = props->u.object.members[i].key;
+        out.n_required += is_required(s, props->u.object.members[i].key);
+    }
+    out.n_own = n_own;
+    for (size_t i = 0; i < n_required; i++)
+        if (v->u.array.items[i].kind == GS_JSON_STRING &&
+            !among(&out, v->u.array.items[i].u.string))
+            out.items[out.n++] = v->u.array.items[i].u.string;
+    out.n_required += out.n - n_own;
+    return out;
+}
+
+/* How many others there may be; names the bounds that cannot be kept: names are not compared, nor
+ * optional ones counted. */
+static void count_others(struct gs_schema *c, const struct gs_json *s, const struct names *names,
+                         bool has_others, uint32_t *out_min, uint32_t *out_max)
+{
+    uint32_t min = gs_schema_count(c, s, "minProperties", 0);
+    uint32_t max = gs_schema_count(c, s, "maxProperties", GS_GRAMMAR_MANY);
+
+    *out_min = 0;
+    *out_max = GS_GRAMMAR_MANY;
+    min -= (uint32_t)GS_MIN((size_t)min, names->n_required);
+    if (min == 1 && names->n == 0)
+        *out_min = min;
+    else if (min > 0)
+        gs_schema_ignore(c, "minProperties");
+    if (max == GS_GRAMMAR_MANY)
+        return;
+    if (names->n == names->n_required || names->n >= max)
+        *out_max = (uint32_t)(max - GS_MIN((size_t)max, names->n));
+    else if (has_others)
+        gs_schema_ignore(c, "maxProperties");
+    if (names->n > max)
+        gs_schema_ignore(c, "maxProperties");
+}
+
+static uint32_t members(struct gs_schema *c, const struct gs_json *s, const struct gs_json *props,
+                        struct patterns *patterns, uint32_t end)
+{
+    const struct names names = names_of(c, s, props);
+    const struct gs_json **values = gs_arena_array(&c->a, names.n, sizeof(*values));
+    uint32_t min;
+    uint32_t max;
+
+    if (!values || c->st != GS_OK) {
+        gs_schema_nomem(c);
+        return GS_GRAMMAR_FAIL;
+    }
+    for (size_t i = 0; i < names.n; i++)
+        values[i] = value_of(c, s, patterns, names.items[i],
+                             i < names.n_own ? &props->u.object.members[i].value : NULL);
+    const uint32_t other = other_pair(c, s, patterns, names.items, names.n, names.n_own);
+    count_others(c, s, &names, other != GS_GRAMMAR_FAIL, &min, &max);
+    struct places at = others(c, other, min, max, end);
+    for (size_t i = names.n; i-- > 0;)
+        at = before(c, at, declared_pair(c, names.items[i], values[i]),
+                    i >= names.n_own || is_required(s, names.items[i]));
+    return at.first;
+}
+
 uint32_t gs_schema_object(struct gs_schema *c, const struct gs_json *s, uint32_t next)
 {
     struct gs_grammar *g = &c->g;
     const struct gs_json *props = gs_json_get(s, "properties");
-    const struct gs_json *required = gs_json_get(s, "required");
     const uint32_t end = gs_schema_space(c, gs_grammar_byte(g, '}', next));
-    uint32_t min = gs_schema_count(c, s, "minProperties", 0);
-    uint32_t max = gs_schema_count(c, s, "maxProperties", GS_GRAMMAR_MANY);
 
     if (props && props->kind != GS_JSON_OBJECT) {
         gs_schema_fail(c, GS_EFORMAT, "properties must be an object");
         return GS_GRAMMAR_FAIL;
     }
-    const size_t n = props ? props->u.object.len : 0;
-    if (n > 0 && (min > 0 || max != GS_GRAMMAR_MANY)) {
-        gs_schema_ignore(c, min > 0 ? "minProperties" : "maxProperties");
-        min = 0;
-        max = GS_GRAMMAR_MANY;
-    }
-    struct places at = others(c, other_pair(c, s, props), min, max, end);
-    for (size_t i = required && required->kind == GS_JSON_ARRAY ? required->u.array.len : 0;
-         i-- > 0;) { /* demanded, but not declared */
-        const struct gs_json *name = &required->u.array.items[i];
-        const struct gs_json *value = gs_json_get(s, "additionalProperties");
-        if (name->kind == GS_JSON_STRING && !has_member(props, name->u.string))
-            at = before(c, at, declared_pair(c, name->u.string, value), true);
-    }
-    for (size_t i = n; i-- > 0;) {
-        const struct gs_json_member *m = &props->u.object.members[i];
-        at = before(c, at, declared_pair(c, m->key, &m->value), is_required(s, m->key));
-    }
-    return gs_grammar_byte(g, '{', gs_schema_space(c, at.first));
+    struct patterns patterns = read_patterns(c, s);
+    const uint32_t first = members(c, s, props, &patterns, end);
+    free_patterns(&patterns);
+    return gs_grammar_byte(g, '{', gs_schema_space(c, first));
 }
 
 /* ---- arrays ---- */

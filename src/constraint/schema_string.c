@@ -29,7 +29,7 @@ static const struct {
     {"uuid", HEX4 HEX4 "-" HEX4 "-" HEX4 "-" HEX4 "-" HEX4 HEX4 HEX4},
     {"email",
      "[A-Za-z0-9_+-]{1,32}(\\.[A-Za-z0-9_+-]{1,20}){0,2}@(" LABEL "\\.){1,3}[A-Za-z]{2,10}"},
-    {"hostname", LABEL "(\\." LABEL "){0,5}"},
+    {"hostname", LABEL "(\\." LABEL "){0,4}"},
     {"ipv4", "(" BYTE "\\.){3}" BYTE},
     {"ipv6", "([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|::1|::"},
     {"uri",
@@ -57,15 +57,41 @@ static bool special(struct gs_schema *c, const struct gs_json *s, uint32_t quote
     if (pattern && pattern->kind == GS_JSON_STRING) {
         if (gs_pattern_from_regex(pattern->u.string, true, &c->a, &p, NULL) == GS_OK) {
             *out = gs_pattern_emit(&c->g, p, GS_PATTERN_JSON, quote);
-            if (regex)
+            if (gs_json_get(s, "format"))
                 gs_schema_ignore(c, "format");
             return true;
         }
         gs_schema_ignore(c, "pattern");
     }
+    if (!regex && gs_json_get(s, "format"))
+        gs_schema_ignore(c, "format");
     if (regex)
         *out = gs_schema_regex(c, regex, quote);
     return regex != NULL;
+}
+
+static void name_lengths(struct gs_schema *c, uint32_t min, uint32_t max)
+{
+    if (min > 0)
+        gs_schema_ignore(c, "minLength");
+    if (max != GS_GRAMMAR_MANY)
+        gs_schema_ignore(c, "maxLength");
+}
+
+bool gs_schema_string_fits(struct gs_schema *c, const struct gs_json *s, struct gs_slice v)
+{
+    const uint32_t min = gs_schema_count(c, s, "minLength", 0);
+    const uint32_t max = gs_schema_count(c, s, "maxLength", GS_GRAMMAR_MANY);
+    size_t n = 0;
+    uint32_t cp;
+
+    for (size_t i = 0; i < v.len; n++)
+        i += gs_utf8_decode(v, i, &cp);
+    if (gs_json_get(s, "pattern"))
+        gs_schema_ignore(c, "pattern");
+    if (gs_json_get(s, "format"))
+        gs_schema_ignore(c, "format");
+    return n >= min && n <= max;
 }
 
 uint32_t gs_schema_string(struct gs_schema *c, const struct gs_json *s, uint32_t next)
@@ -78,7 +104,7 @@ uint32_t gs_schema_string(struct gs_schema *c, const struct gs_json *s, uint32_t
 
     if (!special(c, s, quote, &inner))
         inner = gs_grammar_repeat(g, c->character, min, max, quote);
-    else if (min > 0 || max != GS_GRAMMAR_MANY)
-        gs_schema_ignore(c, min > 0 ? "minLength" : "maxLength");
+    else
+        name_lengths(c, min, max);
     return gs_grammar_byte(g, '"', inner);
 }

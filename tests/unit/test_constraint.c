@@ -139,6 +139,28 @@ static const struct row schemas[] = {
      true},
     {"{\"type\":\"object\",\"patternProperties\":{\"^x-\":{\"type\":\"integer\"}}}", "{\"y\":1}",
      false},
+    {"{\"type\":\"number\",\"exclusiveMaximum\":1.1}", "1.100000", false},
+    {"{\"type\":\"number\",\"exclusiveMaximum\":100}", "99.999999999999999", false},
+    {"{\"enum\":[1,5,\"x\"],\"minimum\":3}", "5", true},
+    {"{\"enum\":[1,5,\"x\"],\"minimum\":3}", "1", false},
+    {"{\"enum\":[1,\"x\"],\"anyOf\":[{\"type\":\"string\"}]}", "1", false},
+    {"{\"const\":1,\"enum\":[2,1]}", "1", true},
+    {"{\"type\":\"object\",\"properties\":{\"a\":false,\"b\":{\"type\":\"null\"}}}", "{\"a\":1}",
+     false},
+    {"{\"type\":\"object\",\"properties\":{\"xa\":{}},\"patternProperties\":{\"^x\":{\"type\":"
+     "\"null\"}}}",
+     "{\"xa\":1}", false},
+    {"{\"type\":\"object\",\"required\":[\"xa\"],\"patternProperties\":{\"^x\":{\"type\":"
+     "\"null\"}}}",
+     "{\"xa\":1}", false},
+    {"{\"type\":\"object\",\"propertyNames\":{\"enum\":[1,\"a\"]}}", "{1:2}", false},
+    {"{\"type\":\"object\",\"required\":[\"a\"],\"maxProperties\":1}", "{\"a\":1,\"b\":2}", false},
+    {"{\"allOf\":[{\"type\":\"array\",\"prefixItems\":[{}]},{\"items\":{\"type\":\"null\"}}]}",
+     "[1]", false},
+    {"{\"allOf\":[{\"type\":\"string\",\"nullable\":true},{\"type\":\"string\"}]}", "null", false},
+    {"{\"allOf\":[{\"properties\":{\"a\":{\"type\":\"number\"}}},{\"properties\":{\"a\":{"
+     "\"minimum\":1}}},{\"properties\":{\"a\":{\"maximum\":3}}}]}",
+     "{\"a\":2}", true},
 };
 
 static void schemas_allow_what_is_valid(void **state)
@@ -165,6 +187,7 @@ static void what_is_not_enforced_is_named(void **state)
         {"{\"$ref\":\"#/nope\"}", "$ref"},
         {"{\"type\":\"array\",\"uniqueItems\":true}", "uniqueItems"},
         {"{\"type\":\"string\",\"pattern\":\"(?=a)\"}", "pattern"},
+        {"{\"type\":\"string\",\"format\":\"iri\"}", "format"},
         {"{\"oneOf\":[{\"minimum\":1},{\"maximum\":3}]}", "oneOf"},
     };
 
@@ -188,6 +211,7 @@ static void bad_schemas_are_refused(void **state)
         {"3", "JSON schema: expected an object, found a whole number"},
         {"{\"type\":\"text\"}", "JSON schema: unknown type"},
         {"{\"type\":\"string\",\"minLength\":-1}", "minLength must be a whole number from 0"},
+        {"false", "the constraint allows nothing"},
         {"{\"$ref\":\"#\"}", "a rule of the grammar begins with itself"},
         {"{\"properties\":[]}", "properties must be an object"},
         {"{\"anyOf\":{}}", "anyOf must be an array"},
