@@ -17,5 +17,6 @@ void gs_kernels_init_vector_neon(struct gs_kernels *k);
 
 void gs_kernels_init_dot_k_dotprod(struct gs_kernels *k);
 void gs_kernels_init_dot_32_dotprod(struct gs_kernels *k);
+void gs_kernels_init_panel_dotprod(struct gs_kernels *k);
 
 #endif

@@ -14,5 +14,6 @@ void gs_kernels_init_arm(struct gs_kernels *k, enum gs_cpu_level level)
     if (level >= GS_CPU_DOTPROD) {
         gs_kernels_init_dot_k_dotprod(k);
         gs_kernels_init_dot_32_dotprod(k);
+        gs_kernels_init_panel_dotprod(k);
     }
 }

@@ -27,6 +27,8 @@ typedef struct {
     b16 v[4];
 } vb;
 
+typedef vb vi; /* 16 int32 */
+
 typedef struct {
     int16x8_t v[2];
 } h16;
@@ -259,6 +261,17 @@ SIMD_INLINE f8 f8_load(const float *p)
     NEON_EACH(f8, 2, vld1q_f32(p + 4 * i));
 }
 
+SIMD_INLINE void f8_store(float *p, f8 v)
+{
+    vst1q_f32(p, v.v[0]);
+    vst1q_f32(p + 4, v.v[1]);
+}
+
+SIMD_INLINE void f4_store(float *p, float32x4_t v)
+{
+    vst1q_f32(p, v);
+}
+
 SIMD_INLINE f8 f8_mul(f8 a, f8 b)
 {
     NEON_EACH(f8, 2, vmulq_f32(a.v[i], b.v[i]));
@@ -338,6 +351,11 @@ SIMD_INLINE b16 b16_or(b16 a, b16 b)
     return vorrq_u8(a, b);
 }
 
+SIMD_INLINE b16 b16_negate(b16 v)
+{
+    return vreinterpretq_u8_s8(vnegq_s8(vreinterpretq_s8_u8(v)));
+}
+
 SIMD_INLINE b16 b16_add(b16 a, b16 b)
 {
     return vaddq_u8(a, b);
@@ -395,6 +413,17 @@ SIMD_INLINE h16 h16_from_b16(b16 v)
 SIMD_INLINE h16 h16_mul(h16 a, h16 b)
 {
     NEON_EACH(h16, 2, vmulq_s16(a.v[i], b.v[i]));
+}
+
+SIMD_INLINE void h16_store(int16_t *p, h16 v)
+{
+    vst1q_s16(p, v.v[0]);
+    vst1q_s16(p + 8, v.v[1]);
+}
+
+SIMD_INLINE void h16_store_even(int16_t *p, h16 v)
+{
+    vst1q_s16(p, vuzp1q_s16(v.v[0], v.v[1]));
 }
 
 /* ---- 32 bytes ---- */
@@ -516,6 +545,16 @@ SIMD_INLINE vb vb_offset(vb v, uint64_t minus, uint8_t offset)
                        vaddq_u8(o, v.v[i])));
 }
 
+SIMD_INLINE vb vb_add(vb a, uint8_t b)
+{
+    NEON_EACH(vb, 4, vaddq_u8(a.v[i], vdupq_n_u8(b)));
+}
+
+SIMD_INLINE vb vb_scale(vb w, b16 scales, int i64)
+{
+    NEON_EACH(vb, 4, vmulq_u8(w.v[i], vqtbl1q_u8(scales, vdupq_n_u8((uint8_t)(4 * i64 + i)))));
+}
+
 SIMD_INLINE vb vb_lookup(b16 table, vb idx)
 {
     NEON_EACH(vb, 4, vqtbl1q_u8(table, idx.v[i]));
@@ -535,6 +574,103 @@ SIMD_INLINE int32x4_t dot_4(int32x4_t acc, b16 a, b16 b)
     const int16x8_t low = vmull_s8(vget_low_s8(sa), vget_low_s8(sb));
     return vpadalq_s16(acc, vpaddq_s16(low, vmull_high_s8(sa, sb)));
 #endif
+}
+
+/* ---- 16 int32 ---- */
+
+SIMD_INLINE vi vi_set(int x)
+{
+    NEON_EACH(vi, 4, vreinterpretq_u8_s32(vdupq_n_s32(x)));
+}
+
+SIMD_INLINE vi vi_zero(void)
+{
+    return vi_set(0);
+}
+
+SIMD_INLINE vb vb_set_4(const void *p)
+{
+    return vi_set((int)load_u32(p));
+}
+
+SIMD_INLINE vi vi_add(vi a, vi b)
+{
+    NEON_EACH(vi, 4,
+              vreinterpretq_u8_s32(
+                  vaddq_s32(vreinterpretq_s32_u8(a.v[i]), vreinterpretq_s32_u8(b.v[i]))));
+}
+
+SIMD_INLINE vf vf_from_vi(vi v)
+{
+    NEON_EACH(vf, 4, vcvtq_f32_s32(vreinterpretq_s32_u8(v.v[i])));
+}
+
+SIMD_INLINE vf vf_of_bits(vi v)
+{
+    NEON_EACH(vf, 4, vreinterpretq_f32_u8(v.v[i]));
+}
+
+SIMD_INLINE vi vf_bits(vf v)
+{
+    NEON_EACH(vi, 4, vreinterpretq_u8_f32(v.v[i]));
+}
+
+SIMD_INLINE vi vb_dot(vb w, vb x)
+{
+    NEON_EACH(vi, 4, vreinterpretq_u8_s32(dot_4(vdupq_n_s32(0), w.v[i], x.v[i])));
+}
+
+SIMD_INLINE int32x4_t add_4_pairs(int32x4_t acc, int16x8_t a, int16x8_t b)
+{
+    return vaddq_s32(acc,
+                     vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b)));
+}
+
+SIMD_INLINE vi vi_add_pairs(vi acc, vi a, vi b)
+{
+    NEON_EACH(vi, 4,
+              vreinterpretq_u8_s32(add_4_pairs(vreinterpretq_s32_u8(acc.v[i]),
+                                               vreinterpretq_s16_u8(a.v[i]),
+                                               vreinterpretq_s16_u8(b.v[i]))));
+}
+
+SIMD_INLINE vi vi_join_16(vi low, vi high)
+{
+    NEON_EACH(vi, 4,
+              vreinterpretq_u8_u16(
+                  vtrn1q_u16(vreinterpretq_u16_u8(low.v[i]), vreinterpretq_u16_u8(high.v[i]))));
+}
+
+/* Lane i of register c of v[j] and lane j of v[i] change places, for four vectors. */
+SIMD_INLINE void transpose_4(const vi *v, int c, b16 out[4])
+{
+    const uint32x4_t a = vreinterpretq_u32_u8(v[0].v[c]);
+    const uint32x4_t b = vreinterpretq_u32_u8(v[1].v[c]);
+    const uint32x4_t d = vreinterpretq_u32_u8(v[2].v[c]);
+    const uint32x4_t e = vreinterpretq_u32_u8(v[3].v[c]);
+    const uint64x2_t ab_even = vreinterpretq_u64_u32(vtrn1q_u32(a, b));
+    const uint64x2_t ab_odd = vreinterpretq_u64_u32(vtrn2q_u32(a, b));
+    const uint64x2_t de_even = vreinterpretq_u64_u32(vtrn1q_u32(d, e));
+    const uint64x2_t de_odd = vreinterpretq_u64_u32(vtrn2q_u32(d, e));
+
+    out[0] = vreinterpretq_u8_u64(vtrn1q_u64(ab_even, de_even));
+    out[1] = vreinterpretq_u8_u64(vtrn1q_u64(ab_odd, de_odd));
+    out[2] = vreinterpretq_u8_u64(vtrn2q_u64(ab_even, de_even));
+    out[3] = vreinterpretq_u8_u64(vtrn2q_u64(ab_odd, de_odd));
+}
+
+SIMD_INLINE void vi_transpose(vi v[16])
+{
+    vi u[16];
+
+    for (int r = 0; r < 4; r++)
+        for (int c = 0; c < 4; c++) {
+            b16 square[4];
+            transpose_4(v + 4 * r, c, square);
+            for (int i = 0; i < 4; i++)
+                u[4 * c + i].v[r] = square[i];
+        }
+    memcpy(v, u, sizeof(u));
 }
 
 #endif

@@ -1,11 +1,11 @@
-/* panel.inc.h on AVX-512 without VNNI. */
+/* panel_x86.inc.h on AVX-512 without VNNI. */
 #include "compute/cpu/x86/x86.h"
 
 #define PANEL_TILE 12
 #define PANEL_PAIR 1
 #include "compute/cpu/x86/simd_avx512.h"
 
-#include "compute/cpu/x86/panel.inc.h"
+#include "compute/cpu/x86/panel_x86.inc.h"
 
 void gs_kernels_init_panel_avx512(struct gs_kernels *k)
 {

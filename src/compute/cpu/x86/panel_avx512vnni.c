@@ -1,4 +1,4 @@
-/* panel.inc.h on AVX-512 with VNNI. */
+/* panel_x86.inc.h on AVX-512 with VNNI. */
 #include "compute/cpu/x86/x86.h"
 
 #define SIMD_VNNI
@@ -6,7 +6,7 @@
 #define PANEL_PAIR 1
 #include "compute/cpu/x86/simd_avx512.h"
 
-#include "compute/cpu/x86/panel.inc.h"
+#include "compute/cpu/x86/panel_x86.inc.h"
 
 void gs_kernels_init_panel_avx512vnni(struct gs_kernels *k)
 {

@@ -443,6 +443,11 @@ SIMD_INLINE vb vb_spread(__m256i s, int k)
     return (vb){_mm256_shuffle_epi8(half, a), _mm256_shuffle_epi8(half, b)};
 }
 
+SIMD_INLINE vb vb_scale(vb w, b16 scales, int i)
+{
+    return vb_scale_8(w, vb_spread(h16_from_b16(scales), i));
+}
+
 SIMD_INLINE vi vi_join_16(vi low, vi high)
 {
     return (vi){_mm256_blend_epi16(low.a, _mm256_slli_epi32(high.a, 16), 0xaa),

@@ -418,6 +418,12 @@ SIMD_INLINE vb vb_spread(__m256i s, int k)
     return _mm512_permutexvar_epi16(idx, _mm512_castsi256_si512(s));
 }
 
+/* Low bytes of the products of 64 values, number i of a block, with the scales of every 16. */
+SIMD_INLINE vb vb_scale(vb w, b16 scales, int i)
+{
+    return vb_scale_8(w, vb_spread(h16_from_b16(scales), i));
+}
+
 /* The low int16 of `low`, those of `high` above them. */
 SIMD_INLINE vi vi_join_16(vi low, vi high)
 {

@@ -99,6 +99,11 @@ SIMD_INLINE b16 b16_or(b16 a, b16 b)
     return _mm_or_si128(a, b);
 }
 
+SIMD_INLINE b16 b16_negate(b16 v)
+{
+    return _mm_sub_epi8(_mm_setzero_si128(), v);
+}
+
 SIMD_INLINE b16 b16_add(b16 a, b16 b)
 {
     return _mm_add_epi8(a, b);
@@ -164,6 +169,19 @@ SIMD_INLINE h16 h16_mul(h16 a, h16 b)
     return _mm256_mullo_epi16(a, b);
 }
 
+SIMD_INLINE void h16_store(int16_t *p, h16 v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
+}
+
+/* Int16 0, 2, .. 14, none of them negative. */
+SIMD_INLINE void h16_store_even(int16_t *p, h16 v)
+{
+    const h16 even = _mm256_and_si256(v, _mm256_set1_epi32(0xffff));
+
+    b16_store(p, _mm_packus_epi32(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1)));
+}
+
 /* ---- 32 bytes ---- */
 
 typedef __m256i b32;
@@ -195,6 +213,16 @@ SIMD_INLINE b32 b32_reached(b32 v, uint8_t a, uint8_t b)
 /* ---- 8 floats ---- */
 
 typedef __m256 f8;
+
+SIMD_INLINE void f8_store(float *p, f8 v)
+{
+    _mm256_storeu_ps(p, v);
+}
+
+SIMD_INLINE void f4_store(float *p, __m128 v)
+{
+    _mm_storeu_ps(p, v);
+}
 
 SIMD_INLINE f8 f8_times(f8 v, float by)
 {

@@ -11,8 +11,7 @@
 #include "compute/blocks.h"
 #include "compute/cpu/common/load_32.inc.h"
 #include "compute/cpu/common/load_k.inc.h"
-#include "compute/cpu/x86/load_nvfp4_x86.inc.h"
-#include "compute/cpu/x86/panel_tile.inc.h"
+#include "compute/cpu/common/panel_tile.inc.h"
 
 /* after load_k.inc.h */
 #include "compute/cpu/common/load_iq.inc.h"
@@ -137,14 +136,6 @@ struct panel_format {
     int offset;
 };
 
-/* Int16 0, 2, .. 14, none of them negative. */
-SIMD_INLINE __m128i every_other(__m256i v)
-{
-    const __m256i even = _mm256_and_si256(v, _mm256_set1_epi32(0xffff));
-
-    return _mm_packus_epi32(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
-}
-
 SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offset)
 {
 #pragma GCC unroll 4
@@ -159,9 +150,9 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
         store_values(out, b.w, plus);                                                              \
         vf_store(out->scale, vf_mul(vf_set(b.d), vf_from_i8(b.scales)));                           \
         if (mins == 16)                                                                            \
-            _mm256_store_si256((__m256i *)(void *)out->min, b.min);                                \
+            h16_store(out->min, b.min);                                                            \
         if (mins == 8)                                                                             \
-            _mm_store_si128((__m128i *)(void *)out->min, every_other(b.min));                      \
+            h16_store_even(out->min, b.min);                                                       \
         if (mins > 0)                                                                              \
             out->e = b.e;                                                                          \
     }
@@ -171,9 +162,9 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
     {                                                                                              \
         const struct group g = load_##name(w);                                                     \
         store_values(out, g.w, plus);                                                              \
-        _mm256_store_ps(out->scale, g.d);                                                          \
+        f8_store(out->scale, g.d);                                                                 \
         if (mins > 0)                                                                              \
-            _mm256_store_ps(out->scale + 8, g.e);                                                  \
+            f8_store(out->scale + 8, g.e);                                                         \
     }
 
 /* Weights times scales, where the products fit a byte: one scale is left. */
@@ -181,15 +172,15 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
     static void unpack_##name(const uint8_t *w, struct unpacked *out)                              \
     {                                                                                              \
         const struct k_block b = load_##name(w);                                                   \
-        const __m256i scale = _mm256_mullo_epi16(h16_from_b16(b.scales), _mm256_set1_epi16(sign)); \
+        const b16 scales = (sign) < 0 ? b16_negate(b.scales) : b.scales;                           \
         _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)                                        \
         {                                                                                          \
-            const vb v = vb_scale_8(vb_add(b.w[i], (uint8_t) - (minus)), vb_spread(scale, i));     \
+            const vb v = vb_scale(vb_add(b.w[i], (uint8_t) - (minus)), scales, i);                 \
             vb_store(out->q + 64 * i, vb_add(v, plus));                                            \
         }                                                                                          \
         out->scale[0] = (sign)*b.d;                                                                \
         if (mins > 0) {                                                                            \
-            _mm256_store_si256((__m256i *)(void *)out->min, b.min);                                \
+            h16_store(out->min, b.min);                                                            \
             out->e = b.e;                                                                          \
         }                                                                                          \
     }
@@ -200,7 +191,7 @@ static void unpack_nvfp4(const uint8_t *w, struct unpacked *out)
 
     for (int i = 0; i < 4; i++) {
         vb_store(out->q + 64 * i, vb_add(nvfp4_values(b + i), 12));
-        _mm_store_ps(out->scale + 4 * i, load_4_e4m3(b[i].d));
+        f4_store(out->scale + 4 * i, load_4_e4m3(b[i].d));
     }
 }
 

@@ -1,103 +1,10 @@
 /* The inside of a matrix-matrix product: a tile of n_r weight rows times n_t panels of tokens, over
  * one group of 256 values. Tokens lie in the lanes of the logical vector, weights are broadcast.
+ * The instruction set brings span_of() and tile_span(), the sums of products.
  *
  * Weights with an offset (or made unsigned by one) start their integer sums at -offset * (sum of
  * x): every sum over a scale's values is exact. All tiles do the same operations in the same order
  * for an output, and so do all instruction sets. */
-
-#define LANES 16
-_Static_assert(GS_PANEL_TOKENS == LANES, "a panel is as wide as a vector");
-
-struct panel {
-    int8_t q[GS_ACT_GROUP / 4][4 * LANES];
-    int16_t sums16[8][2 * LANES]; /* of q, per 16 values: two sums side by side */
-    union {
-        float d[8][LANES]; /* from gs_q8 */
-        struct {           /* from gs_q8k */
-            float d_k[LANES];
-            int16_t sums32[4][2 * LANES]; /* per 32 values */
-        };
-    };
-};
-_Static_assert(sizeof(struct panel) <= GS_PANEL_BYTES, "panels fit where the rows lay");
-
-/* 256 values of a weight row. */
-struct unpacked {
-    uint8_t q[GS_ACT_GROUP];
-    float scale[16]; /* per 16 values; blocks of 32: eight scales, then eight minimums */
-    int16_t min[16]; /* per 16 or per 32 values */
-    float e;         /* factor of the sum of minimums */
-    uint8_t pad[28];
-};
-_Static_assert(sizeof(struct unpacked) == GS_PANEL_ROW_BYTES, "the size that callers count with");
-
-/* How the values of a group come together: constants of the code that a kind of formats shares. */
-struct kind {
-    bool blocks_32; /* activations of gs_q8, that is with scales of their own per 32 values */
-    int mins;       /* values per minimum; 0: no minimums */
-    int width;      /* values per scale: 16, 32 or all 256 */
-    int bits;       /* of a weight, unsigned; with 8 see SIGNED_OFFSET */
-};
-
-/* ---- sums of products ---- */
-
-#ifdef SIMD_VNNI
-
-#define SIGNED_OFFSET 128 /* what signed weights are made unsigned by */
-
-SIMD_INLINE int span_of(struct kind k)
-{
-    return k.width / 4;
-}
-
-SIMD_INLINE vi span_begin(vi sum)
-{
-    return sum;
-}
-
-SIMD_INLINE vi span_add(vi part, vb w, vb x, struct kind k)
-{
-    (void)k;
-    return vb_dot_add(part, w, x);
-}
-
-SIMD_INLINE vi span_end(vi sum, vi part)
-{
-    (void)sum;
-    return part;
-}
-
-#else
-
-#define SIGNED_OFFSET 0
-
-/* Of how many fours the products can be added in pairs of int16: 2 * 127 * 15 * 8 < 2^15. */
-SIMD_INLINE int span_of(struct kind k)
-{
-    const int room = k.bits <= 4 ? 8 : k.bits == 5 ? 4 : k.bits == 6 ? 2 : 1;
-
-    return room < k.width / 4 ? room : k.width / 4;
-}
-
-SIMD_INLINE vi span_begin(vi sum)
-{
-    (void)sum;
-    return vi_zero();
-}
-
-SIMD_INLINE vi span_add(vi part, vb w, vb x, struct kind k)
-{
-    if (k.bits == 8)
-        return vb_dot_16(vb_abs(w), vb_sign(x, w));
-    return vi_keep(vb_add_16(part, vb_dot_16(w, x)));
-}
-
-SIMD_INLINE vi span_end(vi sum, vi part)
-{
-    return vi_keep(vi_add_pairs(sum, part, vi_set(0x00010001)));
-}
-
-#endif
 
 /* ---- sums and scales ---- */
 
@@ -145,34 +52,6 @@ SIMD_INLINE vf fold(vf f, vi sum, const struct panel *x, const struct unpacked *
     if (k.mins > 0)
         s = vf_fma(vf_from_vi(scaled_sum(x, k, j, 1)), vf_set(w->scale[8 + j]), s);
     return vf_fma(s, vf_load(x->d[j * k.width / 32]), f);
-}
-
-/* s[row][token] += the products of a span of values that begins with four number `first`. */
-SIMD_INLINE void tile_span(struct kind k, int n_t, int n_r, const struct unpacked *w,
-                           const struct panel *const x[2], int first, vi s[PANEL_TILE])
-{
-    vi part[PANEL_TILE];
-
-#pragma GCC unroll 12
-    for (int i = 0; i < n_t * n_r; i++)
-        part[i] = span_begin(s[i]);
-#pragma GCC unroll 8
-    for (int c = first; c < first + span_of(k); c++) {
-        vb v[2];
-#pragma GCC unroll 2
-        for (int t = 0; t < n_t; t++)
-            v[t] = vb_load(x[t]->q[c]);
-#pragma GCC unroll 12
-        for (int r = 0; r < n_r; r++) {
-            const vb b = vb_set_4(w[r].q + 4 * c);
-#pragma GCC unroll 2
-            for (int t = 0; t < n_t; t++)
-                part[r * n_t + t] = span_add(part[r * n_t + t], b, v[t], k);
-        }
-    }
-#pragma GCC unroll 12
-    for (int i = 0; i < n_t * n_r; i++)
-        s[i] = span_end(s[i], part[i]);
 }
 
 /* acc[row][token] += the products of n_r rows and n_t panels, of one group of values. The rows lie
