@@ -215,7 +215,12 @@ static unsigned type_named(struct gs_schema *c, const struct gs_json *name)
     for (size_t i = 0; name->kind == GS_JSON_STRING && i < GS_COUNT_OF(type_names); i++)
         if (gs_slice_eq_str(name->u.string, type_names[i].name))
             return type_names[i].type;
-    gs_schema_fail(c, GS_EFORMAT, "unknown type");
+    if (name->kind == GS_JSON_STRING)
+        gs_schema_fail(c, GS_EFORMAT, "unknown type \"%.*s\"",
+                       (int)GS_MIN(name->u.string.len, (size_t)50), name->u.string.ptr);
+    else
+        gs_schema_fail(c, GS_EFORMAT, "a type must be a string, found %s",
+                       gs_json_kind_name(name->kind));
     return 0;
 }
 

@@ -209,7 +209,7 @@ static void bad_schemas_are_refused(void **state)
     static const char *const rows[][2] = {
         {"", "JSON schema: "},
         {"3", "JSON schema: expected an object, found a whole number"},
-        {"{\"type\":\"text\"}", "JSON schema: unknown type"},
+        {"{\"type\":\"text\"}", "JSON schema: unknown type \"text\""},
         {"{\"type\":\"string\",\"minLength\":-1}", "minLength must be a whole number from 0"},
         {"false", "the constraint allows nothing"},
         {"{\"$ref\":\"#\"}", "a rule of the grammar begins with itself"},
