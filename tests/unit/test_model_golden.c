@@ -1,5 +1,6 @@
 /* Logits of the golden models against the reference's: every architecture and block format that we
- * have. Each case names its tokens; one prefill, f32 cache. */
+ * have. Each case names its tokens; in one prefill, in steps of few rows, token by token; f32
+ * cache. */
 #include "cmocka_headers.h"
 
 #include <math.h>
@@ -103,7 +104,30 @@ static double relative_error(const float *a, const float *b, size_t n)
     return sqrt(diff / norm);
 }
 
-/* All positions of one prefill, compared with the file of the case. */
+/* Relative error of all positions against `expected`, computed `chunk` at a time. */
+static double chunked_error(struct gs_exec *e, const int32_t *tokens, uint32_t n, uint32_t chunk,
+                            const float *expected, size_t n_vocab)
+{
+    float *all = gs_alloc_array(n * n_vocab, sizeof(*all));
+    struct gs_seq *s = NULL;
+    const float *logits = NULL;
+
+    assert_non_null(all);
+    assert_int_equal(gs_seq_create(e, n, &s, NULL), GS_OK);
+    for (uint32_t at = 0; at < n; at += chunk) {
+        const uint32_t part = GS_MIN(chunk, n - at);
+        const struct gs_run run = {s, tokens + at, part, part, 0};
+        assert_int_equal(gs_exec_forward(e, &run, 1, &logits, NULL), GS_OK);
+        memcpy(all + at * n_vocab, logits, part * n_vocab * sizeof(*all));
+    }
+    const double error = relative_error(all, expected, n * n_vocab);
+    gs_seq_free(s);
+    gs_free(all);
+    return error;
+}
+
+/* The largest error of one prefill, of steps of few rows, and of single tokens, which are computed
+ * in different ways: each against the file of the case. */
 static double run_model(const struct gs_model *m, const struct gs_json *c)
 {
     const struct gs_json *list = gs_json_get(c, "tokens");
@@ -113,10 +137,9 @@ static double run_model(const struct gs_model *m, const struct gs_json *c)
     const struct gs_exec_options opt = {GS_TYPE_F32, n, n, 1, n, MAX_TOKENS, false};
     struct gs_compute *pool = NULL;
     struct gs_exec *e = NULL;
-    struct gs_seq *s = NULL;
-    const float *logits = NULL;
     struct gs_buf expected;
     int32_t tokens[MAX_TOKENS];
+    double error = 0;
     char path[512];
 
     assert_true(n <= MAX_TOKENS);
@@ -129,11 +152,11 @@ static double run_model(const struct gs_model *m, const struct gs_json *c)
 
     assert_int_equal(gs_compute_create(2, getenv("GENSET_CPU"), &pool, NULL), GS_OK);
     assert_int_equal(gs_exec_create(m, pool, &opt, &e, NULL), GS_OK);
-    assert_int_equal(gs_seq_create(e, n, &s, NULL), GS_OK);
-    assert_int_equal(gs_exec_forward(e, &(struct gs_run){s, tokens, n, n, 0}, 1, &logits, NULL),
-                     GS_OK);
-    const double error = relative_error(logits, (const float *)(void *)expected.ptr, n_floats);
-    gs_seq_free(s);
+    const uint32_t chunks[] = {n, 7, 1};
+    for (size_t i = 0; i < GS_COUNT_OF(chunks); i++)
+        error =
+            fmax(error, chunked_error(e, tokens, n, chunks[i], (const float *)(void *)expected.ptr,
+                                      gs_model_params(m)->n_vocab));
     gs_exec_free(e);
     gs_compute_free(pool);
     gs_buf_clear(&expected);
