@@ -6,6 +6,7 @@
  *   big       FAKE_BIG_BYTES of text, pausing when told to        endless the same without an end
  *   overlong  an ECONTEXT error   broken    half an answer, then an error
  *   picky     START naming what is ignored, then as hello
+ *   sly       the same, with names that try to be header lines, FAKE_SLY_BYTES long
  *   busy      refused at once        many   vectors of FAKE_MANY values     cut   a cut text */
 #ifndef GS_TESTS_FAKE_BACKEND_H
 #define GS_TESTS_FAKE_BACKEND_H
@@ -22,6 +23,7 @@
 #define FAKE_BIG_BYTES   ((size_t)6 << 20)
 #define FAKE_DELTA_BYTES ((size_t)4096)
 #define FAKE_MANY        4096
+#define FAKE_SLY_BYTES   20000
 
 struct fake {
     pthread_mutex_t lock;
@@ -159,10 +161,16 @@ static inline bool fake_vectors(struct fake_call *c)
 static inline void fake_play(struct fake_call *c)
 {
     struct gs_event ev = {.kind = GS_EVENT_START, .usage = {.prompt_tokens = 12}};
+    char sly[FAKE_SLY_BYTES];
     bool go_on = true;
 
     if (fake_is(c, "picky"))
         ev.ignored = GS_SLICE_LIT("not");
+    if (fake_is(c, "sly")) {
+        memset(sly, 'k', sizeof(sly));
+        memcpy(sly, "a\r\nx-sly: 1\n\xC3\xA9\x7F", 15);
+        ev.ignored = gs_slice(sly, sizeof(sly));
+    }
     if (fake_is(c, "silent"))
         fake_wait_cancelled(c);
     if (fake_is(c, "overlong")) {
@@ -297,9 +305,9 @@ static inline size_t fake_models(void *self, const struct gs_local_model **out_m
 {
     static const struct gs_local_model models[] = {
         {"tiny-q8_0", "/models/tiny-q8_0.gguf", 1000, 1767225600, "llama", "Q8_0", 1500000, 2048,
-         true, GS_LOCAL_WRITING},
+         true, GS_LOCAL_WRITING, 1024},
         {"big \"4b\"", "/models/big.gguf", 2000000, 1767225601, "qwen3", "Q4_K_M", 4000000000,
-         32768, false, GS_LOCAL_WRITING},
+         32768, false, GS_LOCAL_WRITING, 0},
     };
 
     (void)self;

@@ -415,13 +415,10 @@ static const char *reason(int status)
 
 void gs_http_header(struct gs_http_request *r, const char *name, struct gs_slice value)
 {
-    size_t n = 0;
-
-    while (n < value.len && value.ptr[n] != '\r' && value.ptr[n] != '\n')
-        n++;
     gs_buf_puts(&r->headers, name);
     gs_buf_puts(&r->headers, ": ");
-    gs_buf_put(&r->headers, value.ptr, n);
+    for (size_t i = 0; i < value.len; i++)
+        gs_buf_putc(&r->headers, value.ptr[i] < ' ' || value.ptr[i] > '~' ? '?' : value.ptr[i]);
     gs_buf_puts(&r->headers, "\r\n");
 }
 

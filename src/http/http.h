@@ -77,7 +77,8 @@ void gs_http_request_watch(struct gs_http_request *r, void (*on_gone)(void *ud),
 #define GS_HTTP_HIGH_BYTES ((size_t)256 << 10) /* output waiting at which writers should pause */
 #define GS_HTTP_LOW_BYTES  ((size_t)64 << 10)  /* and at which they are called to go on */
 
-/* A header line of the answer to come; line breaks in the value end it. */
+/* A header line of the answer to come. Bytes of the value that are not printable ASCII become '?',
+ * so that nobody can put a line of his own between ours. */
 void gs_http_header(struct gs_http_request *r, const char *name, struct gs_slice value);
 /* The whole answer; r is invalid afterwards. `type` may be NULL when body is empty. */
 void gs_http_respond(struct gs_http_request *r, int status, const char *type, struct gs_slice body);

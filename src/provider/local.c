@@ -53,7 +53,8 @@ struct preload {
 struct slot {
     gs_llm *llm;           /* NULL: not open */
     atomic_bool is_loaded; /* llm != NULL, for other threads */
-    size_t n_calls;        /* that use it */
+    _Atomic int64_t fit_tokens;
+    size_t n_calls; /* that use it */
     uint64_t last_used;
 };
 
@@ -185,6 +186,7 @@ static void close_model(struct slot *s)
     gs_llm_close(s->llm);
     s->llm = NULL;
     atomic_store(&s->is_loaded, false);
+    atomic_store(&s->fit_tokens, 0);
 }
 
 /* Close the open model that nobody uses and that was used longest ago; false if there is none. */
@@ -256,6 +258,9 @@ static enum gs_status need_model(struct gs_local *l, struct gs_slice name,
             st = gs_llm_open(path, &l->llm, &s->llm, err);
         if (st != GS_OK)
             return st;
+        struct gs_llm_info info;
+        gs_llm_info(s->llm, &info);
+        atomic_store(&s->fit_tokens, info.ctx_tokens);
         atomic_store(&s->is_loaded, true);
         *out_load_us = GS_MAX(1, gs_clock_mono_us() - began_us);
     }
@@ -550,8 +555,10 @@ void gs_local_free(struct gs_local *l)
 
 size_t gs_local_models(const struct gs_local *l, const struct gs_local_model **out_models)
 {
-    for (size_t i = 0; i < l->catalog.n; i++)
+    for (size_t i = 0; i < l->catalog.n; i++) {
         l->catalog.models[i].is_loaded = atomic_load(&l->slots[i].is_loaded);
+        l->catalog.models[i].fit_tokens = atomic_load(&l->slots[i].fit_tokens);
+    }
     *out_models = l->catalog.models;
     return l->catalog.n;
 }

@@ -44,6 +44,7 @@ struct gs_local_model {
     int64_t ctx_tokens; /* the model's own limit */
     bool is_loaded;
     enum gs_local_purpose purpose;
+    int64_t fit_tokens; /* what one conversation may use here; 0 while it is not loaded */
 };
 
 /* Find models; none is opened yet. Folders are searched two levels deep; of a split model the first
@@ -55,8 +56,8 @@ GS_MUST_CHECK enum gs_status gs_local_create(const struct gs_local_options *opt,
  * gs_local_call_free(), before or after, but not meanwhile. NULL is allowed. */
 void gs_local_free(struct gs_local *l);
 
-/* Models found, by name; the array and its strings live as long as `l`. `is_loaded` is brought up
- * to date by this call. thread: one at a time. */
+/* Models found, by name; the array and its strings live as long as `l`. `is_loaded` and
+ * `fit_tokens` are brought up to date by this call. thread: one at a time. */
 size_t gs_local_models(const struct gs_local *l, const struct gs_local_model **out_models);
 /* Open the model now (blocking), as the first request for it would. Not from the local thread. */
 GS_MUST_CHECK enum gs_status gs_local_preload(struct gs_local *l, const char *name,

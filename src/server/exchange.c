@@ -19,6 +19,7 @@
 #include "server/state.h"
 
 #define MAX_REQUEST_ARENA_BYTES (16 * GS_MAX_REQUEST_BYTES) /* JSON trees are larger than JSON */
+#define MAX_IGNORED_BYTES       512
 
 /* ---- life ---- */
 
@@ -195,7 +196,8 @@ static void handle_event(struct gs_server_exchange *ex, const struct gs_event *e
     if (ev->kind == GS_EVENT_START || ev->kind == GS_EVENT_STOP)
         ex->usage = ev->usage;
     if (ev->ignored.len)
-        gs_http_header(ex->http, "x-genset-ignored", ev->ignored);
+        gs_http_header(ex->http, "x-genset-ignored",
+                       gs_slice_sub(ev->ignored, 0, MAX_IGNORED_BYTES)); /* a client's words */
     if (ex->ctx.stream)
         stream_begin(ex);
     ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);

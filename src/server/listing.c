@@ -25,6 +25,13 @@ static void write_time(struct gs_buf *b, int64_t wall_s)
     gs_buf_printf(b, "\"%s\"", when);
 }
 
+/* What a conversation may use, as far as that is known: the model's own limit until it is loaded.
+ */
+static long long ctx_tokens(const struct gs_local_model *m)
+{
+    return m->fit_tokens ? m->fit_tokens : m->ctx_tokens;
+}
+
 static void write_v1(struct gs_buf *b, const struct gs_local_model *m)
 {
     gs_buf_puts(b, "{\"id\":");
@@ -36,8 +43,8 @@ static void write_v1(struct gs_buf *b, const struct gs_local_model *m)
     gs_json_write_string(b, gs_slice_str(m->name));
     gs_buf_puts(b, ",\"created_at\":");
     write_time(b, m->modified_s);
-    gs_buf_printf(b, ",\"max_input_tokens\":%lld,\"max_tokens\":%lld}", (long long)m->ctx_tokens,
-                  (long long)m->ctx_tokens);
+    gs_buf_printf(b, ",\"max_input_tokens\":%lld,\"max_tokens\":%lld}", ctx_tokens(m),
+                  ctx_tokens(m));
 }
 
 void gs_server_list_v1(const struct gs_server *s, struct gs_buf *b)
@@ -144,8 +151,7 @@ void gs_server_list_ps(const struct gs_server *s, struct gs_buf *b)
             gs_buf_putc(b, ',');
         is_first = false;
         write_tag(b, &list[i]);
-        gs_buf_printf(b, ",\"size_vram\":0,\"context_length\":%lld}",
-                      (long long)list[i].ctx_tokens);
+        gs_buf_printf(b, ",\"size_vram\":0,\"context_length\":%lld}", ctx_tokens(&list[i]));
     }
     gs_buf_puts(b, "]}");
 }

@@ -301,8 +301,9 @@ static void test_small_answers(void **state)
     EXPECT(&f, "GET /api/version HTTP/1.1\r\nHost: localhost\r\n", "{\"version\":\"0.");
     EXPECT(&f, "GET /v1/models?limit=1000 HTTP/1.1\r\nHost: localhost\r\n",
            "{\"object\":\"list\",\"data\":[{\"id\":\"tiny-q8_0\",\"object\":\"model\"",
-           "\"created_at\":\"2026-01-01T00:00:00Z\"", "\"max_input_tokens\":2048",
-           "\"id\":\"big \\\"4b\\\"\"", "\"has_more\":false,\"first_id\":\"tiny-q8_0\"");
+           "\"created_at\":\"2026-01-01T00:00:00Z\"", "\"max_input_tokens\":1024",
+           "\"max_input_tokens\":32768", "\"id\":\"big \\\"4b\\\"\"",
+           "\"has_more\":false,\"first_id\":\"tiny-q8_0\"");
     EXPECT(&f, "GET /v1/models/tiny-q8_0:latest HTTP/1.1\r\nHost: localhost\r\n",
            "\r\n\r\n{\"id\":\"tiny-q8_0\"");
     EXPECT(&f, "GET /v1/models/big%20%224b%22 HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 200 OK");
@@ -311,7 +312,7 @@ static void test_small_answers(void **state)
     EXPECT(&f, "GET /api/tags HTTP/1.1\r\nHost: localhost\r\n", "\"name\":\"tiny-q8_0\"",
            "\"parameter_size\":\"4.0B\",\"quantization_level\":\"Q4_K_M\"");
     EXPECT(&f, "GET /api/ps HTTP/1.1\r\nHost: localhost\r\n",
-           "{\"models\":[{\"name\":\"tiny-q8_0\"");
+           "{\"models\":[{\"name\":\"tiny-q8_0\"", "\"context_length\":1024");
     EXPECT(&f, "POST /api/event_logging/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n",
            "HTTP/1.1 204 No Content");
     finish(&f);
@@ -523,6 +524,28 @@ static void test_what_is_ignored_is_named(void **state)
     assert_true(net_has(&out, "x-genset-ignored: not\r\n"));
     gs_buf_clear(&out);
     close(fd);
+    finish(&f);
+}
+
+/* Names of keywords are a client's own: they stay one line of bounded length. */
+static void test_names_are_no_headers(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    for (int i = 0; i < 2; i++) {
+        struct gs_buf out;
+        chat(&f, OPENAI, "sly", i, &out);
+        const size_t at = gs_slice_find(gs_buf_view(&out), GS_SLICE_LIT("x-genset-ignored: "), 0);
+        const size_t end = gs_slice_find(gs_buf_view(&out), GS_SLICE_LIT("\r\n"), at);
+        assert_true(net_has(&out, "HTTP/1.1 200 OK\r\n"));
+        assert_true(net_has(&out, "x-genset-ignored: a??x-sly: 1????kkk"));
+        assert_false(net_has(&out, "\nx-sly"));
+        assert_int_equal(end - at, strlen("x-genset-ignored: ") + 512);
+        gs_buf_clear(&out);
+    }
     finish(&f);
 }
 
@@ -740,6 +763,7 @@ int main(void)
         cmocka_unit_test(test_silence_is_filled),
         cmocka_unit_test(test_too_many_requests),
         cmocka_unit_test(test_what_is_ignored_is_named),
+        cmocka_unit_test(test_names_are_no_headers),
         cmocka_unit_test(test_pipelined_chats),
         cmocka_unit_test(test_stopping_lets_answers_end),
         cmocka_unit_test(test_stopping_twice_ends_them),
