@@ -1,11 +1,12 @@
-// The real Claude Code CLI, headless, gets its answer from genset serve.
+// The real Claude Code CLI, headless: its answer from genset serve, its work with tools from a model
+// that follows a script.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Anthropic from "@anthropic-ai/sdk";
-import { check, withServer } from "./serve.mjs";
+import { check, main, withModel, withScript } from "./serve.mjs";
 
 // The native program of this platform's package: whether npm runs the install script that links it
 // into .bin is a matter of its settings.
@@ -15,7 +16,7 @@ const CLAUDE = join(PACKAGES, PLATFORM, "claude");
 const LIMIT_MS = 280_000;
 
 // Its output; the environment holds nothing of this machine's own Claude Code.
-function claude(args, url, folder) {
+function claude(args, url, folder, env = {}) {
   const home = join(folder, "home");
   const work = join(folder, "work");
   mkdirSync(home, { recursive: true });
@@ -27,6 +28,7 @@ function claude(args, url, folder) {
       {
         cwd: work,
         timeout: LIMIT_MS,
+        maxBuffer: 64 << 20,
         env: {
           PATH: process.env.PATH,
           HOME: home,
@@ -38,6 +40,7 @@ function claude(args, url, folder) {
           DISABLE_AUTOUPDATER: "1",
           DISABLE_TELEMETRY: "1",
           DISABLE_ERROR_REPORTING: "1",
+          ...env,
         },
       },
       (err, stdout, stderr) =>
@@ -47,38 +50,117 @@ function claude(args, url, folder) {
   });
 }
 
-await withServer(async (url, model, folder) => {
-  const client = new Anthropic({ baseURL: url, apiKey: "any", maxRetries: 0 });
-  const direct = await client.messages.create({
-    model,
-    max_tokens: 16,
-    messages: [{ role: "user", content: "Say hello" }],
-  });
+const JSON_OUT = ["--output-format", "json"];
+const WITH_TOOLS = [...JSON_OUT, "--dangerously-skip-permissions", "--model", "scripted"];
 
-  await check("claude -p prints the answer of this server", async () => {
-    const out = await claude(["-p", "Say hello", "--model", model, "--output-format", "json"], url, folder);
-    const result = JSON.parse(out);
-    assert.equal(result.is_error, false, out);
-    assert.equal(result.subtype, "success", out);
-    assert.ok(result.result.length > 0);
-    assert.ok(result.usage.input_tokens + result.usage.cache_read_input_tokens > 1000, out);
-    assert.ok(result.usage.output_tokens > 0);
-    if (model === "standin")
-      assert.ok(
-        result.result.trim().startsWith(direct.content[0].text.trim().slice(0, 20)),
-        "the stand-in says what it always says",
+async function answers() {
+  await withModel(async (url, model, folder) => {
+    const client = new Anthropic({ baseURL: url, apiKey: "any", maxRetries: 0 });
+    const direct = await client.messages.create({
+      model,
+      max_tokens: 16,
+      messages: [{ role: "user", content: "Say hello" }],
+    });
+
+    await check("claude -p prints the answer of this server", async () => {
+      const out = await claude(["-p", "Say hello", "--model", model, "--output-format", "json"], url, folder);
+      const result = JSON.parse(out);
+      assert.equal(result.is_error, false, out);
+      assert.equal(result.subtype, "success", out);
+      assert.ok(result.result.length > 0);
+      assert.ok(result.usage.input_tokens + result.usage.cache_read_input_tokens > 1000, out);
+      assert.ok(result.usage.output_tokens > 0);
+      if (model === "standin")
+        assert.ok(
+          result.result.trim().startsWith(direct.content[0].text.trim().slice(0, 20)),
+          "the stand-in says what it always says",
+        );
+    });
+
+    await check("claude -p shows the answer as it comes", async () => {
+      const out = await claude(
+        ["-p", "Say hello", "--model", model, "--output-format", "stream-json", "--verbose", "--include-partial-messages"],
+        url,
+        folder,
       );
+      const lines = out.trim().split("\n").map((line) => JSON.parse(line));
+      const deltas = lines.filter((line) => line.event?.type === "content_block_delta");
+      assert.ok(deltas.length > 1, out);
+      assert.equal(lines.at(-1).is_error, false, out);
+    });
   });
+}
 
-  await check("claude -p shows the answer as it comes", async () => {
-    const out = await claude(
-      ["-p", "Say hello", "--model", model, "--output-format", "stream-json", "--verbose", "--include-partial-messages"],
-      url,
-      folder,
-    );
-    const lines = out.trim().split("\n").map((line) => JSON.parse(line));
-    const deltas = lines.filter((line) => line.event?.type === "content_block_delta");
-    assert.ok(deltas.length > 1, out);
-    assert.equal(lines.at(-1).is_error, false, out);
+// Claude Code runs what the script calls, and hands back what came of it.
+async function tools() {
+  const script = (folder) => ({
+    rules: [
+      {
+        if: { tool: "Bash", calls: 0 },
+        say: [{ text: "Let me look." }, { call: "Bash", args: { command: "echo so-$((6*7))" } }],
+      },
+      {
+        if: { calls: 1, result: "so-42" },
+        say: [{ think: "Now the file." }, { call: "Read", args: { file_path: join(folder, "work", "notes.txt") } }],
+      },
+      { if: { calls: 2, result: "remember the milk" }, say: [{ text: "It says: remember the milk." }] },
+    ],
   });
+  await withScript(script, async (url, seen, folder) => {
+    mkdirSync(join(folder, "work"));
+    writeFileSync(join(folder, "work", "notes.txt"), "remember the milk\n");
+    await check("a loop of Bash and Read ends with the answer", async () => {
+      const result = JSON.parse(await claude(["-p", "What is in notes.txt?", ...WITH_TOOLS], url, folder));
+      assert.equal(result.result, "It says: remember the milk.");
+      assert.equal(result.is_error, false);
+      assert.equal(result.num_turns, 3);
+      assert.deepEqual(seen.map(({ rule }) => rule), [0, 1, 2]);
+    });
+  });
+}
+
+async function longSession() {
+  const command = "echo step %calls%: $((%calls% * 7))";
+  const script = () => ({
+    rules: [
+      { if: { tool: "Bash", calls: [0, 38] }, say: [{ text: "Step %calls%." }, { call: "Bash", args: { command } }] },
+      { if: { calls: 39, result: "step 38: 266" }, say: [{ text: "All steps are done." }] },
+    ],
+  });
+  await withScript(script, async (url, seen, folder) => {
+    await check("forty turns, 39 of them calls", async () => {
+      const result = JSON.parse(await claude(["-p", "Do the steps.", ...WITH_TOOLS], url, folder));
+      assert.equal(result.result, "All steps are done.");
+      assert.equal(result.num_turns, 40);
+      assert.deepEqual(seen.map(({ calls }) => calls), [...Array(40).keys()]);
+      seen.forEach(({ calls, results }) => assert.equal(results, calls));
+    });
+  });
+}
+
+// A prompt that is too long is answered so that Claude Code shortens the conversation and goes on.
+async function compaction() {
+  const script = () => ({
+    ctx_tokens: 11_000,
+    rules: [
+      { if: { user: "Respond with TEXT ONLY" }, say: [{ text: "<summary>Two steps were done.</summary>" }] },
+      { if: { calls: [0, 1] }, say: [{ call: "Bash", args: { command: "echo step %calls%" } }] },
+      { if: { calls: 2, times: 1 }, fail: "context" },
+      { say: [{ text: "Done after all." }] },
+    ],
+  });
+  await withScript(script, async (url, seen, folder) => {
+    await check("a prompt that is too long is compacted", async () => {
+      const result = JSON.parse(await claude(["-p", "Do the steps.", ...WITH_TOOLS], url, folder));
+      assert.equal(result.result, "Done after all.");
+      assert.deepEqual(seen.map(({ rule }) => rule), [1, 1, 2, 0, 1, 3]);
+    });
+  });
+}
+
+await main(async () => {
+  await answers();
+  await tools();
+  await longSession();
+  await compaction();
 });

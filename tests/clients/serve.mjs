@@ -1,9 +1,10 @@
-// A genset of its own for each test: `genset serve` on a free port, stopped at the end.
+// A server of its own for each test, on a free port, stopped at the end.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 
 const START_MS = 60_000;
 const EMBEDDERS = join(process.env.GENSET_SHARED ?? "/nowhere", "golden", "embed");
@@ -15,7 +16,7 @@ export const embedders = existsSync(EMBEDDERS) ? { embed: "bert-mean", rank: "be
 function listening(child) {
   return new Promise((resolve, reject) => {
     let log = "";
-    const fail = (why) => reject(new Error(`genset serve ${why}:\n${log}`));
+    const fail = (why) => reject(new Error(`the server ${why}:\n${log}`));
     const timer = setTimeout(() => fail("did not start"), START_MS);
     child.stderr.on("data", (bytes) => {
       log += bytes;
@@ -30,30 +31,71 @@ function listening(child) {
   });
 }
 
-// Run `body(url, model, folder)` against a server; `folder` is temporary. Ends the process, with
-// status 1 if something was not as it must be, or if the server did not stop cleanly.
-export async function withServer(body) {
-  const folder = mkdtempSync(join(tmpdir(), "genset-clients-"));
-  const model = process.env.GENSET_TEST_MODEL ?? "standin";
-  const models = embedders ? ["--models", EMBEDDERS] : [];
-  const child = spawn(process.env.GENSET, ["serve", model, "--listen", "127.0.0.1:0", ...models], {
+// Run `body(url, child)` against a server of its own, which must stop cleanly.
+async function serving(program, args, folder, body) {
+  const child = spawn(program, args, {
     env: { PATH: process.env.PATH, HOME: folder },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  let failed = false;
   try {
-    await body(await listening(child), model, folder);
+    await body(await listening(child), child);
     const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
     child.kill("SIGTERM");
-    assert.equal(await ended, 0, "genset serve stops cleanly");
-  } catch (err) {
-    console.error(err);
+    assert.equal(await ended, 0, "the server stops cleanly");
+  } finally {
     child.kill("SIGKILL");
-    failed = true;
   }
-  rmSync(folder, { recursive: true, force: true });
+}
+
+// Run `body(folder)` with a temporary folder.
+async function inFolder(body) {
+  const folder = mkdtempSync(join(tmpdir(), "genset-clients-"));
+  try {
+    await body(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+// Run `body(url, model, folder)` against genset serve; `folder` is temporary.
+export function withModel(body) {
+  const model = process.env.GENSET_TEST_MODEL ?? "standin";
+  const models = embedders ? ["--models", EMBEDDERS] : [];
+  const args = ["serve", model, "--listen", "127.0.0.1:0", ...models];
+  return inFolder((folder) =>
+    serving(process.env.GENSET, args, folder, (url, child) => {
+      child.stdout.resume();
+      return body(url, model, folder);
+    }),
+  );
+}
+
+// Run `body(url, seen, folder)` against a model that follows a script (see scripted.c), which
+// `script(folder)` makes; `seen` is what it was asked so far.
+export function withScript(script, body) {
+  return inFolder((folder) => {
+    const path = join(folder, "script.json");
+    const seen = [];
+    writeFileSync(path, JSON.stringify(script(folder)));
+    return serving(process.env.GENSET_SCRIPTED, [path], folder, (url, child) => {
+      createInterface({ input: child.stdout }).on("line", (line) => seen.push(JSON.parse(line)));
+      return body(url, seen, folder);
+    });
+  });
+}
+
+// Run `body()` as the whole test: the process ends with status 1 if something was not as it must be.
+export async function main(body) {
+  let failed = false;
+  await body().catch((err) => {
+    console.error(err);
+    failed = true;
+  });
   process.exit(failed ? 1 : 0);
 }
+
+// A test of nothing but genset serve.
+export const withServer = (body) => main(() => withModel(body));
 
 // Say what holds, as it is found to hold.
 export async function check(what, body) {
