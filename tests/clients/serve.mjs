@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const START_MS = 60_000;
-const EMBEDDERS = join(process.env.GENSET_SHARED ?? "/nowhere", "golden", "embed");
+export const EMBEDDERS = join(process.env.GENSET_SHARED ?? "/nowhere", "golden", "embed");
 
 // Names of models that make vectors and rank, or null where the golden data is not there.
 export const embedders = existsSync(EMBEDDERS) ? { embed: "bert-mean", rank: "bert-rerank" } : null;
@@ -57,11 +57,11 @@ async function inFolder(body) {
   }
 }
 
-// Run `body(url, model, folder)` against genset serve; `folder` is temporary.
-export function withModel(body) {
+// Run `body(url, model, folder)` against genset serve, which finds `models` too; `folder` is
+// temporary.
+export function withModel(body, models = EMBEDDERS) {
   const model = process.env.GENSET_TEST_MODEL ?? "standin";
-  const models = embedders ? ["--models", EMBEDDERS] : [];
-  const args = ["serve", model, "--listen", "127.0.0.1:0", ...models];
+  const args = ["serve", model, "--listen", "127.0.0.1:0", ...(existsSync(models) ? ["--models", models] : [])];
   return inFolder((folder) =>
     serving(process.env.GENSET, args, folder, (url, child) => {
       child.stdout.resume();
