@@ -92,6 +92,12 @@ struct gs_format {
     struct gs_slice spec;
 };
 
+/* How long a request wants its model to stay open while nobody uses it. */
+struct gs_keep {
+    bool is_set; /* false: until memory is needed */
+    int64_t ms;  /* 0 = not at all, negative = until memory is needed */
+};
+
 struct gs_chat {
     struct gs_slice model; /* as the client spelled it */
     const struct gs_message *messages;
@@ -112,6 +118,11 @@ struct gs_chat {
     bool stream;            /* the client wants events as they come */
     bool is_raw;            /* no template: the prompt is `raw_prompt` */
     struct gs_slice raw_prompt;
+    const struct gs_embed_input
+        *before; /* what the prompt follows: texts and tokens, as they are */
+    size_t n_before;
+    bool wants_tokens; /* STOP carries the tokens of prompt and answer */
+    struct gs_keep keep;
     bool continue_last; /* the last message is an open assistant turn to be continued */
 };
 
@@ -133,6 +144,7 @@ struct gs_texts {
     bool raw;      /* vectors at the length they have, scores as the model gives them */
     bool truncate; /* cut what does not fit the model's context, instead of an error */
     int32_t dims;  /* 0 = all; else the first so many values */
+    struct gs_keep keep;
 };
 
 /* ---- answers ---- */
@@ -199,7 +211,9 @@ struct gs_event {
     enum gs_stop_reason stop;      /* STOP */
     struct gs_slice stop_sequence; /* STOP, GS_STOP_SEQUENCE */
     struct gs_usage usage;         /* START, STOP */
-    const struct gs_error *error;  /* ERROR */
+    const int32_t *tokens;         /* STOP, when asked for: of the prompt, then of the answer */
+    size_t n_tokens;
+    const struct gs_error *error; /* ERROR */
     struct gs_slice ignored; /* START: what of the format and the tools' schemas is not enforced */
 };
 

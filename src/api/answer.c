@@ -34,7 +34,9 @@ struct gs_answer {
     struct gs_buf text; /* of one token */
     struct gs_top_logprob top[MAX_TOP];
     struct gs_usage usage;
+    struct gs_buf tokens; /* of prompt and answer, if asked for */
     bool logprobs;
+    bool wants_tokens;
     bool has_started;
     bool failed; /* for want of memory: text was lost */
 };
@@ -111,6 +113,8 @@ static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
 
     if (a->guide)
         gs_guide_accept(a->guide, token->id);
+    if (a->wants_tokens)
+        gs_buf_put(&a->tokens, &token->id, sizeof(token->id));
     if (is_silent(a, token->id))
         return GS_FLOW_CONTINUE;
     a->usage.reasoning_tokens += gs_parser_in_reasoning(a->parser);
@@ -134,9 +138,12 @@ static void emit_error(struct gs_answer *a, const struct gs_error *err)
 
 static void emit_stop(struct gs_answer *a, enum gs_stop_reason reason, struct gs_slice sequence)
 {
-    emit(a,
-         &(struct gs_event){
-             .kind = GS_EVENT_STOP, .stop = reason, .stop_sequence = sequence, .usage = a->usage});
+    emit(a, &(struct gs_event){.kind = GS_EVENT_STOP,
+                               .stop = reason,
+                               .stop_sequence = sequence,
+                               .usage = a->usage,
+                               .tokens = (const int32_t *)(const void *)a->tokens.ptr,
+                               .n_tokens = a->tokens.len / sizeof(int32_t)});
 }
 
 /* Release what detokeniser and parser held back. */
@@ -146,7 +153,7 @@ static void flush(struct gs_answer *a)
     gs_detok_finish(&a->detok, &a->text);
     feed(a, NULL, 0);
     gs_parser_finish(a->parser);
-    a->failed |= gs_parser_failed(a->parser);
+    a->failed |= gs_parser_failed(a->parser) || !gs_buf_ok(&a->tokens);
 }
 
 static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *stats,
@@ -218,6 +225,9 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
                              const struct gs_token_ids *ids, struct gs_error *err)
 {
     const struct gs_llm *llm = a->llm;
+
+    if (a->wants_tokens)
+        gs_buf_put(&a->tokens, ids->ids, ids->len * sizeof(*ids->ids));
     const struct gs_job_options opt = {
         .prompt = ids->ids,
         .n_prompt = ids->len,
@@ -272,8 +282,13 @@ enum gs_status gs_llm_answer(gs_llm *llm, const struct gs_chat *chat, gs_event_f
     struct gs_answer *a = gs_alloc_zero(sizeof(*a));
     if (!a)
         return gs_error_nomem(err, "start an answer");
-    *a = (struct gs_answer){.llm = llm, .on_event = on_event, .ud = ud, .logprobs = chat->logprobs};
+    *a = (struct gs_answer){.llm = llm,
+                            .on_event = on_event,
+                            .ud = ud,
+                            .logprobs = chat->logprobs,
+                            .wants_tokens = chat->wants_tokens};
     gs_buf_init(&a->text, GS_MAX_TEXT_BYTES);
+    gs_buf_init(&a->tokens, GS_MAX_TEXT_BYTES);
     gs_buf_init(&a->ignored, GS_MAX_TEXT_BYTES);
     st = check_stops(chat, err);
     if (st == GS_OK)
@@ -320,6 +335,7 @@ void gs_answer_free(gs_answer *a)
     gs_parser_free(a->parser);
     gs_guide_free(a->guide);
     gs_buf_clear(&a->text);
+    gs_buf_clear(&a->tokens);
     gs_buf_clear(&a->ignored);
     gs_free(a);
 }

@@ -85,14 +85,41 @@ enum gs_status gs_llm_prompt_text(const struct gs_llm *llm, const struct gs_chat
                               err);
 }
 
-/* The template's text may begin with BOS already; an EOS the vocabulary wants at the end of a text
- * has no place before an answer. */
+static enum gs_status append_tokens(struct gs_token_ids *ids, const struct gs_embed_input *part,
+                                    struct gs_error *err)
+{
+    size_t len, bytes;
+
+    if (part->n_tokens == 0)
+        return GS_OK;
+    if (!gs_add_size(ids->len, part->n_tokens, &len) ||
+        !gs_mul_size(len, sizeof(*ids->ids), &bytes))
+        return gs_error_nomem(err, "read a prompt's tokens");
+    if (len > ids->cap) {
+        int32_t *grown = gs_realloc(ids->ids, bytes);
+        if (!grown)
+            return gs_error_nomem(err, "read a prompt's tokens");
+        ids->ids = grown;
+        ids->cap = len;
+    }
+    memcpy(ids->ids + ids->len, part->tokens, part->n_tokens * sizeof(*part->tokens));
+    ids->len = len;
+    return GS_OK;
+}
+
+/* The template's text may begin with BOS already, and needs none after other tokens; an EOS the
+ * vocabulary wants at the end of a text has no place before an answer. */
 static enum gs_status encode_prompt(const struct gs_llm *llm, struct gs_slice text,
                                     struct gs_token_ids *ids, struct gs_error *err)
 {
+    const bool is_first = ids->len == 0;
     const bool has_bos = llm->bos_text.len > 0 && gs_slice_starts(text, llm->bos_text);
     const bool has_eos = llm->eos_text.len > 0 && gs_slice_ends(text, llm->eos_text);
-    const unsigned flags = GS_TOKEN_PARSE_SPECIAL | (has_bos ? 0 : GS_TOKEN_ADD_SPECIAL);
+    const unsigned flags =
+        GS_TOKEN_PARSE_SPECIAL | (has_bos || !is_first ? 0 : GS_TOKEN_ADD_SPECIAL);
+
+    if (!is_first && has_bos)
+        text = gs_slice_sub(text, llm->bos_text.len, text.len);
     const enum gs_status st = gs_token_encode(llm->tok, text, flags, ids, err);
 
     if (st == GS_OK && !has_eos && ids->len > 1 && ids->ids[ids->len - 1] == gs_token_eos(llm->tok))
@@ -109,9 +136,14 @@ enum gs_status gs_llm_prompt_tokens(const struct gs_llm *llm, const struct gs_ch
 
     if (st != GS_OK)
         return st;
+    for (size_t i = 0; i < chat->n_before && st == GS_OK; i++)
+        st = chat->before[i].tokens ? append_tokens(ids, &chat->before[i], err)
+                                    : encode_prompt(llm, chat->before[i].text, ids, err);
+    if (st != GS_OK)
+        return st;
     gs_buf_init(&b, GS_MAX_PROMPT_BYTES);
     st = gs_llm_prompt_text(llm, chat, &b, out_opens_reasoning, err);
-    if (st == GS_OK)
+    if (st == GS_OK && (b.len > 0 || ids->len == 0))
         st = encode_prompt(llm, gs_buf_view(&b), ids, err);
     gs_buf_clear(&b);
     return st;

@@ -44,6 +44,7 @@ static enum gs_status read_request(struct gs_chat *out_chat, struct gs_dialect_c
     if (q->is_old && q->texts.n_inputs > 1)
         gs_dialect_reader_fail(&r, "prompt: expected one text, found %zu", q->texts.n_inputs);
     gs_dialect_get_bool(&r, &body, "truncate", &q->texts.truncate);
+    gs_dialect_ollama_read_keep(&r, &body, &q->texts.keep);
     *out_chat = (struct gs_chat){0};
     *out_ctx = gs_dialect_texts_context(&q->texts);
     return r.status;

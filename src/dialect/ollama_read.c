@@ -1,12 +1,18 @@
 /* Ollama, requests: POST /api/chat and /api/generate
  * (https://github.com/ollama/ollama/blob/main/docs/api.md). Streams unless told not to. A request
- * without messages or prompt only loads the model. num_ctx and keep_alive are the server's own
- * business here: a context smaller than the model's would cut conversations silently. */
+ * without messages or prompt only loads the model, or unloads it if it is to stay for no time.
+ * num_ctx is the server's own business here: a context smaller than the model's would cut
+ * conversations silently. */
 #include "dialect/ollama.h"
+
+#include <math.h>
 
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/reader.h"
+
+#define MAX_TOP_LOGPROBS 20
+#define MAX_KEEP_MS      1e15 /* beyond it there is no end */
 
 /* ---- messages ---- */
 
@@ -65,7 +71,7 @@ static void read_message(struct gs_dialect_reader *r, const struct gs_json *mess
     }
     if (gs_slice_eq_str(role, "assistant"))
         as = GS_ROLE_ASSISTANT;
-    else if (gs_slice_eq_str(role, "system"))
+    else if (gs_slice_eq_str(role, "system") || gs_slice_eq_str(role, "developer"))
         as = GS_ROLE_SYSTEM;
     else if (!gs_slice_eq_str(role, "user"))
         gs_dialect_reader_fail(r, "role: expected \"system\", \"user\", \"assistant\" or \"tool\"");
@@ -87,21 +93,47 @@ static void read_chat(struct gs_dialect_reader *r, const struct gs_json *body, s
     gs_dialect_read_functions(r, gs_dialect_get_array(r, body, "tools"), chat);
 }
 
+/* The tokens of what was said before, as an earlier answer gave them. */
+static void read_context(struct gs_dialect_reader *r, const struct gs_json *body,
+                         struct gs_chat *chat)
+{
+    const struct gs_json *context = gs_dialect_get_array(r, body, "context");
+
+    if (!context || context->u.array.len == 0)
+        return;
+    struct gs_embed_input *before = gs_arena_alloc(r->a, sizeof(*before));
+    if (!before) {
+        gs_dialect_reader_nomem(r);
+        return;
+    }
+    gs_dialect_read_tokens(r, context, "context", before);
+    chat->before = before;
+    chat->n_before = 1;
+}
+
 static void read_generate(struct gs_dialect_reader *r, const struct gs_json *body,
                           struct gs_chat *chat)
 {
+    const struct gs_json *images = gs_dialect_get_array(r, body, "images");
     struct gs_slice prompt = {NULL, 0};
     struct gs_slice system = {NULL, 0};
 
     gs_dialect_get_string(r, body, "prompt", &prompt);
     gs_dialect_get_string(r, body, "system", &system);
     gs_dialect_get_bool(r, body, "raw", &chat->is_raw);
+    if (gs_dialect_peek_string(body, "template").len)
+        gs_dialect_reader_fail(r, "template: templates of requests are not rendered: send the "
+                                  "whole prompt with \"raw\": true");
     if (gs_dialect_peek_string(body, "suffix").len)
         gs_dialect_reader_fail(r, "suffix: filling in between is not supported");
-    if (chat->is_raw || prompt.len == 0) {
+    read_context(r, body, chat);
+    if (chat->is_raw && images && images->u.array.len > 0)
+        gs_dialect_reader_fail(r, "images: a raw prompt has no place for them");
+    if (chat->is_raw || (prompt.len == 0 && !(images && images->u.array.len > 0))) {
         chat->raw_prompt = prompt;
         return;
     }
+    chat->wants_tokens = true;
     if (system.len) {
         gs_dialect_add_text(r, GS_BLOCK_TEXT, system);
         gs_dialect_end_message(r, GS_ROLE_SYSTEM);
@@ -145,6 +177,11 @@ static void read_options(struct gs_dialect_reader *r, const struct gs_json *o, s
     chat->max_tokens = GS_MAX(predict, 0);
 }
 
+static bool is_empty_string(const struct gs_json *v)
+{
+    return v->kind == GS_JSON_STRING && v->u.string.len == 0;
+}
+
 /* "json", or a schema. */
 static void read_format(struct gs_dialect_reader *r, const struct gs_json *body,
                         struct gs_chat *chat)
@@ -155,6 +192,8 @@ static void read_format(struct gs_dialect_reader *r, const struct gs_json *body,
         gs_dialect_set_schema(r, chat, NULL);
     else if (format && format->kind == GS_JSON_OBJECT)
         gs_dialect_set_schema(r, chat, format);
+    else if (format && format->kind != GS_JSON_NULL && !is_empty_string(format))
+        gs_dialect_reader_fail(r, "format: expected \"json\" or a JSON Schema");
 }
 
 /* `think` is a boolean or a level. */
@@ -166,6 +205,89 @@ static void read_think(const struct gs_json *body, struct gs_chat *chat)
         chat->thinking = think->u.boolean ? GS_THINKING_ON : GS_THINKING_OFF;
     else
         gs_dialect_set_effort(chat, gs_dialect_peek_string(body, "think"));
+}
+
+static void read_logprobs(struct gs_dialect_reader *r, const struct gs_json *body,
+                          struct gs_chat *chat)
+{
+    int64_t top = 0;
+
+    gs_dialect_get_bool(r, body, "logprobs", &chat->logprobs);
+    gs_dialect_get_int(r, body, "top_logprobs", 0, MAX_TOP_LOGPROBS, &top);
+    chat->n_top_logprobs = (int32_t)top;
+}
+
+/* ---- how long a model stays ---- */
+
+/* The unit a duration's number is followed by, in milliseconds, or 0. */
+static double take_unit(struct gs_slice *s)
+{
+    static const struct {
+        struct gs_slice name;
+        double ms;
+    } units[] = {{GS_SLICE_LIT("ns"), 1e-6}, {GS_SLICE_LIT("us"), 1e-3}, {GS_SLICE_LIT("ms"), 1},
+                 {GS_SLICE_LIT("s"), 1e3},   {GS_SLICE_LIT("m"), 6e4},   {GS_SLICE_LIT("h"), 36e5}};
+
+    for (size_t i = 0; i < GS_COUNT_OF(units); i++) {
+        if (gs_slice_starts(*s, units[i].name)) {
+            *s = gs_slice_sub(*s, units[i].name.len, s->len);
+            return units[i].ms;
+        }
+    }
+    return 0;
+}
+
+/* "5m", "1h30m", "-1s", as Go spells durations; or a number of seconds. */
+static bool parse_duration(struct gs_slice s, double *out_ms)
+{
+    const bool is_negative = gs_slice_starts(s, GS_SLICE_LIT("-"));
+    double sum = 0;
+    double seconds;
+
+    if (gs_slice_to_double(s, &seconds)) {
+        *out_ms = seconds * 1e3;
+        return true;
+    }
+    s = gs_slice_sub(s, is_negative ? 1 : 0, s.len);
+    if (s.len == 0)
+        return false;
+    while (s.len > 0) {
+        size_t n = 0;
+        double number;
+        while (n < s.len && (s.ptr[n] == '.' || (s.ptr[n] >= '0' && s.ptr[n] <= '9')))
+            n++;
+        if (!gs_slice_to_double(gs_slice_sub(s, 0, n), &number))
+            return false;
+        s = gs_slice_sub(s, n, s.len);
+        const double unit = take_unit(&s);
+        if (unit <= 0)
+            return false;
+        sum += number * unit;
+    }
+    *out_ms = is_negative ? -sum : sum;
+    return true;
+}
+
+void gs_dialect_ollama_read_keep(struct gs_dialect_reader *r, const struct gs_json *body,
+                                 struct gs_keep *keep)
+{
+    const struct gs_json *v = gs_json_get(body, "keep_alive");
+    double ms = 0;
+    bool is_fine = true;
+
+    if (!v || v->kind == GS_JSON_NULL || is_empty_string(v))
+        return;
+    if (v->kind == GS_JSON_INT)
+        ms = (double)v->u.integer * 1e3;
+    else if (v->kind == GS_JSON_REAL)
+        ms = v->u.real * 1e3;
+    else
+        is_fine = v->kind == GS_JSON_STRING && parse_duration(v->u.string, &ms);
+    if (!is_fine || !isfinite(ms))
+        gs_dialect_reader_fail(
+            r, "keep_alive: expected seconds, or a duration such as \"5m\" or \"-1s\"");
+    keep->is_set = true;
+    keep->ms = ms < 0 || ms > MAX_KEEP_MS ? -1 : (int64_t)ms;
 }
 
 enum gs_status gs_dialect_ollama_read(struct gs_chat *out_chat, struct gs_dialect_context *out_ctx,
@@ -191,6 +313,8 @@ enum gs_status gs_dialect_ollama_read(struct gs_chat *out_chat, struct gs_dialec
     read_options(&r, gs_json_get(&body, "options"), &chat);
     read_think(&body, &chat);
     read_format(&r, &body, &chat);
+    read_logprobs(&r, &body, &chat);
+    gs_dialect_ollama_read_keep(&r, &body, &chat.keep);
     gs_dialect_get_bool(&r, &body, "stream", &ctx.stream);
     st = gs_dialect_reader_finish(&r, &chat);
     if (st != GS_OK)

@@ -11,6 +11,7 @@ struct answer {
     struct gs_buf text, reasoning; /* not streamed: so far */
     struct gs_buf calls;           /* items of tool_calls not yet written, comma-separated */
     struct gs_buf args;            /* of the call being made */
+    struct gs_buf logprobs;        /* not streamed: items so far */
     unsigned n_calls;
 };
 
@@ -44,12 +45,19 @@ static void write_body(struct gs_buf *b, const struct gs_dialect_context *ctx, s
         gs_buf_putc(b, '}');
 }
 
-static void write_line(struct gs_buf *b, const struct gs_dialect_context *ctx, struct gs_slice text,
-                       struct gs_slice reasoning, struct gs_slice calls)
+static void write_line(struct gs_buf *b, const struct gs_dialect_context *ctx,
+                       const struct gs_event *ev, struct gs_slice text, struct gs_slice reasoning,
+                       struct gs_slice calls)
 {
     write_head(b, ctx);
     write_body(b, ctx, text, reasoning, calls);
-    gs_buf_puts(b, ",\"done\":false}\n");
+    gs_buf_puts(b, ",\"done\":false");
+    if (ev->n_logprob) {
+        gs_buf_puts(b, ",\"logprobs\":[");
+        gs_dialect_write_logprobs(b, ev, false);
+        gs_buf_putc(b, ']');
+    }
+    gs_buf_puts(b, "}\n");
 }
 
 static const char *done_reason(const struct gs_dialect_context *ctx, enum gs_stop_reason stop)
@@ -68,6 +76,7 @@ static void write_done(const struct answer *s, const struct gs_dialect_context *
     gs_dialect_writer_check(&s->reasoning, b);
     gs_dialect_writer_check(&s->calls, b);
     gs_dialect_writer_check(&s->args, b);
+    gs_dialect_writer_check(&s->logprobs, b);
     write_head(b, ctx);
     write_body(b, ctx, gs_buf_view(&s->text), gs_buf_view(&s->reasoning), gs_buf_view(&s->calls));
     gs_buf_printf(b, ",\"done\":true,\"done_reason\":\"%s\"", done_reason(ctx, ev->stop));
@@ -80,6 +89,15 @@ static void write_done(const struct answer *s, const struct gs_dialect_context *
                       (long long)u->load_us * 1000, (long long)u->prompt_tokens,
                       (long long)u->prefill_us * 1000, (long long)u->answer_tokens,
                       (long long)u->decode_us * 1000);
+    if (ev->n_tokens) {
+        gs_buf_puts(b, ",\"context\":");
+        gs_dialect_write_tokens(b, ev->tokens, ev->n_tokens);
+    }
+    if (s->logprobs.len) {
+        gs_buf_puts(b, ",\"logprobs\":[");
+        gs_buf_slice(b, gs_buf_view(&s->logprobs));
+        gs_buf_putc(b, ']');
+    }
     gs_buf_puts(b, ctx->stream ? "}\n" : "}");
 }
 
@@ -98,7 +116,8 @@ static void call_begin(struct answer *s, const struct gs_event *ev)
     gs_buf_reset(&s->args);
 }
 
-static void call_end(struct answer *s, const struct gs_dialect_context *ctx, struct gs_buf *b)
+static void call_end(struct answer *s, const struct gs_dialect_context *ctx,
+                     const struct gs_event *ev, struct gs_buf *b)
 {
     const struct gs_slice none = {NULL, 0};
 
@@ -107,7 +126,7 @@ static void call_end(struct answer *s, const struct gs_dialect_context *ctx, str
     if (!ctx->stream)
         return;
     gs_dialect_writer_check(&s->calls, b);
-    write_line(b, ctx, none, none, gs_buf_view(&s->calls));
+    write_line(b, ctx, ev, none, none, gs_buf_view(&s->calls));
     gs_buf_reset(&s->calls);
 }
 
@@ -132,9 +151,15 @@ static void write_delta(struct answer *s, const struct gs_dialect_context *ctx,
     if (ev->block == GS_BLOCK_TOOL_CALL)
         gs_buf_slice(&s->args, ev->text);
     else if (ctx->stream)
-        write_line(b, ctx, is_reasoning ? none : ev->text, is_reasoning ? ev->text : none, none);
+        write_line(b, ctx, ev, is_reasoning ? none : ev->text, is_reasoning ? ev->text : none,
+                   none);
     else
         gs_buf_slice(is_reasoning ? &s->reasoning : &s->text, ev->text);
+    if (ctx->stream || ev->block == GS_BLOCK_TOOL_CALL || !ev->n_logprob)
+        return;
+    if (s->logprobs.len)
+        gs_buf_putc(&s->logprobs, ',');
+    gs_dialect_write_logprobs(&s->logprobs, ev, false);
 }
 
 static void write_event(void *state, const struct gs_dialect_context *ctx,
@@ -146,6 +171,7 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     gs_dialect_writer_ready(&s->reasoning);
     gs_dialect_writer_ready(&s->calls);
     gs_dialect_writer_ready(&s->args);
+    gs_dialect_writer_ready(&s->logprobs);
     switch (ev->kind) {
     case GS_EVENT_START:
     case GS_EVENT_PROGRESS:
@@ -160,7 +186,7 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
         break;
     case GS_EVENT_END:
         if (ev->block == GS_BLOCK_TOOL_CALL)
-            call_end(s, ctx, b);
+            call_end(s, ctx, ev, b);
         break;
     case GS_EVENT_STOP:
         write_done(s, ctx, ev, b);
@@ -189,6 +215,7 @@ static void clear_state(void *state)
     gs_buf_clear(&s->reasoning);
     gs_buf_clear(&s->calls);
     gs_buf_clear(&s->args);
+    gs_buf_clear(&s->logprobs);
 }
 
 const struct gs_dialect gs_dialect_ollama = {

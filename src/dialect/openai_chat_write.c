@@ -55,34 +55,6 @@ static const char *finish_reason(enum gs_stop_reason stop)
     return "stop";
 }
 
-/* `"token":"...","logprob":-0.1,"bytes":[...]` */
-static void write_token(struct gs_buf *b, struct gs_slice text, float logprob)
-{
-    gs_dialect_write_member(b, "token", text);
-    gs_buf_puts(b, ",\"logprob\":");
-    gs_json_write_double(b, (double)logprob);
-    gs_buf_puts(b, ",\"bytes\":[");
-    for (size_t i = 0; i < text.len; i++)
-        gs_buf_printf(b, "%s%u", i ? "," : "", (unsigned)(unsigned char)text.ptr[i]);
-    gs_buf_putc(b, ']');
-}
-
-static void write_logprobs(struct gs_buf *b, const struct gs_event *ev)
-{
-    for (size_t i = 0; i < ev->n_logprob; i++) {
-        const struct gs_logprob *lp = &ev->logprob[i];
-        gs_buf_puts(b, i ? ",{" : "{");
-        write_token(b, lp->text, lp->logprob);
-        gs_buf_puts(b, ",\"top_logprobs\":[");
-        for (size_t t = 0; t < lp->n_top; t++) {
-            gs_buf_puts(b, t ? ",{" : "{");
-            write_token(b, lp->top[t].text, lp->top[t].logprob);
-            gs_buf_putc(b, '}');
-        }
-        gs_buf_puts(b, "]}");
-    }
-}
-
 /* `"id":...,"type":"function","function":{"name":...,"arguments":` */
 static void write_call_head(struct gs_buf *b, const struct gs_dialect_context *ctx,
                             const struct gs_event *ev)
@@ -117,7 +89,7 @@ static void close_chunk(const struct gs_dialect_context *ctx, const struct gs_ev
     gs_buf_putc(b, '}');
     if (ev && ev->n_logprob) {
         gs_buf_puts(b, ",\"logprobs\":{\"content\":[");
-        write_logprobs(b, ev);
+        gs_dialect_write_logprobs(b, ev, false);
         gs_buf_puts(b, "]}");
     }
     gs_buf_puts(b, ",\"finish_reason\":");
@@ -280,7 +252,7 @@ static void collect_delta(struct answer *s, const struct gs_event *ev)
     if (ev->n_logprob) {
         if (s->logprobs.len)
             gs_buf_putc(&s->logprobs, ',');
-        write_logprobs(&s->logprobs, ev);
+        gs_dialect_write_logprobs(&s->logprobs, ev, false);
     }
 }
 

@@ -265,6 +265,25 @@ void gs_dialect_read_stops(struct gs_dialect_reader *r, const struct gs_json *v,
     chat->n_stops = used;
 }
 
+void gs_dialect_read_tokens(struct gs_dialect_reader *r, const struct gs_json *list,
+                            const char *key, struct gs_embed_input *out)
+{
+    const size_t n = list->u.array.len;
+    int32_t *tokens = n > 0 ? gs_arena_array(r->a, n, sizeof(*tokens)) : NULL;
+
+    if (n > 0 && !tokens)
+        gs_dialect_reader_nomem(r);
+    for (size_t i = 0; i < n && r->status == GS_OK; i++) {
+        const struct gs_json *v = &list->u.array.items[i];
+        if (v->kind == GS_JSON_INT && v->u.integer >= 0 && v->u.integer <= INT32_MAX)
+            tokens[i] = (int32_t)v->u.integer;
+        else
+            gs_dialect_reader_fail(r, "%s%stoken %zu: expected a whole number from 0 on",
+                                   key ? key : "", key ? ": " : "", i);
+    }
+    *out = (struct gs_embed_input){.tokens = tokens, .n_tokens = n};
+}
+
 void gs_dialect_read_functions(struct gs_dialect_reader *r, const struct gs_json *tools,
                                struct gs_chat *chat)
 {

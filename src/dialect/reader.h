@@ -68,6 +68,9 @@ bool gs_dialect_peek_bool(const struct gs_json *v, const char *key);
 /* A string, or an array of strings. */
 void gs_dialect_read_stops(struct gs_dialect_reader *r, const struct gs_json *v, const char *key,
                            struct gs_chat *chat);
+/* An array of token ids; `key`, if there is one, names it in errors. */
+void gs_dialect_read_tokens(struct gs_dialect_reader *r, const struct gs_json *list,
+                            const char *key, struct gs_embed_input *out);
 /* {"type": "function", "function": {...}}: the tools of OpenAI and Ollama; other types are
  * ignored. */
 void gs_dialect_read_functions(struct gs_dialect_reader *r, const struct gs_json *tools,

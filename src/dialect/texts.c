@@ -32,33 +32,15 @@ struct gs_embed_input *gs_dialect_add_inputs(struct gs_dialect_reader *r, struct
     return inputs;
 }
 
-static void read_tokens(struct gs_dialect_reader *r, const struct gs_json *list,
-                        struct gs_embed_input *out)
-{
-    const size_t n = list->u.array.len;
-    int32_t *tokens = n > 0 ? gs_arena_array(r->a, n, sizeof(*tokens)) : NULL;
-
-    if (n == 0)
-        gs_dialect_reader_fail(r, "expected tokens, found an empty array");
-    else if (!tokens)
-        gs_dialect_reader_nomem(r);
-    for (size_t i = 0; i < n && r->status == GS_OK; i++) {
-        const struct gs_json *v = &list->u.array.items[i];
-        if (v->kind == GS_JSON_INT && v->u.integer >= 0 && v->u.integer <= INT32_MAX)
-            tokens[i] = (int32_t)v->u.integer;
-        else
-            gs_dialect_reader_fail(r, "token %zu: expected a whole number from 0 on", i);
-    }
-    *out = (struct gs_embed_input){.tokens = tokens, .n_tokens = n};
-}
-
 static void read_input(struct gs_dialect_reader *r, const struct gs_json *v,
                        struct gs_embed_input *out)
 {
     if (v->kind == GS_JSON_STRING)
         *out = (struct gs_embed_input){.text = v->u.string};
+    else if (v->kind == GS_JSON_ARRAY && v->u.array.len > 0)
+        gs_dialect_read_tokens(r, v, NULL, out);
     else if (v->kind == GS_JSON_ARRAY)
-        read_tokens(r, v, out);
+        gs_dialect_reader_fail(r, "expected tokens, found an empty array");
     else
         gs_dialect_reader_fail(r, "expected a string or an array of tokens, found %s",
                                gs_json_kind_name(v->kind));

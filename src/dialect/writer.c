@@ -73,6 +73,44 @@ void gs_dialect_write_base64(struct gs_buf *b, const void *p, size_t n)
     gs_buf_grow(b, (n + 2) / 3 * 4);
 }
 
+static void write_token(struct gs_buf *b, int32_t id, struct gs_slice text, float logprob,
+                        bool with_ids)
+{
+    if (with_ids)
+        gs_buf_printf(b, "\"id\":%d,", id);
+    gs_dialect_write_member(b, "token", text);
+    gs_buf_puts(b, ",\"logprob\":");
+    gs_json_write_double(b, (double)logprob);
+    gs_buf_puts(b, ",\"bytes\":[");
+    for (size_t i = 0; i < text.len; i++)
+        gs_buf_printf(b, "%s%u", i ? "," : "", (unsigned)(unsigned char)text.ptr[i]);
+    gs_buf_putc(b, ']');
+}
+
+void gs_dialect_write_logprobs(struct gs_buf *b, const struct gs_event *ev, bool with_ids)
+{
+    for (size_t i = 0; i < ev->n_logprob; i++) {
+        const struct gs_logprob *lp = &ev->logprob[i];
+        gs_buf_puts(b, i ? ",{" : "{");
+        write_token(b, lp->token, lp->text, lp->logprob, with_ids);
+        gs_buf_puts(b, ",\"top_logprobs\":[");
+        for (size_t t = 0; t < lp->n_top; t++) {
+            gs_buf_puts(b, t ? ",{" : "{");
+            write_token(b, lp->top[t].token, lp->top[t].text, lp->top[t].logprob, with_ids);
+            gs_buf_putc(b, '}');
+        }
+        gs_buf_puts(b, "]}");
+    }
+}
+
+void gs_dialect_write_tokens(struct gs_buf *b, const int32_t *tokens, size_t n)
+{
+    gs_buf_putc(b, '[');
+    for (size_t i = 0; i < n; i++)
+        gs_buf_printf(b, "%s%d", i ? "," : "", tokens[i]);
+    gs_buf_putc(b, ']');
+}
+
 void gs_dialect_write_words(struct gs_buf *b, const struct gs_error *err)
 {
     char words[GS_ERROR_MSG_BYTES + GS_ERROR_HINT_BYTES + 2];

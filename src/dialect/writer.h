@@ -18,6 +18,12 @@ void gs_dialect_write_object(struct gs_buf *b, struct gs_slice text);
 struct gs_slice gs_dialect_id_tail(struct gs_slice request_id);
 /* Bytes in base64 (RFC 4648, section 4), without quotes. */
 void gs_dialect_write_base64(struct gs_buf *b, const void *p, size_t n);
+/* The event's tokens as items of a list, comma-separated:
+ * `{"token":"a","logprob":-0.1,"bytes":[97],"top_logprobs":[...]}`, with "id" first if asked for.
+ */
+void gs_dialect_write_logprobs(struct gs_buf *b, const struct gs_event *ev, bool with_ids);
+/* `[1,2]` */
+void gs_dialect_write_tokens(struct gs_buf *b, const int32_t *tokens, size_t n);
 /* Message, then hint. */
 void gs_dialect_write_words(struct gs_buf *b, const struct gs_error *err);
 

@@ -1,9 +1,11 @@
 /* Two arenas change places at each take, so that a running answer allocates nothing. */
 #include "server/mailbox.h"
 
+#include <string.h>
+
 #include "base/limits.h"
 
-#define MAX_BYTES (16 * GS_SERVER_MAILBOX_HIGH) /* one event may be large */
+#define MAX_BYTES (128 * GS_SERVER_MAILBOX_HIGH) /* one event may be large */
 
 void gs_server_mailbox_init(struct gs_server_mailbox *m)
 {
@@ -62,6 +64,18 @@ static bool dup_values(struct gs_arena *a, struct gs_event *ev)
     return true;
 }
 
+static bool dup_tokens(struct gs_arena *a, struct gs_event *ev)
+{
+    int32_t *copy = ev->n_tokens ? gs_arena_array(a, ev->n_tokens, sizeof(*copy)) : NULL;
+
+    if (ev->n_tokens && !copy)
+        return false;
+    if (copy)
+        memcpy(copy, ev->tokens, ev->n_tokens * sizeof(*copy));
+    ev->tokens = copy;
+    return true;
+}
+
 static bool dup_error(struct gs_arena *a, struct gs_event *ev)
 {
     struct gs_error *copy = ev->error ? gs_arena_alloc(a, sizeof(*copy)) : NULL;
@@ -84,7 +98,8 @@ static struct gs_server_mail *copy_event(struct gs_arena *a, const struct gs_eve
     const bool fits = dup(a, &mail->event.text) && dup(a, &mail->event.id) &&
                       dup(a, &mail->event.name) && dup(a, &mail->event.stop_sequence) &&
                       dup(a, &mail->event.ignored) && dup_logprobs(a, &mail->event) &&
-                      dup_values(a, &mail->event) && dup_error(a, &mail->event);
+                      dup_values(a, &mail->event) && dup_tokens(a, &mail->event) &&
+                      dup_error(a, &mail->event);
     return fits ? mail : NULL;
 }
 

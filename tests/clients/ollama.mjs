@@ -43,6 +43,36 @@ await withServer(async (url, model) => {
     assert.equal(streamed, answer.response);
   });
 
+  await check("generate goes on from a context", async () => {
+    const prompt = { model, prompt: "Say hello.", options: { ...request.options, num_predict: 4 } };
+    const first = await client.generate(prompt);
+    const next = await client.generate({ ...prompt, prompt: "Again.", context: first.context });
+    assert.equal(first.context.length, first.prompt_eval_count + first.eval_count);
+    assert.ok(next.prompt_eval_count > first.context.length);
+    assert.deepEqual(next.context.slice(0, first.context.length), first.context);
+    const raw = await client.generate({ ...prompt, raw: true });
+    assert.equal(raw.context, undefined);
+    assert.ok(raw.prompt_eval_count < first.prompt_eval_count);
+  });
+
+  await check("logprobs", async () => {
+    const { logprobs, eval_count } = await client.chat({ ...request, logprobs: true, top_logprobs: 2 });
+    assert.ok(logprobs.length > 0 && logprobs.length <= eval_count);
+    for (const { token, logprob, top_logprobs } of logprobs) {
+      assert.equal(typeof token, "string");
+      assert.ok(logprob <= 0);
+      assert.equal(top_logprobs.length, 2);
+    }
+    const [part] = (await Array.fromAsync(await client.generate({ model, prompt: "Hi", stream: true, logprobs: true })));
+    assert.equal(part.logprobs[0].top_logprobs.length, 0);
+  });
+
+  await check("images and templates are refused clearly", async () => {
+    const image = Buffer.from("GIF89a").toString("base64");
+    await assert.rejects(client.generate({ model, prompt: "What is it?", images: [image] }), /image/);
+    await assert.rejects(client.generate({ model, prompt: "x", template: "{{ .Prompt }}" }), /template/);
+  });
+
   await check("a chat without messages loads the model", async () => {
     assert.equal((await client.chat({ model, messages: [] })).done_reason, "load");
   });

@@ -184,6 +184,17 @@ static void dump_chat(struct gs_buf *b, const struct gs_chat *c)
         dump_slice(b, "prompt", c->raw_prompt);
         gs_buf_putc(b, '\n');
     }
+    for (size_t i = 0; i < c->n_before; i++) {
+        gs_buf_puts(b, "before");
+        dump_slice(b, "text", c->before[i].text);
+        for (size_t t = 0; t < c->before[i].n_tokens; t++)
+            gs_buf_printf(b, " %d", (int)c->before[i].tokens[t]);
+        gs_buf_putc(b, '\n');
+    }
+    if (c->wants_tokens)
+        gs_buf_puts(b, "wants_tokens\n");
+    if (c->keep.is_set)
+        gs_buf_printf(b, "keep %lld ms\n", (long long)c->keep.ms);
     if (c->continue_last)
         gs_buf_puts(b, "continue_last\n");
 }
