@@ -105,7 +105,9 @@ struct gs_chat {
     const struct gs_tool *tools;
     size_t n_tools;
     enum gs_tool_choice tool_choice;
-    struct gs_slice tool_choice_name; /* GS_TOOL_CHOICE_NAMED */
+    struct gs_slice tool_choice_name;     /* GS_TOOL_CHOICE_NAMED */
+    const struct gs_slice *allowed_tools; /* if any: only these of the tools may be called */
+    size_t n_allowed_tools;
     struct gs_format format;
     struct gs_sampling sampling;
     int64_t max_tokens; /* answer tokens at most; 0 = what the context leaves */
@@ -123,7 +125,11 @@ struct gs_chat {
     size_t n_before;
     bool wants_tokens; /* STOP carries the tokens of prompt and answer */
     struct gs_keep keep;
+    bool has_suffix; /* raw: the answer goes between raw_prompt and raw_suffix */
+    struct gs_slice raw_suffix;
     bool continue_last; /* the last message is an open assistant turn to be continued */
+    int32_t n_answers;  /* to this chat, 0 = 1; by a seed each its own, made from the chat's */
+    const struct gs_chat *next; /* answered beside this one, its answers counted on from here */
 };
 
 /* ---- texts ---- */
@@ -184,7 +190,11 @@ struct gs_logprob {
 
 /* The order of one answer is START, PROGRESS*, (BEGIN DELTA* END)*, then STOP or ERROR, once.
  * `block_idx` counts from 0. A tool call's deltas are pieces of its arguments' JSON text.
- * Of texts it is VECTOR for each input, in their order, then STOP or ERROR. */
+ * Of texts it is VECTOR for each input, in their order, then STOP or ERROR.
+ *
+ * Several answers (n_answers, next) come mixed, each event with its `answer_idx`; START is one for
+ * all. Each answer's blocks end in a STOP of its own, whose `n_left` answers go on: with the STOP
+ * that leaves 0, or with ERROR, all is over. */
 enum gs_event_kind {
     GS_EVENT_START,    /* usage.prompt_tokens is known */
     GS_EVENT_PROGRESS, /* prefill: `done` of `total` tokens */
@@ -200,6 +210,8 @@ struct gs_event {
     enum gs_event_kind kind;
     enum gs_block_kind block; /* BEGIN, DELTA, END: text, reasoning or tool call */
     uint32_t block_idx;
+    uint32_t answer_idx;              /* all but START and ERROR; 0 of one answer */
+    uint32_t n_left;                  /* STOP: answers that are still being written */
     struct gs_slice text;             /* DELTA */
     struct gs_slice id;               /* BEGIN of a tool call */
     struct gs_slice name;             /* BEGIN of a tool call */
@@ -210,7 +222,7 @@ struct gs_event {
     int64_t done, total;           /* PROGRESS */
     enum gs_stop_reason stop;      /* STOP */
     struct gs_slice stop_sequence; /* STOP, GS_STOP_SEQUENCE */
-    struct gs_usage usage;         /* START, STOP */
+    struct gs_usage usage;         /* START, DELTA, STOP: of all answers, so far */
     const int32_t *tokens;         /* STOP, when asked for: of the prompt, then of the answer */
     size_t n_tokens;
     const struct gs_error *error; /* ERROR */

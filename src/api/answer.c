@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "api/choices.h"
 #include "api/guide.h"
 #include "api/llm.h"
 #include "base/alloc.h"
@@ -19,6 +20,7 @@
 #define MAX_TOP 20 /* alternatives of one token; the engine checks the request */
 
 struct gs_answer {
+    struct gs_choices *choices; /* not NULL: it stands for these, and nothing below is used */
     const struct gs_llm *llm;
     struct gs_job *job;
     gs_event_fn *on_event;
@@ -49,10 +51,12 @@ static const struct gs_prompt_traits raw_traits = {.think_begin = "", .think_end
 static enum gs_flow emit(void *ud, const struct gs_event *ev)
 {
     struct gs_answer *a = ud;
+    struct gs_event told = *ev;
 
     if (atomic_load(&a->cancelled))
         return GS_FLOW_CANCEL;
-    const enum gs_flow flow = a->on_event(a->ud, ev);
+    told.usage = a->usage;
+    const enum gs_flow flow = a->on_event(a->ud, &told);
     if (flow == GS_FLOW_CANCEL)
         atomic_store(&a->cancelled, true);
     return flow;
@@ -65,9 +69,8 @@ static enum gs_flow on_prefill(void *ud, int64_t done, int64_t total)
     if (!a->has_started) {
         a->has_started = true;
         a->usage.prompt_tokens = total;
-        return emit(a, &(struct gs_event){.kind = GS_EVENT_START,
-                                          .usage = a->usage,
-                                          .ignored = gs_buf_view(&a->ignored)});
+        return emit(
+            a, &(struct gs_event){.kind = GS_EVENT_START, .ignored = gs_buf_view(&a->ignored)});
     }
     return emit(a, &(struct gs_event){.kind = GS_EVENT_PROGRESS, .done = done, .total = total});
 }
@@ -113,6 +116,7 @@ static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
 
     if (a->guide)
         gs_guide_accept(a->guide, token->id);
+    a->usage.answer_tokens++;
     if (a->wants_tokens)
         gs_buf_put(&a->tokens, &token->id, sizeof(token->id));
     if (is_silent(a, token->id))
@@ -141,7 +145,6 @@ static void emit_stop(struct gs_answer *a, enum gs_stop_reason reason, struct gs
     emit(a, &(struct gs_event){.kind = GS_EVENT_STOP,
                                .stop = reason,
                                .stop_sequence = sequence,
-                               .usage = a->usage,
                                .tokens = (const int32_t *)(const void *)a->tokens.ptr,
                                .n_tokens = a->tokens.len / sizeof(int32_t)});
 }
@@ -264,8 +267,8 @@ static enum gs_status check_stops(const struct gs_chat *chat, struct gs_error *e
     return GS_OK;
 }
 
-enum gs_status gs_llm_answer(gs_llm *llm, const struct gs_chat *chat, gs_event_fn *on_event,
-                             void *ud, gs_answer **out_answer, struct gs_error *err)
+static enum gs_status start_one(gs_llm *llm, const struct gs_chat *chat, gs_event_fn *on_event,
+                                void *ud, gs_answer **out_answer, struct gs_error *err)
 {
     struct gs_token_ids ids = {0};
     bool opens_reasoning;
@@ -308,20 +311,53 @@ enum gs_status gs_llm_answer(gs_llm *llm, const struct gs_chat *chat, gs_event_f
     return GS_OK;
 }
 
+static enum gs_status start_several(gs_llm *llm, const struct gs_chat *chat, gs_event_fn *on_event,
+                                    void *ud, gs_answer **out_answer, struct gs_error *err)
+{
+    struct gs_answer *a = gs_alloc_zero(sizeof(*a));
+
+    if (!a)
+        return gs_error_nomem(err, "start answers");
+    const enum gs_status st = gs_choices_create(llm, chat, on_event, ud, &a->choices, err);
+    if (st != GS_OK) {
+        gs_free(a);
+        return st;
+    }
+    *out_answer = a;
+    return GS_OK;
+}
+
+enum gs_status gs_llm_answer(gs_llm *llm, const struct gs_chat *chat, gs_event_fn *on_event,
+                             void *ud, gs_answer **out_answer, struct gs_error *err)
+{
+    return (gs_choices_wanted(chat) ? start_several : start_one)(llm, chat, on_event, ud,
+                                                                 out_answer, err);
+}
+
 void gs_answer_cancel(gs_answer *a)
 {
+    if (a->choices) {
+        gs_choices_cancel(a->choices);
+        return;
+    }
     atomic_store(&a->cancelled, true);
     gs_job_cancel(a->job);
 }
 
 void gs_answer_resume(gs_answer *a)
 {
-    gs_job_resume(a->job);
+    if (a->choices)
+        gs_choices_resume(a->choices);
+    else
+        gs_job_resume(a->job);
 }
 
 void gs_answer_wait(gs_answer *a)
 {
-    gs_job_wait(a->job);
+    if (a->choices)
+        gs_choices_wait(a->choices);
+    else
+        gs_job_wait(a->job);
 }
 
 void gs_answer_free(gs_answer *a)
@@ -332,6 +368,7 @@ void gs_answer_free(gs_answer *a)
         gs_answer_cancel(a);
         gs_job_free(a->job);
     }
+    gs_choices_free(a->choices);
     gs_parser_free(a->parser);
     gs_guide_free(a->guide);
     gs_buf_clear(&a->text);

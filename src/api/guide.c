@@ -83,7 +83,17 @@ static enum gs_status make_format(const struct gs_format *f, struct gs_buf *igno
     return GS_OK;
 }
 
-/* Every tool (or the demanded one) in every spelling; in the arena, *out_n of them. */
+static bool may_call(const struct gs_chat *chat, struct gs_slice name)
+{
+    if (chat->tool_choice == GS_TOOL_CHOICE_NAMED)
+        return gs_slice_eq(name, chat->tool_choice_name);
+    for (size_t i = 0; i < chat->n_allowed_tools; i++)
+        if (gs_slice_eq(name, chat->allowed_tools[i]))
+            return true;
+    return chat->n_allowed_tools == 0;
+}
+
+/* Every tool that may be called in every spelling; in the arena, *out_n of them. */
 static struct gs_constraint_call *list_calls(const struct gs_chat *chat,
                                              const struct gs_tool_spelling *spellings,
                                              size_t n_spellings, struct gs_arena *a, size_t *out_n)
@@ -96,8 +106,7 @@ static struct gs_constraint_call *list_calls(const struct gs_chat *chat,
         const struct gs_tool *t = &chat->tools[i / n_spellings];
         const struct gs_tool_spelling *s = &spellings[i % n_spellings];
         struct gs_slice begin;
-        if (chat->tool_choice == GS_TOOL_CHOICE_NAMED &&
-            !gs_slice_eq(t->name, chat->tool_choice_name))
+        if (!may_call(chat, t->name))
             continue;
         begin = gs_arena_printf(a, "%s%.*s%s", s->begin, (int)GS_MIN(t->name.len, GS_KIB),
                                 t->name.ptr, s->between);

@@ -115,7 +115,7 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
     if (atomic_load(&c->cancelled))
         return GS_FLOW_CANCEL;
     told.usage.load_us = c->load_us;
-    c->is_told = ev->kind == GS_EVENT_STOP || ev->kind == GS_EVENT_ERROR;
+    c->is_told = ev->kind == GS_EVENT_ERROR || (ev->kind == GS_EVENT_STOP && ev->n_left == 0);
     return c->on_event(c->ud, &told);
 }
 

@@ -201,7 +201,7 @@ static void handle_event(struct gs_server_exchange *ex, const struct gs_event *e
     if (ex->ctx.stream)
         stream_begin(ex);
     ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);
-    if (ev->kind == GS_EVENT_STOP)
+    if (ev->kind == GS_EVENT_STOP && ev->n_left == 0)
         answer_done(ex);
 }
 
