@@ -114,11 +114,12 @@ struct gs_chat {
     const struct gs_slice *stops;
     size_t n_stops;
     enum gs_thinking thinking;
-    struct gs_slice effort; /* reasoning effort as the client spelled it; may be empty */
-    bool logprobs;          /* report the log-probability of each answer token */
-    int32_t n_top_logprobs; /* and of this many alternatives, 0..20 */
-    bool stream;            /* the client wants events as they come */
-    bool is_raw;            /* no template: the prompt is `raw_prompt` */
+    int64_t max_reasoning_tokens; /* then the reasoning is ended; 0 = no limit */
+    struct gs_slice effort;       /* reasoning effort as the client spelled it; may be empty */
+    bool logprobs;                /* report the log-probability of each answer token */
+    int32_t n_top_logprobs;       /* and of this many alternatives, 0..20 */
+    bool stream;                  /* the client wants events as they come */
+    bool is_raw;                  /* no template: the prompt is `raw_prompt` */
     struct gs_slice raw_prompt;
     const struct gs_embed_input
         *before; /* what the prompt follows: texts and tokens, as they are */

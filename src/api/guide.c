@@ -1,7 +1,8 @@
-/* Guiding an answer. Reasoning is free. A format holds from the first byte of text; there the model
- * may still begin to reason, or to call a tool. A demanded call holds from the first byte, too; a
- * call that the model opens itself is guided from what opened it: if that does not fit how its
- * family writes calls, it is left alone. */
+/* Guiding an answer. Reasoning is free until its budget is used up: then what ends it is forced,
+ * token by token, and the model goes on to its answer. A format holds from the first byte of text;
+ * there the model may still begin to reason, or to call a tool. A demanded call holds from the
+ * first byte, too; a call that the model opens itself is guided from what opened it: if that does
+ * not fit how its family writes calls, it is left alone. */
 #include "api/guide.h"
 
 #include <string.h>
@@ -13,6 +14,10 @@
 #include "constraint/constraint.h"
 
 #define MAX_OPENERS 8
+#define MAX_ENDING  32
+
+/* Harmony's reasoning is a channel of its own: what follows it must be named. */
+#define HARMONY_ENDING "<|end|><|start|>assistant<|channel|>final<|message|>"
 
 struct gs_guide {
     const struct gs_llm *llm;
@@ -25,6 +30,9 @@ struct gs_guide {
     bool in_call, left_alone;     /* the open call is guided, or is not */
     int32_t openers[MAX_OPENERS]; /* tokens that may come instead of the text's first one */
     size_t n_openers;
+    int64_t max_reasoning, n_reasoned; /* tokens; 0: no limit */
+    int32_t ending[MAX_ENDING];        /* tokens that end the reasoning */
+    size_t n_ending, n_ended;          /* of them forced so far; all: it ends by itself */
     size_t n_words;
     uint64_t *mask;
 };
@@ -157,12 +165,38 @@ static enum gs_status make_calls(const struct gs_chat *chat, const struct gs_pro
 
 /* ---- life ---- */
 
+/* There is nothing to guide. */
+static bool is_idle(const struct gs_guide *g)
+{
+    return !g->text && !g->call && g->max_reasoning == 0;
+}
+
 static void add_opener(struct gs_guide *g, const char *text)
 {
     const int32_t id = text[0] ? gs_token_find(g->llm->tok, gs_slice_str(text)) : -1;
 
     if (id >= 0 && g->n_openers < MAX_OPENERS)
         g->openers[g->n_openers++] = id;
+}
+
+/* The tokens that end the reasoning, where there is a budget. */
+static enum gs_status init_ending(struct gs_guide *g, const struct gs_chat *chat,
+                                  const struct gs_prompt_traits *traits, struct gs_error *err)
+{
+    const char *end = traits->syntax == GS_SYNTAX_HARMONY ? HARMONY_ENDING : traits->think_end;
+    struct gs_token_ids ids = {0};
+
+    if (chat->max_reasoning_tokens <= 0 || !end[0])
+        return GS_OK;
+    const enum gs_status st =
+        gs_token_encode(g->llm->tok, gs_slice_str(end), GS_TOKEN_PARSE_SPECIAL, &ids, err);
+    if (st == GS_OK && ids.len <= MAX_ENDING) {
+        memcpy(g->ending, ids.ids, ids.len * sizeof(*ids.ids));
+        g->n_ending = g->n_ended = ids.len;
+        g->max_reasoning = chat->max_reasoning_tokens;
+    }
+    gs_token_ids_clear(&ids);
+    return st;
 }
 
 static enum gs_status init(struct gs_guide *g, gs_llm *llm, const struct gs_chat *chat,
@@ -184,16 +218,21 @@ static enum gs_status init(struct gs_guide *g, gs_llm *llm, const struct gs_chat
         note(ignored, "response format"); /* its channels are text, too */
     else if (st == GS_OK && !demanded)
         st = make_format(&chat->format, ignored, &g->text, err);
-    if (st != GS_OK || (!g->text && !g->call))
+    if (st == GS_OK)
+        st = init_ending(g, chat, traits, err);
+    if (st != GS_OK || is_idle(g))
         return st;
+    g->n_words = ((size_t)gs_token_vocab_len(llm->tok) + 63) / 64;
+    g->mask = gs_alloc_array(g->n_words, sizeof(*g->mask));
+    if (!g->mask)
+        return gs_error_nomem(err, "guide the answer");
+    if (!g->text && !g->call)
+        return GS_OK;
     add_opener(g, traits->think_begin);
     const char *const *triggers = gs_parser_triggers(traits, &n_triggers);
     for (size_t i = 0; with_tools && !demanded && i < n_triggers; i++)
         add_opener(g, triggers[i]);
-    st = share_vocab(llm, g->traits, &g->vocab, err);
-    g->n_words = ((size_t)gs_token_vocab_len(llm->tok) + 63) / 64;
-    g->mask = gs_alloc_array(g->n_words, sizeof(*g->mask));
-    return st == GS_OK && !g->mask ? gs_error_nomem(err, "guide the answer") : st;
+    return share_vocab(llm, g->traits, &g->vocab, err);
 }
 
 enum gs_status gs_guide_create(gs_llm *llm, const struct gs_chat *chat,
@@ -203,13 +242,14 @@ enum gs_status gs_guide_create(gs_llm *llm, const struct gs_chat *chat,
     struct gs_guide *g;
 
     *out_g = NULL;
-    if (chat->format.kind == GS_FORMAT_TEXT && !gs_llm_chat_has_tools(chat))
+    if (chat->format.kind == GS_FORMAT_TEXT && !gs_llm_chat_has_tools(chat) &&
+        chat->max_reasoning_tokens <= 0)
         return GS_OK;
     g = gs_alloc_zero(sizeof(*g));
     if (!g)
         return gs_error_nomem(err, "guide the answer");
     const enum gs_status st = init(g, llm, chat, traits, ignored, err);
-    if (st != GS_OK || (!g->text && !g->call)) {
+    if (st != GS_OK || is_idle(g)) {
         gs_guide_free(g);
         return st;
     }
@@ -253,8 +293,24 @@ static struct gs_constraint *holding(struct gs_guide *g, const struct gs_parser 
     return g->in_call ? g->call : NULL;
 }
 
+/* The mask of nothing but the next token that ends the reasoning. */
+static const uint64_t *mask_of_ending(struct gs_guide *g)
+{
+    memset(g->mask, 0, g->n_words * sizeof(*g->mask));
+    allow(g, g->ending[g->n_ended]);
+    return g->mask;
+}
+
 const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p)
 {
+    const bool reasons = gs_parser_in_reasoning(p);
+
+    g->now = NULL;
+    if (g->max_reasoning > 0 && reasons && g->n_ended == g->n_ending &&
+        g->n_reasoned++ >= g->max_reasoning)
+        g->n_ended = 0;
+    if (g->n_ended < g->n_ending)
+        return mask_of_ending(g);
     g->now = holding(g, p);
     if (!g->now)
         return NULL;
@@ -274,6 +330,8 @@ const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p)
 
 void gs_guide_accept(struct gs_guide *g, int32_t id)
 {
+    if (g->n_ended < g->n_ending)
+        g->n_ended++;
     if (!g->now)
         return;
     for (size_t i = 0; g->now == g->text && !g->text_begun && i < g->n_openers; i++)
