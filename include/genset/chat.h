@@ -106,6 +106,7 @@ struct gs_chat {
     size_t n_tools;
     enum gs_tool_choice tool_choice;
     struct gs_slice tool_choice_name;     /* GS_TOOL_CHOICE_NAMED */
+    bool one_tool_call;                   /* the answer ends after its first complete call */
     const struct gs_slice *allowed_tools; /* if any: only these of the tools may be called */
     size_t n_allowed_tools;
     struct gs_format format;

@@ -182,7 +182,7 @@ static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *sta
         return;
     }
     if (gs_parser_stopped(a->parser, &sequence)) { /* perhaps by the very last token */
-        emit_stop(a, GS_STOP_SEQUENCE, sequence);
+        emit_stop(a, sequence.len > 0 ? GS_STOP_SEQUENCE : GS_STOP_TOOL_CALL, sequence);
         return;
     }
     switch (end) {
@@ -213,6 +213,7 @@ static enum gs_status create_parser(struct gs_answer *a, const struct gs_chat *c
     const struct gs_parser_options opt = {
         .traits = a->traits,
         .opens_reasoning = opens_reasoning,
+        .one_call = chat->one_tool_call,
         .tools = gs_llm_chat_has_tools(chat),
         .tool = chat->tools,
         .n_tools = chat->n_tools,

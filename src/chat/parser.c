@@ -6,8 +6,9 @@
  *        ^ <---- think_end -------- |
  *        | trigger of a tool call
  *        v
- *      CALL: collects a region, then reads it: calls, or text if it is malformed; where a family
- *            marks channels, what follows may be reasoning
+ *      CALL: collects a region. Arguments of calls that have opened in it are sent as they come;
+ *            what did not open so is read when it is complete: calls, or text if it is malformed.
+ *            Where a family marks channels, what follows may be reasoning
  *
  * In TEXT and REASONING everything before the earliest marker is settled; a tail that may grow
  * into a marker is held, and so is white space that a marker would swallow. */
@@ -49,7 +50,12 @@ struct gs_parser {
     struct gs_rng ids;
     enum state state;
     struct gs_buf hold;
-    size_t scanned;  /* of hold, in CALL: already looked at */
+    size_t scanned;               /* of hold, in CALL: already looked at */
+    struct gs_tool_stream stream; /* of the region's newest call */
+    size_t n_streamed;            /* calls of the region that have ended */
+    bool in_call;                 /* stream's has not */
+    struct gs_buf args;           /* of the open call, as sent */
+    bool one_call;
     bool has_spoken; /* some text or call came out: no bare region begins from now on */
     bool skip_space; /* after markup: white space is dropped */
     bool block_open;
@@ -110,30 +116,44 @@ static void send_text(struct gs_parser *p, enum gs_block_kind kind, struct gs_sl
     p->has_spoken = true;
 }
 
-static void send_call(struct gs_parser *p, const struct gs_tool_call *call)
+static void begin_call(struct gs_parser *p, struct gs_slice name)
 {
     char id[40];
     const int n = snprintf(id, sizeof(id), "call_%016llx%08x",
                            (unsigned long long)gs_rng_u64(&p->ids), (unsigned)p->n_calls);
-    const uint32_t idx = p->next_block_idx++;
 
     close_block(p);
+    p->block_open = true;
+    p->block = GS_BLOCK_TOOL_CALL;
+    p->in_call = true;
+    p->has_spoken = true;
+    gs_buf_reset(&p->args);
     send(p, &(struct gs_event){.kind = GS_EVENT_BEGIN,
                                .block = GS_BLOCK_TOOL_CALL,
-                               .block_idx = idx,
+                               .block_idx = p->next_block_idx++,
                                .id = gs_slice(id, (size_t)n),
-                               .name = call->name});
-    send(p, &(struct gs_event){.kind = GS_EVENT_DELTA,
-                               .block = GS_BLOCK_TOOL_CALL,
-                               .block_idx = idx,
-                               .text = call->args,
-                               .logprob = p->lp,
-                               .n_logprob = p->n_lp});
-    p->n_lp = 0;
-    send(p,
-         &(struct gs_event){.kind = GS_EVENT_END, .block = GS_BLOCK_TOOL_CALL, .block_idx = idx});
+                               .name = name});
+}
+
+/* Send what of p->args was not sent before. */
+static void send_args(struct gs_parser *p, size_t sent)
+{
+    send_text(p, GS_BLOCK_TOOL_CALL, gs_slice_sub(gs_buf_view(&p->args), sent, p->args.len));
+}
+
+static void end_call(struct gs_parser *p)
+{
+    close_block(p);
+    p->in_call = false;
     p->n_calls++;
-    p->has_spoken = true;
+}
+
+static void send_call(struct gs_parser *p, const struct gs_tool_call *call)
+{
+    begin_call(p, call->name);
+    gs_buf_slice(&p->args, call->args);
+    send_args(p, 0);
+    end_call(p);
 }
 
 /* ---- markers ---- */
@@ -229,6 +249,26 @@ static void settle_before_markup(struct gs_parser *p, size_t at)
 
 /* ---- transitions ---- */
 
+static void begin_region(struct gs_parser *p)
+{
+    p->state = CALL;
+    p->scanned = 0;
+    p->n_streamed = 0;
+    p->stream = (struct gs_tool_stream){.types = p->types};
+}
+
+/* No more calls may come. */
+static bool has_its_call(const struct gs_parser *p)
+{
+    return p->one_call && p->n_calls > 0;
+}
+
+static void stop(struct gs_parser *p)
+{
+    gs_buf_reset(&p->hold);
+    p->state = STOPPED;
+}
+
 static void on_marker(struct gs_parser *p, const struct marker *m, size_t at)
 {
     const size_t before = p->hold.len;
@@ -236,15 +276,13 @@ static void on_marker(struct gs_parser *p, const struct marker *m, size_t at)
     switch (m->kind) {
     case MARK_STOP:
         settle(p, at);
-        gs_buf_reset(&p->hold);
         p->stop = m->text;
-        p->state = STOPPED;
+        stop(p);
         return;
     case MARK_CALL:
         settle_before_markup(p, at);
         gs_buf_consume(&p->hold, at - (before - p->hold.len));
-        p->state = CALL;
-        p->scanned = 0;
+        begin_region(p);
         return;
     case MARK_THINK_BEGIN:
     case MARK_THINK_END:
@@ -259,22 +297,59 @@ static void on_marker(struct gs_parser *p, const struct marker *m, size_t at)
     }
 }
 
+/* Send the arguments that stand in the region so far. */
+static void stream_calls(struct gs_parser *p, struct gs_slice region)
+{
+    while (p->in_call || (!has_its_call(p) && p->syntax->open(region, &p->stream))) {
+        const struct gs_tool_stream *s = &p->stream;
+        if (!p->in_call)
+            begin_call(p, gs_slice_sub(region, s->name_at, s->name_at + s->name_len));
+        const size_t sent = p->args.len;
+        p->stream.feed(&p->stream, region, &p->args);
+        send_args(p, sent);
+        if (!s->is_done)
+            return;
+        end_call(p);
+        p->n_streamed++;
+    }
+}
+
+/* The region says what its calls are: the rest of the one that is open, and those after it. */
+static void send_calls(struct gs_parser *p, const struct gs_tool_region *r)
+{
+    if (p->in_call) {
+        const size_t sent = p->args.len;
+        if (p->n_streamed < r->n_calls &&
+            gs_slice_starts(r->calls[p->n_streamed].args, gs_buf_view(&p->args)))
+            gs_buf_slice(&p->args, gs_slice_sub(r->calls[p->n_streamed].args, sent, SIZE_MAX));
+        send_args(p, sent);
+        end_call(p);
+        p->n_streamed++;
+    }
+    for (size_t i = p->n_streamed; i < r->n_calls && !has_its_call(p); i++)
+        send_call(p, &r->calls[i]);
+}
+
 /* A region of `n` bytes is complete, or the text is over: what it says, or its text as it stands.
- */
+ * Markup around calls that have begun says nothing else. */
 static void finish_call(struct gs_parser *p, size_t n)
 {
+    const struct gs_slice region = gs_slice_sub(gs_buf_view(&p->hold), 0, n);
     struct gs_arena a;
     struct gs_tool_region r = {.a = &a, .types = p->types};
 
     gs_arena_init(&a, GS_MAX_TEXT_BYTES);
+    stream_calls(p, region);
     p->state = TEXT;
-    p->skip_space = p->syntax->read(gs_slice_sub(gs_buf_view(&p->hold), 0, n), &r);
+    p->skip_space = p->syntax->read(region, &r) || p->in_call || p->n_streamed > 0;
     if (p->skip_space) {
-        close_block(p);
-        for (size_t i = 0; i < r.n_calls; i++)
-            send_call(p, &r.calls[i]);
+        if (!p->in_call)
+            close_block(p);
+        send_calls(p, &r);
         p->state = r.opens_reasoning ? REASONING : TEXT;
         gs_buf_consume(&p->hold, n);
+        if (has_its_call(p))
+            stop(p);
     } else {
         settle(p, n);
     }
@@ -300,6 +375,22 @@ static bool begins_bare(struct gs_parser *p, bool *out_maybe)
     return true;
 }
 
+/* A step within a region. It ends in a bracket or tag: without a new one it goes on. */
+static bool step_call(struct gs_parser *p)
+{
+    const struct gs_slice fresh = gs_slice_sub(gs_buf_view(&p->hold), p->scanned, p->hold.len);
+    const bool may_end = memchr(fresh.ptr, '>', fresh.len) || memchr(fresh.ptr, '}', fresh.len) ||
+                         memchr(fresh.ptr, ']', fresh.len);
+    const size_t n = may_end ? p->syntax->region_len(gs_buf_view(&p->hold)) : 0;
+
+    p->scanned = p->hold.len;
+    if (n > 0)
+        finish_call(p, n);
+    else
+        stream_calls(p, gs_buf_view(&p->hold));
+    return n > 0;
+}
+
 /* One transition or settlement; false when more text is needed. */
 static bool step(struct gs_parser *p)
 {
@@ -309,24 +400,12 @@ static bool step(struct gs_parser *p)
     if (p->hold.len == 0 || p->state == STOPPED || p->flow == GS_FLOW_CANCEL)
         return false;
     if (begins_bare(p, &maybe_bare)) {
-        p->state = CALL;
-        p->scanned = 0;
+        begin_region(p);
     } else if (maybe_bare) {
         return false;
     }
-    if (p->state == CALL) {
-        /* A region ends in a bracket or tag: without a new one there is nothing to look for. */
-        const struct gs_slice fresh = gs_slice_sub(gs_buf_view(&p->hold), p->scanned, p->hold.len);
-        p->scanned = p->hold.len;
-        if (!memchr(fresh.ptr, '>', fresh.len) && !memchr(fresh.ptr, '}', fresh.len) &&
-            !memchr(fresh.ptr, ']', fresh.len))
-            return false;
-        const size_t n = p->syntax->region_len(gs_buf_view(&p->hold));
-        if (n == 0)
-            return false;
-        finish_call(p, n);
-        return true;
-    }
+    if (p->state == CALL)
+        return step_call(p);
     const struct gs_slice s = gs_buf_view(&p->hold);
     const size_t at = find_marker(p, s, &m);
     if (at != SIZE_MAX) {
@@ -384,6 +463,8 @@ enum gs_status gs_parser_create(const struct gs_parser_options *opt, gs_event_fn
     p->ud = ud;
     gs_arena_init(&p->a, GS_MAX_TEXT_BYTES);
     gs_buf_init(&p->hold, GS_MAX_TEXT_BYTES);
+    gs_buf_init(&p->args, GS_MAX_TEXT_BYTES);
+    p->one_call = opt->one_call;
     gs_rng_seed(&p->ids, opt->id_seed);
     p->state = opt->opens_reasoning ? REASONING : TEXT;
     p->skip_space = opt->opens_reasoning;
@@ -400,6 +481,7 @@ void gs_parser_free(struct gs_parser *p)
     if (!p)
         return;
     gs_buf_clear(&p->hold);
+    gs_buf_clear(&p->args);
     gs_arena_clear(&p->a);
     gs_free(p->lp_top);
     gs_free(p);
@@ -437,7 +519,7 @@ enum gs_flow gs_parser_feed(struct gs_parser *p, struct gs_slice text, const str
     gs_buf_slice(&p->hold, text);
     while (step(p))
         ;
-    p->failed |= !gs_buf_ok(&p->hold);
+    p->failed |= !gs_buf_ok(&p->hold) || !gs_buf_ok(&p->args);
     return p->flow;
 }
 
@@ -453,7 +535,7 @@ enum gs_flow gs_parser_finish(struct gs_parser *p)
         settle(p, p->state == REASONING || p->n_calls > 0 ? trimmed_len(gs_buf_view(&p->hold))
                                                           : p->hold.len);
     close_block(p);
-    p->failed |= !gs_buf_ok(&p->hold);
+    p->failed |= !gs_buf_ok(&p->hold) || !gs_buf_ok(&p->args);
     return p->flow;
 }
 

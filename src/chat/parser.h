@@ -27,6 +27,7 @@ const char *const *gs_parser_triggers(const struct gs_prompt_traits *traits, siz
 struct gs_parser_options {
     const struct gs_prompt_traits *traits; /* borrowed */
     bool opens_reasoning;                  /* the prompt left a reasoning block open */
+    bool one_call;                         /* stop after the first complete tool call */
     bool tools;                            /* tool calls are expected; else their markup is text */
     const struct gs_tool *tool;            /* the tools, for the types of their parameters; */
     size_t n_tools;                        /* read during create only */
@@ -43,13 +44,14 @@ void gs_parser_free(struct gs_parser *p);
 
 /* Feed text (whole characters). `lp` are the log-probabilities of its tokens, or none: they are
  * copied (their texts borrowed) and ride on the next delta. After a stop string,
- * gs_parser_stopped() is true and further text is dropped. */
+ * or after the one call that may come, gs_parser_stopped() is true and further text is dropped. */
 enum gs_flow gs_parser_feed(struct gs_parser *p, struct gs_slice text, const struct gs_logprob *lp,
                             size_t n_lp);
-/* The text is over: release what is held, end the open block. Malformed tool calls come out as
- * text, so nothing is lost. */
+/* The text is over: release what is held, end the open block. What opens like a tool call but is
+ * none comes out as text, so nothing is lost; a call whose arguments had begun ends as it is. */
 enum gs_flow gs_parser_finish(struct gs_parser *p);
 
+/* *out_stop: the stop string; empty after the one call. */
 bool gs_parser_stopped(const struct gs_parser *p, struct gs_slice *out_stop);
 size_t gs_parser_tool_calls(const struct gs_parser *p); /* completed so far */
 /* Whether the parser wants to see the control token spelled so: some families write tool calls,

@@ -84,6 +84,17 @@ static bool read_region(struct gs_slice s, struct gs_tool_region *r)
     return gs_chat_add_text(r, name, gs_slice_sub(s, body, message_end(s, body)));
 }
 
+static bool open_message(struct gs_slice region, struct gs_tool_stream *s)
+{
+    const size_t at = gs_chat_find(region, MESSAGE, 0);
+
+    if (s->at > 0 || at == SIZE_MAX)
+        return false;
+    const size_t body = gs_chat_skip(region, at + strlen(MESSAGE), " \t\r\n");
+    return body < region.len && region.ptr[body] == '{' &&
+           gs_chat_open_json(s, region, recipient(gs_slice_sub(region, 0, at)), body);
+}
+
 static const char *const controls[] = {START,     CHANNEL,    MESSAGE,      "<|constrain|>",
                                        "<|end|>", "<|call|>", "<|return|>", NULL};
 
@@ -92,6 +103,7 @@ const struct gs_tool_syntax gs_chat_syntax_harmony = {
     .bare = RECIPIENT,
     .channels = true,
     .region_len = region_len,
+    .open = open_message,
     .read = read_region,
     .controls = controls,
 };

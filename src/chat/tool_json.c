@@ -21,12 +21,20 @@ static bool read_llama(struct gs_slice s, struct gs_tool_region *r)
     return gs_chat_add_described(r, gs_chat_strip(s, LLAMA_BEGIN, ""));
 }
 
+static bool open_llama(struct gs_slice region, struct gs_tool_stream *s)
+{
+    const bool is_marked = gs_slice_starts(region, GS_SLICE_LIT(LLAMA_BEGIN));
+
+    return gs_chat_open_described(s, region, GS_MAX(s->at, is_marked ? strlen(LLAMA_BEGIN) : 0));
+}
+
 const struct gs_tool_syntax gs_chat_syntax_llama = {
     .triggers = {LLAMA_BEGIN},
     .spellings = {{"{\"name\": \"", "\", \"parameters\": ", "}"},
                   {LLAMA_BEGIN "{\"name\": \"", "\", \"parameters\": ", "}"}},
     .bare = "{",
     .region_len = llama_len,
+    .open = open_llama,
     .read = read_llama};
 
 /* ---- Mistral: [TOOL_CALLS][{...}, ...] or [TOOL_CALLS]NAME[CALL_ID]ID[ARGS]{...} ---- */
@@ -57,11 +65,26 @@ static bool read_mistral(struct gs_slice s, struct gs_tool_region *r)
            gs_chat_add_text(r, gs_slice_sub(body, 0, name_end), gs_slice_sub(body, args, body.len));
 }
 
+static bool open_mistral(struct gs_slice region, struct gs_tool_stream *s)
+{
+    const size_t from = GS_MAX(s->at, strlen(MISTRAL_BEGIN));
+    const size_t body = gs_chat_skip(region, strlen(MISTRAL_BEGIN), " \t\r\n");
+    const size_t args = gs_chat_find(region, "{", from);
+
+    if (body < region.len && region.ptr[body] == '[')
+        return gs_chat_open_described(s, region, from);
+    if (s->at > 0 || args == SIZE_MAX)
+        return false;
+    const size_t name_end = GS_MIN(gs_chat_find(region, "[", from), args);
+    return gs_chat_open_json(s, region, gs_slice_sub(region, from, name_end), args);
+}
+
 const struct gs_tool_syntax gs_chat_syntax_mistral = {
     .triggers = {MISTRAL_BEGIN},
     .spellings = {{MISTRAL_BEGIN, "[ARGS]", ""},
                   {MISTRAL_BEGIN "[{\"name\": \"", "\", \"arguments\": ", "}]"}},
     .region_len = mistral_len,
+    .open = open_mistral,
     .read = read_mistral};
 
 /* ---- DeepSeek: begin "function" sep NAME ```json {...} ``` end, or begin NAME sep {...} end ----
@@ -80,21 +103,31 @@ static size_t deepseek_len(struct gs_slice s)
                : gs_chat_len_to(s, DEEPSEEK_CALLS_END);
 }
 
-static bool read_deepseek_call(struct gs_tool_region *r, struct gs_slice call)
+/* The name in what follows the beginning of a call, and where its arguments open, or SIZE_MAX. */
+static size_t deepseek_head(struct gs_slice call, struct gs_slice *out_name)
 {
     const size_t sep = gs_chat_find(call, DEEPSEEK_SEP, 0);
 
     if (sep == SIZE_MAX)
-        return false;
-    struct gs_slice name = gs_slice_trim(gs_slice_sub(call, 0, sep));
-    struct gs_slice rest = gs_slice_sub(call, sep + strlen(DEEPSEEK_SEP), call.len);
-    const size_t brace = gs_chat_find(rest, "{", 0);
-    const size_t end = brace == SIZE_MAX ? 0 : gs_chat_json_end(rest, brace);
-    if (gs_slice_eq_str(name, "function")) { /* the older form names the kind first */
-        const size_t fence = GS_MIN(gs_chat_find(rest, "```", 0), gs_chat_find(rest, "\n", 0));
-        name = gs_slice_trim(gs_slice_sub(rest, 0, GS_MIN(fence, brace)));
+        return SIZE_MAX;
+    const size_t rest = sep + strlen(DEEPSEEK_SEP);
+    const size_t brace = gs_chat_find(call, "{", rest);
+    *out_name = gs_slice_trim(gs_slice_sub(call, 0, sep));
+    if (gs_slice_eq_str(*out_name, "function")) { /* the older form names the kind first */
+        const size_t fence =
+            GS_MIN(gs_chat_find(call, "```", rest), gs_chat_find(call, "\n", rest));
+        *out_name = gs_slice_trim(gs_slice_sub(call, rest, GS_MIN(fence, brace)));
     }
-    return end && gs_chat_add_text(r, name, gs_slice_sub(rest, brace, end));
+    return brace;
+}
+
+static bool read_deepseek_call(struct gs_tool_region *r, struct gs_slice call)
+{
+    struct gs_slice name;
+    const size_t brace = deepseek_head(call, &name);
+    const size_t end = brace == SIZE_MAX ? 0 : gs_chat_json_end(call, brace);
+
+    return end && gs_chat_add_text(r, name, gs_slice_sub(call, brace, end));
 }
 
 static bool read_deepseek(struct gs_slice s, struct gs_tool_region *r)
@@ -111,6 +144,18 @@ static bool read_deepseek(struct gs_slice s, struct gs_tool_region *r)
     return r->n_calls > 0;
 }
 
+static bool open_deepseek(struct gs_slice region, struct gs_tool_stream *s)
+{
+    const size_t at = gs_chat_find(region, DEEPSEEK_CALL_BEGIN, s->at);
+    const size_t from = at == SIZE_MAX ? region.len : at + strlen(DEEPSEEK_CALL_BEGIN);
+    const size_t end = GS_MIN(gs_chat_find(region, DEEPSEEK_CALL_BEGIN, from),
+                              gs_chat_find(region, DEEPSEEK_CALL_END, from));
+    struct gs_slice name;
+    const size_t brace = deepseek_head(gs_slice_sub(region, from, end), &name);
+
+    return brace != SIZE_MAX && gs_chat_open_json(s, region, name, from + brace);
+}
+
 const struct gs_tool_syntax gs_chat_syntax_deepseek = {
     .triggers = {DEEPSEEK_CALLS_BEGIN, DEEPSEEK_CALL_BEGIN},
     .spellings = {{DEEPSEEK_CALLS_BEGIN DEEPSEEK_CALL_BEGIN "function" DEEPSEEK_SEP, "\n```json\n",
@@ -118,6 +163,7 @@ const struct gs_tool_syntax gs_chat_syntax_deepseek = {
                   {DEEPSEEK_CALLS_BEGIN DEEPSEEK_CALL_BEGIN, DEEPSEEK_SEP,
                    DEEPSEEK_CALL_END DEEPSEEK_CALLS_END}},
     .region_len = deepseek_len,
+    .open = open_deepseek,
     .read = read_deepseek};
 
 /* ---- Phi-4, Granite: <|tool_call|>[{...}, ...], Phi closes it ---- */
@@ -138,8 +184,14 @@ static bool read_pipe(struct gs_slice s, struct gs_tool_region *r)
            gs_chat_add_described(r, gs_chat_strip(s, PIPE_BEGIN, ""));
 }
 
+static bool open_pipe(struct gs_slice region, struct gs_tool_stream *s)
+{
+    return gs_chat_open_described(s, region, GS_MAX(s->at, strlen(PIPE_BEGIN)));
+}
+
 const struct gs_tool_syntax gs_chat_syntax_pipe = {
     .triggers = {PIPE_BEGIN, PIPE_END},
     .spellings = {{PIPE_BEGIN "[{\"name\": \"", "\", \"arguments\": ", "}]"}},
     .region_len = pipe_len,
+    .open = open_pipe,
     .read = read_pipe};

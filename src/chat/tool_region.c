@@ -144,15 +144,20 @@ static const struct gs_json *property(const struct gs_tool_types *types, struct 
     return NULL;
 }
 
-struct gs_json gs_chat_typed_value(const struct gs_tool_region *r, struct gs_slice tool,
-                                   struct gs_slice key, struct gs_slice text)
+bool gs_chat_is_text(const struct gs_tool_types *types, struct gs_slice tool, struct gs_slice key)
 {
-    const struct gs_json *type = gs_json_get(property(r->types, tool, key), "type");
-    const bool is_text =
-        type && type->kind == GS_JSON_STRING && gs_slice_eq_str(type->u.string, "string");
+    const struct gs_json *type = gs_json_get(property(types, tool, key), "type");
+
+    return type && type->kind == GS_JSON_STRING && gs_slice_eq_str(type->u.string, "string");
+}
+
+struct gs_json gs_chat_typed_value(const struct gs_tool_types *types, struct gs_slice tool,
+                                   struct gs_slice key, struct gs_slice text, struct gs_arena *a)
+{
     struct gs_json v;
 
-    if (!is_text && gs_json_parse(gs_slice_trim(text), r->a, &v, NULL) == GS_OK)
+    if (!gs_chat_is_text(types, tool, key) &&
+        gs_json_parse(gs_slice_trim(text), a, &v, NULL) == GS_OK)
         return v;
     return (struct gs_json){.kind = GS_JSON_STRING, .u.string = text};
 }

@@ -26,9 +26,29 @@ bool gs_chat_add_text(struct gs_tool_region *r, struct gs_slice name, struct gs_
 bool gs_chat_add_described(struct gs_tool_region *r, struct gs_slice text);
 
 /* Bare text as the value of a tool's parameter: as it stands where the schema says string, else
- * what it parses to, else a string. */
-struct gs_json gs_chat_typed_value(const struct gs_tool_region *r, struct gs_slice tool,
-                                   struct gs_slice key, struct gs_slice text);
+ * what it parses to (in `a`), else a string. */
+struct gs_json gs_chat_typed_value(const struct gs_tool_types *types, struct gs_slice tool,
+                                   struct gs_slice key, struct gs_slice text, struct gs_arena *a);
+/* The schema says string. */
+bool gs_chat_is_text(const struct gs_tool_types *types, struct gs_slice tool, struct gs_slice key);
+
+/* ---- calls that are still being written ---- */
+
+/* Offset of the first byte at or after `at` that is none of `chars`; s.len if there is none. */
+size_t gs_chat_skip(struct gs_slice s, size_t at, const char *chars);
+/* A call of this name (in `region`), whose arguments are JSON, from `args_at` on; false if it has
+ * no name. */
+bool gs_chat_open_json(struct gs_tool_stream *s, struct gs_slice region, struct gs_slice name,
+                       size_t args_at);
+/* The same for arguments that `feed` reads. */
+bool gs_chat_open(struct gs_tool_stream *s, struct gs_slice region, struct gs_slice name,
+                  size_t args_at,
+                  void (*feed)(struct gs_tool_stream *, struct gs_slice, struct gs_buf *));
+/* {"name": "NAME", "arguments": {, or as an item of a list of such; what comes before the name and
+ * the arguments is short strings. */
+bool gs_chat_open_described(struct gs_tool_stream *s, struct gs_slice region, size_t from);
+/* Append a piece of a string literal, without quotes. */
+void gs_chat_write_piece(struct gs_buf *b, struct gs_slice text);
 
 /* ---- the syntaxes, by file ---- */
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/compiler.h"
 #include "chat/parser.h"
 #include "chat/prompt.h"
@@ -24,6 +25,22 @@ struct gs_tool_call {
 /* The types of tool parameters, for syntaxes that write values as bare text. */
 struct gs_tool_types;
 
+/* The arguments of a call that has opened, as their JSON text grows. */
+struct gs_tool_stream {
+    /* Append what `region`, of which `at` bytes were read before, adds to the arguments. */
+    void (*feed)(struct gs_tool_stream *s, struct gs_slice region, struct gs_buf *b);
+    const struct gs_tool_types *types;
+    size_t name_at, name_len; /* of the region */
+    size_t at;
+    bool is_done; /* the arguments are complete */
+    size_t depth; /* of brackets */
+    bool in_string, is_escaped;
+    size_t n_pairs; /* of tags around a key and its value */
+    size_t key_at, key_len;
+    bool in_value, has_begun; /* the value has; it is text */
+    bool is_wrapped;          /* the call stands in an outer tag */
+};
+
 /* What a region says. */
 struct gs_tool_region {
     struct gs_arena *a;                /* the calls live here */
@@ -40,6 +57,9 @@ struct gs_tool_syntax {
     bool channels;    /* regions also say what is text and what reasoning, tools or not */
     /* Length of the region at the start of s (its trigger included), 0 while it is unfinished. */
     size_t (*region_len)(struct gs_slice s);
+    /* Whether the next call at or after s->at has opened: its name and the beginning of its
+     * arguments are certain. Sets up `s`. What does not open so is read when the region is over. */
+    bool (*open)(struct gs_slice region, struct gs_tool_stream *s);
     /* Read a region, which ends where it was cut off if it is unfinished. False if malformed. */
     bool (*read)(struct gs_slice s, struct gs_tool_region *out);
     /* Control tokens it is written with, beyond those with tell-tale names; NULL-terminated. */

@@ -97,6 +97,7 @@ static void read_tool_choice(struct gs_dialect_reader *r, const struct gs_json *
 {
     const struct gs_json *choice = gs_json_get(body, "tool_choice");
 
+    chat->one_tool_call = gs_dialect_peek_bool(choice, "disable_parallel_tool_use");
     if (type_is(choice, "any"))
         chat->tool_choice = GS_TOOL_CHOICE_ANY;
     else if (type_is(choice, "none"))

@@ -162,7 +162,10 @@ static void read_tool_choice(struct gs_dialect_reader *r, const struct gs_json *
 {
     const struct gs_json *choice = gs_json_get(body, "tool_choice");
     const struct gs_slice word = gs_dialect_peek_string(body, "tool_choice");
+    bool parallel = true;
 
+    gs_dialect_get_bool(r, body, "parallel_tool_calls", &parallel);
+    chat->one_tool_call = !parallel;
     if (gs_slice_eq_str(word, "none"))
         chat->tool_choice = GS_TOOL_CHOICE_NONE;
     else if (gs_slice_eq_str(word, "required"))

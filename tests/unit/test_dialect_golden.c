@@ -157,6 +157,8 @@ static void dump_chat(struct gs_buf *b, const struct gs_chat *c)
         dump_slice(b, "parameters", c->tools[i].parameters);
         gs_buf_putc(b, '\n');
     }
+    if (c->one_tool_call)
+        gs_buf_puts(b, "one_tool_call\n");
     if (c->tool_choice != GS_TOOL_CHOICE_AUTO) {
         gs_buf_printf(b, "tool_choice %s", choices[c->tool_choice]);
         dump_slice(b, "name", c->tool_choice_name);

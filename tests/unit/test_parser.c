@@ -171,6 +171,83 @@ static void a_stop_string_is_reported(void **state)
     gs_parser_free(p);
 }
 
+/* Arguments come while they are written: after each piece of text, what has been sent. */
+static void arguments_come_in_pieces(void **state)
+{
+    static const struct {
+        struct gs_prompt_traits traits;
+        const char *pieces[8]; /* text, events so far, text, events so far... */
+    } rows[] = {
+        {PLAIN,
+         {"I look.<tool_call>{\"name\": \"weather\", \"arguments\":", "T[I look.",
+          " {\"zip\": \"0", "T[I look.]C weather[{\"zip\":\"0", "1\"}",
+          "T[I look.]C weather[{\"zip\":\"01\"}]", "}</tool_call>",
+          "T[I look.]C weather[{\"zip\":\"01\"}]"}},
+        {{.syntax = GS_SYNTAX_QWEN_XML},
+         {"<tool_call>\n<function=weather>\n<parameter=zip", "", ">\nabc\n",
+          "C weather[{\"zip\":\"abc", "d</para", "C weather[{\"zip\":\"abc\\nd",
+          "meter><parameter=days>\n1</parameter></function>",
+          "C weather[{\"zip\":\"abc\\nd\",\"days\":1}]"}},
+        {{.syntax = GS_SYNTAX_GEMMA},
+         {"<|tool_call>call:weather", "", "{days:1", "C weather[{\"days\":", ",zip:<|\"|>ab<|",
+          "C weather[{\"days\":1,\"zip\":\"ab", "\"|>}", "C weather[{\"days\":1,\"zip\":\"ab\"}]"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        struct gs_tool tool = weather;
+        const struct gs_parser_options opt = {
+            .traits = &rows[i].traits, .tools = true, .tool = &tool, .n_tools = 1};
+        struct record r = {.open = GS_BLOCK_TEXT};
+        struct gs_parser *p;
+        tool.parameters = gs_slice_str(weather.parameters.ptr);
+        gs_buf_init(&r.b, GS_MAX_TEXT_BYTES);
+        assert_int_equal(gs_parser_create(&opt, on_event, &r, &p, NULL), GS_OK);
+        for (size_t k = 0; k < 8; k += 2) {
+            gs_parser_feed(p, gs_slice_str(rows[i].pieces[k]), NULL, 0);
+            gs_buf_putc(&r.b, '\0');
+            assert_string_equal(r.b.ptr, rows[i].pieces[k + 1]);
+            r.b.len--;
+        }
+        gs_buf_clear(&r.b);
+        gs_parser_free(p);
+    }
+}
+
+static void one_call_ends_the_answer(void **state)
+{
+    static const struct {
+        struct gs_prompt_traits traits;
+        const char *text;
+    } rows[] = {
+        {PLAIN, "<tool_call>{\"name\": \"a\", \"arguments\": {}}</tool_call>"
+                "<tool_call>{\"name\": \"b\", \"arguments\": {}}</tool_call>"},
+        {PLAIN, "<tool_call>{\"arguments\": {}, \"name\": \"a\"}</tool_call> more"},
+        {{.syntax = GS_SYNTAX_MISTRAL},
+         "[TOOL_CALLS][{\"name\": \"a\", \"arguments\": {}}, {\"name\": \"b\", \"arguments\": "
+         "{}}]"},
+        {{.syntax = GS_SYNTAX_GLM}, "<tool_call>a</tool_call><tool_call>b</tool_call>"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        const struct gs_parser_options opt = {
+            .traits = &rows[i].traits, .tools = true, .one_call = true};
+        struct gs_slice stop = GS_SLICE_LIT("?");
+        struct record r = {.open = GS_BLOCK_TEXT};
+        struct gs_parser *p;
+        gs_buf_init(&r.b, GS_MAX_TEXT_BYTES);
+        assert_int_equal(gs_parser_create(&opt, on_event, &r, &p, NULL), GS_OK);
+        gs_parser_feed(p, gs_slice_str(rows[i].text), NULL, 0);
+        assert_true(gs_parser_stopped(p, &stop));
+        assert_int_equal(stop.len, 0);
+        gs_parser_finish(p);
+        assert_true(gs_slice_eq_str(gs_buf_view(&r.b), "C a[{}]"));
+        gs_buf_clear(&r.b);
+        gs_parser_free(p);
+    }
+}
+
 static enum gs_flow count_logprobs(void *ud, const struct gs_event *ev)
 {
     size_t *n = ud;
@@ -223,6 +300,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cut_gives_the_same_events),
         cmocka_unit_test(a_stop_string_is_reported),
+        cmocka_unit_test(arguments_come_in_pieces),
+        cmocka_unit_test(one_call_ends_the_answer),
         cmocka_unit_test(logprobs_wait_for_their_text),
         cmocka_unit_test(markup_is_told_from_scaffolding),
     };
