@@ -35,7 +35,9 @@ void gs_constraint_vocab_free(struct gs_constraint_vocab *v);
 /* A JSON Schema (2020-12, and what drafts 4 to 7 spell otherwise). Output is JSON with its
  * properties in the schema's order; where properties are declared, others need
  * `additionalProperties`. Keywords that are not enforced are appended to `ignored`, comma-separated
- * (NULL = not wanted). errors: GS_EFORMAT (no JSON, bad schema), GS_ELIMIT, GS_ENOMEM. */
+ * (NULL = not wanted); of a schema that is too large, or of which a part means itself, "schema" is,
+ * and the output is any JSON. errors: GS_EFORMAT (no JSON, bad schema, nothing is allowed),
+ * GS_ENOMEM. */
 GS_MUST_CHECK enum gs_status gs_constraint_from_schema(struct gs_slice schema,
                                                        struct gs_buf *ignored,
                                                        struct gs_constraint **out_c,
@@ -43,7 +45,8 @@ GS_MUST_CHECK enum gs_status gs_constraint_from_schema(struct gs_slice schema,
 /* Calls of tools: any number of them from one on, or exactly one. */
 struct gs_constraint_call {
     struct gs_slice begin, end; /* what stands around the arguments */
-    struct gs_slice schema;     /* of the arguments; a bad one is taken for any object, and named */
+    struct gs_slice schema;     /* of the arguments; one that is bad, or beyond enforcing, is taken
+                                 * for any object, and named */
 };
 GS_MUST_CHECK enum gs_status gs_constraint_from_calls(const struct gs_constraint_call *calls,
                                                       size_t n, bool several,

@@ -1,6 +1,7 @@
 /* Building grammars. Characters become the byte ranges of their UTF-8 encoding (RFC 3629). */
 #include "constraint/grammar.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -166,6 +167,59 @@ uint32_t gs_grammar_fork(struct gs_grammar *g, uint32_t a, uint32_t b)
     return b == GS_GRAMMAR_FAIL ? a : add(g, GS_NODE_FORK, a, b);
 }
 
+uint32_t gs_grammar_any(struct gs_grammar *g, const uint32_t *nodes, size_t n)
+{
+    if (n == 0)
+        return GS_GRAMMAR_FAIL;
+    if (n == 1)
+        return nodes[0];
+    const uint32_t half = gs_grammar_any(g, nodes, n / 2);
+    return gs_grammar_fork(g, half, gs_grammar_any(g, nodes + n / 2, n - n / 2));
+}
+
+static int by_text(const void *a, const void *b)
+{
+    const struct gs_slice *x = a;
+    const struct gs_slice *y = b;
+    const size_t n = GS_MIN(x->len, y->len);
+    const int order = n > 0 ? memcmp(x->ptr, y->ptr, n) : 0;
+
+    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+/* The sorted texts from byte `at` on, before which they are alike. */
+static uint32_t branch(struct gs_grammar *g, const struct gs_slice *texts, size_t n, size_t at,
+                       uint32_t next)
+{
+    uint32_t node = GS_GRAMMAR_FAIL;
+    size_t i = 0;
+
+    for (; i < n && texts[i].len == at; i++)
+        node = next;
+    while (i < n) {
+        size_t end = i + 1;
+        size_t same = at + 1;
+        while (end < n && texts[end].ptr[at] == texts[i].ptr[at])
+            end++;
+        const struct gs_slice a = texts[i];
+        const struct gs_slice b = texts[end - 1];
+        while (same < GS_MIN(a.len, b.len) && a.ptr[same] == b.ptr[same])
+            same++;
+        const uint32_t rest = end == i + 1 ? next : branch(g, texts + i, end - i, same, next);
+        const struct gs_slice alike = gs_slice_sub(a, at, end == i + 1 ? a.len : same);
+        node = gs_grammar_fork(g, node, gs_grammar_text(g, alike, rest));
+        i = end;
+    }
+    return node;
+}
+
+uint32_t gs_grammar_texts(struct gs_grammar *g, struct gs_slice *texts, size_t n, uint32_t next)
+{
+    if (n > 1)
+        qsort(texts, n, sizeof(*texts), by_text);
+    return branch(g, texts, n, 0, next);
+}
+
 uint32_t gs_grammar_rule(struct gs_grammar *g)
 {
     void *items = g->rules;
@@ -291,7 +345,7 @@ enum gs_status gs_grammar_check(const struct gs_grammar *g, struct gs_error *err
     if (c.too_deep)
         return gs_error_set(err, GS_ELIMIT, "the grammar is too deep");
     if (c.left_recursive)
-        return gs_error_set(err, GS_EFORMAT, "a rule of the grammar begins with itself");
+        return gs_error_set(err, GS_EUNSUPPORTED, "a rule of the grammar begins with itself");
     return GS_OK;
 }
 

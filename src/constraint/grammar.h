@@ -68,8 +68,8 @@ static inline bool gs_byte_set_has(const struct gs_byte_set *s, uint8_t byte)
 
 void gs_grammar_init(struct gs_grammar *g);
 void gs_grammar_clear(struct gs_grammar *g);
-/* GS_ENOMEM or GS_ELIMIT if something was lost; GS_EFORMAT for a rule that calls itself before it
- * reads anything. */
+/* GS_ENOMEM or GS_ELIMIT if something was lost; GS_EUNSUPPORTED for a rule that calls itself before
+ * it reads anything. */
 GS_MUST_CHECK enum gs_status gs_grammar_check(const struct gs_grammar *g, struct gs_error *err);
 
 /* Take away the nodes from which no end can be reached, so that whatever is allowed can be
@@ -83,6 +83,10 @@ uint32_t gs_grammar_text(struct gs_grammar *g, struct gs_slice text, uint32_t ne
 uint32_t gs_grammar_char(struct gs_grammar *g, uint32_t lo, uint32_t hi, uint32_t next);
 /* Either of the two. */
 uint32_t gs_grammar_fork(struct gs_grammar *g, uint32_t a, uint32_t b);
+/* Any of n, FAIL for none. */
+uint32_t gs_grammar_any(struct gs_grammar *g, const uint32_t *nodes, size_t n);
+/* Any of n texts, which are sorted; they share nodes as far as they begin alike. */
+uint32_t gs_grammar_texts(struct gs_grammar *g, struct gs_slice *texts, size_t n, uint32_t next);
 
 /* A rule without a body yet. */
 uint32_t gs_grammar_rule(struct gs_grammar *g);

@@ -13,7 +13,8 @@
 #include "constraint/pattern.h"
 
 #define MAX_JOBS   ((size_t)1 << 18)
-#define MAX_MEMORY (512 * GS_MIB)
+#define MAX_MEMORY (128 * GS_MIB)
+#define MAX_COST   ((size_t)16 << 20)
 #define MAX_INDENT 64 /* columns of white space after a line break */
 #define MAX_MERGES 64 /* nested references and allOf of one schema */
 
@@ -45,6 +46,14 @@ void gs_schema_nomem(struct gs_schema *c)
         c->st = gs_error_nomem(c->err, "read a JSON schema");
 }
 
+bool gs_schema_afford(struct gs_schema *c, size_t n)
+{
+    if (n > MAX_COST - c->spent)
+        return false;
+    c->spent += n;
+    return true;
+}
+
 void gs_schema_ignore(struct gs_schema *c, const char *keyword)
 {
     const struct gs_slice name = gs_slice_str(keyword);
@@ -66,19 +75,6 @@ uint32_t gs_schema_text(struct gs_schema *c, const char *text, uint32_t next)
 uint32_t gs_schema_space(struct gs_schema *c, uint32_t next)
 {
     return gs_grammar_call(&c->g, c->space, next);
-}
-
-uint32_t gs_schema_literal(struct gs_schema *c, const struct gs_json *v, uint32_t next)
-{
-    struct gs_buf b;
-
-    gs_buf_init(&b, GS_MAX_TEXT_BYTES);
-    gs_json_write(&b, v);
-    if (!gs_buf_ok(&b))
-        gs_schema_nomem(c);
-    const uint32_t node = gs_grammar_text(&c->g, gs_buf_view(&b), next);
-    gs_buf_clear(&b);
-    return node;
 }
 
 uint32_t gs_schema_regex(struct gs_schema *c, const char *regex, uint32_t next)
@@ -319,6 +315,27 @@ static uint32_t typed(struct gs_schema *c, const struct gs_json *s)
 
 /* ---- values and alternatives ---- */
 
+/* Whether a constant is in the enumeration, if there is one. */
+static bool is_listed(struct gs_schema *c, const struct gs_json *s, const struct gs_json *v)
+{
+    const struct gs_json *list = gs_json_get(s, "enum");
+    bool found = false;
+
+    if (!list || list->kind != GS_JSON_ARRAY)
+        return true;
+    const struct gs_json *items = list->u.array.items;
+    const size_t n = list->u.array.len;
+    if (v >= items && v < items + n)
+        return true;
+    if (!gs_schema_afford(c, n * GS_SCHEMA_EQUAL_COST)) {
+        gs_schema_ignore(c, "enum");
+        return true;
+    }
+    for (size_t i = 0; !found && i < n; i++)
+        found = gs_schema_equal(&items[i], v);
+    return found;
+}
+
 /* Whether a constant is what the schema's other keywords ask for; those that cannot tell are
  * named. */
 static bool fits(struct gs_schema *c, const struct gs_json *s, const struct gs_json *v)
@@ -328,13 +345,11 @@ static bool fits(struct gs_schema *c, const struct gs_json *s, const struct gs_j
         "patternProperties", "propertyNames", "minProperties",
         "maxProperties",     "items",         "prefixItems",
         "minItems",          "maxItems"};
-    const struct gs_json *among = gs_json_get(s, "enum");
-    bool found = !among || among->kind != GS_JSON_ARRAY;
 
-    for (size_t i = 0; !found && i < among->u.array.len; i++)
-        found = &among->u.array.items[i] == v || gs_schema_equal(&among->u.array.items[i], v);
-    if (!found || v->kind == GS_JSON_NULL || v->kind == GS_JSON_BOOL)
-        return found;
+    if (!is_listed(c, s, v))
+        return false;
+    if (v->kind == GS_JSON_NULL || v->kind == GS_JSON_BOOL)
+        return true;
     if (v->kind == GS_JSON_STRING)
         return gs_schema_string_fits(c, s, v->u.string);
     if (v->kind == GS_JSON_INT || v->kind == GS_JSON_REAL)
@@ -345,17 +360,33 @@ static bool fits(struct gs_schema *c, const struct gs_json *s, const struct gs_j
     return true;
 }
 
+static struct gs_slice json_text(struct gs_schema *c, const struct gs_json *v)
+{
+    struct gs_slice text = {NULL, 0};
+    struct gs_buf b;
+
+    gs_buf_init(&b, GS_MAX_TEXT_BYTES);
+    gs_json_write(&b, v);
+    if (!gs_buf_ok(&b) || !gs_arena_dup(&c->a, gs_buf_view(&b), &text))
+        gs_schema_nomem(c);
+    gs_buf_clear(&b);
+    return text;
+}
+
 /* One of `values`, as far as the schema's other keywords allow them. */
 static uint32_t one_of_values(struct gs_schema *c, const struct gs_json *s,
                               const struct gs_json *values, size_t n)
 {
     const unsigned types = gs_json_get(s, "type") ? types_of(c, s) : ANY_TYPE;
-    uint32_t node = GS_GRAMMAR_FAIL;
+    struct gs_slice *texts = gs_arena_array(&c->a, n, sizeof(*texts));
+    size_t n_texts = 0;
 
-    for (size_t i = 0; i < n; i++)
+    if (!texts)
+        gs_schema_nomem(c);
+    for (size_t i = 0; texts && i < n; i++)
         if (type_of_value(&values[i]) & types && fits(c, s, &values[i]))
-            node = gs_grammar_fork(&c->g, node, gs_schema_literal(c, &values[i], GS_GRAMMAR_END));
-    return node;
+            texts[n_texts++] = json_text(c, &values[i]);
+    return gs_grammar_texts(&c->g, texts, n_texts, GS_GRAMMAR_END);
 }
 
 /* Whether no value can be of two of the branches, as far as their types and constants tell. */
@@ -381,21 +412,28 @@ static uint32_t alternatives(struct gs_schema *c, const struct gs_json *s, const
     const struct gs_json *branches = gs_json_get(s, key);
     const struct gs_json *rest = gs_schema_without(c, s, key);
     const bool says = rest && gs_schema_says(rest);
-    uint32_t node = GS_GRAMMAR_FAIL;
 
     if (branches->kind != GS_JSON_ARRAY) {
         gs_schema_fail(c, GS_EFORMAT, "%s must be an array", key);
-        return node;
+        return GS_GRAMMAR_FAIL;
+    }
+    const size_t n = branches->u.array.len;
+    uint32_t *nodes = gs_arena_array(&c->a, n, sizeof(*nodes));
+    if (n > GS_SCHEMA_MAX_WAYS)
+        gs_schema_fail(c, GS_ELIMIT, "%s has more than %d schemas", key, GS_SCHEMA_MAX_WAYS);
+    if (!nodes) {
+        gs_schema_nomem(c);
+        return GS_GRAMMAR_FAIL;
     }
     if (strcmp(key, "oneOf") == 0 && !exclude_each_other(c, branches))
         gs_schema_ignore(c, "oneOf");
-    for (size_t i = 0; i < branches->u.array.len && c->st == GS_OK; i++) {
+    for (size_t i = 0; i < n && c->st == GS_OK; i++) {
         const struct gs_json *branch = &branches->u.array.items[i];
         if (says)
             branch = gs_schema_both(c, rest, branch);
-        node = gs_grammar_fork(&c->g, node, gs_schema_node(c, branch, GS_GRAMMAR_END));
+        nodes[i] = gs_schema_node(c, branch, GS_GRAMMAR_END);
     }
-    return node;
+    return c->st == GS_OK ? gs_grammar_any(&c->g, nodes, n) : GS_GRAMMAR_FAIL;
 }
 
 static const struct gs_json *merge_all(struct gs_schema *c, const struct gs_json *s)
@@ -498,7 +536,7 @@ static void clear(struct gs_schema *c)
     gs_arena_clear(&c->a);
 }
 
-/* The rule of a whole document, and all it leads to. */
+/* The rule of a whole document (NULL: any value), and all it leads to. */
 static uint32_t compile_document(struct gs_schema *c, const struct gs_json *schema)
 {
     c->root = schema;
@@ -511,11 +549,21 @@ static uint32_t compile_document(struct gs_schema *c, const struct gs_json *sche
 
 static enum gs_status finish(struct gs_schema *c, struct gs_constraint **out_c)
 {
-    if (c->st != GS_OK) {
+    enum gs_status st = c->st;
+
+    if (st == GS_OK)
+        st = gs_constraint_create(&c->g, out_c, c->err);
+    else
         gs_grammar_clear(&c->g);
-        return c->st;
-    }
-    return gs_constraint_create(&c->g, out_c, c->err);
+    clear(c);
+    return st;
+}
+
+/* Whether a schema is right, but more than can be enforced: too large, or a part of it means
+ * itself. */
+static bool is_beyond(enum gs_status st)
+{
+    return st == GS_ELIMIT || st == GS_EUNSUPPORTED;
 }
 
 static void init(struct gs_schema *c, struct gs_buf *ignored, struct gs_error *err)
@@ -534,6 +582,21 @@ static const struct gs_json_member object_members[] = {
 static const struct gs_json any_object = {.kind = GS_JSON_OBJECT,
                                           .u.object = {.members = object_members, .len = 1}};
 
+static enum gs_status from_value(const struct gs_json *schema, struct gs_constraint **out_c,
+                                 struct gs_error *err)
+{
+    struct gs_schema c;
+
+    init(&c, NULL, err);
+    c.g.root = compile_document(&c, schema);
+    return finish(&c, out_c);
+}
+
+enum gs_status gs_constraint_from_json(struct gs_constraint **out_c, struct gs_error *err)
+{
+    return from_value(&any_object, out_c, err);
+}
+
 enum gs_status gs_constraint_from_schema(struct gs_slice schema, struct gs_buf *ignored,
                                          struct gs_constraint **out_c, struct gs_error *err)
 {
@@ -548,8 +611,10 @@ enum gs_status gs_constraint_from_schema(struct gs_slice schema, struct gs_buf *
         gs_error_prefix(err, "JSON schema");
     }
     const enum gs_status st = finish(&c, out_c);
-    clear(&c);
-    return st;
+    if (!is_beyond(st))
+        return st;
+    gs_schema_ignore(&c, "schema");
+    return from_value(NULL, out_c, err);
 }
 
 /* The rule of a tool's arguments. */
@@ -574,14 +639,13 @@ static uint32_t arguments_rule(struct gs_schema *c, struct gs_slice schema)
         rule = compile_document(c, &any_object);
     }
     c->err = err;
-    if (c->st != GS_OK)
-        gs_error_set(err, c->st, "the tools' schemas are too large");
     return rule;
 }
 
-enum gs_status gs_constraint_from_calls(const struct gs_constraint_call *calls, size_t n,
-                                        bool several, struct gs_buf *ignored,
-                                        struct gs_constraint **out_c, struct gs_error *err)
+/* Any number of calls from one on, or exactly one; of any arguments, if not of their schemas. */
+static enum gs_status from_calls(const struct gs_constraint_call *calls, size_t n, bool several,
+                                 bool any, struct gs_buf *ignored, struct gs_constraint **out_c,
+                                 struct gs_error *err)
 {
     uint32_t node = GS_GRAMMAR_FAIL;
     struct gs_schema c;
@@ -589,8 +653,9 @@ enum gs_status gs_constraint_from_calls(const struct gs_constraint_call *calls, 
     init(&c, ignored, err);
     const uint32_t one = gs_grammar_rule(&c.g);
     for (size_t i = 0; i < n && c.st == GS_OK; i++) {
+        const struct gs_slice schema = any ? gs_slice(NULL, 0) : calls[i].schema;
         const uint32_t end = gs_grammar_text(&c.g, calls[i].end, GS_GRAMMAR_END);
-        const uint32_t args = gs_grammar_call(&c.g, arguments_rule(&c, calls[i].schema), end);
+        const uint32_t args = gs_grammar_call(&c.g, arguments_rule(&c, schema), end);
         node = gs_grammar_fork(&c.g, node, gs_grammar_text(&c.g, calls[i].begin, args));
     }
     gs_grammar_define(&c.g, one, node);
@@ -602,18 +667,17 @@ enum gs_status gs_constraint_from_calls(const struct gs_constraint_call *calls, 
         gs_grammar_call(
             &c.g, one,
             gs_grammar_repeat(&c.g, more, 0, several ? GS_GRAMMAR_MANY : 0, GS_GRAMMAR_END)));
-    const enum gs_status st = finish(&c, out_c);
-    clear(&c);
-    return st;
+    return finish(&c, out_c);
 }
 
-enum gs_status gs_constraint_from_json(struct gs_constraint **out_c, struct gs_error *err)
+enum gs_status gs_constraint_from_calls(const struct gs_constraint_call *calls, size_t n,
+                                        bool several, struct gs_buf *ignored,
+                                        struct gs_constraint **out_c, struct gs_error *err)
 {
-    struct gs_schema c;
+    const enum gs_status st = from_calls(calls, n, several, false, ignored, out_c, err);
 
-    init(&c, NULL, err);
-    c.g.root = compile_document(&c, &any_object);
-    const enum gs_status st = finish(&c, out_c);
-    clear(&c);
-    return st;
+    if (!is_beyond(st))
+        return st;
+    gs_schema_ignore(&(struct gs_schema){.ignored = ignored}, "input_schema");
+    return from_calls(calls, n, several, true, NULL, out_c, err);
 }

@@ -9,6 +9,11 @@
 #include "constraint/grammar.h"
 #include "json/json.h"
 
+#define GS_SCHEMA_EQUAL_COST 16
+#define GS_SCHEMA_MAX_WAYS                                                                         \
+    4096 /* to go on at one place: an automaton is in all of them at once                          \
+          */
+
 struct gs_schema_job;
 
 struct gs_schema {
@@ -20,6 +25,7 @@ struct gs_schema {
     struct gs_map pairs;                /* content of a slot -> the two schemas it stands for */
     struct gs_schema_job *first, *last; /* queue */
     size_t n_jobs, n_nested;
+    size_t spent; /* of what compiling may cost */
     struct gs_buf *ignored;
     struct gs_error *err;
     enum gs_status st;
@@ -31,6 +37,9 @@ struct gs_schema {
 enum gs_status gs_schema_fail(struct gs_schema *c, enum gs_status st, const char *fmt, ...)
     GS_PRINTF(3, 4);
 void gs_schema_nomem(struct gs_schema *c);
+/* Take `n` from what compiling may cost, a comparison of short texts being 1. False when that is
+ * used up: what would cost it is left out, and named. */
+bool gs_schema_afford(struct gs_schema *c, size_t n);
 /* Name a keyword that is not enforced. */
 void gs_schema_ignore(struct gs_schema *c, const char *keyword);
 /* The rule of a schema (NULL: any value), compiled sooner or later. */
@@ -40,8 +49,6 @@ uint32_t gs_schema_node(struct gs_schema *c, const struct gs_json *schema, uint3
 /* Optional white space. */
 uint32_t gs_schema_space(struct gs_schema *c, uint32_t next);
 uint32_t gs_schema_text(struct gs_schema *c, const char *text, uint32_t next);
-/* The JSON text of a value. */
-uint32_t gs_schema_literal(struct gs_schema *c, const struct gs_json *v, uint32_t next);
 /* A regular expression of ours. */
 uint32_t gs_schema_regex(struct gs_schema *c, const char *regex, uint32_t next);
 /* A count: `key`, or `otherwise` if it is not there; at most GS_GRAMMAR_MANY. */
@@ -55,6 +62,7 @@ const struct gs_json *gs_schema_resolve(struct gs_schema *c, struct gs_slice ref
 /* What holds where both do; made once for two addresses. */
 const struct gs_json *gs_schema_both(struct gs_schema *c, const struct gs_json *a,
                                      const struct gs_json *b);
+/* Costs GS_SCHEMA_EQUAL_COST. */
 bool gs_schema_equal(const struct gs_json *a, const struct gs_json *b);
 /* The two schemas a slot stands for; false if it is a schema itself. */
 bool gs_schema_pair(const struct gs_schema *c, const struct gs_json *slot,

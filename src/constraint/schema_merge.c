@@ -9,7 +9,9 @@
 #include "base/limits.h"
 #include "base/slice.h"
 
-#define MAX_NESTED 1000 /* slots within slots */
+#define MAX_NESTED  1000 /* slots within slots */
+#define PAIR_COST   256  /* a slot, and the schema it will become */
+#define MAX_PRODUCT 256  /* alternatives that two lists of them may become */
 
 struct pair {
     const struct gs_json *a, *b;
@@ -221,6 +223,10 @@ static struct gs_json merged_properties(struct gs_schema *c, const struct gs_jso
                                         const struct gs_json *b)
 {
     const size_t n = count_properties(a) + count_properties(b);
+    if (!gs_schema_afford(c, n * n)) {
+        gs_schema_ignore(c, "properties");
+        return *gs_json_get(count_properties(a) > 0 ? a : b, "properties");
+    }
     struct object o = {gs_arena_array(&c->a, n, sizeof(*o.members)), 0};
 
     if (!o.members) {
@@ -263,9 +269,13 @@ static struct gs_json merged_items(struct gs_schema *c, const struct gs_json *a,
     size_t n_b;
     const struct gs_json *x = items_of(a, &n_a);
     const struct gs_json *y = items_of(b, &n_b);
-    struct gs_json *out = gs_arena_array(&c->a, n_a + n_b, sizeof(*out));
     size_t n = 0;
 
+    if (!all && !gs_schema_afford(c, n_a * n_b * GS_SCHEMA_EQUAL_COST)) {
+        gs_schema_ignore(c, "enum");
+        return *a;
+    }
+    struct gs_json *out = gs_arena_array(&c->a, n_a + n_b, sizeof(*out));
     if (!out)
         gs_schema_nomem(c);
     for (size_t i = 0; out && i < n_a; i++) {
@@ -293,9 +303,13 @@ static struct gs_json merged_types(struct gs_schema *c, const struct gs_json *a,
     size_t n_b;
     const struct gs_json *x = items_of(a, &n_a);
     const struct gs_json *y = items_of(b, &n_b);
-    struct gs_json *out = gs_arena_array(&c->a, n_a * n_b, sizeof(*out));
     size_t n = 0;
 
+    if (!gs_schema_afford(c, n_a * n_b * GS_SCHEMA_EQUAL_COST)) {
+        gs_schema_ignore(c, "type");
+        return *a;
+    }
+    struct gs_json *out = gs_arena_array(&c->a, n_a * n_b, sizeof(*out));
     if (!out)
         gs_schema_nomem(c);
     for (size_t i = 0; out && i < n_a * n_b; i++) {
@@ -321,13 +335,17 @@ static size_t count_items(const struct gs_json *schema)
     return prefix && prefix->kind == GS_JSON_ARRAY ? prefix->u.array.len : 0;
 }
 
-/* Every pair of alternatives. */
+/* Every pair of alternatives; only the first one's, where they are too many. */
 static struct gs_json merged_alternatives(struct gs_schema *c, const struct gs_json *a,
                                           const struct gs_json *b)
 {
     const size_t n = a->u.array.len * b->u.array.len;
-    struct gs_json *out = gs_arena_array(&c->a, n, sizeof(*out));
 
+    if (n > MAX_PRODUCT || !gs_schema_afford(c, n * PAIR_COST)) {
+        gs_schema_ignore(c, "allOf");
+        return *a;
+    }
+    struct gs_json *out = gs_arena_array(&c->a, n, sizeof(*out));
     if (!out)
         gs_schema_nomem(c);
     for (size_t i = 0; out && i < n; i++)

@@ -180,10 +180,17 @@ static bool read_pattern(struct gs_schema *c, const struct gs_json_member *m, st
     return gs_constraint_create(&g, &out->names, NULL) == GS_OK;
 }
 
+#define MAX_PATTERNS 64   /* of one object: each is held against each */
+#define PATTERN_COST 4096 /* an automaton */
+
 static struct patterns read_patterns(struct gs_schema *c, const struct gs_json *s)
 {
     const struct gs_json *v = gs_json_get(s, "patternProperties");
-    const size_t n = v && v->kind == GS_JSON_OBJECT ? v->u.object.len : 0;
+    size_t n = v && v->kind == GS_JSON_OBJECT ? v->u.object.len : 0;
+    if (n > MAX_PATTERNS || !gs_schema_afford(c, n * PATTERN_COST)) {
+        gs_schema_ignore(c, "patternProperties");
+        n = 0;
+    }
     struct patterns out = {gs_arena_array(&c->a, n, sizeof(*out.items)), 0};
 
     if (n > 0 && !out.items)
@@ -287,18 +294,6 @@ static uint32_t other_pair(struct gs_schema *c, const struct gs_json *s,
 
 /* ---- objects ---- */
 
-static bool is_required(const struct gs_json *s, struct gs_slice name)
-{
-    const struct gs_json *required = gs_json_get(s, "required");
-
-    for (size_t i = 0; required && required->kind == GS_JSON_ARRAY && i < required->u.array.len;
-         i++)
-        if (required->u.array.items[i].kind == GS_JSON_STRING &&
-            gs_slice_eq(required->u.array.items[i].u.string, name))
-            return true;
-    return false;
-}
-
 static uint32_t comma(struct gs_schema *c, uint32_t next)
 {
     return gs_grammar_byte(&c->g, ',', gs_schema_space(c, next));
@@ -339,40 +334,51 @@ static struct places others(struct gs_schema *c, uint32_t pair, uint32_t min, ui
 /* The names of an object: those of "properties", then those that are demanded besides. */
 struct names {
     struct gs_slice *items;
+    bool *required; /* of each */
     size_t n, n_own;
     size_t n_required;
 };
 
-static bool among(const struct names *names, struct gs_slice name)
+/* Mark a name as required; one that is not declared is added. */
+static void demand(struct names *names, struct gs_slice name)
 {
-    for (size_t i = 0; i < names->n; i++)
-        if (gs_slice_eq(names->items[i], name))
-            return true;
-    return false;
+    size_t i = 0;
+
+    while (i < names->n && !gs_slice_eq(names->items[i], name))
+        i++;
+    if (i == names->n)
+        names->items[names->n++] = name;
+    names->n_required += !names->required[i];
+    names->required[i] = true;
 }
 
 static struct names names_of(struct gs_schema *c, const struct gs_json *s,
                              const struct gs_json *props)
 {
     const struct gs_json *v = gs_json_get(s, "required");
-    const size_t n_required = v && v->kind == GS_JSON_ARRAY ? v->u.array.len : 0;
+    size_t n_demanded = v && v->kind == GS_JSON_ARRAY ? v->u.array.len : 0;
     const size_t n_own = props ? props->u.object.len : 0;
-    struct names out = {.items = gs_arena_array(&c->a, n_own + n_required, sizeof(*out.items))};
 
-    if (!out.items) {
+    if (n_own > GS_SCHEMA_MAX_WAYS)
+        gs_schema_fail(c, GS_ELIMIT, "an object has more than %d properties", GS_SCHEMA_MAX_WAYS);
+    if (!gs_schema_afford(c, n_demanded * (n_own + n_demanded))) {
+        gs_schema_ignore(c, "required");
+        n_demanded = 0;
+    }
+    struct names out = {
+        .items = gs_arena_array(&c->a, n_own + n_demanded, sizeof(*out.items)),
+        .required = gs_arena_array(&c->a, n_own + n_demanded, sizeof(*out.required)),
+        .n_own = n_own,
+    };
+    if (!out.items || !out.required) {
         gs_schema_nomem(c);
-        return out;
+        return (struct names){0};
     }
-    for (size_t i = 0; i < n_own; i++) {
+    for (size_t i = 0; i < n_own; i++)
         out.items[out.n++] = props->u.object.members[i].key;
-        out.n_required += is_required(s, props->u.object.members[i].key);
-    }
-    out.n_own = n_own;
-    for (size_t i = 0; i < n_required; i++)
-        if (v->u.array.items[i].kind == GS_JSON_STRING &&
-            !among(&out, v->u.array.items[i].u.string))
-            out.items[out.n++] = v->u.array.items[i].u.string;
-    out.n_required += out.n - n_own;
+    for (size_t i = 0; i < n_demanded; i++)
+        if (v->u.array.items[i].kind == GS_JSON_STRING)
+            demand(&out, v->u.array.items[i].u.string);
     return out;
 }
 
@@ -420,8 +426,7 @@ static uint32_t members(struct gs_schema *c, const struct gs_json *s, const stru
     count_others(c, s, &names, other != GS_GRAMMAR_FAIL, &min, &max);
     struct places at = others(c, other, min, max, end);
     for (size_t i = names.n; i-- > 0;)
-        at = before(c, at, declared_pair(c, names.items[i], values[i]),
-                    i >= names.n_own || is_required(s, names.items[i]));
+        at = before(c, at, declared_pair(c, names.items[i], values[i]), names.required[i]);
     return at.first;
 }
 
