@@ -15,14 +15,16 @@
 
 /* What the answer of one request needs to know of the request. */
 struct gs_dialect_context {
-    struct gs_slice model;      /* echoed as the client spelled it */
-    struct gs_slice request_id; /* "req_..."; set by the caller */
-    int64_t created_us;         /* wall clock; set by the caller */
+    struct gs_slice model;       /* echoed as the client spelled it */
+    struct gs_slice request_id;  /* "req_..."; set by the caller */
+    int64_t created_us;          /* wall clock; set by the caller */
+    struct gs_slice fingerprint; /* of the program; set by the caller, may be empty */
     bool stream;
     bool include_usage; /* OpenAI stream_options */
     bool is_generate;   /* Ollama /api/generate */
     bool is_count;      /* only the prompt's tokens are asked for, or that the model loads */
     const struct gs_texts *texts; /* not NULL: this is asked for, and there is no chat */
+    const void *own;              /* of the dialect's reader, for its writer */
 };
 
 struct gs_dialect {

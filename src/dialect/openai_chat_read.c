@@ -1,14 +1,12 @@
 /* OpenAI Chat Completions, requests: POST /v1/chat/completions
  * (https://platform.openai.com/docs/api-reference/chat/create), with what vLLM, llama-server and
- * DeepSeek added and clients came to send: reasoning_content, top_k, min_p, repetition_penalty,
- * chat_template_kwargs.enable_thinking. */
+ * DeepSeek added and clients came to send: reasoning_content,
+ * chat_template_kwargs.enable_thinking, continue_final_message. */
 #include "dialect/openai_chat.h"
 
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/reader.h"
-
-#define MAX_LOGIT_BIAS 1024
 
 /* ---- content ---- */
 
@@ -28,6 +26,18 @@ static void add_image(struct gs_dialect_reader *r, struct gs_slice url)
     }
 }
 
+/* What no text model can take; kinds of parts that nobody knows are passed over instead. */
+static bool is_media(struct gs_slice type)
+{
+    static const char *const types[] = {"input_audio", "audio_url", "video_url", "input_video",
+                                        "file"};
+
+    for (size_t i = 0; i < GS_COUNT_OF(types); i++)
+        if (gs_slice_eq_str(type, types[i]))
+            return true;
+    return false;
+}
+
 static void read_part(struct gs_dialect_reader *r, const struct gs_json *part)
 {
     const struct gs_slice type = gs_dialect_peek_string(part, "type");
@@ -41,6 +51,8 @@ static void read_part(struct gs_dialect_reader *r, const struct gs_json *part)
     } else if (gs_slice_eq_str(type, "image_url")) {
         add_image(r, image && image->kind == GS_JSON_STRING ? image->u.string
                                                             : gs_dialect_peek_string(image, "url"));
+    } else if (is_media(type)) {
+        gs_dialect_reader_fail(r, "models here do not take %.*s", (int)type.len, type.ptr);
     } else {
         gs_dialect_get_string(r, part, gs_slice_eq_str(type, "refusal") ? "refusal" : "text",
                               &text);
@@ -67,22 +79,24 @@ static void read_content(struct gs_dialect_reader *r, const struct gs_json *cont
     }
 }
 
-/* A tool's result is one text, however many parts it came in. */
+/* A tool's result is one text, however many parts it came in; images stand beside it. */
 static void read_result(struct gs_dialect_reader *r, const struct gs_json *message)
 {
-    const struct gs_json *content = gs_json_get(message, "content");
-    struct gs_slice text = {NULL, 0};
+    const size_t first = r->n_blocks;
     struct gs_buf joined;
+    size_t kept = first;
 
-    if (content && content->kind == GS_JSON_STRING) {
-        text = content->u.string;
-    } else if (content && content->kind == GS_JSON_ARRAY) {
-        gs_buf_init(&joined, SIZE_MAX / 2);
-        for (size_t i = 0; i < content->u.array.len; i++)
-            gs_buf_slice(&joined, gs_dialect_peek_string(&content->u.array.items[i], "text"));
-        text = gs_dialect_keep(r, &joined);
-        gs_buf_clear(&joined);
+    read_content(r, gs_json_get(message, "content"));
+    gs_buf_init(&joined, SIZE_MAX / 2);
+    for (size_t i = first; i < r->n_blocks; i++) {
+        if (r->blocks[i].kind == GS_BLOCK_TEXT)
+            gs_buf_slice(&joined, r->blocks[i].text);
+        else
+            r->blocks[kept++] = r->blocks[i];
     }
+    r->n_blocks = kept;
+    const struct gs_slice text = gs_dialect_keep(r, &joined);
+    gs_buf_clear(&joined);
     struct gs_block *b = gs_dialect_add_block(r, GS_BLOCK_TOOL_RESULT);
     if (!b)
         return;
@@ -93,17 +107,29 @@ static void read_result(struct gs_dialect_reader *r, const struct gs_json *messa
 
 /* ---- messages ---- */
 
-static void read_call(struct gs_dialect_reader *r, struct gs_slice id,
-                      const struct gs_json *function)
+static void add_call(struct gs_dialect_reader *r, struct gs_slice id, const struct gs_json *named,
+                     struct gs_slice args)
 {
-    const struct gs_slice args = gs_dialect_read_args(r, gs_json_get(function, "arguments"));
     struct gs_block *b = gs_dialect_add_block(r, GS_BLOCK_TOOL_CALL);
 
     if (!b)
         return;
     b->id = id;
-    b->name = gs_dialect_peek_string(function, "name");
+    b->name = gs_dialect_peek_string(named, "name");
     b->args = args;
+}
+
+static void read_call(struct gs_dialect_reader *r, const struct gs_json *call)
+{
+    const struct gs_slice id = gs_dialect_peek_string(call, "id");
+    const struct gs_json *function = gs_json_get(call, "function");
+    const struct gs_json *custom = gs_json_get(call, "custom");
+
+    if (custom)
+        add_call(r, id, custom,
+                 gs_dialect_openai_custom_args(r, gs_dialect_peek_string(custom, "input")));
+    else
+        add_call(r, id, function, gs_dialect_read_args(r, gs_json_get(function, "arguments")));
 }
 
 static void read_assistant(struct gs_dialect_reader *r, const struct gs_json *message)
@@ -115,12 +141,13 @@ static void read_assistant(struct gs_dialect_reader *r, const struct gs_json *me
         reasoning = gs_dialect_peek_string(message, "reasoning");
     gs_dialect_add_text(r, GS_BLOCK_REASONING, reasoning);
     read_content(r, gs_json_get(message, "content"));
-    for (size_t i = 0; calls && i < calls->u.array.len; i++) {
-        const struct gs_json *call = &calls->u.array.items[i];
-        read_call(r, gs_dialect_peek_string(call, "id"), gs_json_get(call, "function"));
+    for (size_t i = 0; calls && i < calls->u.array.len; i++)
+        read_call(r, &calls->u.array.items[i]);
+    if (gs_dialect_has(message, "function_call")) { /* before 2023-11 */
+        const struct gs_json *function = gs_json_get(message, "function_call");
+        add_call(r, gs_slice(NULL, 0), function,
+                 gs_dialect_read_args(r, gs_json_get(function, "arguments")));
     }
-    if (gs_dialect_has(message, "function_call")) /* before 2023-11 */
-        read_call(r, gs_slice(NULL, 0), gs_json_get(message, "function_call"));
     gs_dialect_end_message(r, GS_ROLE_ASSISTANT);
 }
 
@@ -157,87 +184,7 @@ static void read_messages(struct gs_dialect_reader *r, const struct gs_json *bod
     }
 }
 
-static void read_tool_choice(struct gs_dialect_reader *r, const struct gs_json *body,
-                             struct gs_chat *chat)
-{
-    const struct gs_json *choice = gs_json_get(body, "tool_choice");
-    const struct gs_slice word = gs_dialect_peek_string(body, "tool_choice");
-    bool parallel = true;
-
-    gs_dialect_get_bool(r, body, "parallel_tool_calls", &parallel);
-    chat->one_tool_call = !parallel;
-    if (gs_slice_eq_str(word, "none"))
-        chat->tool_choice = GS_TOOL_CHOICE_NONE;
-    else if (gs_slice_eq_str(word, "required"))
-        chat->tool_choice = GS_TOOL_CHOICE_ANY;
-    if (!gs_slice_eq_str(gs_dialect_peek_string(choice, "type"), "function"))
-        return;
-    chat->tool_choice = GS_TOOL_CHOICE_NAMED;
-    chat->tool_choice_name = gs_dialect_peek_string(gs_json_get(choice, "function"), "name");
-    if (!chat->tool_choice_name.len)
-        gs_dialect_reader_fail(r, "tool_choice.function.name: the tool to call must be named");
-}
-
 /* ---- settings ---- */
-
-/* {"50256": -100}, by token id. */
-static void read_logit_bias(struct gs_dialect_reader *r, const struct gs_json *body,
-                            struct gs_sampling *s)
-{
-    const struct gs_json *map = gs_json_get(body, "logit_bias");
-    const size_t n = map && map->kind == GS_JSON_OBJECT ? map->u.object.len : 0;
-    struct gs_logit_bias *out;
-
-    if (r->status != GS_OK || n == 0)
-        return;
-    if (n > MAX_LOGIT_BIAS) {
-        gs_dialect_reader_fail(r, "logit_bias: %zu tokens are more than %d", n, MAX_LOGIT_BIAS);
-        return;
-    }
-    out = gs_arena_array(r->a, n, sizeof(*out));
-    if (!out) {
-        r->status = gs_error_nomem(r->err, "read the request");
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const struct gs_json_member *m = &map->u.object.members[i];
-        const bool is_int = m->value.kind == GS_JSON_INT;
-        int64_t token;
-        if (!gs_slice_to_i64(m->key, &token) || token < 0 || token > INT32_MAX ||
-            (!is_int && m->value.kind != GS_JSON_REAL)) {
-            gs_dialect_reader_fail(r, "logit_bias: expected token ids with numbers");
-            return;
-        }
-        const double bias = is_int ? (double)m->value.u.integer : m->value.u.real;
-        out[i] = (struct gs_logit_bias){.token = (int32_t)token,
-                                        .bias = (float)GS_MAX(-100.0, GS_MIN(bias, 100.0))};
-    }
-    s->logit_bias = out;
-    s->n_logit_bias = n;
-}
-
-static void read_sampling(struct gs_dialect_reader *r, const struct gs_json *body,
-                          struct gs_sampling *s)
-{
-    int64_t top_k = 0;
-    int64_t seed = 0;
-
-    gs_sampling_init(s);
-    gs_dialect_get_float(r, body, "temperature", 0, 2, &s->temperature);
-    gs_dialect_get_float(r, body, "top_p", 0, 1, &s->top_p);
-    gs_dialect_get_float(r, body, "min_p", 0, 1, &s->min_p);
-    gs_dialect_get_float(r, body, "typical_p", 0, 1, &s->typical_p);
-    gs_dialect_get_float(r, body, "frequency_penalty", -2, 2, &s->frequency_penalty);
-    gs_dialect_get_float(r, body, "presence_penalty", -2, 2, &s->presence_penalty);
-    gs_dialect_get_float(r, body, "repeat_penalty", 0, 10, &s->repeat_penalty);
-    gs_dialect_get_float(r, body, "repetition_penalty", 0, 10, &s->repeat_penalty);
-    gs_dialect_get_int(r, body, "top_k", -1, INT32_MAX, &top_k);
-    s->top_k = (int32_t)GS_MAX(top_k, 0);
-    gs_dialect_get_int(r, body, "seed", INT64_MIN, INT64_MAX, &seed);
-    s->has_seed = gs_dialect_has(body, "seed");
-    s->seed = (uint64_t)seed;
-    read_logit_bias(r, body, s);
-}
 
 static void read_thinking_mode(const struct gs_json *body, struct gs_chat *chat)
 {
@@ -250,42 +197,60 @@ static void read_thinking_mode(const struct gs_json *body, struct gs_chat *chat)
         chat->thinking = enable->u.boolean ? GS_THINKING_ON : GS_THINKING_OFF;
 }
 
+/* A number of tokens; -1, which LM Studio and llama-server know, is no limit. */
+static void read_limit(struct gs_dialect_reader *r, const struct gs_json *body, const char *key,
+                       int64_t *out)
+{
+    int64_t n = *out > 0 ? *out : -1;
+
+    gs_dialect_get_int(r, body, key, -1, INT32_MAX, &n);
+    if (n == 0)
+        gs_dialect_reader_fail(r, "%s: expected a whole number from 1 to %d, found 0", key,
+                               INT32_MAX);
+    *out = GS_MAX(n, 0);
+}
+
+/* What cannot be had is refused rather than left out. */
+static void refuse_audio(struct gs_dialect_reader *r, const struct gs_json *body)
+{
+    const struct gs_json *modalities = gs_dialect_get_array(r, body, "modalities");
+
+    for (size_t i = 0; modalities && i < modalities->u.array.len; i++) {
+        const struct gs_json *m = &modalities->u.array.items[i];
+        if (m->kind != GS_JSON_STRING || !gs_slice_eq_str(m->u.string, "text"))
+            gs_dialect_reader_fail(r, "modalities[%zu]: models here answer in \"text\" only", i);
+    }
+    if (gs_dialect_has(body, "audio"))
+        gs_dialect_reader_fail(r, "audio: models here answer in text only");
+}
+
 static void read_settings(struct gs_dialect_reader *r, const struct gs_json *body,
                           struct gs_chat *chat)
 {
-    int64_t n_choices = 1;
+    int64_t n = 1;
     int64_t n_top = 0;
 
-    read_sampling(r, body, &chat->sampling);
-    gs_dialect_get_int(r, body, "max_tokens", 1, INT32_MAX, &chat->max_tokens);
-    gs_dialect_get_int(r, body, "max_completion_tokens", 1, INT32_MAX, &chat->max_tokens);
+    gs_dialect_openai_read_sampling(r, body, &chat->sampling);
+    read_limit(r, body, "max_tokens", &chat->max_tokens);
+    read_limit(r, body, "max_completion_tokens", &chat->max_tokens);
     gs_dialect_read_stops(r, body, "stop", chat);
     gs_dialect_get_bool(r, body, "logprobs", &chat->logprobs);
     gs_dialect_get_int(r, body, "top_logprobs", 0, 20, &n_top);
     chat->n_top_logprobs = chat->logprobs ? (int32_t)n_top : 0;
-    gs_dialect_get_int(r, body, "n", 1, 1, &n_choices);
+    gs_dialect_get_int(r, body, "n", 1, GS_DIALECT_OPENAI_MAX_CHOICES, &n);
+    chat->n_answers = (int32_t)n;
     read_thinking_mode(body, chat);
+    refuse_audio(r, body);
 }
 
-/* response_format. */
-static void read_format(struct gs_dialect_reader *r, const struct gs_json *body,
-                        struct gs_chat *chat)
+/* A last message of the assistant is continued (opencode sends one after a stream that broke off),
+ * unless the client says in vLLM's words that it wants another. */
+static bool wants_another(const struct gs_json *body)
 {
-    const struct gs_json *format = gs_json_get(body, "response_format");
-    const struct gs_slice type = gs_dialect_peek_string(format, "type");
-    const struct gs_json *schema = gs_json_get(gs_json_get(format, "json_schema"), "schema");
+    const struct gs_json *v = gs_json_get(body, "continue_final_message");
 
-    if (gs_slice_eq_str(type, "json_object"))
-        gs_dialect_set_schema(r, chat, NULL);
-    else if (gs_slice_eq_str(type, "json_schema") && !schema)
-        gs_dialect_reader_fail(r, "response_format.json_schema.schema: a schema is needed");
-    else if (gs_slice_eq_str(type, "json_schema"))
-        gs_dialect_set_schema(r, chat, schema);
-    else if (type.len && !gs_slice_eq_str(type, "text"))
-        gs_dialect_reader_fail(r,
-                               "response_format.type: expected text, json_object or json_schema, "
-                               "found \"%.*s\"",
-                               (int)GS_MIN(type.len, (size_t)100), type.ptr);
+    return gs_dialect_peek_bool(body, "add_generation_prompt") ||
+           (v && v->kind == GS_JSON_BOOL && !v->u.boolean);
 }
 
 enum gs_status gs_dialect_openai_chat_read(struct gs_chat *out_chat,
@@ -294,11 +259,14 @@ enum gs_status gs_dialect_openai_chat_read(struct gs_chat *out_chat,
                                            struct gs_error *err)
 {
     struct gs_dialect_reader r = {.a = a, .err = err};
+    struct gs_dialect_openai_request *q = gs_arena_alloc(a, sizeof(*q));
     struct gs_chat chat = {0};
-    struct gs_dialect_context ctx = {0};
+    struct gs_dialect_context ctx = {.own = q};
     struct gs_json body;
 
     (void)path;
+    if (!q)
+        return gs_error_nomem(err, "read the request");
     enum gs_status st = gs_dialect_parse(text, a, &body, err);
     if (st != GS_OK)
         return st;
@@ -306,16 +274,15 @@ enum gs_status gs_dialect_openai_chat_read(struct gs_chat *out_chat,
     if (!chat.model.len)
         gs_dialect_reader_fail(&r, "model: a model must be named");
     read_messages(&r, &body);
-    gs_dialect_read_functions(&r, gs_dialect_get_array(&r, &body, "tools"), &chat);
-    read_tool_choice(&r, &body, &chat);
+    gs_dialect_openai_read_tools(&r, &body, &chat, q);
     read_settings(&r, &body, &chat);
-    read_format(&r, &body, &chat);
-    gs_dialect_get_bool(&r, &body, "stream", &ctx.stream);
+    gs_dialect_openai_read_format(&r, &body, &chat);
+    gs_dialect_openai_read_stream(&r, &body, &ctx, q);
     st = gs_dialect_reader_finish(&r, &chat);
     if (st != GS_OK)
         return st;
+    chat.continue_last = chat.continue_last && !wants_another(&body);
     ctx.model = chat.model;
-    ctx.include_usage = gs_dialect_peek_bool(gs_json_get(&body, "stream_options"), "include_usage");
     chat.stream = ctx.stream;
     *out_chat = chat;
     *out_ctx = ctx;

@@ -1,35 +1,56 @@
-/* OpenAI Chat Completions, answers: chunks whose deltas add up to one message, then [DONE]
- * (https://platform.openai.com/docs/api-reference/chat-streaming). Reasoning goes out as
- * reasoning_content. A silent stream is kept alive by an empty delta: comments do not count as a
- * sign of life for Qwen Code 0.24. */
+/* OpenAI Chat Completions, answers: chunks whose deltas add up to one message for each choice, then
+ * [DONE] (https://platform.openai.com/docs/api-reference/chat-streaming). Chunks of several choices
+ * come mixed. Reasoning goes out as reasoning_content. A silent stream is kept alive by an empty
+ * delta: comments do not count as a sign of life for Qwen Code 0.24. */
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/openai_chat.h"
 #include "dialect/writer.h"
 #include "json/json.h"
 
-struct answer {
+enum call_kind { CALL_NONE, CALL_TOOL, CALL_CUSTOM, CALL_FUNCTION };
+
+struct choice {
     struct gs_buf text, reasoning; /* not streamed: so far */
     struct gs_buf calls;           /* not streamed: items of tool_calls, comma-separated */
-    struct gs_buf args;            /* not streamed: of the call being made */
+    struct gs_buf args;            /* of the call being made; streamed, of a custom one only */
     struct gs_buf logprobs;        /* not streamed: items of logprobs.content */
     unsigned n_calls;
-    bool has_role; /* streamed: the first delta was sent */
-    bool has_args; /* streamed: of the call being made */
+    enum call_kind call; /* being made */
+    bool has_role;       /* streamed: the first delta was sent */
+    bool has_args;       /* streamed: of the call being made */
+    bool has_stopped;
+    enum gs_stop_reason stop;
 };
+
+struct answer {
+    struct choice choices[GS_DIALECT_OPENAI_MAX_CHOICES];
+};
+
+static const struct gs_dialect_openai_request *request_of(const struct gs_dialect_context *ctx)
+{
+    static const struct gs_dialect_openai_request plain = {.has_functions = false};
+
+    return ctx->own ? ctx->own : &plain;
+}
 
 /* ---- pieces ---- */
 
-static void write_head(struct gs_buf *b, const struct gs_dialect_context *ctx, const char *object)
+void gs_dialect_openai_write_head(struct gs_buf *b, const struct gs_dialect_context *ctx,
+                                  const char *prefix, const char *object)
 {
     const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
 
-    gs_buf_printf(b, "{\"id\":\"chatcmpl-%.*s\",\"object\":\"%s\",\"created\":%lld,", (int)tail.len,
-                  tail.ptr, object, (long long)ctx->created_us / 1000000);
+    gs_buf_printf(b, "{\"id\":\"%s-%.*s\",\"object\":\"%s\",\"created\":%lld,", prefix,
+                  (int)tail.len, tail.ptr, object, (long long)ctx->created_us / 1000000);
     gs_dialect_write_member(b, "model", ctx->model);
+    if (ctx->fingerprint.len) {
+        gs_buf_putc(b, ',');
+        gs_dialect_write_member(b, "system_fingerprint", ctx->fingerprint);
+    }
 }
 
-static void write_usage(struct gs_buf *b, const struct gs_usage *u)
+void gs_dialect_openai_write_usage(struct gs_buf *b, const struct gs_usage *u)
 {
     gs_buf_printf(b,
                   "\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
@@ -40,7 +61,7 @@ static void write_usage(struct gs_buf *b, const struct gs_usage *u)
                   (long long)u->reasoning_tokens);
 }
 
-static const char *finish_reason(enum gs_stop_reason stop)
+static const char *finish_reason(const struct gs_dialect_context *ctx, enum gs_stop_reason stop)
 {
     switch (stop) {
     case GS_STOP_END:
@@ -50,14 +71,69 @@ static const char *finish_reason(enum gs_stop_reason stop)
     case GS_STOP_CONTEXT:
         return "length";
     case GS_STOP_TOOL_CALL:
-        return "tool_calls";
+        return request_of(ctx)->has_functions ? "function_call" : "tool_calls";
     }
     return "stop";
 }
 
+/* `"token":"...","logprob":-0.1,"bytes":[...]` */
+static void write_token(struct gs_buf *b, struct gs_slice text, float logprob)
+{
+    gs_dialect_write_member(b, "token", text);
+    gs_buf_puts(b, ",\"logprob\":");
+    gs_json_write_double(b, (double)logprob);
+    gs_buf_puts(b, ",\"bytes\":[");
+    for (size_t i = 0; i < text.len; i++)
+        gs_buf_printf(b, "%s%u", i ? "," : "", (unsigned)(unsigned char)text.ptr[i]);
+    gs_buf_putc(b, ']');
+}
+
+static void write_logprobs(struct gs_buf *b, const struct gs_event *ev)
+{
+    for (size_t i = 0; i < ev->n_logprob; i++) {
+        const struct gs_logprob *lp = &ev->logprob[i];
+        gs_buf_puts(b, i ? ",{" : "{");
+        write_token(b, lp->text, lp->logprob);
+        gs_buf_puts(b, ",\"top_logprobs\":[");
+        for (size_t t = 0; t < lp->n_top; t++) {
+            gs_buf_puts(b, t ? ",{" : "{");
+            write_token(b, lp->top[t].text, lp->top[t].logprob);
+            gs_buf_putc(b, '}');
+        }
+        gs_buf_puts(b, "]}");
+    }
+}
+
+/* They are of the content, so that their tokens add up to it. */
+static bool has_logprobs(const struct gs_event *ev)
+{
+    return ev && ev->n_logprob > 0 && ev->block == GS_BLOCK_TEXT;
+}
+
+static bool is_custom(const struct gs_dialect_context *ctx, struct gs_slice name)
+{
+    const struct gs_dialect_openai_request *q = request_of(ctx);
+
+    for (size_t i = 0; i < q->n_custom; i++)
+        if (gs_slice_eq(q->custom[i], name))
+            return true;
+    return false;
+}
+
+static void begin_call(struct choice *s, const struct gs_dialect_context *ctx,
+                       const struct gs_event *ev)
+{
+    s->n_calls++;
+    s->has_args = false;
+    if (request_of(ctx)->has_functions)
+        s->call = s->n_calls == 1 ? CALL_FUNCTION : CALL_NONE; /* there is room for one */
+    else
+        s->call = is_custom(ctx, ev->name) ? CALL_CUSTOM : CALL_TOOL;
+}
+
 /* `"id":...,"type":"function","function":{"name":...,"arguments":` */
-static void write_call_head(struct gs_buf *b, const struct gs_dialect_context *ctx,
-                            const struct gs_event *ev)
+static void write_call_head(struct gs_buf *b, const struct choice *s,
+                            const struct gs_dialect_context *ctx, const struct gs_event *ev)
 {
     const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
 
@@ -65,138 +141,187 @@ static void write_call_head(struct gs_buf *b, const struct gs_dialect_context *c
         gs_dialect_write_member(b, "id", ev->id);
     else
         gs_buf_printf(b, "\"id\":\"call_%.*s_%u\"", (int)tail.len, tail.ptr, ev->block_idx);
-    gs_buf_puts(b, ",\"type\":\"function\",\"function\":{");
+    gs_buf_puts(b, s->call == CALL_CUSTOM ? ",\"type\":\"custom\",\"custom\":{"
+                                          : ",\"type\":\"function\",\"function\":{");
     gs_dialect_write_member(b, "name", ev->name);
-    gs_buf_puts(b, ",\"arguments\":");
+    gs_buf_puts(b, s->call == CALL_CUSTOM ? ",\"input\":" : ",\"arguments\":");
+}
+
+/* The text within a custom call's arguments; what is no such object goes out as it is. */
+static void write_input(struct gs_buf *b, struct gs_slice args)
+{
+    struct gs_slice input = args;
+    struct gs_arena a;
+    struct gs_json v;
+
+    gs_arena_init(&a, 0);
+    if (gs_json_parse(args, &a, &v, NULL) != GS_OK ||
+        !gs_json_get_string(&v, "input", &input, NULL))
+        input = args;
+    gs_json_write_string(b, input);
+    gs_arena_clear(&a);
 }
 
 /* ---- streamed ---- */
 
 /* A chunk up to its delta's first member, and from there to the end. */
-static void open_chunk(struct answer *s, const struct gs_dialect_context *ctx, struct gs_buf *b)
+static void open_chunk(struct answer *s, uint32_t idx, const struct gs_dialect_context *ctx,
+                       struct gs_buf *b)
 {
     gs_buf_puts(b, "data: ");
-    write_head(b, ctx, "chat.completion.chunk");
-    gs_buf_puts(b, ",\"choices\":[{\"index\":0,\"delta\":{");
-    if (!s->has_role)
+    gs_dialect_openai_write_head(b, ctx, "chatcmpl", "chat.completion.chunk");
+    gs_buf_printf(b, ",\"choices\":[{\"index\":%u,\"delta\":{", idx);
+    if (!s->choices[idx].has_role)
         gs_buf_puts(b, "\"role\":\"assistant\",");
-    s->has_role = true;
+    s->choices[idx].has_role = true;
 }
 
 static void close_chunk(const struct gs_dialect_context *ctx, const struct gs_event *ev,
                         struct gs_buf *b)
 {
     gs_buf_putc(b, '}');
-    if (ev && ev->n_logprob) {
+    if (has_logprobs(ev)) {
         gs_buf_puts(b, ",\"logprobs\":{\"content\":[");
-        gs_dialect_write_logprobs(b, ev, false);
-        gs_buf_puts(b, "]}");
+        write_logprobs(b, ev);
+        gs_buf_puts(b, "],\"refusal\":null}");
     }
     gs_buf_puts(b, ",\"finish_reason\":");
     if (ev && ev->kind == GS_EVENT_STOP)
-        gs_buf_printf(b, "\"%s\"", finish_reason(ev->stop));
+        gs_buf_printf(b, "\"%s\"}]", finish_reason(ctx, ev->stop));
     else
-        gs_buf_puts(b, "null");
-    gs_buf_puts(b, ctx->include_usage ? "}],\"usage\":null}\n\n" : "}]}\n\n");
+        gs_buf_puts(b, "null}]");
+    if (ctx->include_usage && ev && request_of(ctx)->usage_always) {
+        gs_buf_putc(b, ',');
+        gs_dialect_openai_write_usage(b, &ev->usage);
+    } else if (ctx->include_usage) {
+        gs_buf_puts(b, ",\"usage\":null");
+    }
+    gs_buf_puts(b, "}\n\n");
 }
 
-static void write_keepalive(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b)
+static void write_empty(struct answer *s, uint32_t idx, const struct gs_dialect_context *ctx,
+                        struct gs_buf *b)
 {
-    open_chunk(state, ctx, b);
+    open_chunk(s, idx, ctx, b);
     gs_buf_puts(b, "\"content\":\"\"");
     close_chunk(ctx, NULL, b);
 }
 
-static void stream_begin(struct answer *s, const struct gs_dialect_context *ctx,
+static void write_keepalive(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b)
+{
+    struct answer *s = state;
+    uint32_t idx = 0;
+
+    while (s->choices[idx].has_stopped && idx + 1 < GS_COUNT_OF(s->choices))
+        idx++; /* nothing follows a finish_reason */
+    write_empty(s, idx, ctx, b);
+}
+
+static void stream_begin(struct answer *all, const struct gs_dialect_context *ctx,
                          const struct gs_event *ev, struct gs_buf *b)
 {
+    struct choice *s = &all->choices[ev->answer_idx];
+
     if (ev->block != GS_BLOCK_TOOL_CALL)
         return;
-    open_chunk(s, ctx, b);
-    gs_buf_printf(b, "\"tool_calls\":[{\"index\":%u,", s->n_calls);
-    write_call_head(b, ctx, ev);
-    gs_buf_puts(b, "\"\"}}]");
-    close_chunk(ctx, NULL, b);
-    s->n_calls++;
-    s->has_args = false;
+    begin_call(s, ctx, ev);
+    if (s->call == CALL_CUSTOM) { /* goes out whole */
+        gs_buf_reset(&s->args);
+        gs_buf_reset(&s->calls);
+        write_call_head(&s->calls, s, ctx, ev);
+    }
+    if (s->call != CALL_TOOL && s->call != CALL_FUNCTION)
+        return;
+    open_chunk(all, ev->answer_idx, ctx, b);
+    if (s->call == CALL_TOOL) {
+        gs_buf_printf(b, "\"tool_calls\":[{\"index\":%u,", s->n_calls - 1);
+        write_call_head(b, s, ctx, ev);
+        gs_buf_puts(b, "\"\"}}]");
+    } else {
+        gs_buf_puts(b, "\"function_call\":{");
+        gs_dialect_write_member(b, "name", ev->name);
+        gs_buf_puts(b, ",\"arguments\":\"\"}");
+    }
+    close_chunk(ctx, ev, b);
+}
+
+static void stream_args(struct answer *all, const struct gs_dialect_context *ctx,
+                        const struct gs_event *ev, struct gs_buf *b)
+{
+    struct choice *s = &all->choices[ev->answer_idx];
+
+    s->has_args = true;
+    if (s->call == CALL_CUSTOM)
+        gs_buf_slice(&s->args, ev->text);
+    if (s->call != CALL_TOOL && s->call != CALL_FUNCTION)
+        return;
+    open_chunk(all, ev->answer_idx, ctx, b);
+    if (s->call == CALL_TOOL) {
+        gs_buf_printf(b, "\"tool_calls\":[{\"index\":%u,\"function\":{", s->n_calls - 1);
+        gs_dialect_write_member(b, "arguments", ev->text);
+        gs_buf_puts(b, "}}]");
+    } else {
+        gs_buf_puts(b, "\"function_call\":{");
+        gs_dialect_write_member(b, "arguments", ev->text);
+        gs_buf_putc(b, '}');
+    }
+    close_chunk(ctx, ev, b);
 }
 
 static void stream_delta(struct answer *s, const struct gs_dialect_context *ctx,
                          const struct gs_event *ev, struct gs_buf *b)
 {
-    open_chunk(s, ctx, b);
     if (ev->block == GS_BLOCK_TOOL_CALL) {
-        s->has_args = true;
-        gs_buf_printf(b, "\"tool_calls\":[{\"index\":%u,\"function\":{",
-                      s->n_calls ? s->n_calls - 1 : 0);
-        gs_dialect_write_member(b, "arguments", ev->text);
-        gs_buf_puts(b, "}}]");
-    } else {
-        gs_dialect_write_member(
-            b, ev->block == GS_BLOCK_REASONING ? "reasoning_content" : "content", ev->text);
+        stream_args(s, ctx, ev, b);
+        return;
     }
+    open_chunk(s, ev->answer_idx, ctx, b);
+    gs_dialect_write_member(b, ev->block == GS_BLOCK_REASONING ? "reasoning_content" : "content",
+                            ev->text);
     close_chunk(ctx, ev, b);
 }
 
-/* Clients parse the arguments as JSON, which nothing is not. */
-static void stream_end(struct answer *s, const struct gs_dialect_context *ctx,
+static void stream_end(struct answer *all, const struct gs_dialect_context *ctx,
                        const struct gs_event *ev, struct gs_buf *b)
 {
+    struct choice *s = &all->choices[ev->answer_idx];
     struct gs_event none = *ev;
 
-    none.text = GS_SLICE_LIT("{}");
-    if (ev->block == GS_BLOCK_TOOL_CALL && !s->has_args)
-        stream_delta(s, ctx, &none, b);
+    if (ev->block != GS_BLOCK_TOOL_CALL)
+        return;
+    if (s->call == CALL_CUSTOM) {
+        gs_dialect_writer_check(&s->calls, b);
+        gs_dialect_writer_check(&s->args, b);
+        open_chunk(all, ev->answer_idx, ctx, b);
+        gs_buf_printf(b, "\"tool_calls\":[{\"index\":%u,", s->n_calls - 1);
+        gs_buf_slice(b, gs_buf_view(&s->calls));
+        write_input(b, gs_buf_view(&s->args));
+        gs_buf_puts(b, "}}]");
+        close_chunk(ctx, ev, b);
+    } else if (!s->has_args) { /* clients parse them as JSON, which nothing is not */
+        none.text = GS_SLICE_LIT("{}");
+        stream_args(all, ctx, &none, b);
+    }
 }
 
 static void stream_stop(struct answer *s, const struct gs_dialect_context *ctx,
                         const struct gs_event *ev, struct gs_buf *b)
 {
-    if (!s->has_role)
-        write_keepalive(s, ctx, b);
-    open_chunk(s, ctx, b);
+    if (!s->choices[ev->answer_idx].has_role)
+        write_empty(s, ev->answer_idx, ctx, b);
+    open_chunk(s, ev->answer_idx, ctx, b);
     close_chunk(ctx, ev, b);
+    s->choices[ev->answer_idx].has_stopped = true;
+    if (ev->n_left > 0)
+        return;
     if (ctx->include_usage) {
         gs_buf_puts(b, "data: ");
-        write_head(b, ctx, "chat.completion.chunk");
+        gs_dialect_openai_write_head(b, ctx, "chatcmpl", "chat.completion.chunk");
         gs_buf_puts(b, ",\"choices\":[],");
-        write_usage(b, &ev->usage);
+        gs_dialect_openai_write_usage(b, &ev->usage);
         gs_buf_puts(b, "}\n\n");
     }
     gs_buf_puts(b, "data: [DONE]\n\n");
-}
-
-void gs_dialect_openai_chat_write_error(int status, const struct gs_error *err,
-                                        struct gs_slice request_id, struct gs_buf *b)
-{
-    const char *type = "invalid_request_error";
-    const char *code = NULL;
-    struct gs_error worded = *err;
-
-    (void)request_id; /* it goes out as a header */
-    if (status == 429)
-        type = "rate_limit_error";
-    else if (status >= 500)
-        type = "server_error";
-    if (status == 401)
-        code = "invalid_api_key";
-    else if (err->code == GS_ECONTEXT)
-        code = "context_length_exceeded";
-    else if (err->code == GS_ENOTFOUND)
-        code = "model_not_found";
-    gs_buf_puts(b, "{\"error\":{\"message\":");
-    if (err->code == GS_ECONTEXT)
-        gs_error_set(&worded, err->code,
-                     "This model's maximum context length is %lld tokens. However, your messages "
-                     "resulted in %lld tokens",
-                     err->available, err->needed);
-    gs_error_hint(&worded, "%s", err->hint);
-    gs_dialect_write_words(b, &worded);
-    gs_buf_printf(b, ",\"type\":\"%s\",\"param\":null,\"code\":", type);
-    if (code)
-        gs_buf_printf(b, "\"%s\"}}", code);
-    else
-        gs_buf_puts(b, "null}}");
 }
 
 static void stream_event(struct answer *s, const struct gs_dialect_context *ctx,
@@ -204,8 +329,8 @@ static void stream_event(struct answer *s, const struct gs_dialect_context *ctx,
 {
     switch (ev->kind) {
     case GS_EVENT_START:
-        if (!s->has_role)
-            write_keepalive(s, ctx, b);
+        if (!s->choices[0].has_role)
+            write_empty(s, 0, ctx, b);
         break;
     case GS_EVENT_BEGIN:
         stream_begin(s, ctx, ev, b);
@@ -213,17 +338,14 @@ static void stream_event(struct answer *s, const struct gs_dialect_context *ctx,
     case GS_EVENT_DELTA:
         stream_delta(s, ctx, ev, b);
         break;
+    case GS_EVENT_END:
+        stream_end(s, ctx, ev, b);
+        break;
     case GS_EVENT_STOP:
         stream_stop(s, ctx, ev, b);
         break;
     case GS_EVENT_ERROR:
-        gs_buf_puts(b, "data: ");
-        gs_dialect_openai_chat_write_error(gs_dialect_status(&gs_dialect_openai_chat, ev->error),
-                                           ev->error, ctx->request_id, b);
-        gs_buf_puts(b, "\n\n");
-        break;
-    case GS_EVENT_END:
-        stream_end(s, ctx, ev, b);
+        gs_dialect_openai_stream_error(ev->error, ctx->request_id, b);
         break;
     case GS_EVENT_PROGRESS:
     case GS_EVENT_VECTOR:
@@ -233,34 +355,53 @@ static void stream_event(struct answer *s, const struct gs_dialect_context *ctx,
 
 /* ---- whole ---- */
 
-static void collect_begin(struct answer *s, const struct gs_dialect_context *ctx,
+static void collect_begin(struct choice *s, const struct gs_dialect_context *ctx,
                           const struct gs_event *ev)
 {
     if (ev->block != GS_BLOCK_TOOL_CALL)
         return;
-    gs_buf_puts(&s->calls, s->calls.len ? ",{" : "{");
-    write_call_head(&s->calls, ctx, ev);
+    begin_call(s, ctx, ev);
     gs_buf_reset(&s->args);
+    if (s->call == CALL_FUNCTION) {
+        gs_buf_putc(&s->calls, '{');
+        gs_dialect_write_member(&s->calls, "name", ev->name);
+        gs_buf_puts(&s->calls, ",\"arguments\":");
+    } else if (s->call != CALL_NONE) {
+        gs_buf_puts(&s->calls, s->calls.len ? ",{" : "{");
+        write_call_head(&s->calls, s, ctx, ev);
+    }
 }
 
-static void collect_delta(struct answer *s, const struct gs_event *ev)
+static void collect_delta(struct choice *s, const struct gs_event *ev)
 {
     if (ev->block == GS_BLOCK_TOOL_CALL)
         gs_buf_slice(&s->args, ev->text);
     else
         gs_buf_slice(ev->block == GS_BLOCK_REASONING ? &s->reasoning : &s->text, ev->text);
-    if (ev->n_logprob) {
+    if (has_logprobs(ev)) {
         if (s->logprobs.len)
             gs_buf_putc(&s->logprobs, ',');
-        gs_dialect_write_logprobs(&s->logprobs, ev, false);
+        write_logprobs(&s->logprobs, ev);
     }
 }
 
-static void write_whole(const struct answer *s, const struct gs_dialect_context *ctx,
-                        const struct gs_event *ev, struct gs_buf *b)
+static void collect_end(struct choice *s, const struct gs_event *ev)
 {
-    write_head(b, ctx, "chat.completion");
-    gs_buf_puts(b, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
+    if (ev->block != GS_BLOCK_TOOL_CALL || s->call == CALL_NONE)
+        return;
+    if (s->call == CALL_CUSTOM)
+        write_input(&s->calls, gs_buf_view(&s->args));
+    else
+        gs_json_write_string(&s->calls, s->args.len ? gs_buf_view(&s->args) : GS_SLICE_LIT("{}"));
+    gs_buf_puts(&s->calls, s->call == CALL_FUNCTION ? "}" : "}}");
+}
+
+static void write_choice(const struct choice *s, unsigned idx, const struct gs_dialect_context *ctx,
+                         struct gs_buf *b)
+{
+    const bool has_functions = request_of(ctx)->has_functions;
+
+    gs_buf_printf(b, "{\"index\":%u,\"message\":{\"role\":\"assistant\",\"content\":", idx);
     if (s->calls.len && !s->text.len)
         gs_buf_puts(b, "null");
     else
@@ -271,30 +412,48 @@ static void write_whole(const struct answer *s, const struct gs_dialect_context 
         gs_dialect_write_member(b, "reasoning_content", gs_buf_view(&s->reasoning));
     }
     if (s->calls.len) {
-        gs_buf_puts(b, ",\"tool_calls\":[");
+        gs_buf_puts(b, has_functions ? ",\"function_call\":" : ",\"tool_calls\":[");
         gs_buf_slice(b, gs_buf_view(&s->calls));
-        gs_buf_putc(b, ']');
+        gs_buf_puts(b, has_functions ? "" : "]");
     }
     gs_buf_puts(b, "},\"logprobs\":");
     if (s->logprobs.len) {
         gs_buf_puts(b, "{\"content\":[");
         gs_buf_slice(b, gs_buf_view(&s->logprobs));
-        gs_buf_puts(b, "]}");
+        gs_buf_puts(b, "],\"refusal\":null}");
     } else {
         gs_buf_puts(b, "null");
     }
-    gs_buf_printf(b, ",\"finish_reason\":\"%s\"}],", finish_reason(ev->stop));
-    write_usage(b, &ev->usage);
+    gs_buf_printf(b, ",\"finish_reason\":\"%s\"}", finish_reason(ctx, s->stop));
+}
+
+static void write_whole(struct answer *s, const struct gs_dialect_context *ctx,
+                        const struct gs_event *ev, struct gs_buf *b)
+{
+    gs_dialect_openai_write_head(b, ctx, "chatcmpl", "chat.completion");
+    gs_buf_puts(b, ",\"choices\":[");
+    for (unsigned i = 0; i < GS_COUNT_OF(s->choices); i++) {
+        const struct choice *c = &s->choices[i];
+        if (!c->has_stopped)
+            continue;
+        gs_dialect_writer_check(&c->text, b);
+        gs_dialect_writer_check(&c->reasoning, b);
+        gs_dialect_writer_check(&c->calls, b);
+        gs_dialect_writer_check(&c->args, b);
+        gs_dialect_writer_check(&c->logprobs, b);
+        gs_buf_puts(b, i ? "," : "");
+        write_choice(c, i, ctx, b);
+    }
+    gs_buf_puts(b, "],");
+    gs_dialect_openai_write_usage(b, &ev->usage);
     gs_buf_putc(b, '}');
 }
 
-static void collect_event(struct answer *s, const struct gs_dialect_context *ctx,
+static void collect_event(struct answer *all, const struct gs_dialect_context *ctx,
                           const struct gs_event *ev, struct gs_buf *b)
 {
-    struct gs_buf *const all[] = {&s->text, &s->reasoning, &s->calls, &s->args, &s->logprobs};
+    struct choice *s = &all->choices[ev->answer_idx];
 
-    for (size_t i = 0; i < GS_COUNT_OF(all); i++)
-        gs_dialect_writer_ready(all[i]);
     switch (ev->kind) {
     case GS_EVENT_BEGIN:
         collect_begin(s, ctx, ev);
@@ -303,16 +462,13 @@ static void collect_event(struct answer *s, const struct gs_dialect_context *ctx
         collect_delta(s, ev);
         break;
     case GS_EVENT_END:
-        if (ev->block == GS_BLOCK_TOOL_CALL) {
-            gs_json_write_string(&s->calls,
-                                 s->args.len ? gs_buf_view(&s->args) : GS_SLICE_LIT("{}"));
-            gs_buf_puts(&s->calls, "}}");
-        }
+        collect_end(s, ev);
         break;
     case GS_EVENT_STOP:
-        for (size_t i = 0; i < GS_COUNT_OF(all); i++)
-            gs_dialect_writer_check(all[i], b);
-        write_whole(s, ctx, ev, b);
+        s->stop = ev->stop;
+        s->has_stopped = true;
+        if (ev->n_left == 0)
+            write_whole(all, ctx, ev, b);
         break;
     case GS_EVENT_START:
     case GS_EVENT_PROGRESS:
@@ -327,21 +483,33 @@ static void collect_event(struct answer *s, const struct gs_dialect_context *ctx
 static void write_event(void *state, const struct gs_dialect_context *ctx,
                         const struct gs_event *ev, struct gs_buf *b)
 {
+    struct answer *s = state;
+
+    if (ev->answer_idx >= GS_COUNT_OF(s->choices))
+        return;
+    struct choice *c = &s->choices[ev->answer_idx];
+    gs_dialect_writer_ready(&c->text);
+    gs_dialect_writer_ready(&c->reasoning);
+    gs_dialect_writer_ready(&c->calls);
+    gs_dialect_writer_ready(&c->args);
+    gs_dialect_writer_ready(&c->logprobs);
     if (ctx->stream)
-        stream_event(state, ctx, ev, b);
+        stream_event(s, ctx, ev, b);
     else
-        collect_event(state, ctx, ev, b);
+        collect_event(s, ctx, ev, b);
 }
 
 static void clear_state(void *state)
 {
     struct answer *s = state;
 
-    gs_buf_clear(&s->text);
-    gs_buf_clear(&s->reasoning);
-    gs_buf_clear(&s->calls);
-    gs_buf_clear(&s->args);
-    gs_buf_clear(&s->logprobs);
+    for (size_t i = 0; i < GS_COUNT_OF(s->choices); i++) {
+        gs_buf_clear(&s->choices[i].text);
+        gs_buf_clear(&s->choices[i].reasoning);
+        gs_buf_clear(&s->choices[i].calls);
+        gs_buf_clear(&s->choices[i].args);
+        gs_buf_clear(&s->choices[i].logprobs);
+    }
 }
 
 const struct gs_dialect gs_dialect_openai_chat = {

@@ -284,6 +284,24 @@ void gs_dialect_read_tokens(struct gs_dialect_reader *r, const struct gs_json *l
     *out = (struct gs_embed_input){.tokens = tokens, .n_tokens = n};
 }
 
+bool gs_dialect_read_function(struct gs_dialect_reader *r, const struct gs_json *f,
+                              struct gs_tool *out)
+{
+    const struct gs_json *parameters = gs_json_get(f, "parameters");
+    struct gs_tool t = {0};
+
+    if (!f)
+        return false;
+    gs_dialect_get_string(r, f, "name", &t.name);
+    gs_dialect_get_string(r, f, "description", &t.description);
+    if (parameters && parameters->kind == GS_JSON_OBJECT)
+        t.parameters = gs_dialect_json_text(r, parameters);
+    if (!t.name.len)
+        gs_dialect_reader_fail(r, "function.name: a tool needs a name");
+    *out = t;
+    return true;
+}
+
 void gs_dialect_read_functions(struct gs_dialect_reader *r, const struct gs_json *tools,
                                struct gs_chat *chat)
 {
@@ -295,18 +313,8 @@ void gs_dialect_read_functions(struct gs_dialect_reader *r, const struct gs_json
         gs_dialect_reader_nomem(r);
     for (size_t i = 0; out && i < n && r->status == GS_OK; i++) {
         const struct gs_json *f = gs_json_get(&tools->u.array.items[i], "function");
-        const struct gs_json *parameters = gs_json_get(f, "parameters");
-        struct gs_tool t = {0};
-        if (!f)
-            continue;
-        gs_dialect_get_string(r, f, "name", &t.name);
-        gs_dialect_get_string(r, f, "description", &t.description);
-        if (parameters && parameters->kind == GS_JSON_OBJECT)
-            t.parameters = gs_dialect_json_text(r, parameters);
-        if (!t.name.len)
-            gs_dialect_reader_fail(r, "function.name: a tool needs a name");
+        used += gs_dialect_read_function(r, f, &out[used]);
         gs_dialect_reader_at(r, "tools", i);
-        out[used++] = t;
     }
     chat->tools = out;
     chat->n_tools = used;
@@ -338,7 +346,7 @@ void gs_dialect_set_effort(struct gs_chat *chat, struct gs_slice effort)
 {
     if (!effort.len)
         return;
-    if (gs_slice_eq_str(effort, "none")) {
+    if (gs_slice_eq_str(effort, "none") || gs_slice_eq_str(effort, "minimal")) {
         chat->thinking = GS_THINKING_OFF;
         return;
     }

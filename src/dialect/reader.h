@@ -71,6 +71,9 @@ void gs_dialect_read_stops(struct gs_dialect_reader *r, const struct gs_json *v,
 /* An array of token ids; `key`, if there is one, names it in errors. */
 void gs_dialect_read_tokens(struct gs_dialect_reader *r, const struct gs_json *list,
                             const char *key, struct gs_embed_input *out);
+/* {"name": ..., "description": ..., "parameters": ...}; false if there is none. */
+bool gs_dialect_read_function(struct gs_dialect_reader *r, const struct gs_json *f,
+                              struct gs_tool *out);
 /* {"type": "function", "function": {...}}: the tools of OpenAI and Ollama; other types are
  * ignored. */
 void gs_dialect_read_functions(struct gs_dialect_reader *r, const struct gs_json *tools,
@@ -78,7 +81,8 @@ void gs_dialect_read_functions(struct gs_dialect_reader *r, const struct gs_json
 /* A call's arguments as the text of an object, from an object or from such a text; what is
  * neither becomes {"arguments": "..."}. */
 struct gs_slice gs_dialect_read_args(struct gs_dialect_reader *r, const struct gs_json *v);
-/* {"reasoning_effort": "low"} and its kin: "none" switches thinking off. */
+/* {"reasoning_effort": "low"} and its kin: "none" and "minimal" switch thinking off, or down to the
+ * least there is. */
 void gs_dialect_set_effort(struct gs_chat *chat, struct gs_slice effort);
 
 /* The answer must be JSON that `schema` describes; NULL: any object. */

@@ -302,6 +302,7 @@ static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_er
         return st;
     ex->ctx.request_id = gs_slice_str(ex->id);
     ex->ctx.created_us = gs_clock_wall_us();
+    ex->ctx.fingerprint = GS_SLICE_LIT("genset-" GENSET_VERSION);
     gs_http_request_watch(ex->http, client_gone, client_drained, ex);
     if (ex->ctx.texts)
         return backend->embed(backend->self, ex->ctx.texts, on_event, ex, &ex->call, err);

@@ -2,7 +2,8 @@
  *
  *   read/DIALECT.ENDPOINT.NAME.json   a request body; NAME.chat beside it is what it means
  *   write/NAME.events                 an answer, one event a line; NAME.DIALECT.stream and
- *                                     NAME.DIALECT.whole are how it is spelled
+ *                                     NAME.DIALECT.whole are how it is spelled. If the first line
+ *                                     is a request ({"path":, "body":}), by its dialect alone
  *
  * GENSET_GOLDEN_UPDATE=1 writes the expected files anew; the review reads the difference. */
 #include <dirent.h>
@@ -159,6 +160,11 @@ static void dump_chat(struct gs_buf *b, const struct gs_chat *c)
     }
     if (c->one_tool_call)
         gs_buf_puts(b, "one_tool_call\n");
+    for (size_t i = 0; i < c->n_allowed_tools; i++) {
+        gs_buf_puts(b, "allowed");
+        dump_slice(b, "tool", c->allowed_tools[i]);
+        gs_buf_putc(b, '\n');
+    }
     if (c->tool_choice != GS_TOOL_CHOICE_AUTO) {
         gs_buf_printf(b, "tool_choice %s", choices[c->tool_choice]);
         dump_slice(b, "name", c->tool_choice_name);
@@ -186,6 +192,13 @@ static void dump_chat(struct gs_buf *b, const struct gs_chat *c)
         dump_slice(b, "prompt", c->raw_prompt);
         gs_buf_putc(b, '\n');
     }
+    if (c->has_suffix) {
+        gs_buf_puts(b, "suffix");
+        dump_slice(b, "text", c->raw_suffix);
+        gs_buf_putc(b, '\n');
+    }
+    if (c->n_answers > 1)
+        gs_buf_printf(b, "answers %d\n", (int)c->n_answers);
     for (size_t i = 0; i < c->n_before; i++) {
         gs_buf_puts(b, "before");
         dump_slice(b, "text", c->before[i].text);
@@ -234,7 +247,10 @@ static int read_case(const char *name)
     if (endpoints[e].dialect->read_request(&chat, &ctx, gs_buf_view(&body), endpoints[e].path, &a,
                                            &err) == GS_OK) {
         dump_context(&got, &ctx);
-        dump_chat(&got, &chat);
+        for (const struct gs_chat *c = &chat; c; c = c->next) {
+            gs_buf_puts(&got, c == &chat ? "" : "next\n");
+            dump_chat(&got, c);
+        }
     } else {
         gs_buf_printf(&got, "error %d ", gs_dialect_status(endpoints[e].dialect, &err));
         endpoints[e].dialect->write_error(gs_dialect_status(endpoints[e].dialect, &err), &err,
@@ -308,6 +324,8 @@ static void parse_event(const struct gs_json *v, struct script_event *out)
         .kind = (enum gs_event_kind)(kind == keepalive ? 0 : kind),
         .block = (enum gs_block_kind)(block.len ? find(blocks, GS_COUNT_OF(blocks), block) : 0),
         .block_idx = (uint32_t)int_of(v, "idx"),
+        .answer_idx = (uint32_t)int_of(v, "of"),
+        .n_left = (uint32_t)int_of(v, "left"),
         .text = text_of(v, "text"),
         .id = text_of(v, "id"),
         .name = text_of(v, "name"),
@@ -335,19 +353,45 @@ static void parse_event(const struct gs_json *v, struct script_event *out)
     }
 }
 
-static void spell(const struct gs_dialect *d, bool stream, struct gs_slice script,
-                  struct gs_buf *out)
+/* The first line, if it is a request; what answers need to know of it then comes from its dialect.
+ * Returns where the events begin. */
+static size_t read_script_request(struct gs_slice script, struct gs_arena *a,
+                                  const struct gs_dialect **out_d, struct gs_dialect_context *ctx)
 {
-    const struct gs_dialect_context ctx = {
-        .model = GS_SLICE_LIT("test-model"),
-        .request_id = GS_SLICE_LIT("req_0123"),
-        .created_us = 1767225600000000, /* 2026-01-01 */
-        .stream = stream,
-        .include_usage = true,
-    };
+    const size_t end = gs_slice_find(script, GS_SLICE_LIT("\n"), 0);
+    struct gs_json line;
+    struct gs_chat chat;
+    struct gs_buf body;
+    struct gs_error err = {0};
+
+    assert_int_equal(gs_json_parse(gs_slice_sub(script, 0, end), a, &line, NULL), GS_OK);
+    if (!gs_json_get(&line, "path"))
+        return 0;
+    for (size_t e = 0; e < GS_COUNT_OF(endpoints); e++) {
+        if (!gs_slice_eq_str(text_of(&line, "path"), endpoints[e].path))
+            continue;
+        gs_buf_init(&body, MAX_BYTES);
+        gs_json_write(&body, gs_json_get(&line, "body"));
+        *out_d = endpoints[e].dialect;
+        if ((*out_d)->read_request(&chat, ctx, gs_buf_view(&body), endpoints[e].path, a, &err) !=
+            GS_OK)
+            fail_msg("%s", err.msg);
+        gs_buf_clear(&body);
+    }
+    assert_non_null(*out_d);
+    return end + 1;
+}
+
+static void spell(const struct gs_dialect *d, const struct gs_dialect_context *request, bool stream,
+                  struct gs_slice script, struct gs_buf *out)
+{
+    struct gs_dialect_context ctx = *request;
     void *state = calloc(1, d->state_bytes);
     struct gs_arena a;
 
+    ctx.request_id = GS_SLICE_LIT("req_0123");
+    ctx.created_us = 1767225600000000; /* 2026-01-01 */
+    ctx.stream = stream;
     gs_arena_init(&a, 0);
     for (size_t at = 0; at < script.len;) {
         const size_t end = gs_slice_find(script, GS_SLICE_LIT("\n"), at);
@@ -369,22 +413,28 @@ static void spell(const struct gs_dialect *d, bool stream, struct gs_slice scrip
 static int write_case(const char *name)
 {
     char path[PATH_BYTES];
+    struct gs_dialect_context ctx = {.model = GS_SLICE_LIT("test-model"), .include_usage = true};
+    const struct gs_dialect *only = NULL;
     struct gs_buf script;
+    struct gs_arena a;
     int n_failed = 0;
 
     snprintf(path, sizeof(path), "%s/%s", DIR_WRITE, name);
     read_file(path, &script);
-    for (size_t i = 0; i < 2 * GS_COUNT_OF(dialects); i++) {
-        const struct gs_dialect *d = dialects[i / 2];
+    gs_arena_init(&a, 0);
+    const size_t begin = read_script_request(gs_buf_view(&script), &a, &only, &ctx);
+    for (size_t i = 0; i < 2 * (only ? 1 : GS_COUNT_OF(dialects)); i++) {
+        const struct gs_dialect *d = only ? only : dialects[i / 2];
         const bool stream = i % 2 == 0;
         struct gs_buf got;
         gs_buf_init(&got, MAX_BYTES);
-        spell(d, stream, gs_buf_view(&script), &got);
+        spell(d, &ctx, stream, gs_slice_sub(gs_buf_view(&script), begin, script.len), &got);
         snprintf(path, sizeof(path), "%s/%.*s.%s.%s", DIR_WRITE, (int)(strlen(name) - 7), name,
                  d->name, stream ? "stream" : "whole");
         n_failed += expect_file(path, &got);
         gs_buf_clear(&got);
     }
+    gs_arena_clear(&a);
     gs_buf_clear(&script);
     return n_failed;
 }

@@ -214,6 +214,14 @@ static void a_demanded_call_is_made(void **state)
     assert_int_equal(answer(&chat, &r, NULL), GS_OK);
     assert_true(r.n_calls >= 1);
     clear(&r);
+    for (int i = 0; i < 2; i++) { /* of both only one is allowed */
+        chat.allowed_tools = &tools[i].name;
+        chat.n_allowed_tools = 1;
+        assert_int_equal(answer(&chat, &r, NULL), GS_OK);
+        assert_true(r.n_calls >= 1);
+        assert_true(gs_slice_eq_str(tools[i].name, r.name));
+        clear(&r);
+    }
 }
 
 int main(void)
