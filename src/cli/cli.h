@@ -24,6 +24,8 @@ typedef int gs_cli_command_fn(struct gs_config *c, struct gs_buf *out);
 
 gs_cli_command_fn gs_cli_run;
 gs_cli_command_fn gs_cli_serve;
+gs_cli_command_fn gs_cli_launch;
+gs_cli_command_fn gs_cli_env;
 gs_cli_command_fn gs_cli_show;
 gs_cli_command_fn gs_cli_tokens;
 gs_cli_command_fn gs_cli_prompt;

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/slice.h"
-#include "cli/cli.h"
+#include "cli/launch.h"
 #include "provider/local.h"
 #include "server/server.h"
 
@@ -39,6 +39,12 @@ static void show_progress(void *ud, double done)
     fflush(stderr);
 }
 
+/* By a tool that was launched for this server. */
+static bool is_held(void *ud)
+{
+    return gs_cli_launch_is_held(ud, gs_server_port(running));
+}
+
 static enum gs_status create_server(const struct gs_config *c, struct gs_local *local,
                                     const struct gs_log *log, struct gs_server **out_server,
                                     struct gs_error *err)
@@ -58,6 +64,9 @@ static enum gs_status create_server(const struct gs_config *c, struct gs_local *
     opt.n_origins = c->cors_origins.len;
     opt.log = log;
     opt.keepalive_ms = c->keepalive_ms;
+    opt.idle_exit_ms = c->idle_exit_ms;
+    opt.is_needed = is_held;
+    opt.needed_ud = (void *)(uintptr_t)c;
     gs_server_backend_local(&opt.backend, local);
     return gs_server_create(&opt, out_server, err);
 }

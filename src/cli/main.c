@@ -14,6 +14,7 @@
 
 static gs_cli_command_fn *const commands[GS_COMMAND_COUNT] = {
     [GS_COMMAND_RUN] = gs_cli_run,         [GS_COMMAND_SERVE] = gs_cli_serve,
+    [GS_COMMAND_LAUNCH] = gs_cli_launch,   [GS_COMMAND_ENV] = gs_cli_env,
     [GS_COMMAND_SHOW] = gs_cli_show,       [GS_COMMAND_TOKENS] = gs_cli_tokens,
     [GS_COMMAND_PROMPT] = gs_cli_prompt,   [GS_COMMAND_LOGITS] = gs_cli_logits,
     [GS_COMMAND_EMBED] = gs_cli_embed,     [GS_COMMAND_DEQUANT] = gs_cli_dequant,

@@ -47,7 +47,9 @@ struct gs_config_command {
     (GS_ON(RUN) | GS_ON(SHOW) | GS_ON(TOKENS) | GS_ON(BENCH) | GS_ON(DOCTOR) | GS_ON(VERSION))
 #define GS_ON_ENGINE                                                                               \
     (GS_ON(RUN) | GS_ON(SERVE) | GS_ON(LOGITS) | GS_ON(EMBED) | GS_ON(BENCH) | GS_ON(DOCTOR))
-#define GS_ON_MODELS     (GS_ON_ENGINE | GS_ON(SHOW) | GS_ON(TOKENS) | GS_ON(PROMPT) | GS_ON(DEQUANT))
+#define GS_ON_TOOLS (GS_ON(LAUNCH) | GS_ON(ENV))
+#define GS_ON_MODELS                                                                               \
+    (GS_ON_ENGINE | GS_ON(SHOW) | GS_ON(TOKENS) | GS_ON(PROMPT) | GS_ON(DEQUANT) | GS_ON_TOOLS)
 #define GS_ON_CONFIGURED (GS_ON_MODELS | GS_ON(CONFIG))
 
 #define GS_ENV_BYTES   64 /* name of an environment variable */

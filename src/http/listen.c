@@ -1,9 +1,7 @@
 /* The listening socket and the list of connections. Beyond the ceiling the connection longest idle
  * after an answer makes room; when there is none, new clients wait in the system's backlog. */
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 
 #include <event2/event.h>
 #include <event2/listener.h>
@@ -12,6 +10,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "http/address.h"
 #include "http/conn.h"
 #include "http/loop.h"
 
@@ -33,48 +32,6 @@ void gs_http_options_init(struct gs_http_options *opt)
         .write_ms = 300 * SECONDS,
         .linger_ms = 2 * SECONDS,
     };
-}
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-/* No name service: the loop would wait for it. */
-static enum gs_status parse_host(const char *host, union address *out, socklen_t *out_len,
-                                 struct gs_error *err)
-{
-    union address a = {0};
-
-    if (strcmp(host, "localhost") == 0)
-        host = "127.0.0.1";
-    if (evutil_inet_pton(AF_INET, host, &a.v4.sin_addr) == 1) {
-        a.v4.sin_family = AF_INET;
-        *out_len = sizeof(a.v4);
-    } else if (evutil_inet_pton(AF_INET6, host, &a.v6.sin6_addr) == 1) {
-        a.v6.sin6_family = AF_INET6;
-        *out_len = sizeof(a.v6);
-    } else {
-        gs_error_set(err, GS_EINVAL, "listen address: \"%s\" is no IP address", host);
-        gs_error_hint(err, "Write an address such as 127.0.0.1, 0.0.0.0 or ::1, or localhost.");
-        return GS_EINVAL;
-    }
-    *out = a;
-    return GS_OK;
-}
-
-enum gs_status gs_http_is_loopback(const char *host, bool *out_loopback, struct gs_error *err)
-{
-    union address a;
-    socklen_t len;
-    const enum gs_status st = parse_host(host, &a, &len, err);
-
-    if (st != GS_OK)
-        return st;
-    *out_loopback = a.any.sa_family == AF_INET ? ntohl(a.v4.sin_addr.s_addr) >> 24 == 127
-                                               : IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr);
-    return GS_OK;
 }
 
 static bool close_oldest_idle(struct gs_http_server *s)
@@ -155,13 +112,12 @@ void gs_http_server_forget(struct gs_http_server *s, struct gs_http_conn *c)
 
 static enum gs_status bind_port(struct gs_http_server *s, struct gs_error *err)
 {
-    union address a;
+    union gs_http_address a;
     socklen_t len;
-    const enum gs_status st = parse_host(s->opt.host, &a, &len, err);
+    const enum gs_status st = gs_http_address_parse(s->opt.host, s->opt.port, &a, &len, err);
 
     if (st != GS_OK)
         return st;
-    *(a.any.sa_family == AF_INET ? &a.v4.sin_port : &a.v6.sin6_port) = htons((uint16_t)s->opt.port);
     s->listener =
         evconnlistener_new_bind(gs_http_loop_base(s->loop), accepted, s,
                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
@@ -189,10 +145,6 @@ enum gs_status gs_http_server_create(struct gs_http_loop *loop, const struct gs_
 
     if (!s)
         return gs_error_nomem(err, "create the HTTP server");
-    if (opt->port < 0 || opt->port > 65535) {
-        gs_free(s);
-        return gs_error_set(err, GS_EINVAL, "port: expected 0 to 65535, found %d", opt->port);
-    }
     s->loop = loop;
     s->opt = *opt;
     st = gs_http_timer_create(loop, accept_again, s, &s->retry, err);

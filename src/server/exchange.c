@@ -31,6 +31,7 @@ static void exchange_free(struct gs_server_exchange *ex)
     if (ex->next)
         ex->next->prev = ex->prev;
     s->n_exchanges--;
+    s->asked_us = gs_clock_mono_us();
     if (ex->state)
         ex->dialect->clear_state(ex->state);
     gs_free(ex->state);

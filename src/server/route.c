@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
@@ -273,6 +274,7 @@ void gs_server_route_request(void *server, struct gs_http_request *r)
     char id[GS_SERVER_ID_BYTES];
     struct gs_error err = {0};
 
+    s->asked_us = gs_clock_mono_us();
     tidy_path(head->path, path);
     const struct route *route = find_route(path);
     gs_server_reply_id(r, id);

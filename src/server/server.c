@@ -98,6 +98,21 @@ static void stop_asked(void *ud)
     drained(s);
 }
 
+/* Nobody asked for long: stop, unless somebody needs us still. */
+static void idled(void *ud)
+{
+    struct gs_server *s = ud;
+    const struct gs_server_options *opt = &s->opt;
+    const int64_t idle_ms = (gs_clock_mono_us() - s->asked_us) / 1000;
+
+    if (s->exchanges || (opt->is_needed && opt->is_needed(opt->needed_ud)))
+        gs_http_timer_start(s->idle, opt->idle_exit_ms);
+    else if (idle_ms < opt->idle_exit_ms)
+        gs_http_timer_start(s->idle, opt->idle_exit_ms - idle_ms);
+    else
+        gs_server_stop(s);
+}
+
 void gs_server_stop(struct gs_server *s)
 {
     atomic_fetch_add(&s->n_stops, 1);
@@ -168,6 +183,8 @@ static enum gs_status start_loop(struct gs_server *s, struct gs_error *err)
         st = gs_http_timer_create(s->loop, ticked, s, &s->tick, err);
     if (st == GS_OK)
         st = gs_http_timer_create(s->loop, drained, s, &s->drain, err);
+    if (st == GS_OK)
+        st = gs_http_timer_create(s->loop, idled, s, &s->idle, err);
     return st;
 }
 
@@ -209,6 +226,9 @@ int gs_server_port(const struct gs_server *s)
 
 enum gs_status gs_server_run(struct gs_server *s, struct gs_error *err)
 {
+    s->asked_us = gs_clock_mono_us();
+    if (s->opt.idle_exit_ms > 0)
+        gs_http_timer_start(s->idle, s->opt.idle_exit_ms);
     return gs_http_loop_run(s->loop, err);
 }
 
@@ -232,6 +252,7 @@ void gs_server_free(struct gs_server *s)
     gs_thread_enter(kind);
     gs_http_timer_free(s->tick);
     gs_http_timer_free(s->drain);
+    gs_http_timer_free(s->idle);
     gs_http_watch_free(s->wake_watch);
     gs_http_watch_free(s->stop_watch);
     if (s->stop_fd >= 0)

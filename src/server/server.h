@@ -49,10 +49,13 @@ struct gs_server_options {
     const char *const *origins; /* browser origins allowed besides those of this machine */
     size_t n_origins;
     struct gs_server_backend backend;
-    const struct gs_log *log; /* may be NULL; must outlive the server */
-    int64_t keepalive_ms;     /* a silent stream gets a sign of life; default 5000 */
-    int64_t grace_ms;         /* given to running answers at the first stop; default 5000 */
-    size_t max_exchanges;     /* requests answered at once; default 256 */
+    const struct gs_log *log;    /* may be NULL; must outlive the server */
+    int64_t keepalive_ms;        /* a silent stream gets a sign of life; default 5000 */
+    int64_t grace_ms;            /* given to running answers at the first stop; default 5000 */
+    size_t max_exchanges;        /* requests answered at once; default 256 */
+    int64_t idle_exit_ms;        /* stop after so long without a request; 0 = never */
+    bool (*is_needed)(void *ud); /* asked before: true goes on for as long again; may be NULL */
+    void *needed_ud;
 };
 
 void gs_server_options_init(struct gs_server_options *opt);

@@ -60,6 +60,8 @@ struct gs_server {
     atomic_int n_stops;
     struct gs_http_timer *tick;
     struct gs_http_timer *drain;
+    struct gs_http_timer *idle;
+    int64_t asked_us;       /* the last request, monotonic */
     int64_t drain_until_us; /* 0 = not stopping */
     struct gs_server_exchange *exchanges;
     size_t n_exchanges;
