@@ -1,12 +1,36 @@
-/* The two halves of the Anthropic dialect meet here. Private to dialect/. */
+/* What the files of the Anthropic dialect share. Private to dialect/. */
 #ifndef GS_DIALECT_ANTHROPIC_H
 #define GS_DIALECT_ANTHROPIC_H
 
+#include "base/map.h"
+#include "base/slice.h"
 #include "dialect/dialect.h"
+#include "dialect/reader.h"
+
+/* A thinking block's signature of ours: this, then the text in base64. A client that was not shown
+ * the text hands it back with that. */
+#define GS_DIALECT_SIGNATURE GS_SLICE_LIT("genset1")
+
+/* Reading the messages of one request. */
+struct gs_dialect_messages {
+    struct gs_dialect_reader r;
+    const struct gs_json *tools; /* array, or NULL */
+    struct gs_map by_name;       /* of tools, deferred ones */
+};
 
 enum gs_status gs_dialect_anthropic_read(struct gs_chat *out_chat,
                                          struct gs_dialect_context *out_ctx, struct gs_slice text,
                                          const char *path, struct gs_arena *a,
                                          struct gs_error *err);
+
+/* Whether a block is of this type. */
+bool gs_dialect_anthropic_is(const struct gs_json *block, const char *type);
+/* Append what a block says: a text, document, search result or reference to a tool; nothing of
+ * other types. A document that cannot be read fails the reader. */
+void gs_dialect_anthropic_text(struct gs_dialect_messages *m, const struct gs_json *block,
+                               struct gs_buf *b);
+/* The text of a tool result's `content`, in the arena; parts are joined by line breaks. */
+struct gs_slice gs_dialect_anthropic_result(struct gs_dialect_messages *m,
+                                            const struct gs_json *content);
 
 #endif

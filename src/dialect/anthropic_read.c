@@ -3,7 +3,8 @@
  *
  * System messages stay where they stand. Tools marked defer_loading are not listed: where a
  * tool_reference names one, its definition stands in the text, so that the prompt before it never
- * changes. Tools that the server would run (web_search...) are ignored. */
+ * changes. Tools that the server would run (web_search...) are ignored; what another server made of
+ * them earlier in the conversation reads as calls and results. */
 #include "dialect/anthropic.h"
 
 #include <string.h>
@@ -17,15 +18,9 @@
 /* Changes with every conversation and means nothing to a model (Claude Code, 2026-11). */
 #define BILLING_MARK GS_SLICE_LIT("x-anthropic-billing-header:")
 
-struct messages_reader {
-    struct gs_dialect_reader r;
-    const struct gs_json *tools; /* array, or NULL */
-    struct gs_map by_name;       /* of tools, deferred ones */
-};
-
 static bool type_is(const struct gs_json *block, const char *type)
 {
-    return gs_slice_eq_str(gs_dialect_peek_string(block, "type"), type);
+    return gs_dialect_anthropic_is(block, type);
 }
 
 /* ---- tools ---- */
@@ -37,7 +32,12 @@ static bool is_custom(const struct gs_json *tool)
     return type.len == 0 || gs_slice_eq_str(type, "custom");
 }
 
-static void map_deferred(struct messages_reader *m)
+static bool is_named(const struct gs_json *tool, struct gs_slice name)
+{
+    return name.len > 0 && gs_slice_eq(gs_dialect_peek_string(tool, "name"), name);
+}
+
+static void map_deferred(struct gs_dialect_messages *m)
 {
     for (size_t i = 0; m->tools && i < m->tools->u.array.len; i++) {
         const struct gs_json *tool = &m->tools->u.array.items[i];
@@ -48,7 +48,7 @@ static void map_deferred(struct messages_reader *m)
     }
 }
 
-static void read_tools(struct messages_reader *m, struct gs_chat *chat)
+static void read_tools(struct gs_dialect_messages *m, struct gs_chat *chat)
 {
     struct gs_dialect_reader *r = &m->r;
     const size_t n = m->tools ? m->tools->u.array.len : 0;
@@ -61,7 +61,8 @@ static void read_tools(struct messages_reader *m, struct gs_chat *chat)
         const struct gs_json *tool = &m->tools->u.array.items[i];
         const struct gs_json *schema = gs_json_get(tool, "input_schema");
         struct gs_tool t = {0};
-        if (!is_custom(tool) || gs_dialect_peek_bool(tool, "defer_loading"))
+        if (!is_custom(tool) || (gs_dialect_peek_bool(tool, "defer_loading") &&
+                                 !is_named(tool, chat->tool_choice_name)))
             continue;
         gs_dialect_get_string(r, tool, "name", &t.name);
         gs_dialect_get_string(r, tool, "description", &t.description);
@@ -92,17 +93,27 @@ static void read_format(struct gs_dialect_reader *r, const struct gs_json *body,
         gs_dialect_set_schema(r, chat, schema);
 }
 
-static void read_tool_choice(struct gs_dialect_reader *r, const struct gs_json *body,
+/* Whether the server would run the tool of this name: then no answer calls it. */
+static bool is_servers(const struct gs_dialect_messages *m, struct gs_slice name)
+{
+    for (size_t i = 0; m->tools && i < m->tools->u.array.len; i++)
+        if (is_named(&m->tools->u.array.items[i], name))
+            return !is_custom(&m->tools->u.array.items[i]);
+    return false;
+}
+
+static void read_tool_choice(struct gs_dialect_messages *m, const struct gs_json *body,
                              struct gs_chat *chat)
 {
     const struct gs_json *choice = gs_json_get(body, "tool_choice");
+    struct gs_dialect_reader *r = &m->r;
 
     chat->one_tool_call = gs_dialect_peek_bool(choice, "disable_parallel_tool_use");
     if (type_is(choice, "any"))
         chat->tool_choice = GS_TOOL_CHOICE_ANY;
     else if (type_is(choice, "none"))
         chat->tool_choice = GS_TOOL_CHOICE_NONE;
-    if (!type_is(choice, "tool"))
+    if (!type_is(choice, "tool") || is_servers(m, gs_dialect_peek_string(choice, "name")))
         return;
     chat->tool_choice = GS_TOOL_CHOICE_NAMED;
     gs_dialect_get_string(r, choice, "name", &chat->tool_choice_name);
@@ -110,32 +121,13 @@ static void read_tool_choice(struct gs_dialect_reader *r, const struct gs_json *
         gs_dialect_reader_fail(r, "tool_choice.name: the tool to call must be named");
 }
 
-/* The definition of a deferred tool, where the conversation met it. */
-static void write_reference(const struct messages_reader *m, const struct gs_json *ref,
-                            struct gs_buf *b)
-{
-    const struct gs_slice name = gs_dialect_peek_string(ref, "tool_name");
-    const struct gs_json *tool = gs_map_get(&m->by_name, name);
-    const struct gs_json *schema = gs_json_get(tool, "input_schema");
-
-    if (!tool) {
-        gs_buf_puts(b, "The tool ");
-        gs_buf_slice(b, name);
-        gs_buf_puts(b, " is listed above, or not available.");
-        return;
-    }
-    gs_buf_puts(b, "<function>{\"name\":");
-    gs_json_write_string(b, name);
-    gs_buf_puts(b, ",\"description\":");
-    gs_json_write_string(b, gs_dialect_peek_string(tool, "description"));
-    if (schema) {
-        gs_buf_puts(b, ",\"parameters\":");
-        gs_json_write(b, schema);
-    }
-    gs_buf_puts(b, "}</function>");
-}
-
 /* ---- blocks ---- */
+
+/* A type that names what a tool gave back: of a client's tool, or of one that a server ran. */
+static bool is_result(const struct gs_json *block)
+{
+    return gs_slice_ends(gs_dialect_peek_string(block, "type"), GS_SLICE_LIT("tool_result"));
+}
 
 static void read_image(struct gs_dialect_reader *r, const struct gs_json *block)
 {
@@ -148,57 +140,19 @@ static void read_image(struct gs_dialect_reader *r, const struct gs_json *block)
     b->text = gs_dialect_peek_string(source, type_is(source, "url") ? "url" : "data");
 }
 
-/* What reads as text: text, the text of a document or search result, a tool reference. */
-static void write_text(const struct messages_reader *m, const struct gs_json *block,
-                       struct gs_buf *b)
+/* The images among blocks. */
+static void read_images(struct gs_dialect_reader *r, const struct gs_json *content)
 {
-    const struct gs_json *source = gs_json_get(block, "source");
-    const struct gs_json *content =
-        gs_json_get(type_is(source, "content") ? source : block, "content");
-
-    if (type_is(block, "text")) {
-        gs_buf_slice(b, gs_dialect_peek_string(block, "text"));
-    } else if (type_is(block, "tool_reference")) {
-        write_reference(m, block, b);
-    } else if (type_is(block, "document") || type_is(block, "search_result")) {
-        if (type_is(source, "text"))
-            gs_buf_slice(b, gs_dialect_peek_string(source, "data"));
-        else if (content && content->kind == GS_JSON_STRING)
-            gs_buf_slice(b, content->u.string);
-        else if (!content)
-            gs_buf_puts(b, "[a document that cannot be read here]");
-        for (size_t i = 0; content && content->kind == GS_JSON_ARRAY && i < content->u.array.len;
-             i++)
-            gs_buf_slice(b, gs_dialect_peek_string(&content->u.array.items[i], "text"));
+    for (size_t i = 0; content && content->kind == GS_JSON_ARRAY && i < content->u.array.len; i++) {
+        if (type_is(&content->u.array.items[i], "image"))
+            read_image(r, &content->u.array.items[i]);
     }
 }
 
-/* `content` of a tool result: a string, or blocks whose texts are joined by line breaks. */
-static struct gs_slice read_result_text(struct messages_reader *m, const struct gs_json *content)
-{
-    struct gs_buf b;
-
-    if (!content || content->kind != GS_JSON_ARRAY)
-        return content && content->kind == GS_JSON_STRING ? content->u.string : gs_slice(NULL, 0);
-    gs_buf_init(&b, GS_MAX_TEXT_BYTES);
-    for (size_t i = 0; i < content->u.array.len; i++) {
-        const size_t before = b.len;
-        if (before)
-            gs_buf_putc(&b, '\n');
-        const size_t start = b.len;
-        write_text(m, &content->u.array.items[i], &b);
-        if (b.len == start && gs_buf_ok(&b))
-            b.len = before; /* nothing to say, no line for it */
-    }
-    const struct gs_slice out = gs_dialect_keep(&m->r, &b);
-    gs_buf_clear(&b);
-    return out;
-}
-
-static void read_tool_result(struct messages_reader *m, const struct gs_json *block)
+static void read_tool_result(struct gs_dialect_messages *m, const struct gs_json *block)
 {
     const struct gs_json *content = gs_json_get(block, "content");
-    const struct gs_slice text = read_result_text(m, content);
+    const struct gs_slice text = gs_dialect_anthropic_result(m, content);
     struct gs_block *b = gs_dialect_add_block(&m->r, GS_BLOCK_TOOL_RESULT);
 
     if (!b)
@@ -206,10 +160,7 @@ static void read_tool_result(struct messages_reader *m, const struct gs_json *bl
     b->id = gs_dialect_peek_string(block, "tool_use_id");
     b->text = text;
     b->is_error = gs_dialect_peek_bool(block, "is_error");
-    for (size_t i = 0; content && content->kind == GS_JSON_ARRAY && i < content->u.array.len; i++) {
-        if (type_is(&content->u.array.items[i], "image"))
-            read_image(&m->r, &content->u.array.items[i]);
-    }
+    read_images(&m->r, content);
 }
 
 static void read_tool_use(struct gs_dialect_reader *r, const struct gs_json *block)
@@ -224,20 +175,37 @@ static void read_tool_use(struct gs_dialect_reader *r, const struct gs_json *blo
     b->args = args;
 }
 
+/* Where the text was left out of the answer (display "omitted"), our signature holds it. */
 static void read_thinking(struct gs_dialect_reader *r, const struct gs_json *block)
 {
-    const struct gs_slice text = gs_dialect_peek_string(block, "thinking");
-    struct gs_block *b = text.len ? gs_dialect_add_block(r, GS_BLOCK_REASONING) : NULL;
+    const struct gs_slice signature = gs_dialect_peek_string(block, "signature");
+    struct gs_slice text = gs_dialect_peek_string(block, "thinking");
 
+    if (!text.len && gs_slice_starts(signature, GS_DIALECT_SIGNATURE))
+        text = gs_dialect_decode_base64(
+            r, gs_slice_sub(signature, GS_DIALECT_SIGNATURE.len, signature.len));
+    struct gs_block *b = text.len ? gs_dialect_add_block(r, GS_BLOCK_REASONING) : NULL;
     if (!b)
         return;
     b->text = text;
-    b->signature = gs_dialect_peek_string(block, "signature");
+    b->signature = signature;
 }
 
-/* One block of a message; types not known here (the server's own tools, what is new) are passed
- * over. */
-static void read_block(struct messages_reader *m, const struct gs_json *block)
+/* What is no conversation reads as text; redacted thinking, which nobody here can read, and types
+ * not known here are passed over. */
+static void read_other(struct gs_dialect_messages *m, const struct gs_json *block)
+{
+    struct gs_buf b;
+
+    gs_buf_init(&b, GS_MAX_TEXT_BYTES);
+    gs_dialect_anthropic_text(m, block, &b);
+    gs_dialect_add_text(&m->r, GS_BLOCK_TEXT, gs_dialect_keep(&m->r, &b));
+    gs_buf_clear(&b);
+    if (type_is(block, "document"))
+        read_images(&m->r, gs_json_get(gs_json_get(block, "source"), "content"));
+}
+
+static void read_block(struct gs_dialect_messages *m, const struct gs_json *block)
 {
     struct gs_dialect_reader *r = &m->r;
 
@@ -247,35 +215,32 @@ static void read_block(struct messages_reader *m, const struct gs_json *block)
         struct gs_slice text = {NULL, 0};
         gs_dialect_get_string(r, block, "text", &text);
         gs_dialect_add_text(r, GS_BLOCK_TEXT, text);
-    } else if (type_is(block, "tool_use")) {
+    } else if (type_is(block, "tool_use") || type_is(block, "server_tool_use") ||
+               type_is(block, "mcp_tool_use")) {
         read_tool_use(r, block);
-    } else if (type_is(block, "tool_result")) {
+    } else if (is_result(block)) {
         read_tool_result(m, block);
     } else if (type_is(block, "thinking")) {
         read_thinking(r, block);
     } else if (type_is(block, "image")) {
         read_image(r, block);
     } else {
-        struct gs_buf b;
-        gs_buf_init(&b, GS_MAX_TEXT_BYTES);
-        write_text(m, block, &b);
-        gs_dialect_add_text(r, GS_BLOCK_TEXT, gs_dialect_keep(r, &b));
-        gs_buf_clear(&b);
+        read_other(m, block);
     }
 }
 
 /* ---- messages ---- */
 
-/* Tool results of a user message become a turn of their own: templates know them by role. */
-static void read_blocks(struct messages_reader *m, enum gs_role role, const struct gs_json *content)
+/* Tool results become a turn of their own, wherever they stand: templates know them by role. */
+static void read_blocks(struct gs_dialect_messages *m, enum gs_role role,
+                        const struct gs_json *content)
 {
     struct gs_dialect_reader *r = &m->r;
     enum gs_role current = role;
 
     for (size_t i = 0; i < content->u.array.len && r->status == GS_OK; i++) {
         const struct gs_json *block = &content->u.array.items[i];
-        const bool is_result = role == GS_ROLE_USER && type_is(block, "tool_result");
-        const enum gs_role next = is_result ? GS_ROLE_TOOL : role;
+        const enum gs_role next = is_result(block) ? GS_ROLE_TOOL : role;
         if (next != current && r->n_blocks > 0)
             gs_dialect_end_message(r, current);
         current = next;
@@ -285,7 +250,7 @@ static void read_blocks(struct messages_reader *m, enum gs_role role, const stru
     gs_dialect_end_message(r, current);
 }
 
-static void read_content(struct messages_reader *m, enum gs_role role,
+static void read_content(struct gs_dialect_messages *m, enum gs_role role,
                          const struct gs_json *content)
 {
     struct gs_dialect_reader *r = &m->r;
@@ -303,7 +268,7 @@ static void read_content(struct messages_reader *m, enum gs_role role,
     }
 }
 
-static void read_message(struct messages_reader *m, const struct gs_json *message)
+static void read_message(struct gs_dialect_messages *m, const struct gs_json *message)
 {
     const struct gs_slice role = gs_dialect_peek_string(message, "role");
     const struct gs_json *content = gs_json_get(message, "content");
@@ -318,7 +283,7 @@ static void read_message(struct messages_reader *m, const struct gs_json *messag
         gs_dialect_reader_fail(&m->r, "role: expected \"user\", \"assistant\" or \"system\"");
 }
 
-static void read_messages(struct messages_reader *m, const struct gs_json *body)
+static void read_messages(struct gs_dialect_messages *m, const struct gs_json *body)
 {
     const struct gs_json *messages = gs_dialect_get_array(&m->r, body, "messages");
 
@@ -330,7 +295,7 @@ static void read_messages(struct messages_reader *m, const struct gs_json *body)
     }
 }
 
-static void read_system(struct messages_reader *m, const struct gs_json *body)
+static void read_system(struct gs_dialect_messages *m, const struct gs_json *body)
 {
     const struct gs_json *system = gs_json_get(body, "system");
     struct gs_json rest;
@@ -355,19 +320,42 @@ static void read_system(struct messages_reader *m, const struct gs_json *body)
 
 /* Without `thinking` an answer begins with its text: that is what clients that do not ask expect
  * to find in content[0]. "adaptive" and what is new leave it to the model. */
-static void read_thinking_mode(const struct gs_json *body, struct gs_chat *chat)
+static void read_thinking_mode(struct gs_dialect_reader *r, const struct gs_json *body,
+                               struct gs_chat *chat, struct gs_dialect_context *ctx)
 {
     const struct gs_json *thinking = gs_json_get(body, "thinking");
+    const bool was_ok = r->status == GS_OK;
+    int64_t budget = -1;
 
-    if (type_is(thinking, "enabled"))
-        chat->thinking = GS_THINKING_ON;
-    else if (!thinking || thinking->kind == GS_JSON_NULL || type_is(thinking, "disabled"))
+    gs_dialect_get_int(r, thinking, "budget_tokens", 0, INT32_MAX, &budget);
+    if (was_ok && r->status == GS_EINVAL)
+        gs_error_prefix(r->err, "thinking");
+    if (!thinking || thinking->kind == GS_JSON_NULL || type_is(thinking, "disabled") ||
+        (type_is(thinking, "enabled") && budget == 0))
         chat->thinking = GS_THINKING_OFF;
+    else if (type_is(thinking, "enabled"))
+        chat->thinking = GS_THINKING_ON;
+    if (budget > 0)
+        chat->max_reasoning_tokens = budget;
     chat->effort = gs_dialect_peek_string(gs_json_get(body, "output_config"), "effort");
+    ctx->omits_reasoning = gs_slice_eq_str(gs_dialect_peek_string(thinking, "display"), "omitted");
+}
+
+/* Whether a part of the prompt is marked to be cached. */
+static bool has_cache_mark(const struct gs_json *v)
+{
+    if (v && v->kind == GS_JSON_ARRAY) {
+        for (size_t i = 0; i < v->u.array.len; i++)
+            if (has_cache_mark(&v->u.array.items[i]))
+                return true;
+        return false;
+    }
+    return gs_dialect_has(v, "cache_control") ||
+           (gs_json_get(v, "content") && has_cache_mark(gs_json_get(v, "content")));
 }
 
 static void read_settings(struct gs_dialect_reader *r, const struct gs_json *body,
-                          struct gs_chat *chat)
+                          struct gs_chat *chat, struct gs_dialect_context *ctx)
 {
     int64_t top_k = 0;
 
@@ -378,7 +366,10 @@ static void read_settings(struct gs_dialect_reader *r, const struct gs_json *bod
     gs_dialect_get_int(r, body, "top_k", 0, INT32_MAX, &top_k);
     chat->sampling.top_k = (int32_t)top_k;
     gs_dialect_read_stops(r, body, "stop_sequences", chat);
-    read_thinking_mode(body, chat);
+    read_thinking_mode(r, body, chat, ctx);
+    ctx->marks_cache = has_cache_mark(body) || has_cache_mark(gs_json_get(body, "system")) ||
+                       has_cache_mark(gs_json_get(body, "tools")) ||
+                       has_cache_mark(gs_json_get(body, "messages"));
 }
 
 /* Only the server that made a thread can continue it. A client told so in these words (`source`
@@ -397,7 +388,7 @@ enum gs_status gs_dialect_anthropic_read(struct gs_chat *out_chat,
                                          struct gs_dialect_context *out_ctx, struct gs_slice text,
                                          const char *path, struct gs_arena *a, struct gs_error *err)
 {
-    struct messages_reader m = {.r = {.a = a, .err = err}};
+    struct gs_dialect_messages m = {.r = {.a = a, .err = err}};
     struct gs_chat chat = {0};
     struct gs_dialect_context ctx = {0};
     struct gs_json body;
@@ -415,9 +406,9 @@ enum gs_status gs_dialect_anthropic_read(struct gs_chat *out_chat,
     map_deferred(&m);
     read_system(&m, &body);
     read_messages(&m, &body);
+    read_tool_choice(&m, &body, &chat);
     read_tools(&m, &chat);
-    read_tool_choice(&m.r, &body, &chat);
-    read_settings(&m.r, &body, &chat);
+    read_settings(&m.r, &body, &chat, &ctx);
     read_format(&m.r, &body, &chat);
     gs_dialect_get_bool(&m.r, &body, "stream", &ctx.stream);
     st = gs_dialect_reader_finish(&m.r, &chat);

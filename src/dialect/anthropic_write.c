@@ -1,7 +1,10 @@
 /* Anthropic Messages, answers
  * (https://docs.anthropic.com/en/docs/build-with-claude/streaming): message_start, then per block
  * content_block_start, content_block_delta..., content_block_stop, then message_delta and
- * message_stop; ping anywhere. What Claude Code does when a piece is missing is in the tests. */
+ * message_stop; ping anywhere. What Claude Code does when a piece is missing is in the tests.
+ *
+ * Where the client does not want to see the reasoning, its text goes out in the block's signature
+ * only, which comes back with the conversation: the model's next turn knows what it thought. */
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/anthropic.h"
@@ -10,19 +13,33 @@
 
 struct answer {
     struct gs_buf content; /* not streamed: the blocks so far, comma-separated */
-    struct gs_buf block;   /* not streamed: raw text of the block being made */
+    struct gs_buf block;   /* raw text of the block being made: not streamed, or not shown */
     int64_t prompt_tokens;
 };
 
 /* ---- pieces ---- */
 
-static void write_usage(struct gs_buf *b, const struct gs_usage *u)
+/* All that is computed is kept for later, so of a prompt with marks all of it was "created". */
+static void write_usage(struct gs_buf *b, const struct gs_dialect_context *ctx,
+                        const struct gs_usage *u)
 {
+    const int64_t computed = u->prompt_tokens - u->cached_tokens;
+
     gs_buf_printf(b,
-                  "\"usage\":{\"input_tokens\":%lld,\"cache_creation_input_tokens\":0,"
+                  "\"usage\":{\"input_tokens\":%lld,\"cache_creation_input_tokens\":%lld,"
                   "\"cache_read_input_tokens\":%lld,\"output_tokens\":%lld}",
-                  (long long)(u->prompt_tokens - u->cached_tokens), (long long)u->cached_tokens,
+                  (long long)(ctx->marks_cache ? 0 : computed),
+                  (long long)(ctx->marks_cache ? computed : 0), (long long)u->cached_tokens,
                   (long long)u->answer_tokens);
+}
+
+/* What is not shown, for the client to hand back. */
+static void write_signature(struct gs_buf *b, struct gs_slice reasoning)
+{
+    gs_buf_putc(b, '"');
+    gs_buf_slice(b, GS_DIALECT_SIGNATURE);
+    gs_dialect_write_base64(b, reasoning.ptr, reasoning.len);
+    gs_buf_putc(b, '"');
 }
 
 static const char *stop_reason(enum gs_stop_reason stop)
@@ -75,6 +92,12 @@ static void write_call_head(struct gs_buf *b, const struct gs_dialect_context *c
     gs_dialect_write_member(b, "name", ev->name);
 }
 
+/* Whether a block's text is not shown. */
+static bool hides(const struct gs_dialect_context *ctx, const struct gs_event *ev)
+{
+    return ctx->omits_reasoning && ev->block == GS_BLOCK_REASONING;
+}
+
 /* ---- streamed ---- */
 
 static void open_event(struct gs_buf *b, const char *type)
@@ -94,7 +117,7 @@ static void stream_start(const struct gs_dialect_context *ctx, const struct gs_e
     gs_buf_puts(b, ",\"message\":{");
     write_message_head(b, ctx);
     gs_buf_puts(b, ",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,");
-    write_usage(b, &ev->usage);
+    write_usage(b, ctx, &ev->usage);
     gs_buf_putc(b, '}');
     close_event(b);
 }
@@ -130,13 +153,31 @@ static void stream_delta(const struct gs_event *ev, struct gs_buf *b)
     close_event(b);
 }
 
-static void stream_stop(const struct gs_event *ev, struct gs_buf *b)
+static void stream_end(const struct answer *s, const struct gs_dialect_context *ctx,
+                       const struct gs_event *ev, struct gs_buf *b)
+{
+    if (hides(ctx, ev)) {
+        gs_dialect_writer_check(&s->block, b);
+        open_event(b, "content_block_delta");
+        gs_buf_printf(b, ",\"index\":%u,\"delta\":{\"type\":\"signature_delta\",\"signature\":",
+                      ev->block_idx);
+        write_signature(b, gs_buf_view(&s->block));
+        gs_buf_putc(b, '}');
+        close_event(b);
+    }
+    open_event(b, "content_block_stop");
+    gs_buf_printf(b, ",\"index\":%u", ev->block_idx);
+    close_event(b);
+}
+
+static void stream_stop(const struct gs_dialect_context *ctx, const struct gs_event *ev,
+                        struct gs_buf *b)
 {
     open_event(b, "message_delta");
     gs_buf_puts(b, ",\"delta\":{");
     write_stop(b, ev);
     gs_buf_puts(b, "},");
-    write_usage(b, &ev->usage);
+    write_usage(b, ctx, &ev->usage);
     close_event(b);
     open_event(b, "message_stop");
     close_event(b);
@@ -184,9 +225,10 @@ static void write_error_body(int status, const struct gs_error *err, struct gs_s
     gs_dialect_write_member(b, "request_id", request_id);
 }
 
-static void stream_event(const struct gs_dialect_context *ctx, const struct gs_event *ev,
-                         struct gs_buf *b)
+static void stream_event(struct answer *s, const struct gs_dialect_context *ctx,
+                         const struct gs_event *ev, struct gs_buf *b)
 {
+    gs_dialect_writer_ready(&s->block);
     switch (ev->kind) {
     case GS_EVENT_START:
         stream_start(ctx, ev, b);
@@ -196,17 +238,19 @@ static void stream_event(const struct gs_dialect_context *ctx, const struct gs_e
         break;
     case GS_EVENT_BEGIN:
         stream_begin(ctx, ev, b);
+        gs_buf_reset(&s->block);
         break;
     case GS_EVENT_DELTA:
-        stream_delta(ev, b);
+        if (hides(ctx, ev))
+            gs_buf_slice(&s->block, ev->text);
+        else
+            stream_delta(ev, b);
         break;
     case GS_EVENT_END:
-        open_event(b, "content_block_stop");
-        gs_buf_printf(b, ",\"index\":%u", ev->block_idx);
-        close_event(b);
+        stream_end(s, ctx, ev, b);
         break;
     case GS_EVENT_STOP:
-        stream_stop(ev, b);
+        stream_stop(ctx, ev, b);
         break;
     case GS_EVENT_ERROR:
         open_event(b, "error");
@@ -228,19 +272,29 @@ static void collect_begin(struct answer *s, const struct gs_dialect_context *ctx
         write_call_head(&s->content, ctx, ev);
         gs_buf_puts(&s->content, ",\"input\":");
     } else if (ev->block == GS_BLOCK_REASONING) {
-        gs_buf_puts(&s->content, "{\"type\":\"thinking\",\"signature\":\"\",\"thinking\":");
+        gs_buf_puts(&s->content, "{\"type\":\"thinking\",");
     } else {
-        gs_buf_puts(&s->content, "{\"type\":\"text\",\"text\":");
+        gs_buf_puts(&s->content, "{\"type\":\"text\",");
     }
     gs_buf_reset(&s->block);
 }
 
-static void collect_end(struct answer *s, const struct gs_event *ev)
+static void collect_end(struct answer *s, const struct gs_dialect_context *ctx,
+                        const struct gs_event *ev)
 {
-    if (ev->block == GS_BLOCK_TOOL_CALL)
-        gs_dialect_write_object(&s->content, gs_buf_view(&s->block));
-    else
-        gs_json_write_string(&s->content, gs_buf_view(&s->block));
+    const struct gs_slice text = gs_buf_view(&s->block);
+
+    if (ev->block == GS_BLOCK_TOOL_CALL) {
+        gs_dialect_write_object(&s->content, text);
+    } else if (hides(ctx, ev)) {
+        gs_buf_puts(&s->content, "\"thinking\":\"\",\"signature\":");
+        write_signature(&s->content, text);
+    } else if (ev->block == GS_BLOCK_REASONING) {
+        gs_dialect_write_member(&s->content, "thinking", text);
+        gs_buf_puts(&s->content, ",\"signature\":\"\"");
+    } else {
+        gs_dialect_write_member(&s->content, "text", text);
+    }
     gs_buf_putc(&s->content, '}');
 }
 
@@ -256,7 +310,7 @@ static void write_whole(const struct answer *s, const struct gs_dialect_context 
     gs_buf_puts(b, "],");
     write_stop(b, ev);
     gs_buf_putc(b, ',');
-    write_usage(b, &ev->usage);
+    write_usage(b, ctx, &ev->usage);
     gs_buf_putc(b, '}');
 }
 
@@ -276,7 +330,7 @@ static void collect_event(struct answer *s, const struct gs_dialect_context *ctx
         gs_buf_slice(&s->block, ev->text);
         break;
     case GS_EVENT_END:
-        collect_end(s, ev);
+        collect_end(s, ctx, ev);
         break;
     case GS_EVENT_STOP:
         if (ctx->is_count)
@@ -297,7 +351,7 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
                         const struct gs_event *ev, struct gs_buf *b)
 {
     if (ctx->stream)
-        stream_event(ctx, ev, b);
+        stream_event(state, ctx, ev, b);
     else
         collect_event(state, ctx, ev, b);
 }

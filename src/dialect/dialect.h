@@ -20,9 +20,11 @@ struct gs_dialect_context {
     int64_t created_us;          /* wall clock; set by the caller */
     struct gs_slice fingerprint; /* of the program; set by the caller, may be empty */
     bool stream;
-    bool include_usage; /* OpenAI stream_options */
-    bool is_generate;   /* Ollama /api/generate */
-    bool is_count;      /* only the prompt's tokens are asked for, or that the model loads */
+    bool include_usage;   /* OpenAI stream_options */
+    bool marks_cache;     /* Anthropic cache_control: what is kept for later is told apart */
+    bool omits_reasoning; /* Anthropic thinking.display: its text is not shown */
+    bool is_generate;     /* Ollama /api/generate */
+    bool is_count;        /* only the prompt's tokens are asked for, or that the model loads */
     const struct gs_texts *texts; /* not NULL: this is asked for, and there is no chat */
     const void *own;              /* of the dialect's reader, for its writer */
 };

@@ -381,3 +381,38 @@ struct gs_slice gs_dialect_json_text(struct gs_dialect_reader *r, const struct g
     gs_buf_clear(&b);
     return out;
 }
+
+/* 0..63; -1 for what is no digit. */
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+struct gs_slice gs_dialect_decode_base64(struct gs_dialect_reader *r, struct gs_slice text)
+{
+    char *out = gs_arena_alloc(r->a, text.len / 4 * 3 + 3);
+    uint32_t bits = 0;
+    size_t n = 0;
+
+    if (!out) {
+        gs_dialect_reader_nomem(r);
+        return gs_slice(NULL, 0);
+    }
+    while (text.len > 0 && text.ptr[text.len - 1] == '=')
+        text.len--;
+    for (size_t i = 0; i < text.len; i++) {
+        const int digit = base64_digit(text.ptr[i]);
+        if (digit < 0)
+            return gs_slice(NULL, 0);
+        bits = bits << 6 | (uint32_t)digit;
+        if (i % 4 > 0)
+            out[n++] = (char)(bits >> (6 - 2 * (i % 4)) & 0xff);
+    }
+    return gs_utf8_valid(gs_slice(out, n)) ? gs_slice(out, n) : gs_slice(NULL, 0);
+}

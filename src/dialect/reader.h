@@ -92,5 +92,7 @@ void gs_dialect_set_schema(struct gs_dialect_reader *r, struct gs_chat *chat,
 /* The text of a value, in the arena. */
 struct gs_slice gs_dialect_json_text(struct gs_dialect_reader *r, const struct gs_json *v);
 struct gs_slice gs_dialect_keep(struct gs_dialect_reader *r, const struct gs_buf *b);
+/* The text that base64 spells, in the arena; empty where it spells none. */
+struct gs_slice gs_dialect_decode_base64(struct gs_dialect_reader *r, struct gs_slice text);
 
 #endif

@@ -183,6 +183,8 @@ static void dump_chat(struct gs_buf *b, const struct gs_chat *c)
         gs_buf_putc(b, '\n');
     }
     gs_buf_printf(b, "thinking %s", thinking[c->thinking]);
+    if (c->max_reasoning_tokens)
+        gs_buf_printf(b, " max_tokens=%lld", (long long)c->max_reasoning_tokens);
     dump_slice(b, "effort", c->effort);
     gs_buf_putc(b, '\n');
     if (c->logprobs)
@@ -222,6 +224,8 @@ static void dump_context(struct gs_buf *b, const struct gs_dialect_context *ctx)
     gs_buf_puts(b, ctx->include_usage ? " include_usage" : "");
     gs_buf_puts(b, ctx->is_generate ? " is_generate" : "");
     gs_buf_puts(b, ctx->is_count ? " is_count" : "");
+    gs_buf_puts(b, ctx->marks_cache ? " marks_cache" : "");
+    gs_buf_puts(b, ctx->omits_reasoning ? " omits_reasoning" : "");
     gs_buf_putc(b, '\n');
 }
 
