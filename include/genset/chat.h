@@ -127,7 +127,7 @@ struct gs_chat {
     size_t n_before;
     bool wants_tokens; /* STOP carries the tokens of prompt and answer */
     struct gs_keep keep;
-    bool has_suffix; /* raw: the answer goes between raw_prompt and raw_suffix */
+    bool has_suffix; /* raw: the answer goes between raw_prompt and raw_suffix, plain texts both */
     struct gs_slice raw_suffix;
     bool continue_last; /* the last message is an open assistant turn to be continued */
     int32_t n_answers;  /* to this chat, 0 = 1; by a seed each its own, made from the chat's */

@@ -65,6 +65,8 @@ GS_MUST_CHECK enum gs_status gs_llm_prompt_tokens(const struct gs_llm *llm,
                                                   const struct gs_chat *chat,
                                                   struct gs_token_ids *ids,
                                                   bool *out_opens_reasoning, struct gs_error *err);
+GS_MUST_CHECK enum gs_status gs_llm_append_tokens(struct gs_token_ids *ids, const int32_t *tokens,
+                                                  size_t n, struct gs_error *err);
 /* True if the model may call tools in its answer to `chat`. */
 bool gs_llm_chat_has_tools(const struct gs_chat *chat);
 /* GS_OK, or the reason why there is no tokenizer. */

@@ -1,6 +1,7 @@
 /* Text and tokens: tokenising, rendering, counting. */
 #include <string.h>
 
+#include "api/infill.h"
 #include "api/llm.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -85,15 +86,14 @@ enum gs_status gs_llm_prompt_text(const struct gs_llm *llm, const struct gs_chat
                               err);
 }
 
-static enum gs_status append_tokens(struct gs_token_ids *ids, const struct gs_embed_input *part,
+enum gs_status gs_llm_append_tokens(struct gs_token_ids *ids, const int32_t *tokens, size_t n,
                                     struct gs_error *err)
 {
     size_t len, bytes;
 
-    if (part->n_tokens == 0)
+    if (n == 0)
         return GS_OK;
-    if (!gs_add_size(ids->len, part->n_tokens, &len) ||
-        !gs_mul_size(len, sizeof(*ids->ids), &bytes))
+    if (!gs_add_size(ids->len, n, &len) || !gs_mul_size(len, sizeof(*ids->ids), &bytes))
         return gs_error_nomem(err, "read a prompt's tokens");
     if (len > ids->cap) {
         int32_t *grown = gs_realloc(ids->ids, bytes);
@@ -102,7 +102,7 @@ static enum gs_status append_tokens(struct gs_token_ids *ids, const struct gs_em
         ids->ids = grown;
         ids->cap = len;
     }
-    memcpy(ids->ids + ids->len, part->tokens, part->n_tokens * sizeof(*part->tokens));
+    memcpy(ids->ids + ids->len, tokens, n * sizeof(*tokens));
     ids->len = len;
     return GS_OK;
 }
@@ -136,11 +136,19 @@ enum gs_status gs_llm_prompt_tokens(const struct gs_llm *llm, const struct gs_ch
 
     if (st != GS_OK)
         return st;
-    for (size_t i = 0; i < chat->n_before && st == GS_OK; i++)
-        st = chat->before[i].tokens ? append_tokens(ids, &chat->before[i], err)
-                                    : encode_prompt(llm, chat->before[i].text, ids, err);
+    for (size_t i = 0; i < chat->n_before && st == GS_OK; i++) {
+        const struct gs_embed_input *part = &chat->before[i];
+        st = part->tokens ? gs_llm_append_tokens(ids, part->tokens, part->n_tokens, err)
+                          : encode_prompt(llm, part->text, ids, err);
+    }
+    if (st == GS_OK && chat->has_suffix)
+        st = encode_prompt(llm, gs_slice("", 0), ids, err); /* BOS */
     if (st != GS_OK)
         return st;
+    if (chat->has_suffix) {
+        *out_opens_reasoning = false;
+        return gs_llm_infill_tokens(llm, chat, ids, err);
+    }
     gs_buf_init(&b, GS_MAX_PROMPT_BYTES);
     st = gs_llm_prompt_text(llm, chat, &b, out_opens_reasoning, err);
     if (st == GS_OK && (b.len > 0 || ids->len == 0))
