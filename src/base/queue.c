@@ -2,6 +2,7 @@
 #include "base/queue.h"
 
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -22,6 +23,7 @@ struct gs_queue {
 enum gs_status gs_queue_create(size_t cap, struct gs_queue **out_q, struct gs_error *err)
 {
     struct gs_queue *q = gs_alloc_zero(sizeof(*q));
+    pthread_condattr_t attr;
     enum gs_status st;
 
     if (!q)
@@ -29,7 +31,10 @@ enum gs_status gs_queue_create(size_t cap, struct gs_queue **out_q, struct gs_er
     q->fd = -1;
     q->cap = cap;
     pthread_mutex_init(&q->lock, NULL);
-    pthread_cond_init(&q->filled, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&q->filled, &attr);
+    pthread_condattr_destroy(&attr);
     q->items = gs_alloc_array(cap, sizeof(*q->items));
     if (!q->items) {
         st = gs_error_nomem(err, "create a queue");
@@ -96,10 +101,26 @@ void *gs_queue_try_pop(struct gs_queue *q)
 
 void *gs_queue_pop(struct gs_queue *q)
 {
+    bool is_over;
+
+    return gs_queue_pop_until(q, INT64_MAX, &is_over);
+}
+
+void *gs_queue_pop_until(struct gs_queue *q, int64_t until_us, bool *out_over)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
+                                   .tv_nsec = (long)(until_us % 1000000) * 1000};
+    int rc = 0;
+
     pthread_mutex_lock(&q->lock);
-    while (q->len == 0 && !q->closed)
-        pthread_cond_wait(&q->filled, &q->lock);
+    while (q->len == 0 && !q->closed && rc == 0) {
+        if (until_us == INT64_MAX)
+            pthread_cond_wait(&q->filled, &q->lock);
+        else
+            rc = pthread_cond_timedwait(&q->filled, &q->lock, &until);
+    }
     void *item = take_locked(q);
+    *out_over = !item && q->closed;
     pthread_mutex_unlock(&q->lock);
     return item;
 }

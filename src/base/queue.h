@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/compiler.h"
 #include "genset/status.h"
@@ -22,6 +23,9 @@ GS_MUST_CHECK bool gs_queue_push(struct gs_queue *q, void *item);
 void *gs_queue_try_pop(struct gs_queue *q);
 /* The oldest item, waiting for one; NULL once closed and empty. thread: the receiver. */
 void *gs_queue_pop(struct gs_queue *q);
+/* The same, until a moment of the monotonic clock: NULL then too, and *out_over tells them apart.
+ */
+void *gs_queue_pop_until(struct gs_queue *q, int64_t until_us, bool *out_over);
 /* Refuse further pushes and wake the receiver. thread: any. */
 void gs_queue_close(struct gs_queue *q);
 /* Readable while items may be there. The receiver calls gs_queue_try_pop() until NULL, which

@@ -50,7 +50,7 @@ enum gs_status gs_cli_local_create(const struct gs_config *c, const struct gs_ll
     char own[4096];
     size_t n = 0;
 
-    const char **paths = gs_alloc_array(c->models.len + 2, sizeof(*paths));
+    const char **paths = gs_alloc_array(c->models.len + 1, sizeof(*paths));
     if (!paths)
         return gs_error_nomem(err, "list models");
     if (extra)
@@ -58,11 +58,10 @@ enum gs_status gs_cli_local_create(const struct gs_config *c, const struct gs_ll
     for (size_t i = 0; i < c->models.len; i++)
         paths[n++] = c->models.items[i];
     snprintf(own, sizeof(own), "%s/models", c->data_dir ? c->data_dir : "");
-    if (c->data_dir && gs_os_is_dir(own))
-        paths[n++] = own;
     const struct gs_local_options opt = {
         .paths = paths,
         .n_paths = n,
+        .own_folder = c->data_dir ? own : NULL,
         .default_model = default_model,
         .llm = *llm,
         .any_name = c->any_name,

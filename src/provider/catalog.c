@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/map.h"
 #include "base/os.h"
 #include "base/slice.h"
 #include "gguf/gguf.h"
@@ -36,16 +37,21 @@ static bool ends_with(struct gs_slice s, const char *end)
 }
 
 /* "-00001-of-00003" at the end of a name? *out_part is its first number. */
-static bool is_split(struct gs_slice name, int64_t *out_part)
+static bool is_split(struct gs_slice name, int64_t *out_part, int64_t *out_n)
 {
-    int64_t n_parts;
-
     if (name.len < SPLIT_BYTES)
         return false;
     const struct gs_slice tail = gs_slice_sub(name, name.len - SPLIT_BYTES, name.len);
     return tail.ptr[0] == '-' && memcmp(tail.ptr + 6, "-of-", 4) == 0 &&
            gs_slice_to_i64(gs_slice_sub(tail, 1, 6), out_part) &&
-           gs_slice_to_i64(gs_slice_sub(tail, 10, 15), &n_parts);
+           gs_slice_to_i64(gs_slice_sub(tail, 10, 15), out_n);
+}
+
+size_t gs_local_catalog_split(struct gs_slice path, int64_t *out_part, int64_t *out_n)
+{
+    if (ends_with(path, ".gguf"))
+        path.len -= strlen(".gguf");
+    return is_split(path, out_part, out_n) ? SPLIT_BYTES : 0;
 }
 
 static struct gs_slice file_name(const char *path)
@@ -55,28 +61,28 @@ static struct gs_slice file_name(const char *path)
     return gs_slice_str(slash ? slash + 1 : path);
 }
 
-/* The name a file goes by: without folder, ".gguf", and the number of a split. */
-static struct gs_slice model_name(const char *path)
+/* The name a file goes by: without ".gguf" and the number of a split, and without folder, but for
+ * the folders inside genset's own, which is `own` bytes of the path. */
+static struct gs_slice model_name(const char *path, size_t own)
 {
-    struct gs_slice name = file_name(path);
-    int64_t part;
+    struct gs_slice name = own > 0 ? gs_slice_str(path + own) : file_name(path);
+    int64_t part, n;
 
     if (ends_with(name, ".gguf"))
         name.len -= 5;
-    if (is_split(name, &part))
+    if (is_split(name, &part, &n))
         name.len -= SPLIT_BYTES;
     return name;
 }
 
-/* A file in a folder that is a model, and the one file that stands for it. */
-static bool is_model_file(struct gs_slice name)
+bool gs_local_catalog_is_model(struct gs_slice name)
 {
-    int64_t part;
+    int64_t part, n;
 
     if (!ends_with(name, ".gguf") || name.ptr[0] == '.')
         return false;
     name.len -= 5;
-    if (is_split(name, &part) && part != 1)
+    if (is_split(name, &part, &n) && part != 1)
         return false;
     for (size_t i = 0; i + 6 <= name.len; i++)
         if (strncasecmp(name.ptr + i, "mmproj", 6) == 0)
@@ -138,22 +144,63 @@ static bool describe(struct gs_local_catalog *c, struct gs_local_model *m)
     return m->arch != NULL;
 }
 
+bool gs_local_catalog_copy(struct gs_arena *a, const struct gs_local_model *from,
+                           struct gs_local_model *out)
+{
+    *out = *from;
+    out->name = dup(a, gs_slice_str(from->name));
+    out->path = dup(a, gs_slice_str(from->path));
+    out->arch = dup(a, gs_slice_str(from->arch));
+    return out->name && out->path && out->arch;
+}
+
 /* The same file by another path, or a copy of it? */
-static bool is_listed(const struct gs_local_catalog *c, const char *path, const struct stat *sb)
+static bool is_listed(const struct gs_local_catalog *c, const char *path, struct gs_slice name,
+                      const struct stat *sb)
 {
     for (size_t i = 0; i < c->n; i++) {
         const struct gs_local_model *m = &c->models[i];
         if (strcmp(m->path, path) == 0 ||
-            (gs_slice_eq_str(model_name(path), m->name) && m->modified_s == sb->st_mtime))
+            (gs_slice_eq_str(name, m->name) && m->modified_s == sb->st_mtime))
             return true;
     }
     return false;
 }
 
-static enum gs_status add_file(struct gs_local_catalog *c, const char *path, const struct stat *sb,
+/* Another number after a file was replaced. */
+static uint64_t version_of(const struct stat *sb)
+{
+    const int64_t facts[] = {(int64_t)sb->st_ino, (int64_t)sb->st_size, (int64_t)sb->st_mtim.tv_sec,
+                             (int64_t)sb->st_mtim.tv_nsec};
+
+    return gs_hash_bytes(facts, sizeof(facts), 0);
+}
+
+/* What an earlier search found out about this file, or NULL. */
+static const struct gs_local_model *known(const struct gs_local_catalog *old, const char *path,
+                                          uint64_t version)
+{
+    for (size_t i = 0; old && i < old->n; i++) {
+        if (old->models[i].version == version && strcmp(old->models[i].path, path) == 0)
+            return &old->models[i];
+    }
+    return NULL;
+}
+
+/* A search under way. */
+struct search {
+    struct gs_local_catalog *c;
+    const struct gs_local_catalog *old; /* or NULL */
+    size_t own; /* bytes of the path of genset's own folder, while that is searched */
+};
+
+static enum gs_status add_file(const struct search *s, const char *path, const struct stat *sb,
                                struct gs_error *err)
 {
-    if (c->n == MAX_MODELS || is_listed(c, path, sb))
+    struct gs_local_catalog *c = s->c;
+    const struct gs_slice name = model_name(path, s->own);
+
+    if (c->n == MAX_MODELS || is_listed(c, path, name, sb))
         return GS_OK;
     if (c->n == c->cap) {
         const size_t cap = c->cap ? 2 * c->cap : 16;
@@ -164,22 +211,27 @@ static enum gs_status add_file(struct gs_local_catalog *c, const char *path, con
         c->cap = cap;
     }
     struct gs_local_model m = {
-        .name = dup(&c->a, model_name(path)),
+        .name = dup(&c->a, name),
         .path = dup(&c->a, gs_slice_str(path)),
         .file_bytes = (int64_t)sb->st_size,
         .modified_s = (int64_t)sb->st_mtime,
+        .version = version_of(sb),
+        .is_own = s->own > 0,
     };
-    if (!m.name || !m.path || !describe(c, &m))
+    const struct gs_local_model *before = known(s->old, path, m.version);
+    const bool fits =
+        before ? gs_local_catalog_copy(&c->a, before, &m) : m.name && m.path && describe(c, &m);
+    if (!fits)
         return gs_error_nomem(err, "list models");
     c->models[c->n++] = m;
     return GS_OK;
 }
 
-static enum gs_status search_folder(struct gs_local_catalog *c, const char *folder, int depth,
+static enum gs_status search_folder(const struct search *s, const char *folder, int depth,
                                     struct gs_error *err);
 
 /* One entry of a folder; what cannot be looked at is passed over. */
-static enum gs_status search_entry(struct gs_local_catalog *c, const char *folder, const char *name,
+static enum gs_status search_entry(const struct search *s, const char *folder, const char *name,
                                    int depth, struct gs_error *err)
 {
     char path[PATH_MAX];
@@ -190,33 +242,33 @@ static enum gs_status search_entry(struct gs_local_catalog *c, const char *folde
         stat(path, &sb) != 0)
         return GS_OK;
     if (S_ISDIR(sb.st_mode))
-        return depth < MAX_DEPTH ? search_folder(c, path, depth + 1, err) : GS_OK;
-    if (S_ISREG(sb.st_mode) && is_model_file(gs_slice_str(name)))
-        return add_file(c, path, &sb, err);
+        return depth < MAX_DEPTH ? search_folder(s, path, depth + 1, err) : GS_OK;
+    if (S_ISREG(sb.st_mode) && gs_local_catalog_is_model(gs_slice_str(name)))
+        return add_file(s, path, &sb, err);
     return GS_OK;
 }
 
-static enum gs_status search_folder(struct gs_local_catalog *c, const char *folder, int depth,
+static enum gs_status search_folder(const struct search *s, const char *folder, int depth,
                                     struct gs_error *err)
 {
     enum gs_status st = GS_OK;
     DIR *dir = opendir(folder);
 
     if (!dir)
-        return depth > 0
+        return depth > 0 || s->old
                    ? GS_OK
                    : gs_error_errno(err, GS_EIO, errno, "could not read folder \"%s\"", folder);
     while (st == GS_OK) {
         const struct dirent *entry = readdir(dir);
         if (!entry)
             break;
-        st = search_entry(c, folder, entry->d_name, depth, err);
+        st = search_entry(s, folder, entry->d_name, depth, err);
     }
     closedir(dir);
     return st;
 }
 
-static enum gs_status search(struct gs_local_catalog *c, const char *path, struct gs_error *err)
+static enum gs_status search(const struct search *s, const char *path, struct gs_error *err)
 {
     char plain[PATH_MAX]; /* without slashes at its end */
     struct stat sb;
@@ -226,10 +278,12 @@ static enum gs_status search(struct gs_local_catalog *c, const char *path, struc
         len--;
     if ((size_t)snprintf(plain, sizeof(plain), "%.*s", (int)len, path) >= sizeof(plain))
         return gs_error_set(err, GS_EINVAL, "path of models is longer than %d bytes", PATH_MAX);
+    if (stat(plain, &sb) != 0 && (s->old || s->own))
+        return GS_OK;
     if (stat(plain, &sb) != 0)
         return gs_error_errno(err, errno == ENOENT || errno == ENOTDIR ? GS_ENOTFOUND : GS_EIO,
                               errno, "could not look for models in \"%s\"", plain);
-    return S_ISDIR(sb.st_mode) ? search_folder(c, plain, 0, err) : add_file(c, plain, &sb, err);
+    return S_ISDIR(sb.st_mode) ? search_folder(s, plain, 0, err) : add_file(s, plain, &sb, err);
 }
 
 static int by_name(const void *a, const void *b)
@@ -241,18 +295,24 @@ static int by_name(const void *a, const void *b)
     return order ? order : strcmp(x->path, y->path);
 }
 
-enum gs_status gs_local_catalog_init(struct gs_local_catalog *c, const char *const *paths,
-                                     size_t n_paths, const char *extra, struct gs_error *err)
+enum gs_status gs_local_catalog_init(struct gs_local_catalog *c,
+                                     const struct gs_local_places *places,
+                                     const struct gs_local_catalog *old, struct gs_error *err)
 {
+    const struct search anywhere = {.c = c, .old = old};
     enum gs_status st = GS_OK;
     struct stat sb;
 
     *c = (struct gs_local_catalog){0};
     gs_arena_init(&c->a, 0);
-    for (size_t i = 0; i < n_paths && st == GS_OK; i++)
-        st = search(c, paths[i], err);
-    if (st == GS_OK && extra && stat(extra, &sb) == 0 && S_ISREG(sb.st_mode))
-        st = add_file(c, extra, &sb, err);
+    if (places->own) {
+        const struct search own = {.c = c, .old = old, .own = strlen(places->own) + 1};
+        st = search(&own, places->own, err);
+    }
+    for (size_t i = 0; i < places->n_paths && st == GS_OK; i++)
+        st = search(&anywhere, places->paths[i], err);
+    if (st == GS_OK && places->extra && stat(places->extra, &sb) == 0 && S_ISREG(sb.st_mode))
+        st = add_file(&anywhere, places->extra, &sb, err);
     if (c->n > 0)
         qsort(c->models, c->n, sizeof(*c->models), by_name);
     return st;
@@ -279,23 +339,40 @@ static bool begins_so(const char *name, struct gs_slice spelled)
     return true;
 }
 
+static struct gs_slice without_ends(struct gs_slice name)
+{
+    if (ends_with(name, ":latest"))
+        name.len -= 7;
+    if (ends_with(name, ".gguf"))
+        name.len -= 5;
+    return name;
+}
+
+size_t gs_local_catalog_find_exact(const struct gs_local_catalog *c, struct gs_slice name)
+{
+    name = without_ends(name);
+    for (size_t i = 0; i < c->n; i++)
+        if (begins_so(c->models[i].name, name) && c->models[i].name[name.len] == '\0')
+            return i;
+    return SIZE_MAX;
+}
+
 size_t gs_local_catalog_find(const struct gs_local_catalog *c, struct gs_slice name)
 {
-    size_t found = SIZE_MAX;
+    size_t found = gs_local_catalog_find_exact(c, name);
     bool is_unique = true;
 
     for (size_t i = 0; i < c->n; i++)
         if (gs_slice_eq_str(name, c->models[i].path))
             return i;
+    if (found != SIZE_MAX)
+        return found;
     for (size_t i = name.len; i > 0; i--)
         if (name.ptr[i - 1] == '/') {
             name = gs_slice_sub(name, i, name.len);
             break;
         }
-    if (ends_with(name, ":latest"))
-        name.len -= 7;
-    if (ends_with(name, ".gguf"))
-        name.len -= 5;
+    name = without_ends(name);
     if (name.len == 0)
         return SIZE_MAX;
     for (size_t i = 0; i < c->n; i++) {

@@ -1,4 +1,5 @@
-/* The local thread: it opens and closes models, starts answers and texts, and releases calls.
+/* The local thread: it opens and closes models, starts answers and texts, and releases calls. What
+ * needs files but no open model the shelf's thread does.
  *
  *     caller's thread --start, release--> inbox --> local thread --> gs_llm_answer()
  *                                                        |                |
@@ -19,19 +20,26 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/os.h"
 #include "base/queue.h"
 #include "base/slice.h"
 #include "base/thread.h"
-#include "provider/catalog.h"
+#include "provider/local_errand.h"
+#include "provider/local_open.h"
 #include "provider/local_texts.h"
+#include "provider/shelf.h"
 
 #define MAX_CALLS    512
 #define MAX_PRELOADS 8
-/* Weights of all open models together, in hundredths of the machine's memory. */
-#define MEMORY_SHARE 80
 
-enum message_kind { MSG_ANSWER, MSG_COUNT, MSG_TEXTS, MSG_RELEASE, MSG_PRELOAD };
+enum message_kind {
+    MSG_ANSWER,
+    MSG_COUNT,
+    MSG_TEXTS,
+    MSG_ERRAND,
+    MSG_RELEASE,
+    MSG_PRELOAD,
+    MSG_TIDY
+};
 
 struct message {
     enum message_kind kind;
@@ -49,41 +57,31 @@ struct preload {
     struct gs_error err;
 };
 
-/* Beside catalog.models[i]. */
-struct slot {
-    gs_llm *llm;           /* NULL: not open */
-    atomic_bool is_loaded; /* llm != NULL, for other threads */
-    _Atomic int64_t fit_tokens;
-    size_t n_calls; /* that use it */
-    uint64_t last_used;
-};
-
 struct gs_local {
     /* fixed at creation */
-    struct gs_local_catalog catalog;
-    struct gs_llm_options llm;
-    struct gs_slice default_model; /* as given */
-    struct gs_slice cpu;           /* of llm */
-    bool any_name;
+    char *cpu; /* of the options */
     pthread_t thread;
     bool has_thread;
 
     /* any thread */
     struct gs_queue *inbox;
     struct gs_local_texts *texts;
+    struct gs_local_shelf *shelf;
     atomic_int n_calls;
     atomic_bool closing;
+    atomic_bool is_tidy_due; /* the message is on its way */
+    struct message tidy;
 
     /* the local thread */
-    struct slot *slots;
-    uint64_t uses;
+    struct gs_local_opened opened;
     struct gs_local_call *calls; /* all that live */
 };
 
 struct gs_local_call {
     struct gs_local *l;           /* NULL once the provider is gone */
-    const struct gs_chat *chat;   /* NULL: */
-    const struct gs_texts *texts; /* this it is about */
+    const struct gs_chat *chat;   /* one of these three */
+    const struct gs_texts *texts; /* is what it is */
+    struct gs_errand *errand;     /* about */
     gs_event_fn *on_event;
     void *ud;
     struct message start, release;
@@ -94,15 +92,16 @@ struct gs_local_call {
     pthread_mutex_t lock; /* guards what follows */
     gs_answer *answer;
     bool resumed;         /* before the answer was there */
-    bool has_job;         /* the texts thread does */
+    bool has_job;         /* the texts thread does, or the disk thread */
     bool release_is_late; /* asked for while it did */
     struct gs_local_job job;
+    struct gs_local_chore chore;
 
     /* the local thread */
     struct gs_local_call *next, **link;
-    struct slot *slot; /* it uses, or NULL */
-    int64_t load_us;   /* set before the answer starts */
-    bool is_told;      /* STOP or ERROR was sent */
+    struct gs_local_open *model; /* it uses, or NULL */
+    int64_t load_us;             /* set before the answer starts */
+    bool is_told;                /* STOP or ERROR was sent */
 };
 
 /* ---- events ---- */
@@ -124,156 +123,12 @@ static void emit_error(struct gs_local_call *c, const struct gs_error *err)
     on_event(c, &(struct gs_event){.kind = GS_EVENT_ERROR, .error = err});
 }
 
-/* ---- models ---- */
-
-/* A model made for `purpose`, rather one that is open. */
-static size_t find_purpose(const struct gs_local *l, enum gs_local_purpose purpose)
-{
-    size_t found = SIZE_MAX;
-
-    for (size_t i = 0; i < l->catalog.n; i++) {
-        if (l->catalog.models[i].purpose != purpose)
-            continue;
-        if (l->slots[i].llm)
-            return i;
-        found = GS_MIN(found, i);
-    }
-    return found;
-}
-
-static size_t find_model(const struct gs_local *l, struct gs_slice name,
-                         enum gs_local_purpose purpose)
-{
-    size_t idx = gs_local_catalog_find(&l->catalog, name);
-
-    if (idx != SIZE_MAX || (name.len > 0 && !l->any_name))
-        return idx;
-    if (l->default_model.len > 0)
-        idx = gs_local_catalog_find(&l->catalog, l->default_model);
-    if (idx != SIZE_MAX && l->catalog.models[idx].purpose == purpose)
-        return idx;
-    const size_t made_for_it = find_purpose(l, purpose);
-    if (made_for_it != SIZE_MAX)
-        return made_for_it;
-    return idx == SIZE_MAX && l->catalog.n > 0 ? 0 : idx;
-}
-
-static const char *purpose_name(enum gs_local_purpose purpose)
-{
-    static const char *const names[] = {"writing", "embedding texts", "ranking documents"};
-
-    return names[purpose];
-}
-
-/* Vectors of a model made for something else are of no use to anybody. */
-static enum gs_status check_purpose(const struct gs_local_model *m, enum gs_local_purpose purpose,
-                                    struct gs_error *err)
-{
-    if (m->purpose == purpose || (purpose == GS_LOCAL_WRITING && m->purpose != GS_LOCAL_RANKING))
-        return GS_OK; /* whether it has words of its own it will say itself */
-    gs_error_set(err, GS_EUNSUPPORTED, "model \"%s\" is made for %s, not for %s", m->name,
-                 purpose_name(m->purpose), purpose_name(purpose));
-    if (purpose == GS_LOCAL_EMBEDDING)
-        gs_error_hint(err, "Name an embedding model, such as nomic-embed-text, bge-m3 or "
-                           "Qwen3-Embedding.");
-    if (purpose == GS_LOCAL_RANKING)
-        gs_error_hint(err, "Name a reranker, such as bge-reranker-v2-m3 or Qwen3-Reranker.");
-    return GS_EUNSUPPORTED;
-}
-
-static void close_model(struct slot *s)
-{
-    gs_llm_close(s->llm);
-    s->llm = NULL;
-    atomic_store(&s->is_loaded, false);
-    atomic_store(&s->fit_tokens, 0);
-}
-
-/* Close the open model that nobody uses and that was used longest ago; false if there is none. */
-static bool close_one(struct gs_local *l)
-{
-    struct slot *oldest = NULL;
-
-    for (size_t i = 0; i < l->catalog.n; i++) {
-        struct slot *s = &l->slots[i];
-        if (s->llm && s->n_calls == 0 && (!oldest || s->last_used < oldest->last_used))
-            oldest = s;
-    }
-    if (oldest)
-        close_model(oldest);
-    return oldest != NULL;
-}
-
-static int64_t open_bytes(const struct gs_local *l)
-{
-    int64_t bytes = 0;
-
-    for (size_t i = 0; i < l->catalog.n; i++)
-        bytes += l->slots[i].llm ? l->catalog.models[i].file_bytes : 0;
-    return bytes;
-}
-
-/* Weights are mapped, so the system would let two models that do not fit together push each other
- * out of memory for ever: count them ourselves, and close what is idle. */
-static enum gs_status make_room(struct gs_local *l, size_t idx, struct gs_error *err)
-{
-    const struct gs_local_model *m = &l->catalog.models[idx];
-    const int64_t total = gs_os_memory_total_bytes();
-
-    while (total > 0 && open_bytes(l) > 0 &&
-           open_bytes(l) + m->file_bytes > total / 100 * MEMORY_SHARE) {
-        if (close_one(l))
-            continue;
-        gs_error_set(err, GS_EBUSY, "no memory for model \"%s\" while other models are answering",
-                     m->name);
-        gs_error_hint(err, "Try again when their answers are complete.");
-        gs_error_amounts(err, m->file_bytes, total / 100 * MEMORY_SHARE - open_bytes(l));
-        return GS_EBUSY;
-    }
-    return GS_OK;
-}
-
-/* The model that `name` means, open. *out_load_us is 0 if it was. */
-static enum gs_status need_model(struct gs_local *l, struct gs_slice name,
-                                 enum gs_local_purpose purpose, struct slot **out_slot,
-                                 int64_t *out_load_us, struct gs_error *err)
-{
-    const int64_t began_us = gs_clock_mono_us();
-    const size_t idx = find_model(l, name, purpose);
-
-    if (idx == SIZE_MAX)
-        return gs_local_catalog_not_found(&l->catalog, name, err);
-    if (check_purpose(&l->catalog.models[idx], purpose, err) != GS_OK)
-        return GS_EUNSUPPORTED;
-    struct slot *s = &l->slots[idx];
-    s->last_used = ++l->uses;
-    *out_load_us = 0;
-    if (!s->llm) {
-        enum gs_status st = make_room(l, idx, err);
-        if (st != GS_OK)
-            return st;
-        const char *path = l->catalog.models[idx].path;
-        st = gs_llm_open(path, &l->llm, &s->llm, err);
-        while (st == GS_ENOMEM && close_one(l))
-            st = gs_llm_open(path, &l->llm, &s->llm, err);
-        if (st != GS_OK)
-            return st;
-        struct gs_llm_info info;
-        gs_llm_info(s->llm, &info);
-        atomic_store(&s->fit_tokens, info.ctx_tokens);
-        atomic_store(&s->is_loaded, true);
-        *out_load_us = GS_MAX(1, gs_clock_mono_us() - began_us);
-    }
-    *out_slot = s;
-    return GS_OK;
-}
-
 /* ---- the local thread ---- */
 
 static enum gs_status start_answer(struct gs_local_call *c, struct gs_error *err)
 {
     gs_answer *answer;
-    const enum gs_status st = gs_llm_answer(c->slot->llm, c->chat, on_event, c, &answer, err);
+    const enum gs_status st = gs_llm_answer(c->model->llm, c->chat, on_event, c, &answer, err);
 
     if (st != GS_OK)
         return st;
@@ -290,7 +145,7 @@ static enum gs_status start_answer(struct gs_local_call *c, struct gs_error *err
 static enum gs_status count_tokens(struct gs_local_call *c, struct gs_error *err)
 {
     struct gs_event ev = {.kind = GS_EVENT_START};
-    const enum gs_status st = gs_llm_count(c->slot->llm, c->chat, &ev.usage.prompt_tokens, err);
+    const enum gs_status st = gs_llm_count(c->model->llm, c->chat, &ev.usage.prompt_tokens, err);
 
     if (st != GS_OK)
         return st;
@@ -300,8 +155,8 @@ static enum gs_status count_tokens(struct gs_local_call *c, struct gs_error *err
     return GS_OK;
 }
 
-/* The texts thread's last word on a call. */
-static void texts_done(void *ud)
+/* The other thread's last word on a call. */
+static void job_done(void *ud)
 {
     struct gs_local_call *c = ud;
     struct gs_queue *inbox = c->l->inbox;
@@ -316,11 +171,8 @@ static void texts_done(void *ud)
 
 static enum gs_status start_texts(struct gs_local *l, struct gs_local_call *c, struct gs_error *err)
 {
-    c->job = (struct gs_local_job){.texts = c->texts,
-                                   .llm = c->slot->llm,
-                                   .on_event = on_event,
-                                   .on_end = texts_done,
-                                   .ud = c};
+    c->job = (struct gs_local_job){
+        .texts = c->texts, .llm = c->model->llm, .on_event = on_event, .on_end = job_done, .ud = c};
     pthread_mutex_lock(&c->lock);
     c->has_job = !atomic_load(&c->cancelled);
     const bool fits = !c->has_job || gs_local_texts_start(l->texts, &c->job);
@@ -329,11 +181,73 @@ static enum gs_status start_texts(struct gs_local *l, struct gs_local_call *c, s
     return fits ? GS_OK : gs_error_set(err, GS_EBUSY, "too many requests are being answered");
 }
 
-static enum gs_local_purpose purpose_of(const struct gs_local_call *c)
+/* The disk thread's last word. */
+static void chore_done(void *ud, enum gs_status st, const struct gs_error *err)
 {
-    if (c->chat)
-        return GS_LOCAL_WRITING;
-    return c->texts->is_ranking ? GS_LOCAL_RANKING : GS_LOCAL_EMBEDDING;
+    struct gs_local_call *c = ud;
+
+    if (st == GS_OK)
+        on_event(c, &(struct gs_event){.kind = GS_EVENT_STOP});
+    else
+        emit_error(c, err);
+    job_done(c);
+}
+
+static bool is_for_disk(enum gs_errand_kind kind)
+{
+    switch (kind) {
+    case GS_ERRAND_OPEN:
+    case GS_ERRAND_CLOSE:
+    case GS_ERRAND_TOKENIZE:
+    case GS_ERRAND_DETOKENIZE:
+    case GS_ERRAND_RENDER:
+    case GS_ERRAND_FACTS:
+        return false;
+    case GS_ERRAND_LIST:
+    case GS_ERRAND_FIND:
+    case GS_ERRAND_SHOW:
+    case GS_ERRAND_COPY:
+    case GS_ERRAND_DELETE:
+    case GS_ERRAND_CREATE:
+    case GS_ERRAND_BLOB_FIND:
+    case GS_ERRAND_BLOB_ADD:
+        break;
+    }
+    return true;
+}
+
+static enum gs_status do_errand(struct gs_local *l, struct gs_local_call *c, struct gs_error *err)
+{
+    struct gs_errand *e = c->errand;
+    enum gs_status st;
+
+    if (e->kind == GS_ERRAND_CLOSE)
+        st = gs_local_open_close(&l->opened, e->model, e->arena, err);
+    else
+        st = gs_local_errand_do(c->model, l->opened.llm.max_sequences, e, err);
+    if (st == GS_OK)
+        on_event(c, &(struct gs_event){.kind = GS_EVENT_STOP});
+    return st;
+}
+
+/* Use the model the call is about. */
+static enum gs_status use_model(struct gs_local *l, struct gs_local_call *c, struct gs_error *err)
+{
+    const enum gs_local_purpose purpose = c->chat                ? GS_LOCAL_WRITING
+                                          : !c->texts            ? GS_LOCAL_WRITING
+                                          : c->texts->is_ranking ? GS_LOCAL_RANKING
+                                                                 : GS_LOCAL_EMBEDDING;
+    const struct gs_slice name = c->chat    ? c->chat->model
+                                 : c->texts ? c->texts->model
+                                            : c->errand->model;
+    const struct gs_keep keep = c->chat    ? c->chat->keep
+                                : c->texts ? c->texts->keep
+                                           : c->errand->keep;
+
+    if (c->errand && c->errand->kind == GS_ERRAND_CLOSE)
+        return GS_OK;
+    return gs_local_open_use(&l->opened, name, c->errand ? NULL : &purpose, keep, &c->model,
+                             &c->load_us, err);
 }
 
 static enum gs_status start_kind(struct gs_local *l, struct gs_local_call *c,
@@ -341,12 +255,13 @@ static enum gs_status start_kind(struct gs_local *l, struct gs_local_call *c,
 {
     if (kind == MSG_TEXTS)
         return start_texts(l, c, err);
+    if (kind == MSG_ERRAND)
+        return do_errand(l, c, err);
     return kind == MSG_ANSWER ? start_answer(c, err) : count_tokens(c, err);
 }
 
 static void start_call(struct gs_local *l, struct gs_local_call *c, enum message_kind kind)
 {
-    const struct gs_slice model = c->chat ? c->chat->model : c->texts->model;
     struct gs_error err = {0};
 
     c->next = l->calls;
@@ -354,13 +269,12 @@ static void start_call(struct gs_local *l, struct gs_local_call *c, enum message
     if (l->calls)
         l->calls->link = &c->next;
     l->calls = c;
-    if (atomic_load(&c->cancelled) || atomic_load(&l->closing))
+    if (atomic_load(&c->cancelled) || atomic_load(&l->closing) ||
+        (c->errand && is_for_disk(c->errand->kind)))
         return;
-    enum gs_status st = need_model(l, model, purpose_of(c), &c->slot, &c->load_us, &err);
-    if (st == GS_OK) {
-        c->slot->n_calls++;
+    enum gs_status st = use_model(l, c, &err);
+    if (st == GS_OK)
         st = start_kind(l, c, kind, &err);
-    }
     if (st != GS_OK)
         emit_error(c, &err);
 }
@@ -383,7 +297,7 @@ static void end_answer(struct gs_local_call *c)
     gs_answer_free(answer);
 }
 
-/* True if the texts thread must be done with the call first; it is released again then. */
+/* True if another thread must be done with the call first; it is released again then. */
 static bool must_wait(struct gs_local_call *c)
 {
     pthread_mutex_lock(&c->lock);
@@ -397,8 +311,8 @@ static void release_call(struct gs_local *l, struct gs_local_call *c)
 {
     end_answer(c);
     gs_local_texts_clear(&c->job);
-    if (c->slot)
-        c->slot->n_calls--;
+    if (c->model)
+        gs_local_open_release(&l->opened, c->model);
     *c->link = c->next;
     if (c->next)
         c->next->link = c->link;
@@ -408,14 +322,14 @@ static void release_call(struct gs_local *l, struct gs_local_call *c)
 
 static void do_preload(struct gs_local *l, struct preload *p)
 {
-    struct slot *slot;
+    struct gs_local_open *model;
     int64_t load_us;
     struct gs_error err = {0};
-    const size_t idx = find_model(l, p->name, GS_LOCAL_WRITING);
-    const enum gs_local_purpose purpose =
-        idx == SIZE_MAX ? GS_LOCAL_WRITING : l->catalog.models[idx].purpose;
-    const enum gs_status st = need_model(l, p->name, purpose, &slot, &load_us, &err);
+    const enum gs_status st =
+        gs_local_open_use(&l->opened, p->name, NULL, (struct gs_keep){0}, &model, &load_us, &err);
 
+    if (st == GS_OK)
+        gs_local_open_release(&l->opened, model);
     pthread_mutex_lock(&p->lock);
     p->status = st;
     p->err = err;
@@ -432,8 +346,8 @@ static void end_all(struct gs_local *l)
 
     gs_error_set(&err, GS_ECANCELLED, "genset is closing");
     gs_local_texts_free(l->texts);
-    for (size_t i = 0; i < l->catalog.n; i++)
-        close_model(&l->slots[i]);
+    gs_local_shelf_close(l->shelf);
+    gs_local_open_close_all(&l->opened);
     for (struct gs_local_call *c = l->calls; c; c = next) {
         next = c->next;
         end_answer(c);
@@ -456,13 +370,18 @@ static void run(void *arg)
 
     gs_assert_thread(GS_THREAD_LOCAL);
     for (;;) {
-        const struct message *m = gs_queue_pop(l->inbox);
-        if (!m)
+        bool is_over;
+        const struct message *m =
+            gs_queue_pop_until(l->inbox, gs_local_open_expire(&l->opened), &is_over);
+        if (is_over)
             break;
+        if (!m)
+            continue;
         switch (m->kind) {
         case MSG_ANSWER:
         case MSG_COUNT:
         case MSG_TEXTS:
+        case MSG_ERRAND:
             start_call(l, m->subject, m->kind);
             break;
         case MSG_RELEASE:
@@ -472,6 +391,10 @@ static void run(void *arg)
         case MSG_PRELOAD:
             do_preload(l, m->subject);
             break;
+        case MSG_TIDY:
+            atomic_store(&l->is_tidy_due, false);
+            gs_local_open_tidy(&l->opened);
+            break;
         }
     }
     end_all(l);
@@ -479,20 +402,37 @@ static void run(void *arg)
 
 /* ---- what other threads call ---- */
 
-static enum gs_status copy_options(struct gs_local *l, const struct gs_local_options *opt,
+/* There are other files than before. thread: any. */
+static void files_changed(void *ud)
+{
+    struct gs_local *l = ud;
+
+    if (!atomic_exchange(&l->is_tidy_due, true) && !gs_queue_push(l->inbox, &l->tidy))
+        return; /* closed: all models are */
+}
+
+static enum gs_status create_shelf(struct gs_local *l, const struct gs_local_options *opt,
                                    struct gs_error *err)
 {
-    l->llm = opt->llm;
-    l->any_name = opt->any_name;
-    if (opt->default_model &&
-        !gs_arena_dup(&l->catalog.a, gs_slice_str(opt->default_model), &l->default_model))
-        return gs_error_nomem(err, "list models");
-    if (opt->llm.cpu) {
-        if (!gs_arena_dup(&l->catalog.a, gs_slice_str(opt->llm.cpu), &l->cpu))
-            return gs_error_nomem(err, "list models");
-        l->llm.cpu = l->cpu.ptr;
+    const struct gs_local_shelf_options shelf = {
+        .places = {.paths = opt->paths,
+                   .n_paths = opt->n_paths,
+                   .extra = opt->default_model,
+                   .own = opt->own_folder},
+        .default_model = opt->default_model,
+        .any_name = opt->any_name,
+        .max_chores = MAX_CALLS,
+        .on_change = files_changed,
+        .ud = l,
+    };
+    const enum gs_status st = gs_local_shelf_create(&shelf, &l->shelf, err);
+
+    l->opened = (struct gs_local_opened){.shelf = l->shelf, .llm = opt->llm};
+    if (st == GS_OK && opt->llm.cpu) {
+        l->cpu = gs_alloc_str(opt->llm.cpu);
+        l->opened.llm.cpu = l->cpu;
     }
-    return GS_OK;
+    return st == GS_OK && opt->llm.cpu && !l->cpu ? gs_error_nomem(err, "list models") : st;
 }
 
 enum gs_status gs_local_create(const struct gs_local_options *opt, struct gs_local **out_l,
@@ -502,40 +442,22 @@ enum gs_status gs_local_create(const struct gs_local_options *opt, struct gs_loc
 
     if (!l)
         return gs_error_nomem(err, "list models");
-    enum gs_status st =
-        gs_local_catalog_init(&l->catalog, opt->paths, opt->n_paths, opt->default_model, err);
-    if (st != GS_OK)
-        goto fail;
-    st = copy_options(l, opt, err);
-    if (st != GS_OK)
-        goto fail;
-    if (l->default_model.len > 0 &&
-        gs_local_catalog_find(&l->catalog, l->default_model) == SIZE_MAX) {
-        st = gs_local_catalog_not_found(&l->catalog, l->default_model, err);
-        goto fail;
-    }
-    l->slots = gs_alloc_array(l->catalog.n, sizeof(*l->slots));
-    if (!l->slots) {
-        st = gs_error_nomem(err, "list models");
-        goto fail;
-    }
-    st = gs_queue_create(2 * MAX_CALLS + MAX_PRELOADS, &l->inbox, err);
-    if (st != GS_OK)
-        goto fail;
-    st = gs_local_texts_create(MAX_CALLS, &l->texts, err);
-    if (st != GS_OK)
-        goto fail;
-    st = gs_thread_start(&l->thread, GS_THREAD_LOCAL, run, l, err);
+    l->tidy = (struct message){MSG_TIDY, NULL};
+    enum gs_status st = gs_queue_create(2 * MAX_CALLS + MAX_PRELOADS + 1, &l->inbox, err);
+    if (st == GS_OK)
+        st = create_shelf(l, opt, err);
+    if (st == GS_OK)
+        st = gs_local_texts_create(MAX_CALLS, &l->texts, err);
+    if (st == GS_OK)
+        st = gs_thread_start(&l->thread, GS_THREAD_LOCAL, run, l, err);
     if (st != GS_OK) {
         gs_local_texts_free(l->texts);
-        goto fail;
+        gs_local_free(l);
+        return st;
     }
     l->has_thread = true;
     *out_l = l;
     return GS_OK;
-fail:
-    gs_local_free(l);
-    return st;
 }
 
 void gs_local_free(struct gs_local *l)
@@ -547,20 +469,15 @@ void gs_local_free(struct gs_local *l)
         gs_queue_close(l->inbox);
         pthread_join(l->thread, NULL);
     }
+    gs_local_shelf_free(l->shelf);
     gs_queue_free(l->inbox);
-    gs_free(l->slots);
-    gs_local_catalog_clear(&l->catalog);
+    gs_free(l->cpu);
     gs_free(l);
 }
 
 size_t gs_local_models(const struct gs_local *l, const struct gs_local_model **out_models)
 {
-    for (size_t i = 0; i < l->catalog.n; i++) {
-        l->catalog.models[i].is_loaded = atomic_load(&l->slots[i].is_loaded);
-        l->catalog.models[i].fit_tokens = atomic_load(&l->slots[i].fit_tokens);
-    }
-    *out_models = l->catalog.models;
-    return l->catalog.n;
+    return gs_local_shelf_models(l->shelf, out_models);
 }
 
 enum gs_status gs_local_preload(struct gs_local *l, const char *name, struct gs_error *err)
@@ -653,13 +570,33 @@ enum gs_status gs_local_embed(struct gs_local *l, const struct gs_texts *texts, 
     return start(l, MSG_TEXTS, c, out_call, err);
 }
 
+enum gs_status gs_local_errand(struct gs_local *l, struct gs_errand *errand, gs_event_fn *fn,
+                               void *ud, struct gs_local_call **out_call, struct gs_error *err)
+{
+    struct gs_local_call *c = create_call(l, fn, ud, err);
+
+    if (!c)
+        return GS_ENOMEM;
+    c->errand = errand;
+    c->chore = (struct gs_local_chore){.errand = errand, .on_end = chore_done, .ud = c};
+    c->has_job = is_for_disk(errand->kind);
+    const bool is_for_shelf = c->has_job;
+    const enum gs_status st = start(l, MSG_ERRAND, c, out_call, err);
+    if (st == GS_OK && is_for_shelf) {
+        const bool is_taken = gs_local_shelf_start(l->shelf, &c->chore); /* room for all calls */
+        assert(is_taken);
+        (void)is_taken;
+    }
+    return st;
+}
+
 void gs_local_call_resume(struct gs_local_call *c)
 {
     pthread_mutex_lock(&c->lock);
     c->resumed = true;
     if (c->answer)
         gs_answer_resume(c->answer);
-    if (c->has_job)
+    if (c->has_job && c->texts)
         gs_local_texts_resume(&c->job);
     pthread_mutex_unlock(&c->lock);
 }
@@ -670,7 +607,7 @@ void gs_local_call_cancel(struct gs_local_call *c)
     pthread_mutex_lock(&c->lock);
     if (c->answer)
         gs_answer_cancel(c->answer);
-    if (c->has_job)
+    if (c->has_job && c->texts)
         gs_local_texts_cancel(&c->job);
     pthread_mutex_unlock(&c->lock);
 }

@@ -1,15 +1,16 @@
 /* The local provider: models on this machine, opened when asked for, answering chats and turning
  * texts into vectors and scores.
  *
- * It owns two threads: on one ("local") models are opened, prompts rendered and tokenised, on the
- * other ("texts") vectors are computed, so that the loop never waits for any of it.
+ * It owns three threads: on one ("local") models are opened, prompts rendered and tokenised, on
+ * another ("texts") vectors are computed, and the third ("disk") looks after the files, so that the
+ * loop never waits for any of it.
  *
  * A name a client gives means, in this order: the model of this path; the model of this name,
  * whatever the case, with or without ".gguf" or ":latest" at the end or an organisation before the
  * last '/', ':' standing for '-' ("qwen3:0.6b"); the only model whose name begins so; the default
  * model, if the name is empty or any_name is set. Where that one is made for something else than
- * what is asked for, it is a model made for this, one that is loaded if there is. Files not found
- * at the start have no name. */
+ * what is asked for, it is a model made for this, one that is loaded if there is. For a name that
+ * is not known the folders are searched anew; files elsewhere have no name. */
 #ifndef GS_PROVIDER_LOCAL_H
 #define GS_PROVIDER_LOCAL_H
 
@@ -19,6 +20,7 @@
 
 #include "base/compiler.h"
 #include "genset/genset.h"
+#include "genset/models.h"
 
 struct gs_local;
 struct gs_local_call;
@@ -26,25 +28,10 @@ struct gs_local_call;
 struct gs_local_options {
     const char *const *paths; /* GGUF files, or folders searched for them */
     size_t n_paths;
+    const char *own_folder;    /* searched too, if it is there; new models are put there, or NULL */
     const char *default_model; /* name or path; NULL: a model that is loaded, else the first */
     struct gs_llm_options llm; /* how models are opened */
     bool any_name; /* names nobody has (claude-*, gpt-*) are answered by the default model */
-};
-
-/* What a model is made for. */
-enum gs_local_purpose { GS_LOCAL_WRITING, GS_LOCAL_EMBEDDING, GS_LOCAL_RANKING };
-
-struct gs_local_model {
-    const char *name; /* file name without ".gguf" */
-    const char *path;
-    int64_t file_bytes;
-    int64_t modified_s;       /* wall clock */
-    const char *arch, *quant; /* from the file's metadata */
-    int64_t n_params;
-    int64_t ctx_tokens; /* the model's own limit */
-    bool is_loaded;
-    enum gs_local_purpose purpose;
-    int64_t fit_tokens; /* what one conversation may use here; 0 while it is not loaded */
 };
 
 /* Find models; none is opened yet. Folders are searched two levels deep; of a split model the first
@@ -56,8 +43,7 @@ GS_MUST_CHECK enum gs_status gs_local_create(const struct gs_local_options *opt,
  * gs_local_call_free(), before or after, but not meanwhile. NULL is allowed. */
 void gs_local_free(struct gs_local *l);
 
-/* Models found, by name; the array and its strings live as long as `l`. `is_loaded` and
- * `fit_tokens` are brought up to date by this call. thread: one at a time. */
+/* Models found so far, by name; until the next call. Never waits. thread: any, one at a time. */
 size_t gs_local_models(const struct gs_local *l, const struct gs_local_model **out_models);
 /* Open the model now (blocking), as the first request for it would. Not from the local thread. */
 GS_MUST_CHECK enum gs_status gs_local_preload(struct gs_local *l, const char *name,
@@ -78,6 +64,10 @@ GS_MUST_CHECK enum gs_status gs_local_count(struct gs_local *l, const struct gs_
 GS_MUST_CHECK enum gs_status gs_local_embed(struct gs_local *l, const struct gs_texts *texts,
                                             gs_event_fn *on_event, void *ud,
                                             struct gs_local_call **out_call, struct gs_error *err);
+/* Run an errand: its results are in it at STOP. `errand` must live as `chat` does. */
+GS_MUST_CHECK enum gs_status gs_local_errand(struct gs_local *l, struct gs_errand *errand,
+                                             gs_event_fn *on_event, void *ud,
+                                             struct gs_local_call **out_call, struct gs_error *err);
 void gs_local_call_resume(struct gs_local_call *c); /* thread: any */
 void gs_local_call_cancel(struct gs_local_call *c); /* takes effect within one token; thread: any */
 /* Cancel and release. Returns at once: the rest is done on the local thread, after which

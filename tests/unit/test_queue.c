@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/os.h"
 #include "base/queue.h"
 #include "base/thread.h"
@@ -158,12 +159,31 @@ static void close_wakes_the_receiver(void **state)
     gs_queue_free(q);
 }
 
+static void waits_until_then(void **state)
+{
+    struct gs_queue *q = new_queue(2);
+    bool is_over = true;
+    (void)state;
+
+    assert_null(gs_queue_pop_until(q, 0, &is_over)); /* long past */
+    assert_false(is_over);
+    assert_null(gs_queue_pop_until(q, gs_clock_mono_us() + 1000, &is_over));
+    assert_false(is_over);
+    assert_true(gs_queue_push(q, &items[0]));
+    gs_queue_close(q);
+    assert_ptr_equal(gs_queue_pop_until(q, INT64_MAX, &is_over), &items[0]);
+    assert_false(is_over);
+    assert_null(gs_queue_pop_until(q, INT64_MAX, &is_over));
+    assert_true(is_over);
+    gs_queue_free(q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_first_in_first_out),    cmocka_unit_test(closed_drains_and_ends),
         cmocka_unit_test(no_memory_is_told),        cmocka_unit_test(nothing_is_lost),
-        cmocka_unit_test(close_wakes_the_receiver),
+        cmocka_unit_test(close_wakes_the_receiver), cmocka_unit_test(waits_until_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
