@@ -63,7 +63,7 @@ static int set_up(void **state)
     const char *paths[] = {outside};
     struct gs_local_options opt = {.paths = paths, .n_paths = 1, .own_folder = own};
 
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
     if (!mkdtemp(folder))
         return -1;
     snprintf(own, sizeof(own), "%s/own", folder);
