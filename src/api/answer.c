@@ -128,11 +128,11 @@ static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
     return feed(a, &lp, a->logprobs ? 1 : 0);
 }
 
-static const uint64_t *on_mask(void *ud)
+static const uint64_t *on_mask(void *ud, int32_t drawn)
 {
     struct gs_answer *a = ud;
 
-    return gs_guide_mask(a->guide, a->parser);
+    return gs_guide_mask(a->guide, a->parser, drawn);
 }
 
 static void emit_error(struct gs_answer *a, const struct gs_error *err)

@@ -293,6 +293,30 @@ static struct gs_constraint *holding(struct gs_guide *g, const struct gs_parser 
     return g->in_call ? g->call : NULL;
 }
 
+static bool is_among(const int32_t *ids, size_t n, int32_t id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+/* A token that may come instead of the text's first one. */
+static bool is_opener(const struct gs_guide *g, int32_t id)
+{
+    return g->now == g->text && !g->text_begun && is_among(g->openers, g->n_openers, id);
+}
+
+/* Whether the token is among those of the mask, which is not made to see it. */
+static bool fits(struct gs_guide *g, int32_t id)
+{
+    const struct gs_slice text = token_text(g->llm, g->traits, id);
+
+    if (is_among(g->llm->end_tokens, g->llm->n_end_tokens, id))
+        return gs_constraint_may_end(g->now);
+    return is_opener(g, id) || (text.len > 0 && gs_constraint_allows(g->now, text));
+}
+
 /* The mask of nothing but the next token that ends the reasoning. */
 static const uint64_t *mask_of_ending(struct gs_guide *g)
 {
@@ -301,7 +325,7 @@ static const uint64_t *mask_of_ending(struct gs_guide *g)
     return g->mask;
 }
 
-const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p)
+const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p, int32_t drawn)
 {
     const bool reasons = gs_parser_in_reasoning(p);
 
@@ -312,7 +336,7 @@ const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p)
     if (g->n_ended < g->n_ending)
         return mask_of_ending(g);
     g->now = holding(g, p);
-    if (!g->now)
+    if (!g->now || fits(g, drawn))
         return NULL;
     const uint64_t *mask = gs_constraint_mask(g->now, g->vocab);
     if (!mask) { /* no memory: the answer goes on as it would without */
@@ -334,9 +358,8 @@ void gs_guide_accept(struct gs_guide *g, int32_t id)
         g->n_ended++;
     if (!g->now)
         return;
-    for (size_t i = 0; g->now == g->text && !g->text_begun && i < g->n_openers; i++)
-        if (g->openers[i] == id)
-            return;
+    if (is_opener(g, id))
+        return;
     if (g->now == g->text)
         g->text_begun = true;
     if (!gs_constraint_advance(g->now, token_text(g->llm, g->traits, id)))

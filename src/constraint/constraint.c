@@ -523,11 +523,27 @@ void gs_constraint_restart(struct gs_constraint *c)
     c->now = first_set(c);
 }
 
+/* Where `bytes` lead; set 0 if nowhere. */
+static uint32_t follow(struct gs_constraint *c, struct gs_slice bytes)
+{
+    uint32_t s = c->now;
+
+    for (size_t i = 0; i < bytes.len && s != 0; i++)
+        s = step(c, s, (uint8_t)bytes.ptr[i]);
+    return c->failed ? 0 : s;
+}
+
 bool gs_constraint_advance(struct gs_constraint *c, struct gs_slice bytes)
 {
-    for (size_t i = 0; i < bytes.len && c->now != 0; i++)
-        c->now = step(c, c->now, (uint8_t)bytes.ptr[i]);
-    return c->now != 0 && !c->failed;
+    c->now = follow(c, bytes);
+    return c->now != 0;
+}
+
+bool gs_constraint_allows(struct gs_constraint *c, struct gs_slice bytes)
+{
+    if (c->bytes > MAX_BYTES)
+        forget(c);
+    return follow(c, bytes) != 0;
 }
 
 bool gs_constraint_may_end(const struct gs_constraint *c)

@@ -71,6 +71,8 @@ void gs_constraint_free(struct gs_constraint *c);
 void gs_constraint_restart(struct gs_constraint *c);
 /* Go on over `bytes`. False if they are not allowed here; the position is then undefined. */
 bool gs_constraint_advance(struct gs_constraint *c, struct gs_slice bytes);
+/* Whether `bytes` may come next. */
+bool gs_constraint_allows(struct gs_constraint *c, struct gs_slice bytes);
 /* The output may end here; must end, if nothing else can follow. */
 bool gs_constraint_may_end(const struct gs_constraint *c);
 bool gs_constraint_must_end(const struct gs_constraint *c);

@@ -231,6 +231,25 @@ static bool secure(struct gs_engine *e, struct gs_job *j)
 
 /* ---- one step ---- */
 
+/* Draw a token. Most of what a model writes fits what it was asked for, and seeing that one token
+ * does is cheap; a mask of all is made only when it does not. A token that is kept and one drawn
+ * anew together have the chances that the mask gives them. */
+static enum gs_status draw(struct gs_engine *e, struct gs_job *j, const float *logits,
+                           int32_t *out_id, struct gs_error *err)
+{
+    int32_t id;
+    enum gs_status st = gs_sampler_draw(e->sampler, &j->sampling, logits, NULL, j->tokens,
+                                        j->n_tokens, &j->rng, &id, err);
+
+    const uint64_t *mask = st == GS_OK && j->on.on_mask ? j->on.on_mask(j->on.ud, id) : NULL;
+    if (mask)
+        st = gs_sampler_draw(e->sampler, &j->sampling, logits, mask, j->tokens, j->n_tokens,
+                             &j->rng, &id, err);
+    if (st == GS_OK)
+        *out_id = id;
+    return st;
+}
+
 /* Choose the next token of a job and hand it over. */
 static void answer(struct gs_engine *e, struct gs_job *j, const float *logits)
 {
@@ -239,9 +258,7 @@ static void answer(struct gs_engine *e, struct gs_job *j, const float *logits)
 
     if (atomic_load(&j->cancelled))
         return; /* the sweep ends it */
-    const uint64_t *mask = j->on.on_mask ? j->on.on_mask(j->on.ud) : NULL;
-    if (gs_sampler_draw(e->sampler, &j->sampling, logits, mask, j->tokens, j->n_tokens, &j->rng,
-                        &token.id, &err) != GS_OK) {
+    if (draw(e, j, logits, &token.id, &err) != GS_OK) {
         end_running(e, j, GS_JOB_END_ERROR, &err);
         return;
     }

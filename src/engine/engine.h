@@ -61,8 +61,9 @@ struct gs_job_callbacks {
     void (*on_end)(void *ud, enum gs_job_end end, const struct gs_job_stats *stats,
                    const struct gs_error *err);
     void *ud;
-    /* The tokens that may come next, bit i % 64 of word i / 64; NULL = all. May itself be NULL. */
-    const uint64_t *(*on_mask)(void *ud);
+    /* A token was drawn from all. NULL: it may come; else those that may, bit i % 64 of word i / 64,
+     * from which another is drawn. May itself be NULL. */
+    const uint64_t *(*on_mask)(void *ud, int32_t drawn);
 };
 
 struct gs_job_options {

@@ -370,7 +370,7 @@ static struct gs_constraint_vocab *small_vocab(void)
     return v;
 }
 
-/* The tokens of the mask, as digits. */
+/* The tokens of the mask, as digits; each by itself is found to fit as well. */
 static void assert_mask(struct gs_constraint *c, const struct gs_constraint_vocab *v,
                         const char *expected)
 {
@@ -379,9 +379,14 @@ static void assert_mask(struct gs_constraint *c, const struct gs_constraint_voca
     size_t n = 0;
 
     assert_non_null(mask);
-    for (size_t i = 0; i < GS_COUNT_OF(tokens); i++)
-        if (mask[0] >> i & 1)
+    const uint64_t bits = mask[0];
+    for (size_t i = 0; i < GS_COUNT_OF(tokens); i++) {
+        const bool fits = bits >> i & 1;
+        if (tokens[i][0])
+            assert_int_equal(gs_constraint_allows(c, gs_slice_str(tokens[i])), fits);
+        if (fits)
             got[n++] = (char)('0' + i);
+    }
     assert_string_equal(got, expected);
 }
 
