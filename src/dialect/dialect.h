@@ -57,6 +57,7 @@ struct gs_dialect {
 
 extern const struct gs_dialect gs_dialect_anthropic;
 extern const struct gs_dialect gs_dialect_openai_chat;
+extern const struct gs_dialect gs_dialect_openai_completions;
 extern const struct gs_dialect gs_dialect_ollama;
 /* Vectors and scores instead of answers; errors as of their APIs' chats. */
 extern const struct gs_dialect gs_dialect_openai_embed;

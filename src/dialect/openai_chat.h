@@ -33,6 +33,9 @@ struct gs_slice gs_dialect_openai_custom_args(struct gs_dialect_reader *r, struc
 
 void gs_dialect_openai_read_sampling(struct gs_dialect_reader *r, const struct gs_json *body,
                                      struct gs_sampling *s);
+/* A number of tokens; -1, which LM Studio and llama-server know, is no limit. */
+void gs_dialect_openai_read_limit(struct gs_dialect_reader *r, const struct gs_json *body,
+                                  const char *key, int64_t *out);
 /* response_format, and what vLLM and llama-server say instead of it. */
 void gs_dialect_openai_read_format(struct gs_dialect_reader *r, const struct gs_json *body,
                                    struct gs_chat *chat);

@@ -197,19 +197,6 @@ static void read_thinking_mode(const struct gs_json *body, struct gs_chat *chat)
         chat->thinking = enable->u.boolean ? GS_THINKING_ON : GS_THINKING_OFF;
 }
 
-/* A number of tokens; -1, which LM Studio and llama-server know, is no limit. */
-static void read_limit(struct gs_dialect_reader *r, const struct gs_json *body, const char *key,
-                       int64_t *out)
-{
-    int64_t n = *out > 0 ? *out : -1;
-
-    gs_dialect_get_int(r, body, key, -1, INT32_MAX, &n);
-    if (n == 0)
-        gs_dialect_reader_fail(r, "%s: expected a whole number from 1 to %d, found 0", key,
-                               INT32_MAX);
-    *out = GS_MAX(n, 0);
-}
-
 /* What cannot be had is refused rather than left out. */
 static void refuse_audio(struct gs_dialect_reader *r, const struct gs_json *body)
 {
@@ -231,8 +218,8 @@ static void read_settings(struct gs_dialect_reader *r, const struct gs_json *bod
     int64_t n_top = 0;
 
     gs_dialect_openai_read_sampling(r, body, &chat->sampling);
-    read_limit(r, body, "max_tokens", &chat->max_tokens);
-    read_limit(r, body, "max_completion_tokens", &chat->max_tokens);
+    gs_dialect_openai_read_limit(r, body, "max_tokens", &chat->max_tokens);
+    gs_dialect_openai_read_limit(r, body, "max_completion_tokens", &chat->max_tokens);
     gs_dialect_read_stops(r, body, "stop", chat);
     gs_dialect_get_bool(r, body, "logprobs", &chat->logprobs);
     gs_dialect_get_int(r, body, "top_logprobs", 0, 20, &n_top);

@@ -69,6 +69,18 @@ void gs_dialect_openai_read_sampling(struct gs_dialect_reader *r, const struct g
     read_logit_bias(r, body, s);
 }
 
+void gs_dialect_openai_read_limit(struct gs_dialect_reader *r, const struct gs_json *body,
+                                  const char *key, int64_t *out)
+{
+    int64_t n = *out > 0 ? *out : -1;
+
+    gs_dialect_get_int(r, body, key, -1, INT32_MAX, &n);
+    if (n == 0)
+        gs_dialect_reader_fail(r, "%s: expected a whole number from 1 to %d, found 0", key,
+                               INT32_MAX);
+    *out = GS_MAX(n, 0);
+}
+
 /* ---- formats ---- */
 
 enum spelling { AS_SCHEMA, AS_REGEX, AS_GRAMMAR, AS_CHOICE, AS_OBJECT };

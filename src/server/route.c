@@ -40,6 +40,7 @@ static const struct route routes[] = {
     {"/v1/messages", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_anthropic, false},
     {"/v1/messages/count_tokens", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_anthropic, false},
     {"/v1/chat/completions", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_chat, false},
+    {"/v1/completions", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_completions, false},
     {"/v1/embeddings", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_embed, false},
     {"/v1/rerank", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_rerank, false},
     {"/rerank", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_rerank, false},

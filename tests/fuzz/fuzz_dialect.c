@@ -22,6 +22,7 @@ static const struct {
     {&gs_dialect_ollama_embed, "/api/embed"},
     {&gs_dialect_ollama_embed, "/api/embeddings"},
     {&gs_dialect_rerank, "/v1/rerank"},
+    {&gs_dialect_openai_completions, "/v1/completions"},
 };
 
 struct answer {
@@ -29,11 +30,15 @@ struct answer {
     const struct gs_dialect_context *ctx;
     void *state;
     struct gs_buf out;
+    uint32_t idx;
 };
 
 static void say(struct answer *a, const struct gs_event *ev)
 {
-    a->dialect->write_event(a->state, a->ctx, ev, &a->out);
+    struct gs_event told = *ev;
+
+    told.answer_idx = a->idx;
+    a->dialect->write_event(a->state, a->ctx, &told, &a->out);
 }
 
 /* Echo the blocks of a message as an answer's. */
@@ -55,6 +60,20 @@ static void echo(struct answer *a, const struct gs_message *m)
     }
 }
 
+/* A raw prompt as the answer's text, one token long. */
+static void echo_raw(struct answer *a, const struct gs_chat *chat)
+{
+    const struct gs_top_logprob top = {1, -2, GS_SLICE_LIT("x")};
+    const struct gs_logprob lp = {0, -1, chat->raw_prompt, &top, 1};
+
+    say(a, &(struct gs_event){.kind = GS_EVENT_BEGIN});
+    say(a, &(struct gs_event){.kind = GS_EVENT_DELTA,
+                              .text = chat->raw_prompt,
+                              .logprob = &lp,
+                              .n_logprob = chat->logprobs});
+    say(a, &(struct gs_event){.kind = GS_EVENT_END});
+}
+
 /* Each input's vector is its length and its place. */
 static void number(struct answer *a, const struct gs_texts *texts)
 {
@@ -66,12 +85,30 @@ static void number(struct answer *a, const struct gs_texts *texts)
     }
 }
 
+/* All answers of all chats, one after the other. */
+static void write_answers(struct answer *a, const struct gs_chat *first)
+{
+    struct gs_event stop = {.kind = GS_EVENT_STOP, .stop = GS_STOP_END};
+
+    for (const struct gs_chat *chat = first; chat; chat = chat->next) {
+        for (int32_t k = 0; k < GS_MAX(1, chat->n_answers); k++) {
+            for (size_t i = 0; i < chat->n_messages; i++)
+                echo(a, &chat->messages[i]);
+            if (chat->is_raw)
+                echo_raw(a, chat);
+            number(a, a->ctx->texts);
+            stop.n_left = chat->next || k + 1 < chat->n_answers;
+            say(a, &stop);
+            a->idx++;
+        }
+    }
+}
+
 static void answer(const struct gs_dialect *d, const struct gs_chat *chat,
                    struct gs_dialect_context *ctx)
 {
-    struct answer a = {d, ctx, gs_alloc_zero(d->state_bytes), {0}};
+    struct answer a = {d, ctx, gs_alloc_zero(d->state_bytes), {0}, 0};
     const struct gs_event start = {.kind = GS_EVENT_START};
-    const struct gs_event stop = {.kind = GS_EVENT_STOP, .stop = GS_STOP_END};
 
     if (!a.state)
         return;
@@ -79,10 +116,7 @@ static void answer(const struct gs_dialect *d, const struct gs_chat *chat,
     gs_buf_init(&a.out, MAX_OUT_BYTES);
     say(&a, &start);
     d->write_keepalive(a.state, ctx, &a.out);
-    for (size_t i = 0; i < chat->n_messages; i++)
-        echo(&a, &chat->messages[i]);
-    number(&a, ctx->texts);
-    say(&a, &stop);
+    write_answers(&a, chat);
     d->clear_state(a.state);
     gs_free(a.state);
     gs_buf_clear(&a.out);

@@ -29,6 +29,7 @@ static const struct {
     {"anthropic.messages.", "/v1/messages", &gs_dialect_anthropic},
     {"anthropic.count_tokens.", "/v1/messages/count_tokens", &gs_dialect_anthropic},
     {"openai-chat.completions.", "/v1/chat/completions", &gs_dialect_openai_chat},
+    {"openai.completions.", "/v1/completions", &gs_dialect_openai_completions},
     {"ollama.chat.", "/api/chat", &gs_dialect_ollama},
     {"ollama.generate.", "/api/generate", &gs_dialect_ollama},
 };
