@@ -7,6 +7,7 @@
  *   overlong  an ECONTEXT error   broken    half an answer, then an error
  *   picky     START naming what is ignored, then as hello
  *   sly       the same, with names that try to be header lines, FAKE_SLY_BYTES long
+ *   choices   two answers, mixed
  *   busy      refused at once        many   vectors of FAKE_MANY values     cut   a cut text */
 #ifndef GS_TESTS_FAKE_BACKEND_H
 #define GS_TESTS_FAKE_BACKEND_H
@@ -158,6 +159,26 @@ static inline bool fake_vectors(struct fake_call *c)
     return true;
 }
 
+/* The first answer's text around all of the second. */
+static inline bool fake_choices(struct fake_call *c)
+{
+    static const struct gs_event events[] = {
+        {.kind = GS_EVENT_BEGIN},
+        {.kind = GS_EVENT_DELTA, .text = {"on", 2}},
+        {.kind = GS_EVENT_BEGIN, .answer_idx = 1},
+        {.kind = GS_EVENT_DELTA, .answer_idx = 1, .text = {"two", 3}},
+        {.kind = GS_EVENT_END, .answer_idx = 1},
+        {.kind = GS_EVENT_STOP, .answer_idx = 1, .n_left = 1},
+        {.kind = GS_EVENT_DELTA, .text = {"e", 1}},
+        {.kind = GS_EVENT_END},
+    };
+
+    for (size_t i = 0; i < GS_COUNT_OF(events); i++)
+        if (!fake_say(c, &events[i]))
+            return false;
+    return true;
+}
+
 static inline void fake_play(struct fake_call *c)
 {
     struct gs_event ev = {.kind = GS_EVENT_START, .usage = {.prompt_tokens = 12}};
@@ -192,6 +213,8 @@ static inline void fake_play(struct fake_call *c)
     else if (fake_is(c, "think"))
         go_on = fake_block(c, GS_BLOCK_REASONING, 0, NULL, "Hm.") &&
                 fake_block(c, GS_BLOCK_TEXT, 1, NULL, "Hello");
+    else if (fake_is(c, "choices"))
+        go_on = fake_choices(c);
     else if (fake_is(c, "big"))
         go_on = fake_long(c, FAKE_BIG_BYTES);
     else if (fake_is(c, "endless"))

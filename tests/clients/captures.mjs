@@ -9,7 +9,7 @@ import { endpoints, errors } from "./shapes.mjs";
 
 const CAPTURES = join(process.env.GENSET_SHARED ?? "/nowhere", "captures");
 const EMBEDDER = join(EMBEDDERS, "bert-mean.gguf");
-const NOT_YET = ["/v1/responses", "/v1/completions", "/api/show"]; // valid answers where they are served
+const NOT_YET = ["/v1/responses", "/api/show"]; // valid answers where they are served
 const SKIPPED = 77;
 if (!existsSync(CAPTURES)) {
   console.log("skipped: there are no captures");
