@@ -327,15 +327,53 @@ static inline void fake_free_call(void *call, void (*on_free)(void *ud), void *u
 static inline size_t fake_models(void *self, const struct gs_local_model **out_models)
 {
     static const struct gs_local_model models[] = {
-        {"tiny-q8_0", "/models/tiny-q8_0.gguf", 1000, 1767225600, "llama", "Q8_0", 1500000, 2048,
-         true, GS_LOCAL_WRITING, 1024},
-        {"big \"4b\"", "/models/big.gguf", 2000000, 1767225601, "qwen3", "Q4_K_M", 4000000000,
-         32768, false, GS_LOCAL_WRITING, 0},
+        {.name = "tiny-q8_0",
+         .path = "/models/tiny-q8_0.gguf",
+         .file_bytes = 1000,
+         .modified_s = 1767225600,
+         .arch = "llama",
+         .quant = "Q8_0",
+         .n_params = 1500000,
+         .ctx_tokens = 2048,
+         .is_loaded = true,
+         .fit_tokens = 1024,
+         .expires_us = INT64_MAX},
+        {.name = "big \"4b\"",
+         .path = "/models/big.gguf",
+         .file_bytes = 2000000,
+         .modified_s = 1767225601,
+         .arch = "qwen3",
+         .quant = "Q4_K_M",
+         .n_params = 4000000000,
+         .ctx_tokens = 32768},
     };
 
     (void)self;
     *out_models = models;
     return 2;
+}
+
+/* All models; what an errand asks of its model's name is done by it as by is_count. */
+static inline enum gs_status fake_errand(void *self, struct gs_errand *errand,
+                                         gs_event_fn *on_event, void *ud, void **out_call,
+                                         struct gs_error *err)
+{
+    static const int32_t tokens[] = {1, 2};
+    static const struct gs_slice pieces[] = {{"a", 1}, {"\xff", 1}};
+
+    errand->n_models = fake_models(self, &errand->models);
+    errand->metadata = GS_SLICE_LIT("{\"general.architecture\":\"llama\"}");
+    errand->chat_template = GS_SLICE_LIT("{{ messages }}");
+    errand->n_slots = 4;
+    if (errand->kind == GS_ERRAND_TOKENIZE) {
+        errand->tokens = tokens;
+        errand->n_tokens = 2;
+        errand->pieces = errand->wants_pieces ? pieces : NULL;
+    }
+    if (errand->kind == GS_ERRAND_DETOKENIZE || errand->kind == GS_ERRAND_RENDER)
+        errand->text = GS_SLICE_LIT("some text");
+    return fake_begin(self, errand->model, (struct fake_call){.is_count = true}, on_event, ud,
+                      out_call, err);
 }
 
 static inline void fake_init(struct fake *f, struct gs_server_backend *out)
@@ -347,6 +385,7 @@ static inline void fake_init(struct fake *f, struct gs_server_backend *out)
                                       .answer = fake_answer,
                                       .count = fake_count,
                                       .embed = fake_embed,
+                                      .errand = fake_errand,
                                       .models = fake_models,
                                       .resume = fake_resume,
                                       .free_call = fake_free_call};

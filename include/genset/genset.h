@@ -87,6 +87,7 @@ struct gs_llm_info {
     const char *cpu;     /* instruction set in use: "avx512vnni" */
     bool supports_tools; /* the template renders tools */
     bool supports_reasoning;
+    bool supports_infill; /* answers between two texts */
 };
 
 /* Borrowed strings live as long as `llm`. */

@@ -69,6 +69,13 @@ static enum gs_status find_marks(const struct gs_llm *llm, int32_t marks[N_MARKS
     return GS_EUNSUPPORTED;
 }
 
+bool gs_llm_can_infill(const struct gs_llm *llm)
+{
+    int32_t marks[N_MARKS];
+
+    return llm->tok && find_marks(llm, marks, NULL) == GS_OK;
+}
+
 enum gs_status gs_llm_infill_tokens(const struct gs_llm *llm, const struct gs_chat *chat,
                                     struct gs_token_ids *ids, struct gs_error *err)
 {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/infill.h"
 #include "api/llm.h"
 #include "base/error.h"
 #include "base/slice.h"
@@ -68,6 +69,7 @@ void gs_llm_info(const gs_llm *llm, struct gs_llm_info *out_info)
         .cpu = llm->compute ? gs_compute_cpu_name(llm->compute) : "",
         .supports_tools = traits && traits->tools,
         .supports_reasoning = traits && traits->reasoning,
+        .supports_infill = gs_llm_can_infill(llm),
     };
     if (llm->model)
         info_of_model(llm, out_info);

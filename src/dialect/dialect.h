@@ -13,6 +13,8 @@
 #include "base/compiler.h"
 #include "genset/chat.h"
 
+struct gs_errand;
+
 /* What the answer of one request needs to know of the request. */
 struct gs_dialect_context {
     struct gs_slice model;       /* echoed as the client spelled it */
@@ -26,6 +28,8 @@ struct gs_dialect_context {
     bool is_generate;     /* Ollama /api/generate */
     bool is_count;        /* only the prompt's tokens are asked for, or that the model loads */
     const struct gs_texts *texts; /* not NULL: this is asked for, and there is no chat */
+    struct gs_errand *errand;     /* the same */
+    bool streams_at_once;         /* even what is refused is told in the stream */
     const void *own;              /* of the dialect's reader, for its writer */
 };
 
@@ -35,8 +39,9 @@ struct gs_dialect {
     size_t state_bytes;              /* per answer, zeroed, dropped by the caller after finish */
     int overload_status;             /* HTTP status of "too busy, try again" */
 
-    /* Parse a request body into *out_chat, or out_ctx->texts, and *out_ctx; everything lives in
-     * `a`. Unknown fields are ignored. errors: GS_EINVAL, GS_EFORMAT, GS_EUNSUPPORTED, GS_ENOMEM.
+    /* Parse a request body into *out_chat, or out_ctx->texts or errand, and *out_ctx; everything
+     * lives in `a`, `path` too. Unknown fields are ignored. errors: GS_EINVAL, GS_EFORMAT,
+     * GS_EUNSUPPORTED, GS_ENOMEM.
      */
     enum gs_status (*read_request)(struct gs_chat *out_chat, struct gs_dialect_context *out_ctx,
                                    struct gs_slice body, const char *path, struct gs_arena *a,
@@ -59,6 +64,7 @@ extern const struct gs_dialect gs_dialect_anthropic;
 extern const struct gs_dialect gs_dialect_openai_chat;
 extern const struct gs_dialect gs_dialect_openai_completions;
 extern const struct gs_dialect gs_dialect_ollama;
+extern const struct gs_dialect gs_dialect_ollama_models; /* errands, as those of llama-server */
 /* Vectors and scores instead of answers; errors as of their APIs' chats. */
 extern const struct gs_dialect gs_dialect_openai_embed;
 extern const struct gs_dialect gs_dialect_ollama_embed;

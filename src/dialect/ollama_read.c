@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/reader.h"
+#include "genset/models.h"
 
 #define MAX_TOP_LOGPROBS 20
 #define MAX_KEEP_MS      1e15 /* beyond it there is no end */
@@ -124,11 +125,12 @@ static void read_generate(struct gs_dialect_reader *r, const struct gs_json *bod
     if (gs_dialect_peek_string(body, "template").len)
         gs_dialect_reader_fail(r, "template: templates of requests are not rendered: send the "
                                   "whole prompt with \"raw\": true");
-    if (gs_dialect_peek_string(body, "suffix").len)
-        gs_dialect_reader_fail(r, "suffix: filling in between is not supported");
+    gs_dialect_get_string(r, body, "suffix", &chat->raw_suffix);
+    chat->has_suffix = chat->raw_suffix.len > 0;
+    chat->is_raw |= chat->has_suffix; /* system messages have no place there */
     read_context(r, body, chat);
     if (chat->is_raw && images && images->u.array.len > 0)
-        gs_dialect_reader_fail(r, "images: a raw prompt has no place for them");
+        gs_dialect_reader_fail(r, "images: a prompt without a template has no place for them");
     if (chat->is_raw || (prompt.len == 0 && !(images && images->u.array.len > 0))) {
         chat->raw_prompt = prompt;
         return;
@@ -290,6 +292,24 @@ void gs_dialect_ollama_read_keep(struct gs_dialect_reader *r, const struct gs_js
     keep->ms = ms < 0 || ms > MAX_KEEP_MS ? -1 : (int64_t)ms;
 }
 
+/* Nothing is asked: the model is to be there, or to go. */
+static struct gs_errand *errand_of(struct gs_dialect_reader *r, const struct gs_chat *chat)
+{
+    struct gs_errand *e = gs_arena_alloc(r->a, sizeof(*e));
+
+    if (!e) {
+        gs_dialect_reader_nomem(r);
+        return NULL;
+    }
+    *e = (struct gs_errand){
+        .kind = chat->keep.is_set && chat->keep.ms == 0 ? GS_ERRAND_CLOSE : GS_ERRAND_OPEN,
+        .arena = r->a,
+        .model = chat->model,
+        .keep = chat->keep,
+    };
+    return e;
+}
+
 enum gs_status gs_dialect_ollama_read(struct gs_chat *out_chat, struct gs_dialect_context *out_ctx,
                                       struct gs_slice text, const char *path, struct gs_arena *a,
                                       struct gs_error *err)
@@ -319,12 +339,11 @@ enum gs_status gs_dialect_ollama_read(struct gs_chat *out_chat, struct gs_dialec
     st = gs_dialect_reader_finish(&r, &chat);
     if (st != GS_OK)
         return st;
-    ctx.is_count = chat.n_messages == 0 && chat.raw_prompt.len == 0;
-    if (ctx.is_count)
-        chat.is_raw = true; /* nothing to render */
+    if (chat.n_messages == 0 && chat.raw_prompt.len == 0)
+        ctx.errand = errand_of(&r, &chat);
     ctx.model = chat.model;
     chat.stream = ctx.stream;
     *out_chat = chat;
     *out_ctx = ctx;
-    return GS_OK;
+    return r.status;
 }

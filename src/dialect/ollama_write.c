@@ -5,6 +5,7 @@
 #include "base/slice.h"
 #include "dialect/ollama.h"
 #include "dialect/writer.h"
+#include "genset/models.h"
 #include "json/json.h"
 
 struct answer {
@@ -62,8 +63,8 @@ static void write_line(struct gs_buf *b, const struct gs_dialect_context *ctx,
 
 static const char *done_reason(const struct gs_dialect_context *ctx, enum gs_stop_reason stop)
 {
-    if (ctx->is_count)
-        return "load";
+    if (ctx->errand)
+        return ctx->errand->kind == GS_ERRAND_CLOSE ? "unload" : "load";
     return stop == GS_STOP_LENGTH || stop == GS_STOP_CONTEXT ? "length" : "stop";
 }
 
@@ -80,7 +81,7 @@ static void write_done(const struct answer *s, const struct gs_dialect_context *
     write_head(b, ctx);
     write_body(b, ctx, gs_buf_view(&s->text), gs_buf_view(&s->reasoning), gs_buf_view(&s->calls));
     gs_buf_printf(b, ",\"done\":true,\"done_reason\":\"%s\"", done_reason(ctx, ev->stop));
-    if (!ctx->is_count)
+    if (!ctx->errand)
         gs_buf_printf(b,
                       ",\"total_duration\":%lld,\"load_duration\":%lld,"
                       "\"prompt_eval_count\":%lld,\"prompt_eval_duration\":%lld,"

@@ -52,11 +52,18 @@ static void write_value(struct gs_buf *b, const struct gs_gguf_value *v, bool wa
     gs_buf_putc(b, ']');
 }
 
-/* The template is shown by itself; general.parameter_count no file has. */
-static void write_metadata(struct gs_buf *b, const struct gs_gguf *f, bool wants_lists)
+/* The template is shown by itself; what clients rely on and not every file has is added. Of a model
+ * that is open, the context is what a conversation may use here. */
+static void write_metadata(struct gs_buf *b, const struct gs_gguf *f, const struct gs_errand *e)
 {
+    const struct gs_local_model *m = &e->models[0];
+
     gs_buf_printf(b, "{\"general.parameter_count\":%llu",
                   (unsigned long long)gs_gguf_param_count(f));
+    if (!gs_gguf_find(f, "general.basename")) {
+        gs_buf_puts(b, ",\"general.basename\":");
+        gs_json_write_string(b, gs_slice_str(m->name));
+    }
     for (size_t i = 0; i < gs_gguf_value_count(f); i++) {
         const struct gs_gguf_value *v = gs_gguf_value_at(f, i);
         if (gs_slice_eq_str(v->key, "tokenizer.chat_template") ||
@@ -65,7 +72,10 @@ static void write_metadata(struct gs_buf *b, const struct gs_gguf *f, bool wants
         gs_buf_putc(b, ',');
         gs_json_write_string(b, v->key);
         gs_buf_putc(b, ':');
-        write_value(b, v, wants_lists);
+        if (m->fit_tokens && gs_slice_ends(v->key, GS_SLICE_LIT(".context_length")))
+            gs_buf_printf(b, "%lld", (long long)m->fit_tokens);
+        else
+            write_value(b, v, e->wants_lists);
     }
     gs_buf_putc(b, '}');
 }
@@ -100,7 +110,7 @@ static enum gs_status describe(struct gs_errand *e, const struct gs_gguf *f, str
     struct gs_buf b;
 
     gs_buf_init(&b, GS_MAX_RESPONSE_BYTES);
-    write_metadata(&b, f, e->wants_lists);
+    write_metadata(&b, f, e);
     enum gs_status st = keep(e, &b, &e->metadata, err);
     if (st == GS_OK && e->wants_lists) {
         write_tensors(&b, f);
@@ -126,6 +136,7 @@ static bool describe_abilities(struct gs_errand *e)
     gs_llm_info(llm, &info);
     e->calls_tools = info.supports_tools;
     e->reasons = info.supports_reasoning;
+    e->fills_in = info.supports_infill;
     const bool fits = gs_arena_dup(e->arena, gs_slice_str(info.chat_template), &e->chat_template) &&
                       gs_arena_dup(e->arena, gs_slice_str(info.bos_text), &e->bos_text) &&
                       gs_arena_dup(e->arena, gs_slice_str(info.eos_text), &e->eos_text);

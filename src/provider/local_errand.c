@@ -103,6 +103,7 @@ static enum gs_status tell_facts(const struct gs_local_open *m, int32_t n_slots,
     e->n_models = 1;
     e->calls_tools = info.supports_tools;
     e->reasons = info.supports_reasoning;
+    e->fills_in = info.supports_infill;
     e->n_slots = n_slots;
     return GS_OK;
 }

@@ -214,7 +214,9 @@ enum gs_status gs_local_open_close(struct gs_local_opened *o, struct gs_slice na
     if (st != GS_OK)
         return st;
     struct gs_local_open *m = find_open(o, &model);
-    if (m)
+    if (m && m->n_users == 0)
+        close_model(o, m);
+    else if (m)
         m->is_leaving = true;
     return GS_OK;
 }

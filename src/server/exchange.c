@@ -293,9 +293,20 @@ static struct gs_server_exchange *exchange_create(struct gs_server *s, struct gs
     return ex;
 }
 
-static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_error *err)
+static enum gs_status call_backend(struct gs_server_exchange *ex, struct gs_error *err)
 {
     const struct gs_server_backend *backend = &ex->server->opt.backend;
+
+    if (ex->ctx.errand)
+        return backend->errand(backend->self, ex->ctx.errand, on_event, ex, &ex->call, err);
+    if (ex->ctx.texts)
+        return backend->embed(backend->self, ex->ctx.texts, on_event, ex, &ex->call, err);
+    return (ex->ctx.is_count ? backend->count : backend->answer)(backend->self, &ex->chat, on_event,
+                                                                 ex, &ex->call, err);
+}
+
+static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_error *err)
+{
     const enum gs_status st = ex->dialect->read_request(
         &ex->chat, &ex->ctx, gs_http_request_body(ex->http), ex->path, &ex->arena, err);
 
@@ -305,10 +316,10 @@ static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_er
     ex->ctx.created_us = gs_clock_wall_us();
     ex->ctx.fingerprint = GS_SLICE_LIT("genset-" GENSET_VERSION);
     gs_http_request_watch(ex->http, client_gone, client_drained, ex);
-    if (ex->ctx.texts)
-        return backend->embed(backend->self, ex->ctx.texts, on_event, ex, &ex->call, err);
-    return (ex->ctx.is_count ? backend->count : backend->answer)(backend->self, &ex->chat, on_event,
-                                                                 ex, &ex->call, err);
+    const enum gs_status started = call_backend(ex, err);
+    if (started == GS_OK && ex->ctx.streams_at_once)
+        stream_begin(ex);
+    return started;
 }
 
 void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
@@ -316,6 +327,7 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
 {
     struct gs_error err = {0};
     struct gs_server_exchange *ex = NULL;
+    struct gs_slice kept;
 
     if (s->n_exchanges >= s->opt.max_exchanges)
         gs_error_set(&err, GS_EBUSY, "%zu requests are being answered already", s->n_exchanges);
@@ -327,9 +339,12 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
         gs_server_reply_error(s, r, dialect, id, gs_dialect_status(dialect, &err), &err);
         return;
     }
-    ex->path = path;
     snprintf(ex->id, sizeof(ex->id), "%s", id);
-    if (exchange_start(ex, &err) != GS_OK) {
+    const bool has_path = gs_arena_dup(&ex->arena, gs_slice_str(path), &kept);
+    ex->path = has_path ? kept.ptr : "";
+    if (!has_path)
+        gs_error_nomem(&err, "answer the request");
+    if (!has_path || exchange_start(ex, &err) != GS_OK) {
         gs_http_request_watch(r, NULL, NULL, NULL);
         exchange_free(ex);
         gs_server_reply_error(s, r, dialect, id, gs_dialect_status(dialect, &err), &err);

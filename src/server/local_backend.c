@@ -35,6 +35,17 @@ static enum gs_status embed(void *self, const struct gs_texts *texts, gs_event_f
     return st;
 }
 
+static enum gs_status errand(void *self, struct gs_errand *e, gs_event_fn *on_event, void *ud,
+                             void **out_call, struct gs_error *err)
+{
+    struct gs_local_call *call;
+    const enum gs_status st = gs_local_errand(self, e, on_event, ud, &call, err);
+
+    if (st == GS_OK)
+        *out_call = call;
+    return st;
+}
+
 static size_t models(void *self, const struct gs_local_model **out_models)
 {
     return gs_local_models(self, out_models);
@@ -57,6 +68,7 @@ void gs_server_backend_local(struct gs_server_backend *out_backend, struct gs_lo
         .answer = answer,
         .count = count,
         .embed = embed,
+        .errand = errand,
         .models = models,
         .resume = resume,
         .free_call = free_call,

@@ -20,9 +20,10 @@ enum action {
     ACTION_CHAT,
     ACTION_MODELS,
     ACTION_MODEL,
-    ACTION_TAGS,
-    ACTION_PS,
     ACTION_VERSION,
+    ACTION_STATUS,
+    ACTION_ME,
+    ACTION_SIGNOUT,
     ACTION_HELLO,
     ACTION_NOTHING, /* telemetry: taken and dropped */
 };
@@ -50,9 +51,19 @@ static const struct route routes[] = {
     {"/api/generate", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama, true},
     {"/api/embed", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_embed, true},
     {"/api/embeddings", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_embed, true},
-    {"/api/tags", GS_HTTP_GET, ACTION_TAGS, &gs_dialect_ollama, false},
-    {"/api/ps", GS_HTTP_GET, ACTION_PS, &gs_dialect_ollama, false},
+    {"/api/tags", GS_HTTP_GET, ACTION_CHAT, &gs_dialect_ollama_models, false},
+    {"/api/ps", GS_HTTP_GET, ACTION_CHAT, &gs_dialect_ollama_models, false},
+    {"/api/show", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models, true},
+    {"/api/pull", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models, true},
+    {"/api/push", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models, true},
+    {"/api/create", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models, true},
+    {"/api/copy", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models, true},
+    {"/api/delete", GS_HTTP_DELETE, ACTION_CHAT, &gs_dialect_ollama_models, true},
+    {"/api/blobs/", GS_HTTP_HEAD, ACTION_CHAT, &gs_dialect_ollama_models, true},
     {"/api/version", GS_HTTP_GET, ACTION_VERSION, &gs_dialect_ollama, false},
+    {"/api/status", GS_HTTP_GET, ACTION_STATUS, &gs_dialect_ollama, false},
+    {"/api/me", GS_HTTP_POST, ACTION_ME, &gs_dialect_ollama, true},
+    {"/api/signout", GS_HTTP_POST, ACTION_SIGNOUT, &gs_dialect_ollama, true},
     {"/api/hello", GS_HTTP_GET, ACTION_HELLO, &gs_dialect_anthropic, false},
     {"/api/event_logging/batch", GS_HTTP_POST, ACTION_NOTHING, &gs_dialect_anthropic, true},
 };
@@ -90,13 +101,24 @@ static bool path_matches(const struct route *route, const char *path)
     return strcmp(path, route->path) == 0;
 }
 
-static const struct route *find_route(const char *path)
+static bool method_fits(const struct route *route, enum gs_http_method m)
 {
+    return m == route->method || (m == GS_HTTP_HEAD && route->method == GS_HTTP_GET);
+}
+
+/* Rather one of this method. */
+static const struct route *find_route(const char *path, enum gs_http_method m)
+{
+    const struct route *found = NULL;
+
     for (size_t i = 0; i < GS_COUNT_OF(routes); i++) {
-        if (path_matches(&routes[i], path))
+        if (!path_matches(&routes[i], path))
+            continue;
+        if (method_fits(&routes[i], m))
             return &routes[i];
+        found = found ? found : &routes[i];
     }
-    return NULL;
+    return found;
 }
 
 /* In whose words a path is answered; where two APIs share it, a header tells them apart. */
@@ -111,11 +133,6 @@ static const struct gs_dialect *dialect_of(const struct route *route, const char
         gs_http_head_get(head, "anthropic-version").ptr != NULL)
         return &gs_dialect_anthropic;
     return &gs_dialect_openai_chat;
-}
-
-static bool method_fits(const struct route *route, enum gs_http_method m)
-{
-    return m == route->method || (m == GS_HTTP_HEAD && route->method == GS_HTTP_GET);
 }
 
 /* ---- form ---- */
@@ -148,7 +165,9 @@ static int check_form(const struct route *route, struct gs_http_request *r, stru
         return 404;
     }
     if (!method_fits(route, head->method)) {
-        const char *allow = route->method == GS_HTTP_GET ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+        char allow[32];
+        snprintf(allow, sizeof(allow), "%s%s, OPTIONS", gs_http_method_name(route->method),
+                 route->method == GS_HTTP_GET ? ", HEAD" : "");
         gs_http_header(r, "Allow", gs_slice_str(allow));
         gs_error_set(err, GS_EUNSUPPORTED, "%s is not allowed at %s",
                      gs_http_method_name(head->method), route->path);
@@ -220,12 +239,36 @@ static void write_version(const struct gs_server *s, struct gs_buf *b)
     gs_buf_puts(b, "{\"version\":\"" OLLAMA_VERSION "\"}");
 }
 
+/* No models but those of this machine. */
+static void write_status(const struct gs_server *s, struct gs_buf *b)
+{
+    (void)s;
+    gs_buf_puts(b, "{\"cloud\":{\"disabled\":true,\"source\":\"genset\"}}");
+}
+
+static void write_nothing(const struct gs_server *s, struct gs_buf *b)
+{
+    (void)s;
+    gs_buf_puts(b, "{}");
+}
+
+/* As Ollama answers when nobody has signed in. */
+static void reply_nobody(struct gs_server *s, struct gs_http_request *r,
+                         const struct gs_dialect *dialect, const char *id)
+{
+    struct gs_error err = {0};
+
+    gs_error_set(&err, GS_EUNSUPPORTED, "nobody is signed in: genset has no accounts");
+    gs_server_reply_error(s, r, dialect, id, 401, &err);
+}
+
 static void reply_preflight(struct gs_server *s, struct gs_http_request *r)
 {
     const struct gs_slice wanted =
         gs_http_head_get(gs_http_request_head(r), "access-control-request-headers");
 
-    gs_http_header(r, "Access-Control-Allow-Methods", GS_SLICE_LIT("GET, HEAD, POST, OPTIONS"));
+    gs_http_header(r, "Access-Control-Allow-Methods",
+                   GS_SLICE_LIT("GET, HEAD, POST, DELETE, OPTIONS"));
     if (wanted.len && wanted.len < 2048)
         gs_http_header(r, "Access-Control-Allow-Headers", wanted);
     if (gs_http_head_get(gs_http_request_head(r), "access-control-request-private-network").len)
@@ -240,7 +283,7 @@ static void act(struct gs_server *s, struct gs_http_request *r, const struct rou
 {
     switch (route->action) {
     case ACTION_CHAT:
-        gs_server_exchange_begin(s, r, route->dialect, route->path, id);
+        gs_server_exchange_begin(s, r, route->dialect, path, id);
         break;
     case ACTION_MODELS:
         reply_list(s, r, gs_server_list_v1);
@@ -249,14 +292,17 @@ static void act(struct gs_server *s, struct gs_http_request *r, const struct rou
         reply_model(s, r, path + strlen(route->path),
                     dialect_of(route, path, gs_http_request_head(r)), id);
         break;
-    case ACTION_TAGS:
-        reply_list(s, r, gs_server_list_tags);
-        break;
-    case ACTION_PS:
-        reply_list(s, r, gs_server_list_ps);
-        break;
     case ACTION_VERSION:
         reply_list(s, r, write_version);
+        break;
+    case ACTION_STATUS:
+        reply_list(s, r, write_status);
+        break;
+    case ACTION_ME:
+        reply_nobody(s, r, route->dialect, id);
+        break;
+    case ACTION_SIGNOUT:
+        reply_list(s, r, write_nothing);
         break;
     case ACTION_HELLO:
         gs_server_reply_text(s, r, 200, HELLO);
@@ -277,7 +323,7 @@ void gs_server_route_request(void *server, struct gs_http_request *r)
 
     s->asked_us = gs_clock_mono_us();
     tidy_path(head->path, path);
-    const struct route *route = find_route(path);
+    const struct route *route = find_route(path, head->method);
     gs_server_reply_id(r, id);
     int status = gs_server_access_check(s, r, &err);
     if (status == 0 && head->method == GS_HTTP_OPTIONS) {
@@ -306,5 +352,6 @@ void gs_server_route_refuse(void *server, struct gs_http_request *r, int status,
 
     tidy_path(head->path, path);
     gs_server_reply_id(r, id);
-    gs_server_reply_error(server, r, dialect_of(find_route(path), path, head), id, status, err);
+    gs_server_reply_error(server, r, dialect_of(find_route(path, head->method), path, head), id,
+                          status, err);
 }

@@ -18,13 +18,14 @@
 #include "base/compiler.h"
 #include "genset/chat.h"
 
+struct gs_errand;
 struct gs_local;
 struct gs_local_model;
 struct gs_log;
 struct gs_server;
 
 /* Who answers chats and turns texts into vectors: the contract of provider/local.h as a table, so
- * that a test can put a script in the engine's place. A `call` is what the first three return. */
+ * that a test can put a script in the engine's place. A `call` is what the first four return. */
 struct gs_server_backend {
     void *self;
     enum gs_status (*answer)(void *self, const struct gs_chat *chat, gs_event_fn *on_event,
@@ -33,6 +34,8 @@ struct gs_server_backend {
                             void **out_call, struct gs_error *err);
     enum gs_status (*embed)(void *self, const struct gs_texts *texts, gs_event_fn *on_event,
                             void *ud, void **out_call, struct gs_error *err);
+    enum gs_status (*errand)(void *self, struct gs_errand *errand, gs_event_fn *on_event, void *ud,
+                             void **out_call, struct gs_error *err);
     size_t (*models)(void *self, const struct gs_local_model **out_models);
     void (*resume)(void *call);
     void (*free_call)(void *call, void (*on_free)(void *ud), void *ud); /* cancels too */

@@ -69,7 +69,7 @@ struct gs_server {
 
 /* ---- exchange.c ---- */
 
-/* Answer a POST of `dialect`; `path` is a literal. */
+/* Answer a request of `dialect`. */
 void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
                               const struct gs_dialect *dialect, const char *path, const char *id);
 /* The loop found it in the queue. */
@@ -99,8 +99,6 @@ void gs_server_reply_log(struct gs_server *s, const struct gs_http_head *head, i
 void gs_server_list_v1(const struct gs_server *s, struct gs_buf *b);
 /* False if there is no such model. */
 bool gs_server_list_v1_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b);
-void gs_server_list_tags(const struct gs_server *s, struct gs_buf *b);
-void gs_server_list_ps(const struct gs_server *s, struct gs_buf *b);
 
 /* ---- access.c: who may ask ---- */
 

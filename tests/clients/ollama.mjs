@@ -1,9 +1,18 @@
 // The official ollama package against genset serve.
 import assert from "node:assert/strict";
 import { Ollama } from "ollama";
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { check, embedders, withServer } from "./serve.mjs";
 
-await withServer(async (url, model) => {
+// The file of the model that is inside genset.
+function standinPath(folder) {
+  const cache = join(folder, ".cache", "genset");
+  const name = readdirSync(cache).find((entry) => entry.startsWith("standin-"));
+  return join(cache, name, "standin.gguf");
+}
+
+await withServer(async (url, model, folder) => {
   const client = new Ollama({ host: url });
   const request = {
     model,
@@ -116,6 +125,86 @@ await withServer(async (url, model) => {
     assert.equal(models[0].details.format, "gguf");
     assert.ok((await client.ps()).models.length > 0);
     assert.match((await client.version()).version, /^\d+\.\d+\.\d+$/);
+  });
+
+  await check("show", async () => {
+    const card = await client.show({ model });
+    const arch = card.model_info["general.architecture"];
+    assert.ok(card.model_info[`${arch}.context_length`] > 0);
+    assert.ok(card.model_info["general.basename"].length > 0);
+    assert.ok(card.model_info["general.parameter_count"] > 0);
+    assert.ok(card.capabilities.includes("completion"));
+    assert.equal(card.details.family, arch);
+    assert.equal(card.model_info["tokenizer.ggml.tokens"], null);
+    assert.equal(card.tensors, undefined);
+    const { model_info, tensors } = await client.show({ model, verbose: true });
+    assert.ok(model_info["tokenizer.ggml.tokens"].length > 0);
+    assert.ok(tensors.length > 0);
+  });
+
+  await check("keep_alive loads, unloads, and says until when", async () => {
+    const running = async () => (await client.ps()).models.find((m) => m.name === model);
+    const last = (keep_alive) => client.generate({ model, prompt: "", keep_alive });
+    assert.equal((await last("5m")).done_reason, "load");
+    const { expires_at, context_length } = await running();
+    assert.ok(new Date(expires_at) > Date.now() && new Date(expires_at) <= Date.now() + 300_000);
+    assert.ok(context_length > 0);
+    assert.equal((await last(-1)).done_reason, "load");
+    assert.equal(new Date((await running()).expires_at).getUTCFullYear(), 9999);
+    assert.equal((await last(0)).done_reason, "unload");
+    assert.equal((await client.chat({ model, messages: [], keep_alive: "0s" })).done_reason, "unload");
+    assert.equal(await running(), undefined);
+    assert.ok((await client.chat(request)).total_duration > 0);
+  });
+
+  await check("a file put into the folder is a model", async () => {
+    const models = join(folder, ".local", "share", "genset", "models");
+    mkdirSync(models, { recursive: true });
+    copyFileSync(standinPath(folder), join(models, "new-comer.gguf"));
+    assert.ok((await client.list()).models.some((m) => m.name === "new-comer"));
+    await client.delete({ model: "new-comer" });
+    assert.ok(!(await client.list()).models.some((m) => m.name === "new-comer"));
+    assert.ok(!existsSync(join(models, "new-comer.gguf")));
+  });
+
+  await check("create, copy, delete", async () => {
+    assert.equal((await client.create({ model: "mine", from: model })).status, "success");
+    const parts = [];
+    for await (const part of await client.create({ model: "mine", from: model, stream: true })) parts.push(part.status);
+    assert.equal(parts.at(-1), "success");
+    await client.copy({ source: "mine", destination: "me/yours:1b" });
+    const names = (await client.list()).models.map((m) => m.name);
+    assert.ok(names.includes("mine") && names.includes("me/yours-1b"));
+    assert.ok((await client.generate({ ...request, model: "me/yours:1b", prompt: "Hi" })).done);
+    await client.delete({ model: "me/yours:1b" });
+    await client.delete({ model: "mine:latest" });
+    await assert.rejects(client.delete({ model: "mine" }), { status_code: 404 });
+    await assert.rejects(client.copy({ source: model, destination: "../x" }), /cannot be the name/);
+    await assert.rejects(client.create({ model: "x", from: model, system: "Be brief." }), /system/);
+  });
+
+  await check("pull of what is here, and of what is not", async () => {
+    assert.equal((await client.pull({ model })).status, "success");
+    const parts = [];
+    for await (const part of await client.pull({ model: `${model}:latest`, stream: true })) parts.push(part.status);
+    assert.equal(parts.at(-1), "success");
+    await assert.rejects(client.pull({ model: "llama9:1t" }), /not found/);
+    await assert.rejects(async () => {
+      for await (const _ of await client.pull({ model: "llama9:1t", stream: true }));
+    }, /not found/);
+    await assert.rejects(client.push({ model }), /not sent anywhere/);
+  });
+
+  await check("probes", async () => {
+    for (const path of ["/", "/api/tags", "/api/ps", "/api/version", "/api/status"]) {
+      const head = await fetch(url + path, { method: "HEAD" });
+      assert.equal(head.status, 200);
+      assert.equal(await head.text(), "");
+    }
+    assert.equal((await fetch(`${url}/api/me`, { method: "POST" })).status, 401);
+    assert.equal((await fetch(`${url}/api/signout`, { method: "POST" })).status, 200);
+    const blob = await fetch(`${url}/api/blobs/sha256:${"0".repeat(64)}`, { method: "HEAD" });
+    assert.equal(blob.status, 404);
   });
 
   await check("errors are the API's", async () => {

@@ -15,6 +15,7 @@
 #include "base/slice.h"
 #include "cmocka_headers.h"
 #include "dialect/dialect.h"
+#include "genset/models.h"
 #include "json/json.h"
 
 #define DIR_READ   GENSET_TEST_DATA "/dialect/read"
@@ -32,6 +33,12 @@ static const struct {
     {"openai.completions.", "/v1/completions", &gs_dialect_openai_completions},
     {"ollama.chat.", "/api/chat", &gs_dialect_ollama},
     {"ollama.generate.", "/api/generate", &gs_dialect_ollama},
+    {"ollama-models.show.", "/api/show", &gs_dialect_ollama_models},
+    {"ollama-models.create.", "/api/create", &gs_dialect_ollama_models},
+    {"ollama-models.copy.", "/api/copy", &gs_dialect_ollama_models},
+    {"ollama-models.delete.", "/api/delete", &gs_dialect_ollama_models},
+    {"ollama-models.pull.", "/api/pull", &gs_dialect_ollama_models},
+    {"ollama-models.push.", "/api/push", &gs_dialect_ollama_models},
 };
 
 static const struct gs_dialect *const dialects[] = {&gs_dialect_anthropic, &gs_dialect_openai_chat,
@@ -217,6 +224,26 @@ static void dump_chat(struct gs_buf *b, const struct gs_chat *c)
         gs_buf_puts(b, "continue_last\n");
 }
 
+static void dump_errand(struct gs_buf *b, const struct gs_errand *e)
+{
+    static const char *const kinds[] = {"open",   "close",  "tokenize",  "detokenize", "render",
+                                        "facts",  "list",   "find",      "show",       "copy",
+                                        "delete", "create", "blob_find", "blob_add"};
+
+    gs_buf_printf(b, "errand %s", kinds[e->kind]);
+    dump_slice(b, "model", e->model);
+    dump_slice(b, "target", e->target);
+    dump_slice(b, "digest", e->digest);
+    dump_slice(b, "text", e->text);
+    gs_buf_puts(b, e->add_special ? " add_special" : "");
+    gs_buf_puts(b, e->parse_special ? " parse_special" : "");
+    gs_buf_puts(b, e->wants_pieces ? " wants_pieces" : "");
+    gs_buf_puts(b, e->wants_lists ? " wants_lists" : "");
+    for (size_t i = 0; i < e->n_tokens; i++)
+        gs_buf_printf(b, " %d", (int)e->tokens[i]);
+    gs_buf_putc(b, '\n');
+}
+
 static void dump_context(struct gs_buf *b, const struct gs_dialect_context *ctx)
 {
     gs_buf_puts(b, "context");
@@ -227,7 +254,10 @@ static void dump_context(struct gs_buf *b, const struct gs_dialect_context *ctx)
     gs_buf_puts(b, ctx->is_count ? " is_count" : "");
     gs_buf_puts(b, ctx->marks_cache ? " marks_cache" : "");
     gs_buf_puts(b, ctx->omits_reasoning ? " omits_reasoning" : "");
+    gs_buf_puts(b, ctx->streams_at_once ? " at_once" : "");
     gs_buf_putc(b, '\n');
+    if (ctx->errand)
+        dump_errand(b, ctx->errand);
 }
 
 static int read_case(const char *name)
