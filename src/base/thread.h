@@ -14,7 +14,8 @@ enum gs_thread_kind {
     GS_THREAD_POOL,
     GS_THREAD_LOCAL,
     GS_THREAD_TEXTS,
-    GS_THREAD_DISK
+    GS_THREAD_DISK,
+    GS_THREAD_LEDGER
 };
 
 /* Start a thread of a kind; its name is the kind's. The body gets `arg`.

@@ -1,0 +1,93 @@
+/* The ledger: what was asked of this machine and what came of it, one row a request, in an SQLite
+ * file. Prompts and answers are never in it.
+ *
+ * Writing is a message to a thread of the ledger's own and blocks nobody; a full queue drops the
+ * row and says so. Reading opens the file by itself, so that a command may read while a server
+ * writes.
+ */
+#ifndef GS_LEDGER_LEDGER_H
+#define GS_LEDGER_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "genset/slice.h"
+#include "genset/status.h"
+
+struct gs_ledger;
+
+enum gs_ledger_outcome {
+    GS_LEDGER_ANSWERED,
+    GS_LEDGER_FAILED, /* refused or broken off */
+    GS_LEDGER_LEFT,   /* the client did not wait for the end */
+};
+
+struct gs_ledger_request {
+    struct gs_slice id;        /* "req_..." */
+    int64_t at_us;             /* wall clock: when it came */
+    struct gs_slice api;       /* "anthropic" */
+    struct gs_slice model;     /* as the client named it */
+    struct gs_slice served_by; /* "local/qwen3-4b"; empty: nobody */
+    int status;                /* of HTTP, as sent */
+    bool stream;
+    enum gs_ledger_outcome outcome;
+    struct gs_slice error; /* one line; empty unless it failed */
+    int64_t prompt_tokens, cached_tokens, answer_tokens, reasoning_tokens;
+    int64_t first_us; /* from its coming until the first of the answer; -1: there was none */
+    int64_t total_us; /* until the end */
+};
+
+/* ---- writing ---- */
+
+struct gs_ledger_options {
+    const char *path;   /* made if it is not there; its folder must be */
+    int64_t keep_days;  /* older rows are deleted; 0: none */
+    int64_t keep_rows;  /* rows at most, the oldest are deleted; 0: any number */
+    size_t max_waiting; /* rows queued at most */
+    /* Rows could not be written, `n_lost` so far; once for each run of failures. On the ledger's
+     * thread; may be NULL. */
+    void (*on_loss)(void *ud, const struct gs_error *err, uint64_t n_lost);
+    void *ud;
+};
+
+/* errors: GS_EIO (cannot be opened or made), GS_EFORMAT (no ledger, or a damaged one),
+ *         GS_EUNSUPPORTED (of a newer genset), GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_ledger_open(const struct gs_ledger_options *opt,
+                                            struct gs_ledger **out_l, struct gs_error *err);
+/* Write what waits, then close. NULL is allowed. */
+void gs_ledger_close(struct gs_ledger *l);
+/* Queue a row; texts are copied, long ones cut. thread: any. */
+void gs_ledger_record(struct gs_ledger *l, const struct gs_ledger_request *r);
+
+/* ---- reading ---- */
+
+struct gs_ledger_query {
+    int64_t since_us; /* wall clock */
+    int64_t limit;    /* rows at most, the latest; 0: any number */
+    bool failed;      /* only those that failed */
+};
+
+/* False ends the reading. Everything in `r` is valid during the call. */
+typedef bool gs_ledger_request_fn(void *ud, const struct gs_ledger_request *r);
+
+/* Rows, the latest first. errors: GS_ENOTFOUND (there is no file), and those of opening. */
+GS_MUST_CHECK enum gs_status gs_ledger_read(const char *path, const struct gs_ledger_query *q,
+                                            gs_ledger_request_fn *fn, void *ud,
+                                            struct gs_error *err);
+
+/* What one server of answers did. */
+struct gs_ledger_total {
+    struct gs_slice served_by;
+    int64_t n, n_failed, n_left;
+    int64_t prompt_tokens, cached_tokens, answer_tokens;
+    int64_t first_p50_us, first_p95_us; /* of those that began; -1: none did */
+    double tokens_per_s;                /* of answers, from the first token on; 0: unknown */
+};
+typedef bool gs_ledger_total_fn(void *ud, const struct gs_ledger_total *t);
+
+/* A total for each server, the busiest first; of the query only since_us counts. */
+GS_MUST_CHECK enum gs_status gs_ledger_sum(const char *path, const struct gs_ledger_query *q,
+                                           gs_ledger_total_fn *fn, void *ud, struct gs_error *err);
+
+#endif
