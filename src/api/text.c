@@ -82,8 +82,11 @@ enum gs_status gs_llm_prompt_text(const struct gs_llm *llm, const struct gs_chat
     }
     if (!gs_llm_chat_has_tools(chat))
         shown.n_tools = 0;
-    return gs_prompter_render(llm->prompter, &shown, gs_clock_wall_us(), b, out_opens_reasoning,
-                              err);
+    const enum gs_status st =
+        gs_prompter_render(llm->prompter, &shown, gs_clock_wall_us(), b, out_opens_reasoning, err);
+    if (st == GS_EUNSUPPORTED)
+        gs_error_prefix(err, "model \"%s\"", llm->name.ptr);
+    return st;
 }
 
 enum gs_status gs_llm_append_tokens(struct gs_token_ids *ids, const int32_t *tokens, size_t n,

@@ -254,7 +254,7 @@ static enum gs_status flatten(struct builder *b, struct gs_error *err)
         const struct gs_message *msg = &b->chat->messages[m];
         for (size_t i = 0; i < msg->n_blocks; i++)
             if (msg->blocks[i].kind == GS_BLOCK_IMAGE)
-                return gs_error_set(err, GS_EUNSUPPORTED, "this model reads text, not images");
+                return gs_error_set(err, GS_EUNSUPPORTED, "images cannot be read, only text");
         if (msg->role == GS_ROLE_SYSTEM)
             flatten_system(b, msg);
         else if (msg->role == GS_ROLE_ASSISTANT)

@@ -385,6 +385,8 @@ const struct gs_dialect gs_dialect_anthropic = {
     .stream_content_type = "text/event-stream; charset=utf-8",
     .state_bytes = sizeof(struct answer),
     .overload_status = 529,
+    .limit_header = "anthropic-ratelimit-requests-limit",
+    .remaining_header = "anthropic-ratelimit-requests-remaining",
     .read_request = gs_dialect_anthropic_read,
     .write_event = write_event,
     .write_keepalive = write_keepalive,

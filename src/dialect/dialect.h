@@ -38,6 +38,8 @@ struct gs_dialect {
     const char *stream_content_type; /* "text/event-stream" */
     size_t state_bytes;              /* per answer, zeroed, dropped by the caller after finish */
     int overload_status;             /* HTTP status of "too busy, try again" */
+    const char *limit_header;        /* names of header lines that tell how many requests may run */
+    const char *remaining_header;    /* at once, and how many more; NULL: the API has none */
 
     /* Parse a request body into *out_chat, or out_ctx->texts or errand, and *out_ctx; everything
      * lives in `a`, `path` too. Unknown fields are ignored. errors: GS_EINVAL, GS_EFORMAT,

@@ -517,6 +517,8 @@ const struct gs_dialect gs_dialect_openai_chat = {
     .stream_content_type = "text/event-stream; charset=utf-8",
     .state_bytes = sizeof(struct answer),
     .overload_status = 503,
+    .limit_header = "x-ratelimit-limit-requests",
+    .remaining_header = "x-ratelimit-remaining-requests",
     .read_request = gs_dialect_openai_chat_read,
     .write_event = write_event,
     .write_keepalive = write_keepalive,

@@ -138,15 +138,25 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
     gs_http_stream_break(r, false);
 }
 
-/* Nothing is cut without a word. */
-static void tell_cuts(struct gs_server_exchange *ex)
+static void number_header(struct gs_http_request *r, const char *name, int64_t n)
 {
-    char n[24];
+    char text[24];
 
-    if (ex->usage.cut_texts == 0)
+    if (!name)
         return;
-    snprintf(n, sizeof(n), "%lld", (long long)ex->usage.cut_texts);
-    gs_http_header(ex->http, "x-genset-truncated", gs_slice_str(n));
+    snprintf(text, sizeof(text), "%lld", (long long)n);
+    gs_http_header(r, name, gs_slice_str(text));
+}
+
+/* What was not computed again; and nothing is cut without a word. */
+static void tell_usage(struct gs_server_exchange *ex)
+{
+    if (ex->usage.cut_texts > 0)
+        number_header(ex->http, "x-genset-truncated", ex->usage.cut_texts);
+    if (ex->ctx.texts || ex->ctx.is_count)
+        return;
+    number_header(ex->http, "x-genset-prompt-tokens", ex->usage.prompt_tokens);
+    number_header(ex->http, "x-genset-cached-tokens", ex->usage.cached_tokens);
 }
 
 static void answer_done(struct gs_server_exchange *ex)
@@ -165,7 +175,7 @@ static void answer_done(struct gs_server_exchange *ex)
         gs_server_exchange_fail(ex, &err);
     } else {
         log_end(ex, 200, "");
-        tell_cuts(ex);
+        tell_usage(ex);
         exchange_end(ex);
         gs_http_respond(r, 200, "application/json", gs_buf_view(&ex->out));
     }
@@ -199,6 +209,8 @@ static void handle_event(struct gs_server_exchange *ex, const struct gs_event *e
     if (ev->ignored.len)
         gs_http_header(ex->http, "x-genset-ignored",
                        gs_slice_sub(ev->ignored, 0, MAX_IGNORED_BYTES)); /* a client's words */
+    if (ev->usage.cached_tokens > 0 && ex->ctx.stream && !ex->is_streaming)
+        tell_usage(ex);
     if (ex->ctx.stream)
         stream_begin(ex);
     ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);
@@ -333,6 +345,8 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
         gs_error_set(&err, GS_EBUSY, "%zu requests are being answered already", s->n_exchanges);
     else
         ex = exchange_create(s, r, dialect);
+    number_header(r, dialect->limit_header, (int64_t)s->opt.max_exchanges);
+    number_header(r, dialect->remaining_header, (int64_t)(s->opt.max_exchanges - s->n_exchanges));
     if (!ex) {
         if (err.code == GS_OK)
             gs_error_nomem(&err, "answer the request");

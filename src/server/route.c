@@ -137,6 +137,24 @@ static const struct gs_dialect *dialect_of(const struct route *route, const char
 
 /* ---- form ---- */
 
+/* What some clients ask for and nobody here has: what to do instead. */
+static const char *hint_for(const char *path)
+{
+    static const struct {
+        const char *begin, *hint;
+    } hints[] = {
+        {"/v1/messages/batches", "Message batches are not kept here: send each to /v1/messages."},
+        {"/v1/batches", "Batches are not kept here: send each request by itself."},
+        {"/v1/files", "Files are not kept here: send what is in them with the message."},
+        {"/v1beta/", "Gemini's API is not spoken here: use that of OpenAI, at /v1."},
+    };
+
+    for (size_t i = 0; i < GS_COUNT_OF(hints); i++)
+        if (strncmp(path, hints[i].begin, strlen(hints[i].begin)) == 0)
+            return hints[i].hint;
+    return "";
+}
+
 /* Whether the body is JSON, as far as the headers say. */
 static bool type_fits(const struct route *route, const struct gs_http_head *head)
 {
@@ -154,7 +172,8 @@ static bool type_fits(const struct route *route, const struct gs_http_head *head
 }
 
 /* 0, or the status to refuse with. */
-static int check_form(const struct route *route, struct gs_http_request *r, struct gs_error *err)
+static int check_form(const struct route *route, const char *path, struct gs_http_request *r,
+                      struct gs_error *err)
 {
     const struct gs_http_head *head = gs_http_request_head(r);
 
@@ -162,6 +181,7 @@ static int check_form(const struct route *route, struct gs_http_request *r, stru
         gs_error_set(err, GS_EUNSUPPORTED, "there is nothing at %s %.*s",
                      gs_http_method_name(head->method), (int)GS_MIN(head->path.len, 200),
                      head->path.ptr);
+        gs_error_hint(err, "%s", hint_for(path));
         return 404;
     }
     if (!method_fits(route, head->method)) {
@@ -183,39 +203,15 @@ static int check_form(const struct route *route, struct gs_http_request *r, stru
 
 /* ---- doing ---- */
 
-static int hex(char c)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = c ? strchr(digits, c) : NULL;
-
-    return at ? (int)((at - digits) % 16) : -1;
-}
-
-/* "a%2Fb" -> "a/b", in place. */
-static void percent_decode(char *s)
-{
-    char *to = s;
-
-    for (; *s; s++) {
-        if (*s == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0) {
-            *to++ = (char)(hex(s[1]) * 16 + hex(s[2]));
-            s += 2;
-        } else {
-            *to++ = *s;
-        }
-    }
-    *to = '\0';
-}
-
 static void reply_model(struct gs_server *s, struct gs_http_request *r, char *name,
                         const struct gs_dialect *dialect, const char *id)
 {
     struct gs_error err = {0};
     struct gs_buf b;
 
-    percent_decode(name);
+    gs_server_percent_decode(name);
     gs_buf_init(&b, GS_MAX_RESPONSE_BYTES);
-    if (gs_server_list_v1_one(s, gs_slice_str(name), &b)) {
+    if (gs_server_models_one(s, gs_slice_str(name), &b)) {
         gs_server_reply_json(s, r, &b);
         return;
     }
@@ -230,6 +226,15 @@ static void reply_list(struct gs_server *s, struct gs_http_request *r,
 
     gs_buf_init(&b, GS_MAX_RESPONSE_BYTES);
     write(s, &b);
+    gs_server_reply_json(s, r, &b);
+}
+
+static void reply_models(struct gs_server *s, struct gs_http_request *r)
+{
+    struct gs_buf b;
+
+    gs_buf_init(&b, GS_MAX_RESPONSE_BYTES);
+    gs_server_models_list(s, gs_http_request_head(r), &b);
     gs_server_reply_json(s, r, &b);
 }
 
@@ -286,7 +291,7 @@ static void act(struct gs_server *s, struct gs_http_request *r, const struct rou
         gs_server_exchange_begin(s, r, route->dialect, path, id);
         break;
     case ACTION_MODELS:
-        reply_list(s, r, gs_server_list_v1);
+        reply_models(s, r);
         break;
     case ACTION_MODEL:
         reply_model(s, r, path + strlen(route->path),
@@ -336,7 +341,7 @@ void gs_server_route_request(void *server, struct gs_http_request *r)
             gs_http_header(r, "WWW-Authenticate", GS_SLICE_LIT("Bearer"));
     }
     if (status == 0)
-        status = check_form(route, r, &err);
+        status = check_form(route, path, r, &err);
     if (status)
         gs_server_reply_error(s, r, dialect_of(route, path, head), id, status, &err);
     else

@@ -94,11 +94,19 @@ void gs_server_reply_text(struct gs_server *s, struct gs_http_request *r, int st
 void gs_server_reply_log(struct gs_server *s, const struct gs_http_head *head, int status,
                          const char *id, const char *detail);
 
-/* ---- listing.c: lists of models in each API's words ---- */
+/* ---- models.c: /v1/models ---- */
 
-void gs_server_list_v1(const struct gs_server *s, struct gs_buf *b);
+void gs_server_models_list(const struct gs_server *s, const struct gs_http_head *head,
+                           struct gs_buf *b);
 /* False if there is no such model. */
-bool gs_server_list_v1_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b);
+bool gs_server_models_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b);
+
+/* ---- query.c: what clients write in URLs ---- */
+
+/* "a%2Fb" -> "a/b", in place. */
+void gs_server_percent_decode(char *s);
+/* The value of `key` in the query, zero-terminated; false if it is not there, or too long. */
+bool gs_server_query_get(const struct gs_http_head *head, const char *key, char *out, size_t cap);
 
 /* ---- access.c: who may ask ---- */
 

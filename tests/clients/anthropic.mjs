@@ -71,6 +71,62 @@ await withServer(async (url, model) => {
     assert.equal((await client.models.retrieve(ids[0])).type, "model");
   });
 
+  await check("pages of models", async () => {
+    const all = await client.models.list();
+    const ids = [];
+    for await (const entry of client.models.list({ limit: 1 })) ids.push(entry.id);
+    assert.deepEqual(ids, all.data.map(({ id }) => id));
+    assert.equal(all.has_more, false);
+  });
+
+  await check("an answer goes on from the words it is given", async () => {
+    const messages = [...request.messages, { role: "assistant", content: text.slice(0, 8) }];
+    const message = await client.messages.create({ ...request, system: "Be brief.", messages });
+    assert.ok(message.content[0].text.length > 0);
+  });
+
+  await check("settings of thinking are taken", async () => {
+    const budget = { type: "enabled", budget_tokens: 1024, display: "omitted" };
+    for (const thinking of [budget, { type: "disabled" }, { type: "adaptive" }])
+      assert.equal((await client.messages.create({ ...request, max_tokens: 2048, thinking })).role, "assistant");
+  });
+
+  await check("what is marked to be cached is counted apart", async () => {
+    const content = [{ type: "text", text: "Say hello.", cache_control: { type: "ephemeral" } }];
+    const { usage } = await client.messages.create({ ...request, messages: [{ role: "user", content }] });
+    const { input_tokens } = await client.messages.countTokens({ model, messages: request.messages });
+    assert.equal(usage.input_tokens, 0);
+    assert.equal(usage.cache_creation_input_tokens + usage.cache_read_input_tokens, input_tokens);
+  });
+
+  await check("the response tells what it cost", async () => {
+    const { response } = await client.messages.create(request).withResponse();
+    const told = (name) => Number(response.headers.get(name));
+    assert.ok(told("x-genset-prompt-tokens") > 0);
+    assert.ok(told("x-genset-cached-tokens") >= 0);
+    assert.ok(told("anthropic-ratelimit-requests-remaining") < told("anthropic-ratelimit-requests-limit"));
+  });
+
+  if (model === "standin")
+    await check("images are refused by name, in a tool's result too", async () => {
+      const image = { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBORw==" } };
+      const result = { type: "tool_result", tool_use_id: "toolu_1", content: [image] };
+      const call = { type: "tool_use", id: "toolu_1", name: "Read", input: {} };
+      for (const messages of [
+        [{ role: "user", content: [image] }],
+        [{ role: "user", content: "a" }, { role: "assistant", content: [call] }, { role: "user", content: [result] }],
+      ])
+        await assert.rejects(client.messages.create({ ...request, messages }), (err) => {
+          assert.ok(err instanceof Anthropic.BadRequestError);
+          assert.match(err.error.error.message, /^model "[^"]+": images cannot be read, only text/);
+          return true;
+        });
+    });
+
+  await check("batches are refused", async () => {
+    await assert.rejects(client.messages.batches.create({ requests: [] }), Anthropic.NotFoundError);
+  });
+
   await check("errors are the API's", async () => {
     await assert.rejects(client.messages.create({ ...request, messages: [] }), (err) => {
       assert.ok(err instanceof Anthropic.BadRequestError);

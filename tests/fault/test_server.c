@@ -331,6 +331,73 @@ static void test_small_answers(void **state)
     finish(&f);
 }
 
+/* Anthropic's pages of /v1/models, and the ids that Claude Code's picker shows. */
+static void test_pages_of_models(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    EXPECT(&f, "GET /v1/models?limit=1 HTTP/1.1\r\nHost: localhost\r\n",
+           "\"has_more\":true,\"first_id\":\"tiny-q8_0\",\"last_id\":\"tiny-q8_0\"");
+    EXPECT(&f, "GET /v1/models?after_id=tiny-q8_0&limit=1 HTTP/1.1\r\nHost: localhost\r\n",
+           "\"data\":[{\"id\":\"big \\\"4b\\\"\"", "\"has_more\":false");
+    EXPECT(&f, "GET /v1/models?limit=1&before_id=big%20%224b%22 HTTP/1.1\r\nHost: localhost\r\n",
+           "\"data\":[{\"id\":\"tiny-q8_0\"", "\"has_more\":false");
+    EXPECT(&f, "GET /v1/models?after_id=none&limit=many HTTP/1.1\r\nHost: localhost\r\n",
+           "\"data\":[],\"has_more\":false,\"first_id\":null,\"last_id\":null");
+    EXPECT(&f,
+           "GET /v1/models?limit=1&after_id=anthropic/tiny-q8_0 HTTP/1.1\r\nHost: localhost\r\n"
+           "User-Agent: claude-code/2.1.329\r\nanthropic-version: 2023-06-01\r\n",
+           "\"data\":[{\"id\":\"anthropic/big \\\"4b\\\"\"", "\"display_name\":\"big \\\"4b\\\"\"",
+           "\"last_id\":\"anthropic/big");
+    EXPECT(&f, "GET /v1/models/anthropic%2Ftiny-q8_0 HTTP/1.1\r\nHost: localhost\r\n",
+           "\r\n\r\n{\"id\":\"anthropic/tiny-q8_0\"");
+    finish(&f);
+}
+
+/* What an answer's head tells of the request's cost, and of how many more may be asked. */
+static void test_told_in_the_head(void **state)
+{
+    struct fixture f;
+    struct gs_buf out;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    chat(&f, "/v1/messages", "hello", false, &out);
+    assert_true(net_has(&out, "\r\nx-genset-prompt-tokens: 12\r\nx-genset-cached-tokens: 0\r\n"));
+    assert_true(net_has(&out, "\r\nanthropic-ratelimit-requests-limit: 256\r\n"
+                              "anthropic-ratelimit-requests-remaining: 255\r\n"));
+    gs_buf_clear(&out);
+    chat(&f, "/v1/messages", "busy", true, &out);
+    assert_true(net_has(&out, "HTTP/1.1 529 "));
+    assert_true(net_has(&out, "\r\nRetry-After: "));
+    assert_true(net_has(&out, "\"type\":\"overloaded_error\""));
+    gs_buf_clear(&out);
+    finish(&f);
+}
+
+static void test_what_is_not_here_is_named(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    EXPECT(&f, "POST /v1/messages/batches HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n",
+           "HTTP/1.1 404 ", "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\"",
+           "send each to /v1/messages");
+    EXPECT(&f, "GET /v1/messages/batches/b/results HTTP/1.1\r\nHost: localhost\r\n",
+           "\"type\":\"not_found_error\"", "Message batches are not kept here");
+    EXPECT(&f,
+           "POST /v1beta/models/m:streamGenerateContent?alt=sse HTTP/1.1\r\nHost: localhost\r\n"
+           "Content-Length: 0\r\n",
+           "HTTP/1.1 404 ", "Gemini's API is not spoken here");
+    finish(&f);
+}
+
 static void test_web_pages(void **state)
 {
     struct fixture f;
@@ -768,6 +835,9 @@ int main(void)
         cmocka_unit_test(test_errors_in_the_answer),
         cmocka_unit_test(test_refusals_speak_the_dialect_of_the_path),
         cmocka_unit_test(test_small_answers),
+        cmocka_unit_test(test_pages_of_models),
+        cmocka_unit_test(test_told_in_the_head),
+        cmocka_unit_test(test_what_is_not_here_is_named),
         cmocka_unit_test(test_web_pages),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_a_leaving_client_cancels),

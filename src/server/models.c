@@ -1,0 +1,153 @@
+/* GET /v1/models and /v1/models/ID, with the fields of both OpenAI and Anthropic: each client reads
+ * its own. Pages are Anthropic's (https://docs.anthropic.com/en/api/models-list); who asks for none
+ * gets all.
+ *
+ * Claude Code's picker shows only ids with "claude" or "anthropic" in them (2.1, 2026-11). It is
+ * offered anthropic/NAME: an organisation before a name is no part of it, so every API takes that.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/slice.h"
+#include "provider/local.h"
+#include "server/state.h"
+#include "json/json.h"
+
+#define PICKER_PREFIX GS_SLICE_LIT("anthropic/")
+#define MAX_ID_BYTES  1024
+
+/* ---- one model ---- */
+
+static size_t models(const struct gs_server *s, const struct gs_local_model **out)
+{
+    const struct gs_server_backend *backend = &s->opt.backend;
+
+    return backend->models(backend->self, out);
+}
+
+/* What a conversation may use, as far as that is known: the model's own limit until it is loaded.
+ */
+static long long ctx_tokens(const struct gs_local_model *m)
+{
+    return m->fit_tokens ? m->fit_tokens : m->ctx_tokens;
+}
+
+static void write_model(struct gs_buf *b, const struct gs_local_model *m, struct gs_slice id)
+{
+    char created[40];
+
+    gs_clock_format_us(m->modified_s * 1000000, created, sizeof(created));
+    gs_buf_puts(b, "{\"id\":");
+    gs_json_write_string(b, id);
+    gs_buf_printf(b,
+                  ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"genset\","
+                  "\"type\":\"model\",\"display_name\":",
+                  (long long)m->modified_s);
+    gs_json_write_string(b, gs_slice_str(m->name));
+    gs_buf_printf(b, ",\"created_at\":\"%s\",\"max_input_tokens\":%lld,\"max_tokens\":%lld}",
+                  created, ctx_tokens(m), ctx_tokens(m));
+}
+
+/* The model of this id in the list; n if there is none. */
+static size_t find(const struct gs_local_model *list, size_t n, struct gs_slice id)
+{
+    if (gs_slice_starts(id, PICKER_PREFIX))
+        id = gs_slice_sub(id, PICKER_PREFIX.len, id.len);
+    if (gs_slice_ends(id, GS_SLICE_LIT(":latest")))
+        id.len -= strlen(":latest");
+    for (size_t i = 0; i < n; i++)
+        if (gs_slice_eq_str(id, list[i].name))
+            return i;
+    return n;
+}
+
+bool gs_server_models_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b)
+{
+    const struct gs_local_model *list;
+    const size_t n = models(s, &list);
+    const size_t i = find(list, n, id);
+
+    if (i < n)
+        write_model(b, &list[i],
+                    gs_slice_starts(id, PICKER_PREFIX) ? id : gs_slice_str(list[i].name));
+    return i < n;
+}
+
+/* ---- the list ---- */
+
+/* Models [from, to), and what their ids begin with. */
+struct page {
+    size_t from, to;
+    bool has_more; /* in the direction asked for */
+    struct gs_slice prefix;
+};
+
+static struct page choose_page(const struct gs_http_head *head, const struct gs_local_model *list,
+                               size_t n)
+{
+    const bool is_picker =
+        gs_http_head_get(head, "anthropic-version").len > 0 &&
+        gs_slice_starts(gs_http_head_get(head, "user-agent"), GS_SLICE_LIT("claude-"));
+    struct page p = {.to = n, .prefix = is_picker ? PICKER_PREFIX : gs_slice("", 0)};
+    char text[MAX_ID_BYTES];
+    int64_t limit = 0;
+    const bool is_limited = gs_server_query_get(head, "limit", text, sizeof(text)) &&
+                            gs_slice_to_i64(gs_slice_str(text), &limit) && limit > 0;
+
+    if (gs_server_query_get(head, "before_id", text, sizeof(text))) {
+        p.to = find(list, n, gs_slice_str(text));
+        p.has_more = is_limited && p.to > (uint64_t)limit;
+        if (p.has_more)
+            p.from = p.to - (size_t)limit;
+        return p;
+    }
+    if (gs_server_query_get(head, "after_id", text, sizeof(text)))
+        p.from = GS_MIN(find(list, n, gs_slice_str(text)) + 1, n);
+    p.has_more = is_limited && n - p.from > (uint64_t)limit;
+    if (p.has_more)
+        p.to = p.from + (size_t)limit;
+    return p;
+}
+
+static struct gs_slice id_of(const struct page *p, const struct gs_local_model *m,
+                             struct gs_buf *id)
+{
+    gs_buf_reset(id);
+    gs_buf_slice(id, p->prefix);
+    gs_buf_puts(id, m->name);
+    return gs_buf_view(id);
+}
+
+static void write_end(struct gs_buf *b, const char *key, const struct page *p,
+                      const struct gs_local_model *m, struct gs_buf *id)
+{
+    gs_buf_printf(b, ",\"%s\":", key);
+    if (m)
+        gs_json_write_string(b, id_of(p, m, id));
+    else
+        gs_buf_puts(b, "null");
+}
+
+void gs_server_models_list(const struct gs_server *s, const struct gs_http_head *head,
+                           struct gs_buf *b)
+{
+    const struct gs_local_model *list;
+    const size_t n = models(s, &list);
+    const struct page p = choose_page(head, list, n);
+    const bool is_empty = p.from == p.to;
+    struct gs_buf id;
+
+    gs_buf_init(&id, GS_MAX_TEXT_BYTES);
+    gs_buf_puts(b, "{\"object\":\"list\",\"data\":[");
+    for (size_t i = p.from; i < p.to; i++) {
+        gs_buf_puts(b, i > p.from ? "," : "");
+        write_model(b, &list[i], id_of(&p, &list[i], &id));
+    }
+    gs_buf_printf(b, "],\"has_more\":%s", p.has_more ? "true" : "false");
+    write_end(b, "first_id", &p, is_empty ? NULL : &list[p.from], &id);
+    write_end(b, "last_id", &p, is_empty ? NULL : &list[p.to - 1], &id);
+    gs_buf_putc(b, '}');
+    b->failed |= !gs_buf_ok(&id);
+    gs_buf_clear(&id);
+}
