@@ -153,7 +153,7 @@ static void tell_usage(struct gs_server_exchange *ex)
 {
     if (ex->usage.cut_texts > 0)
         number_header(ex->http, "x-genset-truncated", ex->usage.cut_texts);
-    if (ex->ctx.texts || ex->ctx.is_count)
+    if (ex->ctx.texts || ex->ctx.errand || ex->ctx.is_count)
         return;
     number_header(ex->http, "x-genset-prompt-tokens", ex->usage.prompt_tokens);
     number_header(ex->http, "x-genset-cached-tokens", ex->usage.cached_tokens);

@@ -37,6 +37,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "base/slice.h"
+#include "genset/models.h"
 #include "provider/local.h"
 #include "server/server.h"
 #include "json/json.h"
@@ -394,18 +395,29 @@ static void play(struct call *c)
         c->n_sent = c->n_events;
 }
 
+static struct call *create_call(gs_event_fn *on_event, void *ud, struct gs_error *err)
+{
+    struct call *c = gs_alloc_zero(sizeof(*c));
+
+    if (!c) {
+        gs_error_nomem(err, "answer");
+        return NULL;
+    }
+    gs_arena_init(&c->arena, 0);
+    c->on_event = on_event;
+    c->ud = ud;
+    return c;
+}
+
 static enum gs_status begin(struct script *s, const struct gs_chat *chat, bool is_count,
                             gs_event_fn *on_event, void *ud, void **out_call, struct gs_error *err)
 {
     const struct facts f = look_at(chat);
     const size_t rule = is_count ? s->rules->u.array.len : choose(s, &f);
-    struct call *c = gs_alloc_zero(sizeof(*c));
+    struct call *c = create_call(on_event, ud, err);
 
     if (!c)
-        return gs_error_nomem(err, "answer");
-    gs_arena_init(&c->arena, 0);
-    c->on_event = on_event;
-    c->ud = ud;
+        return GS_ENOMEM;
     c->usage.prompt_tokens = f.tokens;
     log_chat(s, &f, is_count, rule);
     if (rule < s->rules->u.array.len) {
@@ -444,6 +456,31 @@ static enum gs_status embed(void *self, const struct gs_texts *texts, gs_event_f
     (void)ud;
     (void)out_call;
     return gs_error_set(err, GS_EUNSUPPORTED, "a script makes no vectors");
+}
+
+/* There is one model, whatever its name, but for those who look for what they would fetch. */
+static enum gs_status errand(void *self, struct gs_errand *errand, gs_event_fn *on_event, void *ud,
+                             void **out_call, struct gs_error *err)
+{
+    struct script *s = self;
+    struct call *c = create_call(on_event, ud, err);
+
+    if (!c)
+        return GS_ENOMEM;
+    errand->models = &s->model;
+    errand->n_models = 1;
+    errand->metadata = GS_SLICE_LIT("{\"general.architecture\":\"llama\"}");
+    errand->calls_tools = errand->reasons = true;
+    if (errand->kind == GS_ERRAND_FIND && !gs_slice_eq_str(errand->model, s->model.name)) {
+        gs_error_set(&c->error, GS_ENOTFOUND, "a script has one model only");
+        add_event(c, GS_EVENT_ERROR)->error = &c->error;
+    } else {
+        add_event(c, GS_EVENT_START);
+        add_event(c, GS_EVENT_STOP);
+    }
+    *out_call = c;
+    play(c);
+    return GS_OK;
 }
 
 static size_t models(void *self, const struct gs_local_model **out_models)
@@ -502,7 +539,8 @@ static enum gs_status load(struct script *s, const char *path, struct gs_error *
                                        .quant = "Q8_0",
                                        .n_params = 1000000,
                                        .ctx_tokens = 200000,
-                                       .is_loaded = true};
+                                       .is_loaded = true,
+                                       .expires_us = INT64_MAX};
     if (!gs_json_get_string(&s->root, "model", &name, err) ||
         !gs_json_get_int(&s->root, "ctx_tokens", &s->model.ctx_tokens, err))
         return GS_EINVAL;
@@ -525,6 +563,7 @@ int main(int argc, char **argv)
                                              .answer = answer,
                                              .count = count,
                                              .embed = embed,
+                                             .errand = errand,
                                              .models = models,
                                              .resume = resume,
                                              .free_call = free_call};
