@@ -155,8 +155,10 @@ static void write_input(struct gs_buf *b, struct gs_slice args)
     struct gs_json v;
 
     gs_arena_init(&a, 0);
-    if (gs_json_parse(args, &a, &v, NULL) != GS_OK ||
-        !gs_json_get_string(&v, "input", &input, NULL))
+    const enum gs_status st = gs_json_parse(args, &a, &v, NULL);
+    if (st == GS_ENOMEM)
+        b->failed = true;
+    if (st != GS_OK || !gs_json_get_string(&v, "input", &input, NULL))
         input = args;
     gs_json_write_string(b, input);
     gs_arena_clear(&a);
@@ -389,6 +391,7 @@ static void collect_end(struct choice *s, const struct gs_event *ev)
 {
     if (ev->block != GS_BLOCK_TOOL_CALL || s->call == CALL_NONE)
         return;
+    gs_dialect_writer_check(&s->args, &s->calls);
     if (s->call == CALL_CUSTOM)
         write_input(&s->calls, gs_buf_view(&s->args));
     else
@@ -439,7 +442,6 @@ static void write_whole(struct answer *s, const struct gs_dialect_context *ctx,
         gs_dialect_writer_check(&c->text, b);
         gs_dialect_writer_check(&c->reasoning, b);
         gs_dialect_writer_check(&c->calls, b);
-        gs_dialect_writer_check(&c->args, b);
         gs_dialect_writer_check(&c->logprobs, b);
         gs_buf_puts(b, i ? "," : "");
         write_choice(c, i, ctx, b);

@@ -124,12 +124,13 @@ static void write_logprobs(struct choice *c, struct gs_buf *b)
     static const char *const names[] = {"tokens", "token_logprobs", "top_logprobs", "text_offset"};
 
     gs_buf_puts(b, ",\"logprobs\":");
+    for (size_t i = 0; i < GS_COUNT_OF(lists); i++)
+        gs_dialect_writer_check(lists[i], b);
     if (l->tokens.len == 0) {
         gs_buf_puts(b, "null");
         return;
     }
     for (size_t i = 0; i < GS_COUNT_OF(lists); i++) {
-        gs_dialect_writer_check(lists[i], b);
         gs_buf_printf(b, "%s\"%s\":[", i ? "," : "{", names[i]);
         gs_buf_slice(b, gs_buf_view(lists[i]));
         gs_buf_putc(b, ']');

@@ -1,0 +1,138 @@
+/* Any allocation that fails while a request is read or its answer written fails that alone: the
+ * reader says so, the answer's buffer has failed, nothing leaks. */
+#include "cmocka_headers.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/slice.h"
+#include "dialect/dialect.h"
+
+#define MAX_BYTES ((size_t)16 << 20)
+
+static const struct {
+    const struct gs_dialect *dialect;
+    const char *path, *body;
+} requests[] = {
+    {&gs_dialect_openai_chat, "/v1/chat/completions",
+     "{\"model\":\"m\",\"n\":2,\"logprobs\":true,\"stop\":[\"a\",\"b\"],\"logit_bias\":{\"1\":2},"
+     "\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"run\",\"format\":{\"grammar\":{"
+     "\"syntax\":\"regex\",\"definition\":\"a+\"}}}},{\"type\":\"function\",\"function\":{"
+     "\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}}],"
+     "\"tool_choice\":{\"type\":\"allowed_tools\",\"allowed_tools\":{\"mode\":\"auto\",\"tools\":["
+     "{\"function\":{\"name\":\"f\"}}]}},\"guided_choice\":[\"x\",\"y\"],"
+     "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]},"
+     "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"custom\":{\"name\":\"run\","
+     "\"input\":\"ls\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":[{\"type\":"
+     "\"text\",\"text\":\"ok\"}]}]}"},
+    {&gs_dialect_openai_completions, "/v1/completions",
+     "{\"model\":\"m\",\"prompt\":[\"one\",\"two\"],\"n\":2,\"echo\":true,"
+     "\"guided_choice\":[\"x\"]}"},
+    {&gs_dialect_openai_completions, "/v1/completions",
+     "{\"model\":\"m\",\"prompt\":[[1,2],[3]],\"logprobs\":2}"},
+};
+
+static const struct gs_top_logprob top = {1, -2, {"y", 1}};
+static const struct gs_logprob logprob = {0, -1, {"x", 1}, &top, 1};
+
+/* A text, a call of "run" and an end, of two answers. */
+static const struct gs_event events[] = {
+    {.kind = GS_EVENT_START},
+    {.kind = GS_EVENT_BEGIN},
+    {.kind = GS_EVENT_DELTA, .text = {"x", 1}, .logprob = &logprob, .n_logprob = 1},
+    {.kind = GS_EVENT_END},
+    {.kind = GS_EVENT_BEGIN, .block = GS_BLOCK_TOOL_CALL, .block_idx = 1, .name = {"run", 3}},
+    {.kind = GS_EVENT_DELTA,
+     .block = GS_BLOCK_TOOL_CALL,
+     .block_idx = 1,
+     .text = {"{\"input\":\"ls\"}", 14}},
+    {.kind = GS_EVENT_END, .block = GS_BLOCK_TOOL_CALL, .block_idx = 1},
+    {.kind = GS_EVENT_BEGIN, .answer_idx = 1},
+    {.kind = GS_EVENT_DELTA, .answer_idx = 1, .text = {"z", 1}},
+    {.kind = GS_EVENT_END, .answer_idx = 1},
+    {.kind = GS_EVENT_STOP, .answer_idx = 1, .n_left = 1},
+    {.kind = GS_EVENT_STOP},
+};
+
+static void test_reading(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(requests); i++) {
+        int n_failed = 0;
+        for (long n = 1;; n++) {
+            struct gs_chat chat;
+            struct gs_dialect_context ctx;
+            struct gs_arena a;
+            struct gs_error err = {0};
+            gs_arena_init(&a, 0);
+            gs_alloc_fail_at(n);
+            const enum gs_status st = requests[i].dialect->read_request(
+                &chat, &ctx, gs_slice_str(requests[i].body), requests[i].path, &a, &err);
+            const bool was_hit = gs_alloc_count() >= n;
+            gs_alloc_fail_at(0);
+            gs_arena_clear(&a);
+            assert_int_equal(st, err.code);
+            assert_int_equal(st, was_hit ? GS_ENOMEM : GS_OK);
+            n_failed += was_hit;
+            if (!was_hit)
+                break;
+        }
+        assert_true(n_failed > 0);
+    }
+}
+
+/* The answer in *out; its length. */
+static size_t write_answer(const struct gs_dialect *d, const struct gs_dialect_context *ctx,
+                           struct gs_buf *out)
+{
+    void *state = calloc(1, d->state_bytes);
+
+    assert_non_null(state);
+    gs_buf_init(out, MAX_BYTES);
+    for (size_t i = 0; i < GS_COUNT_OF(events); i++)
+        d->write_event(state, ctx, &events[i], out);
+    d->clear_state(state);
+    free(state);
+    return out->len;
+}
+
+static void test_writing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * GS_COUNT_OF(requests); i++) {
+        const struct gs_dialect *d = requests[i / 2].dialect;
+        struct gs_chat chat;
+        struct gs_dialect_context ctx;
+        struct gs_arena a;
+        struct gs_buf out;
+        gs_arena_init(&a, 0);
+        assert_int_equal(d->read_request(&chat, &ctx, gs_slice_str(requests[i / 2].body),
+                                         requests[i / 2].path, &a, NULL),
+                         GS_OK);
+        ctx.stream = i % 2;
+        ctx.request_id = GS_SLICE_LIT("req_1");
+        const size_t whole = write_answer(d, &ctx, &out);
+        gs_buf_clear(&out);
+        for (long n = 1;; n++) {
+            gs_alloc_fail_at(n);
+            const size_t len = write_answer(d, &ctx, &out);
+            const bool was_hit = gs_alloc_count() >= n;
+            gs_alloc_fail_at(0);
+            assert_true(gs_buf_ok(&out) ? len == whole : was_hit);
+            gs_buf_clear(&out);
+            if (!was_hit)
+                break;
+        }
+        gs_arena_clear(&a);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_writing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
