@@ -69,6 +69,7 @@ static enum gs_flow on_prefill(void *ud, int64_t done, int64_t total)
     if (!a->has_started) {
         a->has_started = true;
         a->usage.prompt_tokens = total;
+        a->usage.cached_tokens = done; /* as far as one can tell now */
         return emit(
             a, &(struct gs_event){.kind = GS_EVENT_START, .ignored = gs_buf_view(&a->ignored)});
     }
@@ -229,7 +230,10 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
                              const struct gs_token_ids *ids, struct gs_error *err)
 {
     const struct gs_llm *llm = a->llm;
+    size_t marks[GS_TURN_MARKS];
+    size_t n_marks;
 
+    gs_llm_turn_marks(llm, ids, marks, &n_marks);
     if (a->wants_tokens)
         gs_buf_put(&a->tokens, ids->ids, ids->len * sizeof(*ids->ids));
     const struct gs_job_options opt = {
@@ -239,6 +243,8 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
         .max_tokens = chat->max_tokens,
         .end_tokens = llm->end_tokens,
         .n_end_tokens = llm->n_end_tokens,
+        .marks = marks,
+        .n_marks = n_marks,
         .logprobs = chat->logprobs,
         .n_top_logprobs = chat->logprobs ? chat->n_top_logprobs : 0,
         .on = {.on_prefill = on_prefill,

@@ -67,6 +67,11 @@ GS_MUST_CHECK enum gs_status gs_llm_prompt_tokens(const struct gs_llm *llm,
                                                   bool *out_opens_reasoning, struct gs_error *err);
 GS_MUST_CHECK enum gs_status gs_llm_append_tokens(struct gs_token_ids *ids, const int32_t *tokens,
                                                   size_t n, struct gs_error *err);
+/* Where turns of a prompt begin that other prompts are likely to share all before: the second and
+ * third, and the last two, ascending. *out_n is at most GS_TURN_MARKS, 0 for raw prompts. */
+#define GS_TURN_MARKS 4
+void gs_llm_turn_marks(const struct gs_llm *llm, const struct gs_token_ids *ids,
+                       size_t out_marks[GS_TURN_MARKS], size_t *out_n);
 /* True if the model may call tools in its answer to `chat`. */
 bool gs_llm_chat_has_tools(const struct gs_chat *chat);
 /* GS_OK, or the reason why there is no tokenizer. */

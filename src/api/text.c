@@ -160,6 +160,28 @@ enum gs_status gs_llm_prompt_tokens(const struct gs_llm *llm, const struct gs_ch
     return st;
 }
 
+/* Templates that begin with a control token begin every turn with it. */
+void gs_llm_turn_marks(const struct gs_llm *llm, const struct gs_token_ids *ids,
+                       size_t out_marks[GS_TURN_MARKS], size_t *out_n)
+{
+    const size_t first = ids->len > 0 && ids->ids[0] == gs_token_bos(llm->tok);
+    size_t n = 0;
+
+    *out_n = 0;
+    if (first >= ids->len || gs_token_kind_of(llm->tok, ids->ids[first]) != GS_TOKEN_CONTROL)
+        return;
+    for (size_t i = first + 1; i < ids->len; i++) {
+        if (ids->ids[i] != ids->ids[first])
+            continue;
+        if (n == GS_TURN_MARKS) /* the last ones move up */
+            out_marks[n - 2] = out_marks[n - 1];
+        else
+            n++;
+        out_marks[n - 1] = i;
+    }
+    *out_n = n;
+}
+
 /* Hand the text of a buffer to the caller, who releases it with gs_free_text(). */
 static enum gs_status take_text(struct gs_buf *b, char **out_text, size_t *out_len,
                                 struct gs_error *err)

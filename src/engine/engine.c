@@ -4,8 +4,9 @@
  *                        ^                  |
  *                        +----- evict ------+   memory ran out: the youngest waits again
  *
- * Both lists are in order of arrival, and everything that runs arrived before everything that
- * waits. So the oldest job always gets on, and evictions come to an end. */
+ * Both lists are in order of arrival. What runs arrived before what waits, but for jobs that are
+ * paused or wait for what another is about to store; so the oldest that runs always gets on, and
+ * evictions come to an end. Memory that is only stored gives way before any job does. */
 #include "engine/engine.h"
 
 #include <assert.h>
@@ -20,7 +21,9 @@
 #include "base/os.h"
 #include "base/queue.h"
 #include "base/thread.h"
+#include "compute/ops.h"
 #include "engine/job.h"
+#include "engine/prefix.h"
 #include "engine/sampler.h"
 #include "engine/share.h"
 #include "model/exec.h"
@@ -29,6 +32,11 @@
 /* Answer tokens for which memory is reserved ahead. Reserving all that max_tokens allows would
  * let one client that asks for much and uses little keep everybody else waiting. */
 #define GROW_TOKENS 512
+/* Between snapshots of a prompt that is read; and the least, if its marks are closer. */
+#define SNAPSHOT_EVERY 4096
+#define SNAPSHOT_GAP   64
+/* What a job waits for rather than compute it beside another that does. */
+#define LEAST_COMING 128
 
 struct gs_engine {
     /* fixed at creation */
@@ -45,10 +53,13 @@ struct gs_engine {
 
     /* the engine's thread */
     struct gs_exec *exec;
+    struct gs_prefix *prefix;
     struct gs_sampler *sampler;
     struct gs_job *waiting;                   /* oldest first */
     struct gs_job *running[GS_MAX_SEQUENCES]; /* oldest first */
     size_t n_running;
+    struct gs_job *packed[GS_MAX_SEQUENCES]; /* of the step that is computed */
+    size_t n_packed;
     uint64_t next_ticket;
     size_t turn; /* who comes first when rows are short */
     struct gs_top_logprob top[GS_SAMPLER_MAX_TOP];
@@ -86,6 +97,7 @@ static void leave_running(struct gs_engine *e, struct gs_job *j)
 static void end_running(struct gs_engine *e, struct gs_job *j, enum gs_job_end end,
                         const struct gs_error *err)
 {
+    gs_prefix_keep(e->prefix, j->seq, j->tokens, true);
     leave_running(e, j);
     gs_job_end(j, end, err);
 }
@@ -103,6 +115,7 @@ static void end_waiting(struct gs_engine *e, struct gs_job **at, enum gs_job_end
 
 static void evict(struct gs_engine *e, struct gs_job *j)
 {
+    gs_prefix_keep(e->prefix, j->seq, j->tokens, true);
     leave_running(e, j);
     wait_in_line(e, j);
 }
@@ -115,12 +128,18 @@ static void obey(struct gs_job *j, enum gs_flow flow)
         atomic_store(&j->cancelled, true);
 }
 
-static void report_prefill(struct gs_job *j)
+static void report_prefill(struct gs_job *j, size_t n_done)
 {
     if (atomic_load(&j->cancelled))
         return;
     atomic_store(&j->resumed, false);
-    obey(j, j->on.on_prefill(j->on.ud, (int64_t)j->n_fed, (int64_t)j->n_prompt));
+    obey(j, j->on.on_prefill(j->on.ud, (int64_t)n_done, (int64_t)j->n_prompt));
+}
+
+/* What is stored of the job's tokens. The last is always computed: its logits are wanted. */
+static struct gs_prefix_match find_stored(const struct gs_engine *e, const struct gs_job *j)
+{
+    return gs_prefix_find(e->prefix, j->tokens, j->n_tokens - 1);
 }
 
 static void take_arrivals(struct gs_engine *e)
@@ -131,7 +150,7 @@ static void take_arrivals(struct gs_engine *e)
             break;
         j->ticket = e->next_ticket++;
         wait_in_line(e, j);
-        report_prefill(j);
+        report_prefill(j, find_stored(e, j).n_tokens);
     }
 }
 
@@ -168,34 +187,154 @@ static void sweep(struct gs_engine *e)
 
 /* ---- memory ---- */
 
+static size_t count_pages(size_t n_tokens)
+{
+    return (n_tokens + GS_KV_PAGE_TOKENS - 1) / GS_KV_PAGE_TOKENS;
+}
+
 static size_t wanted_reserve(const struct gs_job *j, size_t n_tokens)
 {
     return GS_MIN(n_tokens + GROW_TOKENS, gs_job_most_tokens(j));
 }
 
-/* Admit the oldest waiting jobs for which there is memory, in order: none overtakes. */
+/* Memory for so many tokens of the job, at the cost of what is stored. */
+static enum gs_status reserve(struct gs_engine *e, struct gs_job *j, size_t n_tokens,
+                              struct gs_error *err)
+{
+    gs_prefix_make_room(e->prefix, gs_seq_lacks(j->seq, n_tokens));
+    const enum gs_status st = gs_seq_reserve(j->seq, n_tokens, err);
+    if (st == GS_OK)
+        j->n_reserved = n_tokens;
+    return st;
+}
+
+/* A sequence for the job that begins with what is stored of it. */
+static enum gs_status start_from(struct gs_engine *e, struct gs_job *j,
+                                 const struct gs_prefix_match *m, struct gs_error *err)
+{
+    enum gs_status st = gs_seq_create(e->exec, 0, &j->seq, err);
+
+    if (st != GS_OK)
+        return st;
+    if (m->n_tokens > 0)
+        gs_prefix_resume(e->prefix, m, j->seq);
+    st = reserve(e, j, wanted_reserve(j, j->n_tokens), err);
+    if (st != GS_OK) {
+        gs_seq_free(j->seq);
+        j->seq = NULL;
+    }
+    return st;
+}
+
+/* True if there is memory for the job, or would be if nothing were stored but what it begins with.
+ */
+static bool has_room(const struct gs_engine *e, const struct gs_job *j,
+                     const struct gs_prefix_match *m)
+{
+    const size_t pages = count_pages(wanted_reserve(j, j->n_tokens));
+    const size_t shared = count_pages(m->n_tokens) - gs_prefix_spare_pages(e->prefix, m);
+
+    return pages - shared <= gs_exec_spare_pages(e->exec);
+}
+
+static enum gs_status start(struct gs_engine *e, struct gs_job *j, const struct gs_prefix_match *m,
+                            struct gs_error *err)
+{
+    const struct gs_prefix_match none = {0};
+    enum gs_status st = start_from(e, j, m, err);
+
+    if (st != GS_OK && m->n_tokens > 0) /* what is stored of it may itself be in the way */
+        st = start_from(e, j, &none, err);
+    return st;
+}
+
+/* Where the next snapshot of a prompt is taken that has been read up to `from`; SIZE_MAX: nowhere.
+ */
+static size_t next_stop(const struct gs_engine *e, const struct gs_job *j, size_t from)
+{
+    size_t stop = from + SNAPSHOT_EVERY;
+
+    if (!gs_exec_needs_snapshots(e->exec))
+        return SIZE_MAX;
+    for (size_t i = 0; i < j->n_marks; i++)
+        if (j->marks[i] >= from + SNAPSHOT_GAP)
+            stop = GS_MIN(stop, j->marks[i]);
+    return stop < j->n_tokens ? stop : SIZE_MAX;
+}
+
+/* How much of j's beginning will be stored when `other` has been read. */
+static size_t count_coming(const struct gs_engine *e, const struct gs_job *j,
+                           const struct gs_job *other)
+{
+    const size_t most = GS_MIN(other->n_prompt, j->n_tokens - 1);
+    size_t same = 0;
+    size_t last = 0;
+
+    while (same < most && other->tokens[same] == j->tokens[same])
+        same++;
+    if (!gs_exec_needs_snapshots(e->exec))
+        return same;
+    for (size_t at = other->n_stop; at <= same; at = next_stop(e, other, at))
+        last = at;
+    return last;
+}
+
+/* True if another job is about to compute so much of this one's beginning that it should wait. */
+static bool is_coming(const struct gs_engine *e, const struct gs_job *j, size_t n_stored)
+{
+    const size_t least = n_stored + GS_MAX(j->n_tokens / 2, (size_t)LEAST_COMING);
+
+    for (size_t i = 0; i < e->n_running; i++) {
+        const struct gs_job *other = e->running[i];
+        if (!other->paused && other->n_fed < other->n_prompt && count_coming(e, j, other) >= least)
+            return true;
+    }
+    return false;
+}
+
+/* Running jobs stay in order of arrival. */
+static void join_running(struct gs_engine *e, struct gs_job *j)
+{
+    size_t i = e->n_running++;
+
+    for (; i > 0 && e->running[i - 1]->ticket > j->ticket; i--)
+        e->running[i] = e->running[i - 1];
+    e->running[i] = j;
+    j->n_fed = (size_t)gs_seq_len(j->seq);
+    j->n_stop = next_stop(e, j, j->n_fed);
+    if (j->was_admitted)
+        return;
+    j->was_admitted = true;
+    j->n_cached = j->n_fed;
+    j->admitted_us = gs_clock_mono_us();
+    atomic_fetch_sub(&e->n_waiting, 1);
+}
+
+/* Admit the oldest waiting jobs for which there is memory, in order: none overtakes, but those that
+ * are paused, or wait for what another computes, are passed over. */
 static void admit(struct gs_engine *e)
 {
-    while (e->waiting && e->n_running < e->opt.max_sequences) {
-        struct gs_job *j = e->waiting;
-        struct gs_error err = {0};
-        const size_t reserve = wanted_reserve(j, j->n_tokens);
+    struct gs_job **at = &e->waiting;
 
-        const enum gs_status st = gs_seq_create(e->exec, reserve, &j->seq, &err);
-        if (st != GS_OK) {
-            if (e->n_running > 0) /* they give memory back when they end */
-                return;
-            end_waiting(e, &e->waiting, GS_JOB_END_ERROR, &err);
+    while (*at && e->n_running < e->opt.max_sequences) {
+        struct gs_job *j = *at;
+        const struct gs_prefix_match m = find_stored(e, j);
+        struct gs_error err = {0};
+
+        if (j->paused || is_coming(e, j, m.n_tokens)) {
+            at = &j->next;
             continue;
         }
-        e->waiting = j->next;
-        e->running[e->n_running++] = j;
-        j->n_reserved = reserve;
-        if (!j->was_admitted) {
-            j->was_admitted = true;
-            j->admitted_us = gs_clock_mono_us();
-            atomic_fetch_sub(&e->n_waiting, 1);
+        if (e->n_running > 0 && !has_room(e, j, &m)) /* they give memory back when they end */
+            return;
+        if (start(e, j, &m, &err) != GS_OK) {
+            if (e->n_running > 0)
+                return;
+            end_waiting(e, at, GS_JOB_END_ERROR, &err);
+            continue;
         }
+        *at = j->next;
+        join_running(e, j);
     }
 }
 
@@ -209,15 +348,9 @@ static bool secure(struct gs_engine *e, struct gs_job *j)
     if (needed <= j->n_reserved)
         return true;
     for (;;) {
-        const size_t wanted = wanted_reserve(j, needed);
-        if (gs_seq_reserve(j->seq, wanted, &err) == GS_OK) {
-            j->n_reserved = wanted;
+        if (reserve(e, j, wanted_reserve(j, needed), &err) == GS_OK ||
+            reserve(e, j, needed, &err) == GS_OK)
             return true;
-        }
-        if (gs_seq_reserve(j->seq, needed, &err) == GS_OK) {
-            j->n_reserved = needed;
-            return true;
-        }
         if (e->n_running == 1) {
             end_running(e, j, GS_JOB_END_ERROR, &err);
             return false;
@@ -283,7 +416,7 @@ static void spread_rows(struct gs_engine *e)
 
     for (size_t i = 0; i < e->n_running; i++) {
         const struct gs_job *j = e->running[i];
-        want[i] = j->paused ? 0 : j->n_tokens - j->n_fed;
+        want[i] = j->paused ? 0 : GS_MIN(j->n_tokens, j->n_stop) - j->n_fed;
     }
     gs_engine_share_rows(want, e->n_running, e->turn++, e->opt.batch_tokens, rows);
     for (size_t i = 0; i < e->n_running; i++)
@@ -295,51 +428,74 @@ static void spread_rows(struct gs_engine *e)
     }
 }
 
-/* Fill runs and jobs with what was spread; their number. */
-static size_t pack(const struct gs_engine *e, struct gs_run *runs, struct gs_job **jobs)
+/* Fill runs, and e->packed, with what was spread. */
+static void pack(struct gs_engine *e, struct gs_run *runs)
 {
-    size_t n = 0;
-
+    e->n_packed = 0;
     for (size_t i = 0; i < e->n_running; i++) {
         struct gs_job *j = e->running[i];
         if (j->n_take == 0)
             continue;
-        runs[n] = (struct gs_run){
+        runs[e->n_packed] = (struct gs_run){
             .seq = j->seq,
             .tokens = j->tokens + j->n_fed,
             .n_tokens = j->n_take,
             .n_logits = j->n_fed + j->n_take == j->n_tokens,
         };
-        jobs[n++] = j;
+        e->packed[e->n_packed++] = j;
     }
-    return n;
+}
+
+/* Nobody wants the step any more. */
+static bool is_unwanted(void *ud)
+{
+    const struct gs_engine *e = ud;
+
+    for (size_t i = 0; i < e->n_packed; i++)
+        if (!atomic_load(&e->packed[i]->cancelled))
+            return atomic_load(&e->closing);
+    return true;
+}
+
+/* The job's tokens were computed: store what others may begin with. */
+static void advance(struct gs_engine *e, struct gs_job *j)
+{
+    const bool was_read = j->n_fed >= j->n_prompt;
+
+    j->n_fed += j->n_take;
+    const bool is_read = !was_read && j->n_fed >= j->n_prompt;
+    if (j->n_fed == j->n_stop || (is_read && !gs_exec_needs_snapshots(e->exec))) {
+        gs_prefix_keep(e->prefix, j->seq, j->tokens, false);
+        j->n_stop = next_stop(e, j, j->n_fed);
+    }
 }
 
 /* Compute once and hand out the results; false when there is nothing to compute. */
 static bool step(struct gs_engine *e)
 {
     struct gs_run runs[GS_MAX_SEQUENCES];
-    struct gs_job *jobs[GS_MAX_SEQUENCES];
     struct gs_error err = {0};
     const float *logits;
 
     spread_rows(e);
-    const size_t n = pack(e, runs, jobs);
-    if (n == 0)
+    pack(e, runs);
+    if (e->n_packed == 0)
         return false;
-    const enum gs_status st = gs_exec_forward(e->exec, runs, n, &logits, &err);
-    for (size_t i = 0; i < n; i++) {
-        struct gs_job *j = jobs[i];
+    const enum gs_status st = gs_exec_forward(e->exec, runs, e->n_packed, &logits, &err);
+    if (st == GS_ECANCELLED) /* the sweep ends them */
+        return true;
+    for (size_t i = 0; i < e->n_packed; i++) {
+        struct gs_job *j = e->packed[i];
         if (st != GS_OK) {
             end_running(e, j, GS_JOB_END_ERROR, &err);
             continue;
         }
-        j->n_fed += j->n_take;
+        advance(e, j);
         if (runs[i].n_logits > 0) {
             answer(e, j, logits);
             logits += e->n_vocab;
         } else if (j->n_tokens == j->n_prompt) {
-            report_prefill(j);
+            report_prefill(j, j->n_fed);
         }
     }
     return true;
@@ -400,7 +556,11 @@ enum gs_status gs_engine_create(const struct gs_model *m, struct gs_compute *c,
     st = gs_exec_create(m, c, &exec_opt, &e->exec, err);
     if (st != GS_OK)
         goto fail;
+    gs_exec_on_layer(e->exec, is_unwanted, e);
     e->kv_capacity = gs_exec_free_tokens(e->exec);
+    st = gs_prefix_create(e->exec, &e->prefix, err);
+    if (st != GS_OK)
+        goto fail;
     st = gs_sampler_create(e->n_vocab, &e->sampler, err);
     if (st != GS_OK)
         goto fail;
@@ -429,6 +589,7 @@ void gs_engine_free(struct gs_engine *e)
     }
     gs_queue_free(e->inbox);
     gs_sampler_free(e->sampler);
+    gs_prefix_free(e->prefix);
     gs_exec_free(e->exec);
     gs_free(e);
 }

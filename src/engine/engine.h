@@ -2,8 +2,9 @@
  *
  * Each step packs the next token of every running sequence and slices of waiting prefill. Jobs are
  * admitted in the order they came, each when memory for its prompt and a stretch of answer is
- * reserved; should memory run out later, the youngest gives its back and is computed again. A job
- * knows tokens only; text is the business of its callers. */
+ * reserved; should memory run out later, the youngest gives its back and is computed again. What
+ * was computed is stored (prefix.h), and a job begins with what is stored of it. A job knows tokens
+ * only; text is the business of its callers. */
 #ifndef GS_ENGINE_ENGINE_H
 #define GS_ENGINE_ENGINE_H
 
@@ -24,7 +25,7 @@ struct gs_engine_options {
     uint32_t batch_tokens;  /* rows of one step at most */
     uint32_t max_sequences; /* computed at once */
     uint32_t max_waiting;   /* jobs queued at most */
-    uint64_t kv_tokens;     /* of all sequences together */
+    uint64_t kv_tokens;     /* of all sequences and what is stored */
     uint64_t ctx_tokens;    /* of one sequence: prompt and answer */
 };
 
@@ -44,7 +45,7 @@ struct gs_job_token {
 };
 
 struct gs_job_stats {
-    int64_t prompt_tokens, cached_tokens, answer_tokens;
+    int64_t prompt_tokens, cached_tokens, answer_tokens; /* cached: of the prompt, not computed */
     int64_t wait_us;    /* from submission until memory was reserved */
     int64_t prefill_us; /* from then until the first token */
     int64_t decode_us;  /* from then until the end */
@@ -53,8 +54,8 @@ struct gs_job_stats {
 /* Called on the engine's thread; must not block. After GS_FLOW_PAUSE nothing is called until
  * gs_job_resume() or the end; a resume that comes early is not lost. */
 struct gs_job_callbacks {
-    /* First with 0 of total, when the engine has taken the job; then after each step that leaves
-     * some of the prompt to do. */
+    /* First when the engine has taken the job, with as much as is stored of the prompt by then;
+     * later after each step that leaves some of the prompt to do. */
     enum gs_flow (*on_prefill)(void *ud, int64_t done, int64_t total);
     enum gs_flow (*on_token)(void *ud, const struct gs_job_token *token);
     /* Last call, always made; err is set for GS_JOB_END_ERROR. */
@@ -73,6 +74,9 @@ struct gs_job_options {
     int64_t max_tokens;          /* 0 = what the context leaves */
     const int32_t *end_tokens;   /* copied: tokens that end the answer */
     size_t n_end_tokens;
+    const size_t *marks; /* copied: lengths of the prompt, ascending, at which others are likely to
+                            begin with it (turns end there); for models that need snapshots */
+    size_t n_marks;
     bool logprobs;
     int32_t n_top_logprobs;
     struct gs_job_callbacks on;
@@ -92,7 +96,9 @@ void gs_engine_free(struct gs_engine *e);
  * thread: any. */
 GS_MUST_CHECK enum gs_status gs_engine_submit(struct gs_engine *e, const struct gs_job_options *opt,
                                               struct gs_job **out_job, struct gs_error *err);
-void gs_job_cancel(struct gs_job *j); /* takes effect within one token. thread: any */
+/* Takes effect within one token; while only prompts of cancelled jobs are read, within a layer.
+ * What was computed is kept for others. thread: any */
+void gs_job_cancel(struct gs_job *j);
 void gs_job_resume(struct gs_job *j); /* after a callback said GS_FLOW_PAUSE. thread: any */
 void gs_job_wait(struct gs_job *j);   /* until on_end has returned. Not from a callback */
 /* Cancel, wait for on_end, release. Not from a callback. NULL is allowed. */

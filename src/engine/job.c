@@ -34,8 +34,9 @@ enum gs_status gs_job_create(const struct gs_job_options *opt, size_t max_answer
         copy_of(opt->sampling.logit_bias, opt->sampling.n_logit_bias, sizeof(*j->logit_bias));
     j->sampling.logit_bias = j->logit_bias;
     j->end_tokens = copy_of(opt->end_tokens, opt->n_end_tokens, sizeof(*j->end_tokens));
+    j->marks = copy_of(opt->marks, opt->n_marks, sizeof(*j->marks));
     j->tokens = gs_alloc_array(opt->n_prompt + max_answer, sizeof(*j->tokens));
-    if (!j->logit_bias || !j->end_tokens || !j->tokens) {
+    if (!j->logit_bias || !j->end_tokens || !j->marks || !j->tokens) {
         gs_job_destroy(j);
         return gs_error_nomem(err, "queue a job");
     }
@@ -43,6 +44,7 @@ enum gs_status gs_job_create(const struct gs_job_options *opt, size_t max_answer
     j->n_tokens = opt->n_prompt;
     j->n_prompt = opt->n_prompt;
     j->n_end_tokens = opt->n_end_tokens;
+    j->n_marks = opt->n_marks;
     j->max_answer = max_answer;
     j->full_end = full_end;
     j->logprobs = opt->logprobs;
@@ -63,6 +65,7 @@ void gs_job_destroy(struct gs_job *j)
     pthread_mutex_destroy(&j->lock);
     gs_free(j->logit_bias);
     gs_free(j->end_tokens);
+    gs_free(j->marks);
     gs_free(j->tokens);
     gs_free(j);
 }
@@ -88,6 +91,7 @@ static struct gs_job_stats stats_of(const struct gs_job *j)
 
     return (struct gs_job_stats){
         .prompt_tokens = (int64_t)j->n_prompt,
+        .cached_tokens = (int64_t)j->n_cached,
         .answer_tokens = (int64_t)(j->n_tokens - j->n_prompt),
         .wait_us = admitted_us - j->submitted_us,
         .prefill_us = first_us - admitted_us,

@@ -20,6 +20,8 @@ struct gs_job {
     struct gs_logit_bias *logit_bias;
     int32_t *end_tokens;
     size_t n_end_tokens;
+    size_t *marks;
+    size_t n_marks;
     bool logprobs;
     size_t n_top_logprobs;
     struct gs_job_callbacks on;
@@ -46,6 +48,8 @@ struct gs_job {
     int32_t *tokens; /* [n_prompt + max_answer]: prompt, then answer */
     size_t n_tokens;
     size_t n_fed;      /* tokens computed */
+    size_t n_cached;   /* of the prompt, when it was first admitted */
+    size_t n_stop;     /* where a snapshot is taken next; SIZE_MAX: nowhere */
     size_t n_reserved; /* tokens seq has memory for */
     uint32_t n_take;   /* tokens of the step being packed */
     int64_t admitted_us, first_token_us;

@@ -31,6 +31,15 @@ struct gs_batch_kv {
     const struct gs_kv_run *runs;     /* [run] */
 };
 
+/* Giving up a step while it is computed. Lane 0 asks before each layer what all follow before the
+ * next one, behind barriers; so they agree. */
+struct gs_abandon {
+    bool (*asked)(void *ud); /* NULL: never */
+    void *ud;
+    bool answers[2]; /* of even and odd layers */
+    bool done;
+};
+
 /* One batch of tokens; its rows are the runs one after another. */
 struct gs_batch {
     size_t n_rows;
@@ -45,7 +54,11 @@ struct gs_batch {
     const int32_t *out_rows; /* [n_out] rows whose logits are wanted */
     bool states_only;        /* not logits, but the states they would be made of */
     float *logits;           /* [n_out][n_vocab], or [n_out][D] */
+    struct gs_abandon *abandon;
 };
+
+/* Before each layer, which has a barrier: true, on all lanes, if the step is given up. */
+bool gs_exec_is_abandoned(struct gs_lane *lane, const struct gs_batch *b, uint32_t layer);
 
 struct gs_arch {
     const char *name; /* general.architecture */

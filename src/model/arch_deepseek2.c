@@ -81,6 +81,8 @@ static void forward(struct gs_lane *lane, const struct gs_model *m, const struct
     gs_block_embed(lane, &b->ends, batch, s.x);
     gs_block_angles(lane, &b->rope, batch, s.angles);
     for (uint32_t i = 0; i < m->params.n_layers; i++) {
+        if (gs_exec_is_abandoned(lane, batch, i))
+            return;
         const struct layer *l = &b->layers[i];
 
         const struct gs_normed for_attn = {s.x, l->attn_norm, b->ends.eps};

@@ -152,6 +152,8 @@ static void forward(struct gs_lane *lane, const struct gs_model *m, const struct
     gs_block_angles(lane, &b->rope, batch, s.angles);
     gs_block_angles(lane, &b->local_rope, batch, local_angles);
     for (uint32_t i = 0; i < m->params.n_layers; i++) {
+        if (gs_exec_is_abandoned(lane, batch, i))
+            return;
         const struct layer *l = &b->layers[i];
         const float *angles = l->local ? local_angles : s.angles;
 

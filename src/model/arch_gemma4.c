@@ -315,8 +315,11 @@ static void forward(struct gs_lane *lane, const struct gs_model *m, const struct
     gs_block_angles(lane, &b->local_rope, batch, t.local_angles);
     if (b->d_input > 0)
         make_inputs(lane, b, batch, t.p, t.s.x, w);
-    for (uint32_t i = 0; i < m->params.n_layers; i++)
+    for (uint32_t i = 0; i < m->params.n_layers; i++) {
+        if (gs_exec_is_abandoned(lane, batch, i))
+            return;
         run_layer(lane, b, i, &t, batch, w);
+    }
     gs_block_head(lane, &b->ends, batch, t.s.x, w);
 }
 

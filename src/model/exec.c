@@ -11,7 +11,8 @@
 #include "model/arch.h"
 #include "model/executor.h"
 
-#define MAX_ROWS ((uint32_t)1 << 16)
+#define MAX_ROWS      ((uint32_t)1 << 16)
+#define MAX_SNAPSHOTS 65536
 
 /* ---- memory ---- */
 
@@ -49,17 +50,25 @@ uint64_t gs_exec_kv_bytes_per_token(const struct gs_model *m, enum gs_type kv_ty
     return gs_kv_page_bytes(&m->kv[GS_KV_FULL], kv_type) / GS_KV_PAGE_TOKENS;
 }
 
-/* Of a sequence's ring: the window and one batch, but no more than the context. */
-static uint32_t count_ring_pages(const struct gs_model *m, const struct gs_exec_options *opt)
+/* Of layers with a window: of that many tokens, wherever they begin in a page. */
+static uint32_t count_window_pages(const struct gs_model *m, const struct gs_exec_options *opt,
+                                   uint64_t n_tokens)
 {
-    const uint64_t tokens = (uint64_t)m->kv_window + opt->batch_rows;
+    const uint64_t all = gs_seq_pages(opt->ctx_tokens);
 
-    return (uint32_t)gs_seq_pages(GS_MIN(tokens, opt->ctx_tokens));
+    return m->kv_window > 0 ? (uint32_t)GS_MIN(gs_seq_pages(n_tokens) + 1, all) : 0;
+}
+
+/* A sequence holds the window and one batch, so that what a batch adds takes the place of tokens
+ * that none of its rows sees any more. */
+static uint32_t count_sequence_window(const struct gs_model *m, const struct gs_exec_options *opt)
+{
+    return count_window_pages(m, opt, (uint64_t)m->kv_window + opt->batch_rows);
 }
 
 uint64_t gs_exec_window_bytes(const struct gs_model *m, const struct gs_exec_options *opt)
 {
-    return count_ring_pages(m, opt) *
+    return count_sequence_window(m, opt) *
            (uint64_t)gs_kv_page_bytes(&m->kv[GS_KV_WINDOW], opt->kv_type);
 }
 
@@ -138,26 +147,20 @@ static enum gs_status check_options(const struct gs_model *m, const struct gs_ex
     return check_kv_type(m, opt->kv_type, err);
 }
 
-/* Pages of a kind for all sequences. Rings for all of them, but there is no sequence without full
- * pages; so those never run out before these. */
-static uint32_t count_pages(const struct gs_model *m, const struct gs_exec_options *opt,
-                            enum gs_kv_kind kind)
+/* Add the cache of all sequences and snapshots to *needed; false if that overflows. Snapshots take
+ * the place of full pages; and of layers with a window a sequence has no more pages than full ones.
+ */
+static bool add_cache(const struct gs_model *m, const struct gs_exec_options *opt, size_t *needed)
 {
     const uint64_t full = gs_seq_pages(opt->kv_tokens);
-    const uint64_t rings = (uint64_t)opt->max_sequences * count_ring_pages(m, opt);
+    const uint64_t windows = (uint64_t)opt->max_sequences * count_sequence_window(m, opt);
+    size_t full_bytes;
+    size_t window_bytes;
 
-    return (uint32_t)(kind == GS_KV_FULL ? full : GS_MIN(full, rings));
-}
-
-/* Add the cache of one kind of layers to *needed; false if that overflows. */
-static bool add_cache(const struct gs_model *m, const struct gs_exec_options *opt,
-                      enum gs_kv_kind kind, size_t *needed)
-{
-    size_t bytes;
-
-    return gs_mul_size(count_pages(m, opt, kind), gs_kv_page_bytes(&m->kv[kind], opt->kv_type),
-                       &bytes) &&
-           gs_add_size(*needed, bytes, needed);
+    return gs_mul_size(full, gs_kv_page_bytes(&m->kv[GS_KV_FULL], opt->kv_type), &full_bytes) &&
+           gs_mul_size(GS_MIN(full, windows), gs_kv_page_bytes(&m->kv[GS_KV_WINDOW], opt->kv_type),
+                       &window_bytes) &&
+           gs_add_size(*needed, full_bytes, needed) && gs_add_size(*needed, window_bytes, needed);
 }
 
 /* Of each lane: for attention, and for products. */
@@ -174,7 +177,7 @@ static enum gs_status check_memory(const struct gs_model *m, const struct gs_com
     size_t states;
     size_t needed = 0;
 
-    if (!add_cache(m, opt, GS_KV_FULL, &needed) || !add_cache(m, opt, GS_KV_WINDOW, &needed) ||
+    if (!add_cache(m, opt, &needed) ||
         !gs_mul_size(opt->max_sequences, gs_state_slot_bytes(m), &states) ||
         !gs_add_size(needed, states, &needed) ||
         !gs_add_size(needed, (size_t)gs_exec_scratch_bytes(m, opt), &needed) ||
@@ -192,16 +195,48 @@ static enum gs_status check_memory(const struct gs_model *m, const struct gs_com
     return GS_ENOMEM;
 }
 
+/* How many snapshots there may be, and what one costs: as many full pages as have its bytes. */
+static uint32_t price_snapshots(struct gs_exec *e)
+{
+    const struct gs_model *m = e->model;
+    const enum gs_type type = e->opt.kv_type;
+    const size_t page = GS_MAX(gs_kv_page_bytes(&m->kv[GS_KV_FULL], type), GS_KV_PAGE_TOKENS);
+    const size_t window = gs_kv_page_bytes(&m->kv[GS_KV_WINDOW], type);
+
+    e->window_pages = count_sequence_window(m, &e->opt);
+    e->snapshot_window_pages = count_window_pages(m, &e->opt, m->kv_window);
+    const size_t bytes = gs_state_slot_bytes(m) + e->snapshot_window_pages * window;
+    e->snapshot_price = (uint32_t)GS_MIN((bytes + page - 1) / page, UINT32_MAX);
+    if (e->snapshot_price == 0)
+        return 0;
+    return (uint32_t)GS_MIN(gs_seq_pages(e->opt.kv_tokens) / e->snapshot_price, MAX_SNAPSHOTS);
+}
+
+static enum gs_status init_pools(struct gs_exec *e, uint32_t n_snapshots, struct gs_error *err)
+{
+    const uint64_t windows = (uint64_t)e->opt.max_sequences * e->window_pages +
+                             (uint64_t)n_snapshots * e->snapshot_window_pages;
+    const uint64_t n_pages[] = {gs_seq_pages(e->opt.kv_tokens), GS_MIN(windows, UINT32_MAX)};
+    enum gs_status st = GS_OK;
+
+    for (size_t k = 0; k < GS_KV_KINDS && st == GS_OK; k++)
+        st =
+            gs_kv_pool_init(&e->kv[k], &e->model->kv[k], e->opt.kv_type, (uint32_t)n_pages[k], err);
+    if (st == GS_OK)
+        st = gs_state_pool_init(&e->states, e->model, e->opt.max_sequences + n_snapshots, err);
+    return st;
+}
+
 static enum gs_status init(struct gs_exec *e, struct gs_error *err)
 {
     const struct gs_model *m = e->model;
-    enum gs_status st = GS_OK;
+    enum gs_status st = init_pools(e, price_snapshots(e), err);
 
-    e->ring_pages = count_ring_pages(m, &e->opt);
-    for (enum gs_kv_kind k = GS_KV_FULL; k <= GS_KV_WINDOW && st == GS_OK; k++)
-        st = gs_kv_pool_init(&e->kv[k], &m->kv[k], e->opt.kv_type, count_pages(m, &e->opt, k), err);
-    if (st == GS_OK)
-        st = gs_state_pool_init(&e->states, m, e->opt.max_sequences, err);
+    e->snapshot_lens = gs_alloc_array(e->states.n_slots, sizeof(*e->snapshot_lens));
+    e->snapshot_pages =
+        gs_alloc_array(e->states.n_slots, e->snapshot_window_pages * sizeof(*e->snapshot_pages));
+    if (st == GS_OK && (!e->snapshot_lens || !e->snapshot_pages))
+        st = gs_error_nomem(err, "hold snapshots of sequences");
     if (st == GS_OK)
         st = gs_compute_reserve_scratch(e->compute, lane_scratch_bytes(m, &e->opt), err);
     if (st != GS_OK)
@@ -242,6 +277,8 @@ void gs_exec_free(struct gs_exec *e)
     for (size_t k = 0; k < GS_KV_KINDS; k++)
         gs_kv_pool_clear(&e->kv[k]);
     gs_state_pool_clear(&e->states);
+    gs_free(e->snapshot_lens);
+    gs_free(e->snapshot_pages);
     gs_free(e->memory);
     gs_free(e);
 }
@@ -300,8 +337,8 @@ static enum gs_status check_runs(const struct gs_exec *e, const struct gs_run *r
 }
 
 /* Lay the runs out as the rows of a batch; runs without tokens leave no trace. */
-static struct gs_batch fill(const struct gs_exec *e, const struct arrays *a,
-                            const struct gs_run *runs, size_t n_runs)
+static struct gs_batch fill(struct gs_exec *e, const struct arrays *a, const struct gs_run *runs,
+                            size_t n_runs)
 {
     struct gs_batch b = {
         .tokens = a->tokens,
@@ -312,15 +349,17 @@ static struct gs_batch fill(const struct gs_exec *e, const struct arrays *a,
         .out_rows = a->out_rows,
         .states_only = e->opt.states_only,
         .logits = a->logits,
+        .abandon = &e->abandon,
     };
 
     for (size_t k = 0; k < GS_KV_KINDS; k++)
         b.kv[k] = (struct gs_batch_kv){e->kv[k].layers, a->kv_runs[k]};
     for (size_t r = 0; r < n_runs; r++) {
-        const struct gs_seq *s = runs[r].seq;
+        struct gs_seq *s = runs[r].seq;
         const size_t n = runs[r].n_tokens;
         if (n == 0)
             continue;
+        gs_seq_make_window(s, runs[r].n_tokens);
         for (size_t k = 0; k < GS_KV_KINDS; k++)
             a->kv_runs[k][b.n_runs] = (struct gs_kv_run){s->pages[k], s->len, b.n_rows, n};
         b.n_runs++;
@@ -368,6 +407,35 @@ static void run_lane(struct gs_lane *lane, void *arg)
     j->model->arch->forward(lane, j->model, j->batch, j->work);
 }
 
+void gs_exec_on_layer(struct gs_exec *e, bool (*is_abandoned)(void *ud), void *ud)
+{
+    e->abandon = (struct gs_abandon){.asked = is_abandoned, .ud = ud};
+}
+
+bool gs_exec_is_abandoned(struct gs_lane *lane, const struct gs_batch *b, uint32_t layer)
+{
+    struct gs_abandon *a = b->abandon;
+
+    if (!a->asked)
+        return false;
+    const bool answer = a->answers[layer % 2];
+    if (lane->idx == 0) {
+        a->answers[(layer + 1) % 2] = a->asked(a->ud);
+        a->done = answer;
+    }
+    return answer;
+}
+
+/* The cache holds nothing new below each sequence's length; a state has gone on half-way. */
+static enum gs_status forget(const struct gs_exec *e, const struct gs_run *runs, size_t n_runs,
+                             struct gs_error *err)
+{
+    for (size_t r = 0; r < n_runs && e->model->params.is_recurrent; r++)
+        if (runs[r].n_tokens > 0)
+            gs_seq_empty(runs[r].seq);
+    return gs_error_set(err, GS_ECANCELLED, "the step was given up");
+}
+
 enum gs_status gs_exec_forward(struct gs_exec *e, const struct gs_run *runs, size_t n_runs,
                                const float **out_logits, struct gs_error *err)
 {
@@ -381,13 +449,13 @@ enum gs_status gs_exec_forward(struct gs_exec *e, const struct gs_run *runs, siz
 
     locate_states(e, a.states, &b, runs, n_runs);
     w.n_rows = b.n_rows;
+    e->abandon.answers[0] = e->abandon.done = false;
     if (b.n_rows > 0)
         gs_compute_run_step(e->compute, run_lane, &(struct job){e->model, &b, w}, b.n_rows);
-    for (size_t r = 0; r < n_runs; r++) {
-        struct gs_seq *s = runs[r].seq;
-        s->len += runs[r].n_tokens;
-        s->written = GS_MAX(s->written, s->len);
-    }
+    if (e->abandon.done)
+        return forget(e, runs, n_runs, err);
+    for (size_t r = 0; r < n_runs; r++)
+        runs[r].seq->len += runs[r].n_tokens;
     *out_logits = b.logits;
     return GS_OK;
 }

@@ -1,7 +1,8 @@
-/* Layout of a page, and the stack of free ones. */
+/* Layout of a page, the stack of free ones, and who holds the others. */
 #include "model/kv_pool.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -64,7 +65,10 @@ static enum gs_status reserve(struct gs_kv_pool *p, const struct gs_kv_layers *l
     p->page_stride = gs_kv_page_bytes(layers, type);
     p->layers = gs_alloc_array(layers->n, sizeof(*p->layers));
     p->free = gs_alloc_array(p->n_pages, sizeof(*p->free));
-    if (!p->layers || !p->free || !gs_mul_size(p->n_pages, p->page_stride, &p->bytes))
+    p->holders = gs_alloc_array(p->n_pages, sizeof(*p->holders));
+    p->kept = gs_alloc_array(p->n_pages, sizeof(*p->kept));
+    if (!p->layers || !p->free || !p->holders || !p->kept ||
+        !gs_mul_size(p->n_pages, p->page_stride, &p->bytes))
         return gs_error_nomem(err, "hold the cache of keys and values");
     if (p->bytes > 0) { /* there may be no layer of the kind */
         p->base = gs_os_reserve(p->bytes);
@@ -101,6 +105,8 @@ void gs_kv_pool_clear(struct gs_kv_pool *p)
         gs_os_release(p->base, p->bytes);
     gs_free(p->layers);
     gs_free(p->free);
+    gs_free(p->holders);
+    gs_free(p->kept);
     *p = (struct gs_kv_pool){0};
 }
 
@@ -109,14 +115,58 @@ uint32_t gs_kv_pool_take(struct gs_kv_pool *p)
     assert(p->n_free > 0);
     p->n_free--;
     p->n_clean = GS_MIN(p->n_clean, p->n_free);
-    return p->free[p->n_free];
+    const uint32_t page = p->free[p->n_free];
+    p->holders[page] = 1;
+    return page;
 }
 
-void gs_kv_pool_give(struct gs_kv_pool *p, uint32_t page)
+static void put_free(struct gs_kv_pool *p, uint32_t page)
 {
     p->free[p->n_free++] = page;
     while ((p->n_free - p->n_clean) * p->page_stride > STOCK_BYTES) {
         gs_os_discard(p->base + p->free[p->n_clean] * p->page_stride, p->page_stride);
         p->n_clean++;
     }
+}
+
+static uint32_t is_spare(const struct gs_kv_pool *p, uint32_t page)
+{
+    return p->kept[page] && p->holders[page] == 1;
+}
+
+void gs_kv_pool_share(struct gs_kv_pool *p, uint32_t page)
+{
+    assert(p->holders[page] > 0);
+    p->n_spare -= is_spare(p, page);
+    p->holders[page]++;
+}
+
+void gs_kv_pool_give(struct gs_kv_pool *p, uint32_t page)
+{
+    assert(p->holders[page] > 0);
+    p->holders[page]--;
+    p->n_spare += is_spare(p, page);
+    if (p->holders[page] == 0)
+        put_free(p, page);
+}
+
+void gs_kv_pool_keep(struct gs_kv_pool *p, uint32_t page)
+{
+    assert(!p->kept[page]);
+    gs_kv_pool_share(p, page);
+    p->kept[page] = true;
+}
+
+void gs_kv_pool_drop(struct gs_kv_pool *p, uint32_t page)
+{
+    assert(p->kept[page]);
+    p->n_spare -= is_spare(p, page);
+    p->kept[page] = false;
+    gs_kv_pool_give(p, page);
+}
+
+void gs_kv_pool_copy(const struct gs_kv_pool *p, uint32_t to, uint32_t from)
+{
+    if (p->base)
+        memcpy(p->base + to * p->page_stride, p->base + from * p->page_stride, p->page_stride);
 }

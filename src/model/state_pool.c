@@ -1,6 +1,9 @@
 /* Slots of recurrent state. Zeroing is giving the memory back to the system. */
 #include "model/state_pool.h"
 
+#include <assert.h>
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/os.h"
@@ -37,10 +40,10 @@ enum gs_status gs_state_pool_init(struct gs_state_pool *p, const struct gs_model
         .model = m,
         .slot_stride = gs_state_slot_bytes(m),
         .n_slots = n_slots,
-        .used = gs_alloc_array(n_slots, sizeof(*p->used)),
+        .free = gs_alloc_array(n_slots, sizeof(*p->free)),
         .layer_off = gs_alloc_array(m->n_states, sizeof(*p->layer_off)),
     };
-    bool ok = p->used && p->layer_off && gs_mul_size(n_slots, p->slot_stride, &p->bytes);
+    bool ok = p->free && p->layer_off && gs_mul_size(n_slots, p->slot_stride, &p->bytes);
 
     if (ok && p->bytes > 0) {
         p->base = gs_os_reserve(p->bytes);
@@ -52,6 +55,9 @@ enum gs_status gs_state_pool_init(struct gs_state_pool *p, const struct gs_model
     }
     for (size_t i = 1; i < m->n_states; i++)
         p->layer_off[i] = p->layer_off[i - 1] + layer_bytes(&m->states[i - 1]);
+    for (uint32_t i = 0; i < n_slots; i++)
+        p->free[i] = n_slots - 1 - i;
+    p->n_free = n_slots;
     return GS_OK;
 }
 
@@ -61,21 +67,15 @@ void gs_state_pool_clear(struct gs_state_pool *p)
         return;
     if (p->base)
         gs_os_release(p->base, p->bytes);
-    gs_free(p->used);
+    gs_free(p->free);
     gs_free(p->layer_off);
     *p = (struct gs_state_pool){0};
 }
 
-bool gs_state_pool_take(struct gs_state_pool *p, uint32_t *out_slot)
+uint32_t gs_state_pool_take(struct gs_state_pool *p)
 {
-    for (uint32_t i = 0; i < p->n_slots; i++) {
-        if (!p->used[i]) {
-            p->used[i] = true;
-            *out_slot = i;
-            return true;
-        }
-    }
-    return false;
+    assert(p->n_free > 0);
+    return p->free[--p->n_free];
 }
 
 void gs_state_pool_zero(struct gs_state_pool *p, uint32_t slot)
@@ -84,10 +84,16 @@ void gs_state_pool_zero(struct gs_state_pool *p, uint32_t slot)
         gs_os_discard(p->base + slot * p->slot_stride, p->slot_stride);
 }
 
+void gs_state_pool_copy(const struct gs_state_pool *p, uint32_t to, uint32_t from)
+{
+    if (p->base)
+        memcpy(p->base + to * p->slot_stride, p->base + from * p->slot_stride, p->slot_stride);
+}
+
 void gs_state_pool_give(struct gs_state_pool *p, uint32_t slot)
 {
     gs_state_pool_zero(p, slot);
-    p->used[slot] = false;
+    p->free[p->n_free++] = slot;
 }
 
 void gs_state_pool_locate(const struct gs_state_pool *p, uint32_t slot, size_t layer,

@@ -1,4 +1,5 @@
-/* The state of recurrent layers: one slot per sequence, in one reservation of address space.
+/* The state of recurrent layers: one slot for each sequence and each snapshot of one, in one
+ * reservation of address space.
  *
  *     slot: | conv, delta of layer 0 | conv, delta of layer 1 | ...
  *
@@ -7,7 +8,6 @@
 #ifndef GS_MODEL_STATE_POOL_H
 #define GS_MODEL_STATE_POOL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +22,8 @@ struct gs_state_pool {
     size_t bytes;
     size_t slot_stride;
     size_t *layer_off; /* [recurrent layer] in the slot */
-    bool *used;        /* [n_slots] */
-    uint32_t n_slots;
+    uint32_t *free;    /* stack of n_free slots */
+    uint32_t n_slots, n_free;
 };
 
 /* Bytes of one slot, in whole pages of the system. */
@@ -33,10 +33,10 @@ GS_MUST_CHECK enum gs_status gs_state_pool_init(struct gs_state_pool *p, const s
                                                 uint32_t n_slots, struct gs_error *err);
 void gs_state_pool_clear(struct gs_state_pool *p);
 
-/* A zero slot; false when all are used. */
-bool gs_state_pool_take(struct gs_state_pool *p, uint32_t *out_slot);
+uint32_t gs_state_pool_take(struct gs_state_pool *p); /* a zero slot; n_free > 0 */
 void gs_state_pool_give(struct gs_state_pool *p, uint32_t slot);
 void gs_state_pool_zero(struct gs_state_pool *p, uint32_t slot);
+void gs_state_pool_copy(const struct gs_state_pool *p, uint32_t to, uint32_t from);
 /* Point `run` at a layer's state in a slot. */
 void gs_state_pool_locate(const struct gs_state_pool *p, uint32_t slot, size_t layer,
                           struct gs_state_run *run);

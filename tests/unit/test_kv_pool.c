@@ -78,6 +78,39 @@ static void test_pages(void **state)
     gs_kv_pool_clear(&p);
 }
 
+/* A page is free when nobody holds it, and spare when only its keeper does. */
+static void test_holders(void **state)
+{
+    struct gs_kv_pool p;
+
+    (void)state;
+    assert_int_equal(gs_kv_pool_init(&p, &layers, GS_TYPE_F16, 3, NULL), GS_OK);
+    const uint32_t page = gs_kv_pool_take(&p);
+    gs_kv_pool_share(&p, page);
+    gs_kv_pool_keep(&p, page);
+    gs_kv_pool_give(&p, page);
+    assert_int_equal(p.n_spare, 0);
+    gs_kv_pool_give(&p, page);
+    assert_int_equal(p.n_spare, 1);
+    assert_int_equal(p.n_free, 2);
+    gs_kv_pool_share(&p, page);
+    assert_int_equal(p.n_spare, 0);
+    gs_kv_pool_drop(&p, page);
+    assert_int_equal(p.n_free, 2);
+    gs_kv_pool_keep(&p, page);
+    gs_kv_pool_give(&p, page);
+    memset(p.base + page * p.page_stride, 7, p.page_stride);
+    const uint32_t copy = gs_kv_pool_take(&p);
+    gs_kv_pool_copy(&p, copy, page);
+    assert_memory_equal(p.base + copy * p.page_stride, p.base + page * p.page_stride,
+                        p.page_stride);
+    gs_kv_pool_give(&p, copy);
+    gs_kv_pool_drop(&p, page);
+    assert_int_equal(p.n_free, 3);
+    assert_int_equal(p.n_spare, 0);
+    gs_kv_pool_clear(&p);
+}
+
 /* A model may be all recurrent, or have no layers with a window. */
 static void test_no_layers(void **state)
 {
@@ -97,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_holders),
         cmocka_unit_test(test_no_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -299,8 +299,8 @@ static void test_truncate(void **state)
     }
 }
 
-/* However little a ring holds, logits are those of a full cache; its memory does not grow with the
- * context, and a sequence goes back as far as the ring reaches. */
+/* However little is held of a window, logits are those of a full cache; its memory does not grow
+ * with the context, and a sequence goes back as far as it is held. */
 static void test_windows(void **state)
 {
     struct gs_exec_options small = usual;
@@ -469,6 +469,52 @@ static void test_bad_options(void **state)
     rig_free(&r);
 }
 
+/* Gives up at the n-th layer. */
+static bool count_down(void *ud)
+{
+    int *n = ud;
+
+    return --*n <= 0;
+}
+
+/* A step that is given up leaves sequences as they were; but a state has gone on half-way. */
+static void test_giving_up(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(tiny_shapes); i++) {
+        struct rig r = rig_create(&tiny_shapes[i], 1 + (int)i % 3, &usual);
+        const bool recurrent = gs_model_params(r.model)->is_recurrent;
+        struct gs_error err = {0};
+        const float *logits = NULL;
+        int32_t tokens[N_TOKENS];
+        int n = 1;
+
+        make_tokens(tokens, i, r.n_vocab);
+        float *expected = logits_in_chunks(&r, tokens, 40);
+        struct gs_seq *s = start(&r, N_TOKENS);
+        forward(&r, &(struct gs_run){s, tokens, 40, 0, 0}, 1);
+        gs_exec_on_layer(r.exec, count_down, &n);
+        assert_int_equal(
+            gs_exec_forward(r.exec, &(struct gs_run){s, tokens + 40, 40, 40, 0}, 1, &logits, &err),
+            GS_ECANCELLED);
+        assert_null(logits);
+        n = 1000; /* more than there are layers */
+        if (recurrent) {
+            assert_int_equal(gs_seq_len(s), 0);
+            assert_int_equal(gs_seq_reserve(s, N_TOKENS, &err), GS_OK);
+            forward(&r, &(struct gs_run){s, tokens, 40, 0, 0}, 1);
+        }
+        assert_int_equal(gs_seq_len(s), 40);
+        logits = forward(&r, &(struct gs_run){s, tokens + 40, 40, 40, 0}, 1);
+        assert_memory_equal(logits, expected + (size_t)40 * r.n_vocab,
+                            (size_t)40 * r.n_vocab * sizeof(float));
+        assert_true(n < 1000);
+        gs_seq_free(s);
+        gs_free(expected);
+        rig_free(&r);
+    }
+}
+
 /* Freed pages and slots are used again, and an empty sequence never sees what was in them. */
 static void test_memory_is_reused(void **state)
 {
@@ -560,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_reservations),
         cmocka_unit_test(test_bad_batches),
         cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_giving_up),
         cmocka_unit_test(test_memory_is_reused),
         cmocka_unit_test(test_no_allocation),
         cmocka_unit_test(test_optional_parts),

@@ -1,0 +1,153 @@
+/* What outlives a sequence: its pages, which are shared, and snapshots of what cannot be had from
+ * pages of the layers that keep every token.
+ *
+ * A snapshot is a slot of recurrent state and the pages of its window, held. It is paid for in full
+ * pages, which stay free and without memory meanwhile: so one number bounds all memory. */
+#include <assert.h>
+
+#include "model/arch.h"
+#include "model/executor.h"
+
+bool gs_exec_needs_snapshots(const struct gs_exec *e)
+{
+    return e->model->kv_window > 0 || e->model->params.is_recurrent;
+}
+
+uint32_t gs_exec_page_count(const struct gs_exec *e)
+{
+    return e->kv[GS_KV_FULL].n_pages;
+}
+
+uint32_t gs_exec_slot_count(const struct gs_exec *e)
+{
+    return e->states.n_slots;
+}
+
+uint64_t gs_exec_spare_pages(const struct gs_exec *e)
+{
+    return gs_exec_free_pages(e) + e->n_lent + e->kv[GS_KV_FULL].n_spare;
+}
+
+/* ---- pages ---- */
+
+uint32_t gs_seq_page(const struct gs_seq *s, uint64_t block)
+{
+    return s->pages[GS_KV_FULL][block];
+}
+
+void gs_seq_keep_page(struct gs_seq *s, uint64_t block)
+{
+    gs_kv_pool_keep(&s->exec->kv[GS_KV_FULL], s->pages[GS_KV_FULL][block]);
+    s->shared = s->len;
+}
+
+void gs_exec_drop_page(struct gs_exec *e, uint32_t page)
+{
+    gs_kv_pool_drop(&e->kv[GS_KV_FULL], page);
+}
+
+bool gs_exec_page_is_spare(const struct gs_exec *e, uint32_t page)
+{
+    return e->kv[GS_KV_FULL].holders[page] == 1;
+}
+
+/* ---- snapshots ---- */
+
+static uint32_t *window_of(const struct gs_exec *e, uint32_t slot)
+{
+    return e->snapshot_pages + (size_t)slot * e->snapshot_window_pages;
+}
+
+/* Hold the pages of the window of the next token. */
+static void hold_window(struct gs_seq *s, uint32_t slot)
+{
+    struct gs_exec *e = s->exec;
+    const uint32_t begin = gs_seq_window_begin(e, s->len);
+    const uint32_t end = (uint32_t)gs_seq_pages(s->len);
+
+    if (e->model->kv_window == 0)
+        return;
+    assert(begin >= s->window_begin && end - begin <= e->snapshot_window_pages);
+    for (uint32_t i = begin; i < end; i++) {
+        gs_kv_pool_share(&e->kv[GS_KV_WINDOW], s->pages[GS_KV_WINDOW][i]);
+        window_of(e, slot)[i - begin] = s->pages[GS_KV_WINDOW][i];
+    }
+}
+
+bool gs_seq_snapshot(struct gs_seq *s, bool is_last, uint32_t *out_slot)
+{
+    struct gs_exec *e = s->exec;
+
+    /* slots of sequences yet to come are not for snapshots */
+    if (gs_exec_free_pages(e) < e->snapshot_price ||
+        e->states.n_free <= e->opt.max_sequences - e->n_sequences)
+        return false;
+    uint32_t slot = gs_state_pool_take(&e->states);
+    if (is_last) {
+        const uint32_t fresh = slot;
+        slot = s->slot;
+        s->slot = fresh;
+    } else {
+        gs_state_pool_copy(&e->states, slot, s->slot);
+    }
+    e->n_lent += e->snapshot_price;
+    e->snapshot_lens[slot] = s->len;
+    hold_window(s, slot);
+    s->shared = s->len;
+    *out_slot = slot;
+    return true;
+}
+
+void gs_exec_drop_snapshot(struct gs_exec *e, uint32_t slot)
+{
+    const uint64_t len = e->snapshot_lens[slot];
+
+    if (e->model->kv_window > 0) {
+        const uint64_t n = gs_seq_pages(len) - gs_seq_window_begin(e, len);
+        for (uint64_t i = 0; i < n; i++)
+            gs_kv_pool_give(&e->kv[GS_KV_WINDOW], window_of(e, slot)[i]);
+    }
+    gs_state_pool_give(&e->states, slot);
+    e->n_lent -= e->snapshot_price;
+}
+
+/* ---- going on ---- */
+
+/* Take part in a snapshot's window. Its last page, if not full, is copied: others may write on. */
+static void resume_window(struct gs_seq *s, uint32_t slot)
+{
+    struct gs_exec *e = s->exec;
+    struct gs_kv_pool *pool = &e->kv[GS_KV_WINDOW];
+    uint32_t *pages = s->pages[GS_KV_WINDOW];
+
+    s->window_begin = gs_seq_window_begin(e, s->len);
+    s->window_end = (uint32_t)gs_seq_pages(s->len);
+    for (uint32_t i = s->window_begin; i < s->window_end; i++) {
+        const uint32_t page = window_of(e, slot)[i - s->window_begin];
+        if (i < s->len / GS_KV_PAGE_TOKENS) {
+            pages[i] = page;
+            gs_kv_pool_share(pool, page);
+        } else {
+            pages[i] = gs_kv_pool_take(pool);
+            gs_kv_pool_copy(pool, pages[i], page);
+        }
+    }
+}
+
+void gs_seq_resume(struct gs_seq *s, const uint32_t *pages, uint64_t n_tokens, uint32_t slot)
+{
+    struct gs_exec *e = s->exec;
+
+    assert(s->len == 0 && s->n_pages == 0);
+    for (; s->n_pages < gs_seq_pages(n_tokens); s->n_pages++) {
+        s->pages[GS_KV_FULL][s->n_pages] = pages[s->n_pages];
+        gs_kv_pool_share(&e->kv[GS_KV_FULL], pages[s->n_pages]);
+    }
+    s->len = s->reserved = s->shared = n_tokens;
+    s->borrows_last = n_tokens % GS_KV_PAGE_TOKENS != 0;
+    if (!gs_exec_needs_snapshots(e))
+        return;
+    gs_state_pool_copy(&e->states, s->slot, slot);
+    if (e->model->kv_window > 0)
+        resume_window(s, slot);
+}
