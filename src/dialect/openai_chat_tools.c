@@ -184,7 +184,7 @@ void gs_dialect_openai_read_tools(struct gs_dialect_reader *r, const struct gs_j
     chat->n_tools = l.n;
     q->custom = l.custom;
     q->n_custom = l.n_custom;
-    q->has_functions = gs_json_get(body, "functions") && !gs_json_get(body, "tools");
+    q->has_functions = gs_dialect_has(body, "functions") && !gs_dialect_has(body, "tools");
     gs_dialect_get_bool(r, body, "parallel_tool_calls", &parallel);
     chat->one_tool_call = !parallel || q->has_functions;
     if (r->status == GS_OK)
