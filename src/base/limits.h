@@ -12,6 +12,8 @@
 #define GS_MAX_TEMPLATE_BYTES (1 * GS_MIB)   /* source of one chat template */
 #define GS_MAX_CONFIG_BYTES   (1 * GS_MIB)   /* one configuration file */
 #define GS_MAX_TEXT_BYTES     (256 * GS_MIB) /* any other text held in memory */
+#define GS_MAX_KEPT_BYTES     (128 * GS_MIB) /* answers kept for later requests */
+#define GS_MAX_KEPT           4096           /* and how many */
 #define GS_MAX_JSON_DEPTH     200            /* nesting of a JSON document */
 #define GS_MAX_SEQUENCES      64             /* sequences computed at once */
 #define GS_MAX_ANSWERS        128            /* answers of one request */

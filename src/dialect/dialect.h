@@ -15,6 +15,23 @@
 
 struct gs_errand;
 
+/* An answer that later requests can name and build on. */
+struct gs_dialect_record {
+    struct gs_slice id;       /* "resp_..." */
+    struct gs_slice previous; /* id of the record it builds on; may be empty */
+    struct gs_slice input;    /* what was asked, beyond what `previous` holds */
+    struct gs_slice body;     /* the answer */
+};
+
+/* Where they are kept, by the caller of a dialect. */
+struct gs_dialect_store {
+    void *self;
+    /* The slices found live until the next keep. False: not there, or no longer. */
+    bool (*find)(void *self, struct gs_slice id, struct gs_dialect_record *out_record);
+    /* Copies. It may keep nothing: what is kept is bounded. */
+    void (*keep)(void *self, const struct gs_dialect_record *record);
+};
+
 /* What the answer of one request needs to know of the request. */
 struct gs_dialect_context {
     struct gs_slice model;       /* echoed as the client spelled it */
@@ -27,10 +44,11 @@ struct gs_dialect_context {
     bool omits_reasoning; /* Anthropic thinking.display: its text is not shown */
     bool is_generate;     /* Ollama /api/generate */
     bool is_count;        /* only the prompt's tokens are asked for, or that the model loads */
-    const struct gs_texts *texts; /* not NULL: this is asked for, and there is no chat */
-    struct gs_errand *errand;     /* the same */
-    bool streams_at_once;         /* even what is refused is told in the stream */
-    const void *own;              /* of the dialect's reader, for its writer */
+    const struct gs_texts *texts;         /* not NULL: this is asked for, and there is no chat */
+    struct gs_errand *errand;             /* the same */
+    bool streams_at_once;                 /* even what is refused is told in the stream */
+    const struct gs_dialect_store *store; /* set by the caller before reading; may be NULL */
+    const void *own;                      /* of the dialect's reader, for its writer */
 };
 
 struct gs_dialect {
@@ -40,6 +58,8 @@ struct gs_dialect {
     int overload_status;             /* HTTP status of "too busy, try again" */
     const char *limit_header;        /* names of header lines that tell how many requests may run */
     const char *remaining_header;    /* at once, and how many more; NULL: the API has none */
+    bool fails_in_stream; /* a stream that fails has an end of its own, which is a clean one, and
+                             even a prompt that does not fit is told of in it */
 
     /* Parse a request body into *out_chat, or out_ctx->texts or errand, and *out_ctx; everything
      * lives in `a`, `path` too. Unknown fields are ignored. errors: GS_EINVAL, GS_EFORMAT,
@@ -65,12 +85,19 @@ struct gs_dialect {
 extern const struct gs_dialect gs_dialect_anthropic;
 extern const struct gs_dialect gs_dialect_openai_chat;
 extern const struct gs_dialect gs_dialect_openai_completions;
+extern const struct gs_dialect gs_dialect_openai_responses;
 extern const struct gs_dialect gs_dialect_ollama;
 extern const struct gs_dialect gs_dialect_ollama_models; /* errands, as those of llama-server */
 /* Vectors and scores instead of answers; errors as of their APIs' chats. */
 extern const struct gs_dialect gs_dialect_openai_embed;
 extern const struct gs_dialect gs_dialect_ollama_embed;
 extern const struct gs_dialect gs_dialect_rerank;
+
+/* What led to the response `id`, as a list of items: GET /v1/responses/ID/input_items?QUERY.
+ * errors: GS_ENOTFOUND, GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_dialect_responses_list(const struct gs_dialect_store *store,
+                                                       struct gs_slice id, struct gs_slice query,
+                                                       struct gs_buf *b, struct gs_error *err);
 
 /* The HTTP status of an error. */
 int gs_dialect_status(const struct gs_dialect *d, const struct gs_error *err);

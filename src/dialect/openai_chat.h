@@ -1,5 +1,5 @@
-/* What the parts of the OpenAI dialects (Chat Completions, Completions) share. Private to
- * dialect/. */
+/* What the parts of the OpenAI dialects (Chat Completions, Completions, Responses) share. Private
+ * to dialect/. */
 #ifndef GS_DIALECT_OPENAI_CHAT_H
 #define GS_DIALECT_OPENAI_CHAT_H
 
@@ -28,6 +28,10 @@ enum gs_status gs_dialect_openai_chat_read(struct gs_chat *out_chat,
 /* tools, functions, tool_choice, function_call. */
 void gs_dialect_openai_read_tools(struct gs_dialect_reader *r, const struct gs_json *body,
                                   struct gs_chat *chat, struct gs_dialect_openai_request *q);
+/* What a custom tool takes: a text. A regular expression for it ({"syntax": "regex", "definition":
+ * ...}) is enforced, another grammar is not. */
+struct gs_slice gs_dialect_openai_custom_schema(struct gs_dialect_reader *r,
+                                                const struct gs_json *grammar);
 /* The arguments of a custom tool's call: its text as the member `input`. */
 struct gs_slice gs_dialect_openai_custom_args(struct gs_dialect_reader *r, struct gs_slice input);
 
@@ -51,7 +55,8 @@ void gs_dialect_openai_write_head(struct gs_buf *b, const struct gs_dialect_cont
                                   const char *prefix, const char *object);
 /* `"usage":{...}` */
 void gs_dialect_openai_write_usage(struct gs_buf *b, const struct gs_usage *u);
-/* As gs_dialect.write_error; of all of this API. */
+/* As gs_dialect.write_error; of all of these APIs. `source` of what is invalid or not found is the
+ * code to say. */
 void gs_dialect_openai_chat_write_error(int status, const struct gs_error *err,
                                         struct gs_slice request_id, struct gs_buf *b);
 /* The same as an event of a stream. */

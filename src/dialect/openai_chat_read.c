@@ -10,22 +10,6 @@
 
 /* ---- content ---- */
 
-/* "data:image/png;base64,..." becomes media type and data; another URL stays whole. */
-static void add_image(struct gs_dialect_reader *r, struct gs_slice url)
-{
-    const size_t comma = gs_slice_find(url, GS_SLICE_LIT(","), 0);
-    const size_t semicolon = gs_slice_find(gs_slice_sub(url, 0, comma), GS_SLICE_LIT(";"), 0);
-    struct gs_block *b = gs_dialect_add_block(r, GS_BLOCK_IMAGE);
-
-    if (!b)
-        return;
-    b->text = url;
-    if (gs_slice_starts(url, GS_SLICE_LIT("data:")) && semicolon != SIZE_MAX) {
-        b->name = gs_slice_sub(url, 5, semicolon);
-        b->text = gs_slice_sub(url, comma + 1, url.len);
-    }
-}
-
 /* What no text model can take; kinds of parts that nobody knows are passed over instead. */
 static bool is_media(struct gs_slice type)
 {
@@ -49,8 +33,9 @@ static void read_part(struct gs_dialect_reader *r, const struct gs_json *part)
     } else if (part->kind != GS_JSON_OBJECT) {
         gs_dialect_reader_fail(r, "expected an object, found %s", gs_json_kind_name(part->kind));
     } else if (gs_slice_eq_str(type, "image_url")) {
-        add_image(r, image && image->kind == GS_JSON_STRING ? image->u.string
-                                                            : gs_dialect_peek_string(image, "url"));
+        gs_dialect_add_image(r, image && image->kind == GS_JSON_STRING
+                                    ? image->u.string
+                                    : gs_dialect_peek_string(image, "url"));
     } else if (is_media(type)) {
         gs_dialect_reader_fail(r, "models here do not take %.*s", (int)type.len, type.ptr);
     } else {

@@ -14,11 +14,9 @@ struct list {
 
 /* ---- custom tools ---- */
 
-/* A schema for a text that `format` describes: a regular expression is enforced, another grammar
- * is not. */
-static struct gs_slice custom_schema(struct gs_dialect_reader *r, const struct gs_json *format)
+struct gs_slice gs_dialect_openai_custom_schema(struct gs_dialect_reader *r,
+                                                const struct gs_json *grammar)
 {
-    const struct gs_json *grammar = gs_json_get(format, "grammar");
     struct gs_buf b;
 
     gs_buf_init(&b, SIZE_MAX / 2);
@@ -60,7 +58,8 @@ static void add_tool(struct gs_dialect_reader *r, struct list *l, const struct g
     if (is_custom && custom) {
         gs_dialect_get_string(r, custom, "name", &t.name);
         gs_dialect_get_string(r, custom, "description", &t.description);
-        t.parameters = custom_schema(r, gs_json_get(custom, "format"));
+        t.parameters = gs_dialect_openai_custom_schema(
+            r, gs_json_get(gs_json_get(custom, "format"), "grammar"));
         if (!t.name.len)
             gs_dialect_reader_fail(r, "custom.name: a tool needs a name");
         l->custom[l->n_custom++] = t.name;

@@ -25,6 +25,8 @@ static struct gs_slice param_of(const struct gs_error *err)
 
 static const char *code_of(int status, const struct gs_error *err)
 {
+    if (err->source[0] && (err->code == GS_EINVAL || err->code == GS_ENOTFOUND))
+        return err->source;
     if (status == 401)
         return "invalid_api_key";
     if (err->code == GS_ECONTEXT)

@@ -92,6 +92,21 @@ void gs_dialect_add_text(struct gs_dialect_reader *r, enum gs_block_kind kind, s
         b->text = text;
 }
 
+void gs_dialect_add_image(struct gs_dialect_reader *r, struct gs_slice url)
+{
+    const size_t comma = gs_slice_find(url, GS_SLICE_LIT(","), 0);
+    const size_t semicolon = gs_slice_find(gs_slice_sub(url, 0, comma), GS_SLICE_LIT(";"), 0);
+    struct gs_block *b = gs_dialect_add_block(r, GS_BLOCK_IMAGE);
+
+    if (!b)
+        return;
+    b->text = url;
+    if (gs_slice_starts(url, GS_SLICE_LIT("data:")) && semicolon != SIZE_MAX) {
+        b->name = gs_slice_sub(url, 5, semicolon);
+        b->text = gs_slice_sub(url, comma + 1, url.len);
+    }
+}
+
 void gs_dialect_end_message(struct gs_dialect_reader *r, enum gs_role role)
 {
     void *items = r->messages;

@@ -39,6 +39,8 @@ void gs_dialect_reader_at(struct gs_dialect_reader *r, const char *key, size_t i
 struct gs_block *gs_dialect_add_block(struct gs_dialect_reader *r, enum gs_block_kind kind);
 void gs_dialect_add_text(struct gs_dialect_reader *r, enum gs_block_kind kind,
                          struct gs_slice text);
+/* "data:image/png;base64,..." becomes media type and data; another URL stays whole. */
+void gs_dialect_add_image(struct gs_dialect_reader *r, struct gs_slice url);
 void gs_dialect_end_message(struct gs_dialect_reader *r, enum gs_role role);
 
 /* Hand the messages to the chat, name the tool results after the calls they answer, and see

@@ -124,6 +124,8 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
 
     if (!r)
         return;
+    if (ex->dialect->fails_in_stream && ex->ctx.stream && err->code == GS_ECONTEXT)
+        stream_begin(ex);
     if (!ex->is_streaming) {
         const int status = gs_dialect_status(ex->dialect, err);
         exchange_end(ex);
@@ -135,7 +137,10 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
         return;
     log_end(ex, 200, err->msg);
     exchange_end(ex);
-    gs_http_stream_break(r, false);
+    if (ex->dialect->fails_in_stream)
+        gs_http_stream_end(r);
+    else
+        gs_http_stream_break(r, false);
 }
 
 static void number_header(struct gs_http_request *r, const char *name, int64_t n)
@@ -319,6 +324,7 @@ static enum gs_status call_backend(struct gs_server_exchange *ex, struct gs_erro
 
 static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_error *err)
 {
+    ex->ctx.store = &ex->server->responses.store;
     const enum gs_status st = ex->dialect->read_request(
         &ex->chat, &ex->ctx, gs_http_request_body(ex->http), ex->path, &ex->arena, err);
 

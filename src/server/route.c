@@ -20,6 +20,7 @@ enum action {
     ACTION_CHAT,
     ACTION_MODELS,
     ACTION_MODEL,
+    ACTION_RESPONSE,
     ACTION_VERSION,
     ACTION_STATUS,
     ACTION_ME,
@@ -42,6 +43,11 @@ static const struct route routes[] = {
     {"/v1/messages/count_tokens", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_anthropic, false},
     {"/v1/chat/completions", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_chat, false},
     {"/v1/completions", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_completions, false},
+    {"/v1/responses", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_responses, false},
+    {"/v1/responses/input_tokens", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_responses, false},
+    {"/v1/responses/", GS_HTTP_GET, ACTION_RESPONSE, &gs_dialect_openai_responses, false},
+    {"/v1/responses/", GS_HTTP_DELETE, ACTION_RESPONSE, &gs_dialect_openai_responses, false},
+    {"/v1/responses/", GS_HTTP_POST, ACTION_RESPONSE, &gs_dialect_openai_responses, false},
     {"/v1/embeddings", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_embed, false},
     {"/v1/rerank", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_rerank, false},
     {"/rerank", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_rerank, false},
@@ -171,6 +177,25 @@ static bool type_fits(const struct route *route, const struct gs_http_head *head
                                gs_http_name_eq(type, "text/plain"));
 }
 
+/* The methods of all routes that share this one's path. */
+static void allow(const struct route *route, struct gs_http_request *r)
+{
+    struct gs_buf b;
+
+    gs_buf_init(&b, GS_KIB);
+    for (size_t i = 0; i < GS_COUNT_OF(routes); i++) {
+        if (strcmp(routes[i].path, route->path) != 0)
+            continue;
+        gs_buf_printf(&b, "%s, ", gs_http_method_name(routes[i].method));
+        if (routes[i].method == GS_HTTP_GET)
+            gs_buf_puts(&b, "HEAD, ");
+    }
+    gs_buf_puts(&b, "OPTIONS");
+    if (gs_buf_ok(&b))
+        gs_http_header(r, "Allow", gs_buf_view(&b));
+    gs_buf_clear(&b);
+}
+
 /* 0, or the status to refuse with. */
 static int check_form(const struct route *route, const char *path, struct gs_http_request *r,
                       struct gs_error *err)
@@ -185,10 +210,7 @@ static int check_form(const struct route *route, const char *path, struct gs_htt
         return 404;
     }
     if (!method_fits(route, head->method)) {
-        char allow[32];
-        snprintf(allow, sizeof(allow), "%s%s, OPTIONS", gs_http_method_name(route->method),
-                 route->method == GS_HTTP_GET ? ", HEAD" : "");
-        gs_http_header(r, "Allow", gs_slice_str(allow));
+        allow(route, r);
         gs_error_set(err, GS_EUNSUPPORTED, "%s is not allowed at %s",
                      gs_http_method_name(head->method), route->path);
         return 405;
@@ -279,7 +301,7 @@ static void reply_preflight(struct gs_server *s, struct gs_http_request *r)
     if (gs_http_head_get(gs_http_request_head(r), "access-control-request-private-network").len)
         gs_http_header(r, "Access-Control-Allow-Private-Network", GS_SLICE_LIT("true"));
     gs_http_header(r, "Access-Control-Max-Age", GS_SLICE_LIT("86400"));
-    gs_http_header(r, "Allow", GS_SLICE_LIT("GET, HEAD, POST, OPTIONS"));
+    gs_http_header(r, "Allow", GS_SLICE_LIT("GET, HEAD, POST, DELETE, OPTIONS"));
     gs_server_reply_text(s, r, 204, "");
 }
 
@@ -296,6 +318,9 @@ static void act(struct gs_server *s, struct gs_http_request *r, const struct rou
     case ACTION_MODEL:
         reply_model(s, r, path + strlen(route->path),
                     dialect_of(route, path, gs_http_request_head(r)), id);
+        break;
+    case ACTION_RESPONSE:
+        gs_server_responses_request(s, r, gs_slice_str(path + strlen(route->path)), id);
         break;
     case ACTION_VERSION:
         reply_list(s, r, write_version);

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "base/queue.h"
@@ -199,6 +200,7 @@ enum gs_status gs_server_create(const struct gs_server_options *opt, struct gs_s
         return gs_error_nomem(err, "create the server");
     s->stop_fd = -1;
     gs_arena_init(&s->strings, MAX_STRING_BYTES);
+    gs_server_responses_init(&s->responses, GS_MAX_KEPT, GS_MAX_KEPT_BYTES);
     st = copy_options(s, opt, err);
     if (st == GS_OK)
         st = check_reach(s, opt, err);
@@ -259,6 +261,7 @@ void gs_server_free(struct gs_server *s)
         close(s->stop_fd);
     gs_queue_free(s->wake);
     gs_http_loop_free(s->loop);
+    gs_server_responses_clear(&s->responses);
     gs_arena_clear(&s->strings);
     gs_free(s);
 }

@@ -10,6 +10,7 @@
 #include "dialect/dialect.h"
 #include "http/http.h"
 #include "server/mailbox.h"
+#include "server/responses.h"
 #include "server/server.h"
 
 struct gs_queue;
@@ -65,6 +66,7 @@ struct gs_server {
     int64_t drain_until_us; /* 0 = not stopping */
     struct gs_server_exchange *exchanges;
     size_t n_exchanges;
+    struct gs_server_responses responses;
 };
 
 /* ---- exchange.c ---- */
@@ -107,6 +109,13 @@ bool gs_server_models_one(const struct gs_server *s, struct gs_slice id, struct 
 void gs_server_percent_decode(char *s);
 /* The value of `key` in the query, zero-terminated; false if it is not there, or too long. */
 bool gs_server_query_get(const struct gs_http_head *head, const char *key, char *out, size_t cap);
+
+/* ---- responses.c ---- */
+
+/* GET and DELETE of a response that was kept, and what hangs on it; `of` is the path after
+ * "/v1/responses/". */
+void gs_server_responses_request(struct gs_server *s, struct gs_http_request *r, struct gs_slice of,
+                                 const char *id);
 
 /* ---- access.c: who may ask ---- */
 

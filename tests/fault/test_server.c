@@ -74,7 +74,7 @@ static void send_chat(int fd, const char *path, const char *script, bool stream)
 
     snprintf(body, sizeof(body),
              "{\"model\":\"%s\",\"stream\":%s,\"max_tokens\":9,\"prompt\":\"hi\","
-             "\"stream_options\":{\"include_usage\":true},"
+             "\"stream_options\":{\"include_usage\":true},\"input\":\"hi\","
              "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
              script, stream ? "true" : "false");
     send_post(fd, path, "Connection: close\r\n", body);
@@ -115,9 +115,10 @@ static void expect(struct fixture *f, const char *request, const char *const *ma
 
 #define ANTHROPIC "/v1/messages"
 #define OPENAI    "/v1/chat/completions"
+#define RESPONSES "/v1/responses"
 #define OLLAMA    "/api/chat"
 
-static const char *const paths[] = {ANTHROPIC, OPENAI, OLLAMA, "/api/generate"};
+static const char *const paths[] = {ANTHROPIC, OPENAI, RESPONSES, OLLAMA, "/api/generate"};
 
 /* ---- tests ---- */
 
@@ -150,6 +151,14 @@ static void test_streams(void **state)
          "hello",
          {"\"object\":\"text_completion\"", "\"text\":\"Hello world\"", "\"total_tokens\":15",
           "data: [DONE]\n\n\r\n0\r\n\r\n"}},
+        {RESPONSES,
+         "hello",
+         {"event: response.created\n", "\"delta\":\"Hello world\"",
+          "event: response.output_item.done\n", "event: response.completed\n", "\r\n0\r\n\r\n"}},
+        {RESPONSES,
+         "tool",
+         {"event: response.function_call_arguments.done\n", "\"call_id\":\"call_1\"",
+          "event: response.completed\n"}},
         {OLLAMA,
          "hello",
          {"Content-Type: application/x-ndjson", "\"content\":\"Hello world\"},\"done\":false}\n",
@@ -188,6 +197,9 @@ static void test_answers_whole(void **state)
          "\"content\":\"two\",\"refusal\":null},\"logprobs\":null,"
          "\"finish_reason\":\"stop\"}],\"usage\""},
         {"/v1/completions", "hello", "\"choices\":[{\"index\":0,\"text\":\"Hello world\""},
+        {RESPONSES, "hello",
+         "\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[],\"text\":"},
+        {RESPONSES "/input_tokens", "hello", "\"object\":\"response.input_tokens\","},
         {OLLAMA, "hello", "\"message\":{\"role\":\"assistant\",\"content\":\"Hello world\"}"},
         {"/api/generate", "hello", "\"response\":\"Hello world\",\"done\":true"},
     };
@@ -539,6 +551,8 @@ static void test_silence_is_filled(void **state)
         {OPENAI, "hold", "\"delta\":{\"content\":\"\"}"},
         {OPENAI, "silent", "\"delta\":{\"content\":\"\"}"},
         {OLLAMA, "hold", "\r\n1\r\n\n\r\n"},
+        {RESPONSES, "silent", "event: response.in_progress\n"},
+        {RESPONSES, "hold", "event: response.in_progress\n"},
         {OLLAMA, "silent", "\r\n1\r\n\n\r\n"},
     };
     struct fixture f;
@@ -783,6 +797,79 @@ static void test_leaving_cancels_vectors(void **state)
     finish(&f);
 }
 
+/* ---- responses ---- */
+
+static void test_responses_are_kept(void **state)
+{
+    static const char hello[] = "{\"model\":\"hello\",\"input\":\"hi\"}";
+    struct fixture f;
+    struct gs_buf out;
+    char id[64];
+    char text[256];
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    const int fd = net_connect(f.port);
+    gs_buf_init(&out, 1 << 20);
+    send_post(fd, RESPONSES, "", hello);
+    const size_t at = net_read_until(fd, &out, "\"id\":\"resp_", 0) + 6;
+    net_read_until(fd, &out, "\"usage\"", at);
+    snprintf(id, sizeof(id), "%.29s", out.ptr + at);
+    snprintf(text, sizeof(text), "GET /v1/responses/%s HTTP/1.1\r\nHost: localhost\r\n", id);
+    EXPECT(&f, text, "200 OK", id, "\"text\":\"Hello world\"", "\"output_tokens\":3");
+    snprintf(text, sizeof(text),
+             "GET /v1/responses/%s/input_items?limit=1 HTTP/1.1\r\nHost: localhost\r\n", id);
+    EXPECT(&f, text, "200 OK", "\"object\":\"list\"", "\"text\":\"hi\"");
+    snprintf(text, sizeof(text), "POST /v1/responses/%s/cancel HTTP/1.1\r\nHost: localhost\r\n",
+             id);
+    EXPECT(&f, text, "HTTP/1.1 400 ", "background");
+    snprintf(text, sizeof(text),
+             "{\"model\":\"hello\",\"input\":\"hi\",\"previous_response_id\":\"%s\"}", id);
+    EXPECT_POST(&f, RESPONSES, text, "200 OK", "\"previous_response_id\":\"resp_");
+    snprintf(text, sizeof(text), "DELETE /v1/responses/%s HTTP/1.1\r\nHost: localhost\r\n", id);
+    EXPECT(&f, text, "200 OK", "\"object\":\"response.deleted\",\"deleted\":true");
+    EXPECT(&f, text, "HTTP/1.1 404 ", "\"type\":\"invalid_request_error\"", "there is no response");
+    EXPECT(&f, "PUT /v1/responses/x HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 405 ",
+           "Allow: GET, HEAD, DELETE, POST, OPTIONS\r\n");
+    EXPECT(&f, "GET /v1/responses/x/y HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 404 ");
+    gs_buf_clear(&out);
+    close(fd);
+    finish(&f);
+}
+
+/* What ends a stream of this API is told in it, and the stream ends cleanly. */
+static void test_responses_fail_in_their_stream(void **state)
+{
+    struct fixture f;
+    struct gs_buf out;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    assert_int_equal(chat(&f, RESPONSES, "overlong", true, &out), NET_EOF);
+    assert_true(net_has(&out, "HTTP/1.1 200 OK"));
+    assert_true(net_has(&out, "event: response.failed\n"));
+    assert_true(net_has(&out, "\"code\":\"context_length_exceeded\""));
+    assert_true(net_has(&out, "\r\n0\r\n\r\n"));
+    gs_buf_clear(&out);
+    chat(&f, RESPONSES, "overlong", false, &out);
+    assert_true(net_has(&out, "HTTP/1.1 400 "));
+    assert_true(net_has(&out, "\"code\":\"context_length_exceeded\""));
+    gs_buf_clear(&out);
+    chat(&f, RESPONSES, "broken", true, &out);
+    assert_true(net_has(&out, "Hello world"));
+    assert_true(net_has(&out, "\"code\":\"server_error\""));
+    assert_false(net_has(&out, "response.completed"));
+    assert_true(net_has(&out, "\r\n0\r\n\r\n"));
+    gs_buf_clear(&out);
+    chat(&f, RESPONSES, "busy", true, &out);
+    assert_true(net_has(&out, "HTTP/1.1 503 "));
+    assert_true(net_has(&out, "Retry-After: 2\r\n"));
+    gs_buf_clear(&out);
+    finish(&f);
+}
+
 /* Whatever allocation fails, the client gets an end and the server lives. */
 static void test_memory_runs_out(void **state)
 {
@@ -798,7 +885,7 @@ static void test_memory_runs_out(void **state)
             const int fd = net_connect(f.port);
             char body[256];
             snprintf(body, sizeof(body),
-                     "{\"model\":\"tool\",\"stream\":%s,\"prompt\":\"hi\","
+                     "{\"model\":\"tool\",\"stream\":%s,\"prompt\":\"hi\",\"input\":\"hi\","
                      "\"stream_options\":{\"include_usage\":true},"
                      "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
                      p % 2 ? "true" : "false");
@@ -853,6 +940,8 @@ int main(void)
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_many_vectors),
         cmocka_unit_test(test_leaving_cancels_vectors),
+        cmocka_unit_test(test_responses_are_kept),
+        cmocka_unit_test(test_responses_fail_in_their_stream),
         cmocka_unit_test(test_memory_runs_out),
     };
 

@@ -21,6 +21,7 @@ static const struct {
     {"/v1/v1/messages", &gs_dialect_anthropic},
     {"/v1/messages/count_tokens", &gs_dialect_anthropic},
     {"/v1/chat/completions", &gs_dialect_openai_chat},
+    {"/v1/responses", &gs_dialect_openai_responses},
     {"/api/chat", &gs_dialect_ollama},
     {"/api/generate", &gs_dialect_ollama},
     {"/v1/embeddings", &gs_dialect_openai_embed},
@@ -79,7 +80,7 @@ static void replay(const char *file, const struct gs_json *capture, struct gs_ar
     const struct gs_json *path = gs_json_get(capture, "path");
     const struct gs_json *body = gs_json_get(capture, "body");
     const struct gs_dialect *d = path ? dialect_of(path->u.string) : NULL;
-    struct gs_dialect_context ctx;
+    struct gs_dialect_context ctx = {0};
     struct gs_chat chat;
     struct gs_error err = {0};
     struct gs_buf text;

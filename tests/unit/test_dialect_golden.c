@@ -31,6 +31,8 @@ static const struct {
     {"anthropic.count_tokens.", "/v1/messages/count_tokens", &gs_dialect_anthropic},
     {"openai-chat.completions.", "/v1/chat/completions", &gs_dialect_openai_chat},
     {"openai.completions.", "/v1/completions", &gs_dialect_openai_completions},
+    {"openai-responses.responses.", "/v1/responses", &gs_dialect_openai_responses},
+    {"openai-responses.input_tokens.", "/v1/responses/input_tokens", &gs_dialect_openai_responses},
     {"ollama.chat.", "/api/chat", &gs_dialect_ollama},
     {"ollama.generate.", "/api/generate", &gs_dialect_ollama},
     {"ollama-models.show.", "/api/show", &gs_dialect_ollama_models},
@@ -42,6 +44,7 @@ static const struct {
 };
 
 static const struct gs_dialect *const dialects[] = {&gs_dialect_anthropic, &gs_dialect_openai_chat,
+                                                    &gs_dialect_openai_responses,
                                                     &gs_dialect_ollama};
 
 /* ---- files ---- */
@@ -267,7 +270,7 @@ static int read_case(const char *name)
     struct gs_buf got;
     struct gs_arena a;
     struct gs_chat chat;
-    struct gs_dialect_context ctx;
+    struct gs_dialect_context ctx = {0};
     struct gs_error err = {0};
     size_t e = 0;
 

@@ -1,0 +1,616 @@
+/* OpenAI Responses, answers: items, each announced, told piece by piece and told whole, in a
+ * response that is repeated with all of them at the end
+ * (https://platform.openai.com/docs/api-reference/responses-streaming). What Codex does when a
+ * piece is missing is in the tests.
+ *
+ * An item ends with the event that follows it: only then is it known whether it was cut short. A
+ * silent stream is kept alive by response.in_progress: comments do not count as a sign of life for
+ * Codex 0.169. */
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/slice.h"
+#include "dialect/openai_chat.h"
+#include "dialect/openai_responses.h"
+#include "dialect/writer.h"
+
+struct answer {
+    struct gs_buf items;    /* those that have ended, comma-separated */
+    struct gs_buf text;     /* of the item being made, raw */
+    struct gs_buf head;     /* of the call being made: its id and name */
+    struct gs_buf logprobs; /* of the text being made, comma-separated */
+    struct gs_slice input;  /* of a custom call that has ended; in `arena` */
+    struct gs_arena arena;
+    enum gs_block_kind kind; /* of the item being made */
+    bool is_custom;          /* that call's input is text */
+    bool has_item;           /* one is being made, */
+    bool has_ended;          /* and only its end is to be told */
+    bool has_created;
+    bool is_usable; /* there was text, or a whole call */
+    unsigned n_items;
+    unsigned sequence;
+    int64_t prompt_tokens;
+};
+
+enum end { END_IN_PROGRESS, END_COMPLETED, END_INCOMPLETE, END_FAILED };
+
+static const char *const end_names[] = {"in_progress", "completed", "incomplete", "failed"};
+
+static const struct gs_dialect_responses_request *request_of(const struct gs_dialect_context *ctx)
+{
+    static const struct gs_dialect_responses_request none;
+
+    return ctx->own ? ctx->own : &none;
+}
+
+/* ---- pieces ---- */
+
+/* "0123_4": what makes an item's id unique, and lets it be found again. */
+static void write_tail(struct gs_buf *b, const struct answer *s,
+                       const struct gs_dialect_context *ctx)
+{
+    gs_buf_slice(b, gs_dialect_id_tail(ctx->request_id));
+    gs_buf_printf(b, "_%u", s->n_items);
+}
+
+static void write_item_id(struct gs_buf *b, const struct answer *s,
+                          const struct gs_dialect_context *ctx, const char *key)
+{
+    const char *prefix = "msg";
+
+    if (s->kind == GS_BLOCK_REASONING)
+        prefix = "rs";
+    else if (s->kind == GS_BLOCK_TOOL_CALL)
+        prefix = s->is_custom ? "ctc" : "fc";
+    gs_buf_printf(b, "\"%s\":\"%s_", key, prefix);
+    write_tail(b, s, ctx);
+    gs_buf_putc(b, '"');
+}
+
+/* The one part of a message or of a reasoning. */
+static void write_part(struct gs_buf *b, const struct answer *s, const char *type)
+{
+    gs_buf_printf(b, "{\"type\":\"%s\",", type);
+    if (s->kind == GS_BLOCK_TEXT) {
+        gs_buf_puts(b, "\"annotations\":[],\"logprobs\":[");
+        gs_buf_slice(b, gs_buf_view(&s->logprobs));
+        gs_buf_puts(b, "],");
+    }
+    gs_dialect_write_member(b, "text", gs_buf_view(&s->text));
+    gs_buf_putc(b, '}');
+}
+
+static const char *part_type(const struct answer *s, const struct gs_dialect_context *ctx)
+{
+    if (s->kind == GS_BLOCK_TEXT)
+        return "output_text";
+    return request_of(ctx)->has_summary ? "summary_text" : "reasoning_text";
+}
+
+static struct gs_slice args_of(const struct answer *s)
+{
+    if (s->is_custom)
+        return s->input;
+    return s->text.len ? gs_buf_view(&s->text) : GS_SLICE_LIT("{}");
+}
+
+/* The item being made: as announced (END_IN_PROGRESS) without what it says. */
+static void write_item(struct gs_buf *b, const struct answer *s,
+                       const struct gs_dialect_context *ctx, enum end end)
+{
+    const bool is_whole = end != END_IN_PROGRESS;
+    const bool has_summary = request_of(ctx)->has_summary;
+
+    gs_buf_putc(b, '{');
+    write_item_id(b, s, ctx, "id");
+    if (s->kind == GS_BLOCK_REASONING) {
+        gs_buf_puts(b, ",\"type\":\"reasoning\",\"summary\":[");
+        if (is_whole && has_summary)
+            write_part(b, s, "summary_text");
+        gs_buf_puts(b, has_summary ? "]" : "],\"content\":[");
+        if (is_whole && !has_summary)
+            write_part(b, s, "reasoning_text");
+        gs_buf_puts(b, has_summary ? "}" : "]}");
+        return;
+    }
+    gs_buf_printf(b, ",\"status\":\"%s\",", end_names[end]);
+    if (s->kind == GS_BLOCK_TEXT) {
+        gs_buf_puts(b, "\"type\":\"message\",\"role\":\"assistant\",\"content\":[");
+        if (is_whole)
+            write_part(b, s, "output_text");
+        gs_buf_puts(b, "]}");
+        return;
+    }
+    gs_buf_printf(b, "\"type\":\"%s\",", s->is_custom ? "custom_tool_call" : "function_call");
+    gs_buf_slice(b, gs_buf_view(&s->head));
+    gs_buf_putc(b, ',');
+    gs_dialect_write_member(b, s->is_custom ? "input" : "arguments",
+                            is_whole ? args_of(s) : gs_slice(NULL, 0));
+    gs_buf_putc(b, '}');
+}
+
+static void write_usage(struct gs_buf *b, const struct gs_usage *u)
+{
+    gs_buf_printf(b,
+                  "{\"input_tokens\":%lld,\"input_tokens_details\":{\"cached_tokens\":%lld},"
+                  "\"output_tokens\":%lld,\"output_tokens_details\":{\"reasoning_tokens\":%lld},"
+                  "\"total_tokens\":%lld}",
+                  (long long)u->prompt_tokens, (long long)u->cached_tokens,
+                  (long long)u->answer_tokens, (long long)u->reasoning_tokens,
+                  (long long)u->prompt_tokens + u->answer_tokens);
+}
+
+static const char *error_code(const struct gs_error *err)
+{
+    const int status = gs_dialect_status(&gs_dialect_openai_responses, err);
+
+    if (err->code == GS_ECONTEXT)
+        return "context_length_exceeded";
+    if (status == gs_dialect_openai_responses.overload_status)
+        return "server_is_overloaded";
+    return status < 500 ? "invalid_prompt" : "server_error";
+}
+
+static void write_failure(struct gs_buf *b, const struct gs_error *err)
+{
+    gs_buf_printf(b, "{\"code\":\"%s\",\"message\":", error_code(err));
+    gs_dialect_write_words(b, err);
+    gs_buf_putc(b, '}');
+}
+
+static bool is_cut(const struct gs_event *ev)
+{
+    return ev && ev->kind == GS_EVENT_STOP &&
+           (ev->stop == GS_STOP_LENGTH || ev->stop == GS_STOP_CONTEXT);
+}
+
+/* The response; ev is the event that ended it, or NULL. */
+static void write_response(struct gs_buf *b, const struct answer *s,
+                           const struct gs_dialect_context *ctx, enum end end,
+                           const struct gs_event *ev)
+{
+    const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
+    const struct gs_dialect_responses_request *own = request_of(ctx);
+
+    gs_buf_printf(b, "{\"id\":\"resp_%.*s\",\"object\":\"response\",\"created_at\":%lld,",
+                  (int)tail.len, tail.ptr, (long long)ctx->created_us / 1000000);
+    gs_buf_printf(b, "\"status\":\"%s\",\"error\":", end_names[end]);
+    if (ev && ev->error)
+        write_failure(b, ev->error);
+    else
+        gs_buf_puts(b, "null");
+    gs_buf_printf(b, ",\"incomplete_details\":%s,",
+                  is_cut(ev) ? "{\"reason\":\"max_output_tokens\"}" : "null");
+    gs_dialect_write_member(b, "model", ctx->model);
+    gs_buf_puts(b, ",\"output\":[");
+    gs_buf_slice(b, gs_buf_view(&s->items));
+    gs_buf_puts(b, "],");
+    gs_buf_slice(b, own->echo);
+    gs_buf_puts(b, own->echo.len ? ",\"usage\":" : "\"usage\":");
+    if (ev && ev->kind == GS_EVENT_STOP)
+        write_usage(b, &ev->usage);
+    else
+        gs_buf_puts(b, "null");
+    gs_buf_putc(b, '}');
+}
+
+/* ---- events of a stream ---- */
+
+static void open_event(struct answer *s, const char *type, struct gs_buf *b)
+{
+    gs_buf_printf(b, "event: %s\ndata: {\"type\":\"%s\",\"sequence_number\":%u,", type, type,
+                  s->sequence++);
+}
+
+static void close_event(struct gs_buf *b)
+{
+    gs_buf_puts(b, "}\n\n");
+}
+
+static void stream_response(struct answer *s, const struct gs_dialect_context *ctx,
+                            const char *type, enum end end, const struct gs_event *ev,
+                            struct gs_buf *b)
+{
+    open_event(s, type, b);
+    gs_buf_puts(b, "\"response\":");
+    write_response(b, s, ctx, end, ev);
+    close_event(b);
+}
+
+/* The SDK's helper expects this before anything else. */
+static void stream_created(struct answer *s, const struct gs_dialect_context *ctx, struct gs_buf *b)
+{
+    if (s->has_created)
+        return;
+    s->has_created = true;
+    stream_response(s, ctx, "response.created", END_IN_PROGRESS, NULL, b);
+    stream_response(s, ctx, "response.in_progress", END_IN_PROGRESS, NULL, b);
+}
+
+static void stream_item(struct answer *s, const struct gs_dialect_context *ctx, const char *type,
+                        enum end end, struct gs_buf *b)
+{
+    open_event(s, type, b);
+    gs_buf_printf(b, "\"output_index\":%u,\"item\":", s->n_items);
+    write_item(b, s, ctx, end);
+    close_event(b);
+}
+
+/* Up to where an event about a piece of the item differs from others. */
+static void open_piece(struct answer *s, const struct gs_dialect_context *ctx, const char *type,
+                       const char *index, struct gs_buf *b)
+{
+    open_event(s, type, b);
+    write_item_id(b, s, ctx, "item_id");
+    gs_buf_printf(b, ",\"output_index\":%u,", s->n_items);
+    if (index)
+        gs_buf_printf(b, "\"%s\":0,", index);
+}
+
+/* How a kind of item spells its pieces; NULL: not at all. */
+struct spelling {
+    const char *index;                  /* of the part */
+    const char *part_added, *part_done; /* told of the part */
+    const char *delta, *done;           /* of its text */
+    const char *text;                   /* the member of `done` */
+};
+
+static const struct spelling *spelling_of(const struct answer *s,
+                                          const struct gs_dialect_context *ctx)
+{
+    static const struct spelling text = {"content_index",
+                                         "response.content_part.added",
+                                         "response.content_part.done",
+                                         "response.output_text.delta",
+                                         "response.output_text.done",
+                                         "text"};
+    static const struct spelling summary = {"summary_index",
+                                            "response.reasoning_summary_part.added",
+                                            "response.reasoning_summary_part.done",
+                                            "response.reasoning_summary_text.delta",
+                                            "response.reasoning_summary_text.done",
+                                            "text"};
+    static const struct spelling reasoning = {"content_index",
+                                              "response.content_part.added",
+                                              "response.content_part.done",
+                                              "response.reasoning_text.delta",
+                                              "response.reasoning_text.done",
+                                              "text"};
+    static const struct spelling function = {NULL,
+                                             NULL,
+                                             NULL,
+                                             "response.function_call_arguments.delta",
+                                             "response.function_call_arguments.done",
+                                             "arguments"};
+    static const struct spelling custom = {NULL,
+                                           NULL,
+                                           NULL,
+                                           "response.custom_tool_call_input.delta",
+                                           "response.custom_tool_call_input.done",
+                                           "input"};
+
+    if (s->kind == GS_BLOCK_TEXT)
+        return &text;
+    if (s->kind == GS_BLOCK_REASONING)
+        return request_of(ctx)->has_summary ? &summary : &reasoning;
+    return s->is_custom ? &custom : &function;
+}
+
+static void stream_part(struct answer *s, const struct gs_dialect_context *ctx, const char *type,
+                        struct gs_buf *b)
+{
+    open_piece(s, ctx, type, spelling_of(s, ctx)->index, b);
+    gs_buf_puts(b, "\"part\":");
+    write_part(b, s, part_type(s, ctx));
+    close_event(b);
+}
+
+static void stream_delta(struct answer *s, const struct gs_dialect_context *ctx,
+                         struct gs_slice text, struct gs_slice logprobs, struct gs_buf *b)
+{
+    const struct spelling *p = spelling_of(s, ctx);
+
+    open_piece(s, ctx, p->delta, p->index, b);
+    if (s->kind == GS_BLOCK_TEXT) {
+        gs_buf_puts(b, "\"logprobs\":[");
+        gs_buf_slice(b, logprobs);
+        gs_buf_puts(b, "],");
+    }
+    gs_dialect_write_member(b, "delta", text);
+    close_event(b);
+}
+
+/* ---- items, streamed or not ---- */
+
+/* What the client calls the tool, and how it wants its input. */
+static void begin_call(struct answer *s, const struct gs_dialect_context *ctx,
+                       const struct gs_event *ev)
+{
+    const struct gs_dialect_responses_request *own = request_of(ctx);
+    struct gs_dialect_responses_tool tool = {.name = ev->name};
+
+    for (size_t i = 0; i < own->n_tools; i++) {
+        if (gs_slice_eq(own->tools[i].flat, ev->name)) {
+            tool = own->tools[i];
+            break;
+        }
+    }
+    s->is_custom = tool.is_custom;
+    gs_buf_reset(&s->head);
+    if (ev->id.len) {
+        gs_dialect_write_member(&s->head, "call_id", ev->id);
+    } else {
+        gs_buf_puts(&s->head, "\"call_id\":\"call_");
+        write_tail(&s->head, s, ctx);
+        gs_buf_putc(&s->head, '"');
+    }
+    gs_buf_putc(&s->head, ',');
+    gs_dialect_write_member(&s->head, "name", tool.name);
+    if (tool.space.len) {
+        gs_buf_putc(&s->head, ',');
+        gs_dialect_write_member(&s->head, "namespace", tool.space);
+    }
+}
+
+static void begin_item(struct answer *s, const struct gs_dialect_context *ctx,
+                       const struct gs_event *ev, struct gs_buf *b)
+{
+    s->kind = ev->block;
+    s->has_item = true;
+    s->has_ended = false;
+    gs_buf_reset(&s->text);
+    gs_buf_reset(&s->logprobs);
+    s->is_custom = false;
+    if (ev->block == GS_BLOCK_TOOL_CALL)
+        begin_call(s, ctx, ev);
+    if (!ctx->stream)
+        return;
+    stream_item(s, ctx, "response.output_item.added", END_IN_PROGRESS, b);
+    if (spelling_of(s, ctx)->part_added)
+        stream_part(s, ctx, spelling_of(s, ctx)->part_added, b);
+}
+
+static void add_delta(struct answer *s, const struct gs_dialect_context *ctx,
+                      const struct gs_event *ev, struct gs_buf *b)
+{
+    const size_t before = s->logprobs.len;
+
+    gs_buf_slice(&s->text, ev->text);
+    if (ev->n_logprob && s->kind == GS_BLOCK_TEXT) {
+        if (before)
+            gs_buf_putc(&s->logprobs, ',');
+        gs_dialect_write_logprobs(&s->logprobs, ev, false);
+    }
+    if (ctx->stream && !s->is_custom) {
+        const size_t from = before + (before && s->logprobs.len > before);
+        stream_delta(s, ctx, ev->text, gs_slice_sub(gs_buf_view(&s->logprobs), from, SIZE_MAX), b);
+    }
+}
+
+/* The text in the {"input": text} that a model was asked for; what is none is the input itself. */
+static void find_input(struct answer *s)
+{
+    const struct gs_json *input = NULL;
+    struct gs_json v;
+
+    gs_arena_clear(&s->arena);
+    const enum gs_status st = gs_json_parse(gs_buf_view(&s->text), &s->arena, &v, NULL);
+    if (st == GS_OK)
+        input = gs_json_get(&v, "input");
+    else if (st == GS_ENOMEM)
+        s->text.failed = true;
+    s->input = input && input->kind == GS_JSON_STRING ? input->u.string : gs_buf_view(&s->text);
+}
+
+static void stream_item_end(struct answer *s, const struct gs_dialect_context *ctx, enum end end,
+                            struct gs_buf *b)
+{
+    const struct spelling *p = spelling_of(s, ctx);
+    const bool is_call = s->kind == GS_BLOCK_TOOL_CALL;
+
+    if (s->is_custom)
+        stream_delta(s, ctx, s->input, gs_slice(NULL, 0), b);
+    else if (is_call && !s->text.len)
+        stream_delta(s, ctx, args_of(s), gs_slice(NULL, 0), b);
+    open_piece(s, ctx, p->done, p->index, b);
+    if (s->kind == GS_BLOCK_TEXT) {
+        gs_buf_puts(b, "\"logprobs\":[");
+        gs_buf_slice(b, gs_buf_view(&s->logprobs));
+        gs_buf_puts(b, "],");
+    }
+    gs_dialect_write_member(b, p->text, is_call ? args_of(s) : gs_buf_view(&s->text));
+    close_event(b);
+    if (p->part_done)
+        stream_part(s, ctx, p->part_done, b);
+    stream_item(s, ctx, "response.output_item.done", end, b);
+}
+
+static void end_item(struct answer *s, const struct gs_dialect_context *ctx, enum end end,
+                     struct gs_buf *b)
+{
+    const bool is_call = s->kind == GS_BLOCK_TOOL_CALL;
+
+    if (!s->has_item)
+        return;
+    if (s->is_custom)
+        find_input(s);
+    if (ctx->stream)
+        stream_item_end(s, ctx, end, b);
+    if (s->items.len)
+        gs_buf_putc(&s->items, ',');
+    write_item(&s->items, s, ctx, end);
+    gs_dialect_writer_check(&s->text, &s->items);
+    gs_dialect_writer_check(&s->head, &s->items);
+    gs_dialect_writer_check(&s->logprobs, &s->items);
+    if (is_call ? end == END_COMPLETED : s->kind == GS_BLOCK_TEXT && s->text.len)
+        s->is_usable = true;
+    s->n_items++;
+    s->has_item = false;
+}
+
+/* ---- the end ---- */
+
+/* An answer that was cut because the client limited it is incomplete. One that filled the context
+ * is that only if there is nothing in it to go on with: Codex drops an incomplete turn, but makes
+ * room by itself after a complete one. */
+static enum end end_of(const struct answer *s, const struct gs_dialect_context *ctx,
+                       const struct gs_event *ev)
+{
+    switch (ev->stop) {
+    case GS_STOP_END:
+    case GS_STOP_SEQUENCE:
+    case GS_STOP_TOOL_CALL:
+        return END_COMPLETED;
+    case GS_STOP_LENGTH:
+        if (request_of(ctx)->has_limit)
+            return END_INCOMPLETE;
+        break;
+    case GS_STOP_CONTEXT:
+        break;
+    }
+    return s->is_usable ? END_COMPLETED : END_INCOMPLETE;
+}
+
+static void keep(const struct gs_dialect_context *ctx, const struct gs_buf *whole)
+{
+    const struct gs_dialect_responses_request *own = request_of(ctx);
+    const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
+    struct gs_buf id;
+
+    if (!own->is_kept || !ctx->store || !gs_buf_ok(whole))
+        return;
+    gs_buf_init(&id, 64);
+    gs_buf_puts(&id, "resp_");
+    gs_buf_slice(&id, tail);
+    if (gs_buf_ok(&id))
+        ctx->store->keep(ctx->store->self, &(struct gs_dialect_record){.id = gs_buf_view(&id),
+                                                                       .previous = own->previous,
+                                                                       .input = own->input,
+                                                                       .body = gs_buf_view(whole)});
+    gs_buf_clear(&id);
+}
+
+static void write_end(struct answer *s, const struct gs_dialect_context *ctx,
+                      const struct gs_event *ev, struct gs_buf *b)
+{
+    static const char *const types[] = {"", "response.completed", "response.incomplete", ""};
+    struct gs_buf whole;
+
+    end_item(s, ctx, is_cut(ev) ? END_INCOMPLETE : END_COMPLETED, b);
+    const enum end end = end_of(s, ctx, ev);
+    gs_dialect_writer_check(&s->items, b);
+    gs_buf_init(&whole, b->max);
+    write_response(&whole, s, ctx, end, ev);
+    gs_dialect_writer_check(&whole, b);
+    if (ctx->stream) {
+        open_event(s, types[end], b);
+        gs_buf_puts(b, "\"response\":");
+    }
+    gs_buf_slice(b, gs_buf_view(&whole));
+    if (ctx->stream)
+        close_event(b);
+    keep(ctx, &whole);
+    gs_buf_clear(&whole);
+}
+
+static void write_stop(struct answer *s, const struct gs_dialect_context *ctx,
+                       const struct gs_event *ev, struct gs_buf *b)
+{
+    if (ctx->is_count)
+        gs_buf_printf(b, "{\"object\":\"response.input_tokens\",\"input_tokens\":%lld}",
+                      (long long)s->prompt_tokens);
+    else
+        write_end(s, ctx, ev, b);
+}
+
+/* Only streamed; otherwise an error is an HTTP answer. */
+static void write_failed(struct answer *s, const struct gs_dialect_context *ctx,
+                         const struct gs_event *ev, struct gs_buf *b)
+{
+    stream_created(s, ctx, b);
+    if (s->has_ended)
+        end_item(s, ctx, END_COMPLETED, b);
+    stream_response(s, ctx, "response.failed", END_FAILED, ev, b);
+}
+
+/* ---- the dialect ---- */
+
+static void ready(struct answer *s)
+{
+    gs_dialect_writer_ready(&s->items);
+    gs_dialect_writer_ready(&s->text);
+    gs_dialect_writer_ready(&s->head);
+    gs_dialect_writer_ready(&s->logprobs);
+    s->arena.max_bytes = GS_MAX_TEXT_BYTES;
+}
+
+static void write_event(void *state, const struct gs_dialect_context *ctx,
+                        const struct gs_event *ev, struct gs_buf *b)
+{
+    struct answer *s = state;
+
+    ready(s);
+    switch (ev->kind) {
+    case GS_EVENT_START:
+        s->prompt_tokens = ev->usage.prompt_tokens;
+        if (ctx->stream)
+            stream_created(s, ctx, b);
+        break;
+    case GS_EVENT_BEGIN:
+        end_item(s, ctx, END_COMPLETED, b);
+        begin_item(s, ctx, ev, b);
+        break;
+    case GS_EVENT_DELTA:
+        add_delta(s, ctx, ev, b);
+        break;
+    case GS_EVENT_END:
+        s->has_ended = true;
+        break;
+    case GS_EVENT_STOP:
+        write_stop(s, ctx, ev, b);
+        break;
+    case GS_EVENT_ERROR:
+        if (ctx->stream)
+            write_failed(s, ctx, ev, b);
+        break;
+    case GS_EVENT_PROGRESS:
+    case GS_EVENT_VECTOR:
+        break;
+    }
+}
+
+static void write_keepalive(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b)
+{
+    struct answer *s = state;
+
+    ready(s);
+    if (s->has_created)
+        stream_response(s, ctx, "response.in_progress", END_IN_PROGRESS, NULL, b);
+    else
+        stream_created(s, ctx, b);
+}
+
+static void clear_state(void *state)
+{
+    struct answer *s = state;
+
+    gs_buf_clear(&s->items);
+    gs_buf_clear(&s->text);
+    gs_buf_clear(&s->head);
+    gs_buf_clear(&s->logprobs);
+    gs_arena_clear(&s->arena);
+}
+
+const struct gs_dialect gs_dialect_openai_responses = {
+    .name = "openai-responses",
+    .stream_content_type = "text/event-stream; charset=utf-8",
+    .state_bytes = sizeof(struct answer),
+    .overload_status = 503,
+    .limit_header = "x-ratelimit-limit-requests",
+    .remaining_header = "x-ratelimit-remaining-requests",
+    .fails_in_stream = true,
+    .read_request = gs_dialect_openai_responses_read,
+    .write_event = write_event,
+    .write_keepalive = write_keepalive,
+    .clear_state = clear_state,
+    .write_error = gs_dialect_openai_chat_write_error,
+};
