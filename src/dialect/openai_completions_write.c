@@ -174,17 +174,6 @@ static void write_chunk(struct answer *s, uint32_t idx, const struct gs_dialect_
     gs_buf_puts(b, "}\n\n");
 }
 
-static void stream_echo(struct answer *s, const struct gs_dialect_context *ctx,
-                        const struct gs_event *ev, struct gs_buf *b)
-{
-    const struct gs_slice echo = echo_of(ctx, ev->answer_idx);
-    bool *has_begun = &s->choices[ev->answer_idx].has_begun;
-
-    if (!*has_begun && echo.len > 0)
-        write_chunk(s, ev->answer_idx, ctx, echo, NULL, b);
-    *has_begun = true;
-}
-
 static void stream_stop(struct answer *s, const struct gs_dialect_context *ctx,
                         const struct gs_event *ev, struct gs_buf *b)
 {
@@ -261,21 +250,24 @@ static void take_stop(struct answer *s, const struct gs_dialect_context *ctx,
 }
 
 /* Ready the choice's buffers, and put what its text begins with. */
-static void begin(struct answer *s, const struct gs_dialect_context *ctx, const struct gs_event *ev,
+static void begin(struct answer *s, const struct gs_dialect_context *ctx, uint32_t idx,
                   struct gs_buf *b)
 {
-    struct choice *c = &s->choices[ev->answer_idx];
+    struct choice *c = &s->choices[idx];
+    const struct gs_slice echo = echo_of(ctx, idx);
 
+    if (c->has_begun)
+        return;
+    c->has_begun = true;
     gs_dialect_writer_ready(&c->text);
     gs_dialect_writer_ready(&c->logprobs.tokens);
     gs_dialect_writer_ready(&c->logprobs.values);
     gs_dialect_writer_ready(&c->logprobs.tops);
     gs_dialect_writer_ready(&c->logprobs.offsets);
-    if (ctx->stream)
-        stream_echo(s, ctx, ev, b);
-    else if (!c->has_begun)
-        gs_buf_slice(&c->text, echo_of(ctx, ev->answer_idx));
-    c->has_begun = true;
+    if (!ctx->stream)
+        gs_buf_slice(&c->text, echo);
+    else if (echo.len > 0)
+        write_chunk(s, idx, ctx, echo, NULL, b);
 }
 
 static void write_event(void *state, const struct gs_dialect_context *ctx,
@@ -287,11 +279,11 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
         return;
     switch (ev->kind) {
     case GS_EVENT_DELTA:
-        begin(s, ctx, ev, b);
+        begin(s, ctx, ev->answer_idx, b);
         take_delta(s, ctx, ev, b);
         break;
     case GS_EVENT_STOP:
-        begin(s, ctx, ev, b);
+        begin(s, ctx, ev->answer_idx, b);
         take_stop(s, ctx, ev, b);
         break;
     case GS_EVENT_ERROR:
