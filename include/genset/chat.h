@@ -217,6 +217,7 @@ struct gs_event {
     struct gs_slice text;             /* DELTA */
     struct gs_slice id;               /* BEGIN of a tool call */
     struct gs_slice name;             /* BEGIN of a tool call */
+    struct gs_slice signature;        /* END of reasoning; opaque, may be empty */
     const struct gs_logprob *logprob; /* DELTA: the tokens that made this text, when asked for */
     size_t n_logprob;
     const float *values; /* VECTOR */

@@ -8,6 +8,7 @@
 #include "api/choices.h"
 #include "api/guide.h"
 #include "api/llm.h"
+#include "api/replay.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/limits.h"
@@ -32,6 +33,7 @@ struct gs_answer {
     struct gs_guide *guide; /* NULL: anything goes */
     struct gs_buf ignored;  /* of the format and the tools' schemas */
     struct gs_parser *parser;
+    struct gs_replay *replay; /* the answer as it will be kept; NULL: it will not */
     struct gs_detok detok;
     struct gs_buf text; /* of one token */
     struct gs_top_logprob top[MAX_TOP];
@@ -56,6 +58,11 @@ static enum gs_flow emit(void *ud, const struct gs_event *ev)
     if (atomic_load(&a->cancelled))
         return GS_FLOW_CANCEL;
     told.usage = a->usage;
+    if (a->replay) {
+        gs_replay_take_event(a->replay, ev);
+        if (ev->kind == GS_EVENT_END && ev->block == GS_BLOCK_REASONING)
+            told.signature = gs_replay_signature(a->replay);
+    }
     const enum gs_flow flow = a->on_event(a->ud, &told);
     if (flow == GS_FLOW_CANCEL)
         atomic_store(&a->cancelled, true);
@@ -118,6 +125,8 @@ static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
     if (a->guide)
         gs_guide_accept(a->guide, token->id);
     a->usage.answer_tokens++;
+    if (a->replay)
+        gs_replay_take_token(a->replay, token->id);
     if (a->wants_tokens)
         gs_buf_put(&a->tokens, &token->id, sizeof(token->id));
     if (is_silent(a, token->id))
@@ -160,6 +169,15 @@ static void flush(struct gs_answer *a)
     a->failed |= gs_parser_failed(a->parser) || !gs_buf_ok(&a->tokens);
 }
 
+/* The turn is over, and stands in the next prompt as it was written. */
+static void keep(struct gs_answer *a)
+{
+    if (a->replay && !atomic_load(&a->cancelled) && !gs_parser_dropped_calls(a->parser)) {
+        gs_replay_keep(a->llm->replays, a->replay);
+        a->replay = NULL;
+    }
+}
+
 static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *stats,
                    const struct gs_error *err)
 {
@@ -183,11 +201,14 @@ static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *sta
         return;
     }
     if (gs_parser_stopped(a->parser, &sequence)) { /* perhaps by the very last token */
+        if (sequence.len == 0)
+            keep(a);
         emit_stop(a, sequence.len > 0 ? GS_STOP_SEQUENCE : GS_STOP_TOOL_CALL, sequence);
         return;
     }
     switch (end) {
     case GS_JOB_END_TOKEN:
+        keep(a);
         emit_stop(a, gs_parser_tool_calls(a->parser) > 0 ? GS_STOP_TOOL_CALL : GS_STOP_END,
                   sequence);
         break;
@@ -277,8 +298,7 @@ static enum gs_status check_stops(const struct gs_chat *chat, struct gs_error *e
 static enum gs_status start_one(gs_llm *llm, const struct gs_chat *chat, gs_event_fn *on_event,
                                 void *ud, gs_answer **out_answer, struct gs_error *err)
 {
-    struct gs_token_ids ids = {0};
-    bool opens_reasoning;
+    struct gs_llm_prompt prompt = {.opens_reasoning = false};
     enum gs_status st;
 
     if (llm->compute && !llm->engine) {
@@ -302,14 +322,16 @@ static enum gs_status start_one(gs_llm *llm, const struct gs_chat *chat, gs_even
     gs_buf_init(&a->ignored, GS_MAX_TEXT_BYTES);
     st = check_stops(chat, err);
     if (st == GS_OK)
-        st = gs_llm_prompt_tokens(llm, chat, &ids, &opens_reasoning, err);
+        st = gs_llm_prompt_make(llm, chat, &prompt, err);
     if (st == GS_OK)
-        st = create_parser(a, chat, opens_reasoning, err);
+        st = create_parser(a, chat, prompt.opens_reasoning, err);
+    if (st == GS_OK && prompt.knows_opening)
+        st = gs_replay_begin(llm->replays, chat, gs_buf_view(&prompt.opening), &a->replay, err);
     if (st == GS_OK)
         st = gs_guide_create(llm, chat, a->traits, &a->ignored, &a->guide, err);
     if (st == GS_OK)
-        st = submit(a, chat, &ids, err);
-    gs_token_ids_clear(&ids);
+        st = submit(a, chat, &prompt.ids, err);
+    gs_llm_prompt_clear(&prompt);
     if (st != GS_OK) {
         gs_answer_free(a);
         return st;
@@ -377,6 +399,7 @@ void gs_answer_free(gs_answer *a)
     }
     gs_choices_free(a->choices);
     gs_parser_free(a->parser);
+    gs_replay_free(a->replay);
     gs_guide_free(a->guide);
     gs_buf_clear(&a->text);
     gs_buf_clear(&a->tokens);

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "api/replay.h"
 #include "api/warm.h"
 #include "base/alloc.h"
 #include "base/error.h"
@@ -147,7 +148,9 @@ static enum gs_status open_text(struct gs_llm *llm, const char *path, struct gs_
         return st;
     }
     if (llm->tok) {
-        st = list_end_tokens(llm, err);
+        st = gs_replay_store_create(GS_MAX_REPLAY_BYTES, &llm->replays, err);
+        if (st == GS_OK)
+            st = list_end_tokens(llm, err);
         if (st != GS_OK)
             return st;
     }
@@ -291,6 +294,7 @@ void gs_llm_close(gs_llm *llm)
     pthread_mutex_destroy(&llm->vocab_lock);
     gs_constraint_vocab_free(llm->vocab);
     gs_model_free(llm->model);
+    gs_replay_store_free(llm->replays);
     gs_prompter_free(llm->prompter);
     gs_token_free(llm->tok);
     gs_free(llm->end_tokens);

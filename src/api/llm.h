@@ -17,6 +17,7 @@ struct gs_engine;
 struct gs_gguf;
 struct gs_model;
 struct gs_prompter;
+struct gs_replay_store;
 
 /* Memory and context of the engine; see budget.c. */
 struct gs_llm_budget {
@@ -35,6 +36,7 @@ struct gs_llm {
     struct gs_gguf *file;
     struct gs_tokenizer *tok; /* NULL: tok_err says why */
     struct gs_error tok_err;
+    struct gs_replay_store *replays;
     struct gs_prompter *prompter; /* NULL: prompter_err says why */
     struct gs_error prompter_err;
     struct gs_model *model; /* NULL: weights_only, and an architecture we do not have */
@@ -56,15 +58,26 @@ GS_MUST_CHECK enum gs_status gs_llm_budget_plan(const struct gs_model *m, size_t
                                                 struct gs_llm_budget *out, struct gs_error *err);
 enum gs_type gs_llm_kv_type(enum gs_kv_type t);
 
-/* Append the prompt of `chat` as text, and as tokens. *out_opens_reasoning as of
- * gs_prompter_render(). */
+struct gs_prompt_shape;
+
+/* Append the prompt of `chat` as text; shape as of gs_prompter_shape(). */
 GS_MUST_CHECK enum gs_status gs_llm_prompt_text(const struct gs_llm *llm,
-                                                const struct gs_chat *chat, struct gs_buf *b,
-                                                bool *out_opens_reasoning, struct gs_error *err);
-GS_MUST_CHECK enum gs_status gs_llm_prompt_tokens(const struct gs_llm *llm,
-                                                  const struct gs_chat *chat,
-                                                  struct gs_token_ids *ids,
-                                                  bool *out_opens_reasoning, struct gs_error *err);
+                                                const struct gs_chat *chat,
+                                                struct gs_prompt_shape *shape, struct gs_buf *b,
+                                                struct gs_error *err);
+
+/* A chat as tokens: what the model wrote before stands in it as it wrote it. */
+struct gs_llm_prompt {
+    struct gs_token_ids ids;
+    bool opens_reasoning;  /* as of gs_prompter_render() */
+    bool knows_opening;    /* the answer can be kept for replay */
+    struct gs_buf opening; /* what stands between the header of the model's turn and the answer */
+};
+
+GS_MUST_CHECK enum gs_status gs_llm_prompt_make(const struct gs_llm *llm,
+                                                const struct gs_chat *chat,
+                                                struct gs_llm_prompt *out_p, struct gs_error *err);
+void gs_llm_prompt_clear(struct gs_llm_prompt *p);
 GS_MUST_CHECK enum gs_status gs_llm_append_tokens(struct gs_token_ids *ids, const int32_t *tokens,
                                                   size_t n, struct gs_error *err);
 /* Where turns of a prompt begin that other prompts are likely to share all before: the second and

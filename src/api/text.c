@@ -1,7 +1,6 @@
 /* Text and tokens: tokenising, rendering, counting. */
 #include <string.h>
 
-#include "api/infill.h"
 #include "api/llm.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -57,131 +56,6 @@ struct gs_slice gs_llm_token_text(const gs_llm *llm, int32_t id)
 
 /* ---- prompts ---- */
 
-bool gs_llm_chat_has_tools(const struct gs_chat *chat)
-{
-    return !chat->is_raw && chat->n_tools > 0 && chat->tool_choice != GS_TOOL_CHOICE_NONE;
-}
-
-enum gs_status gs_llm_prompt_text(const struct gs_llm *llm, const struct gs_chat *chat,
-                                  struct gs_buf *b, bool *out_opens_reasoning, struct gs_error *err)
-{
-    struct gs_chat shown = *chat;
-
-    *out_opens_reasoning = false;
-    if (chat->is_raw) {
-        gs_buf_slice(b, chat->raw_prompt);
-        if (gs_buf_ok(b))
-            return GS_OK;
-        return gs_error_set(err, GS_ELIMIT, "the prompt is longer than %zu MiB",
-                            GS_MAX_PROMPT_BYTES / GS_MIB);
-    }
-    if (!llm->prompter) {
-        if (err)
-            *err = llm->prompter_err;
-        return llm->prompter_err.code;
-    }
-    if (!gs_llm_chat_has_tools(chat))
-        shown.n_tools = 0;
-    const enum gs_status st =
-        gs_prompter_render(llm->prompter, &shown, gs_clock_wall_us(), b, out_opens_reasoning, err);
-    if (st == GS_EUNSUPPORTED)
-        gs_error_prefix(err, "model \"%s\"", llm->name.ptr);
-    return st;
-}
-
-enum gs_status gs_llm_append_tokens(struct gs_token_ids *ids, const int32_t *tokens, size_t n,
-                                    struct gs_error *err)
-{
-    size_t len, bytes;
-
-    if (n == 0)
-        return GS_OK;
-    if (!gs_add_size(ids->len, n, &len) || !gs_mul_size(len, sizeof(*ids->ids), &bytes))
-        return gs_error_nomem(err, "read a prompt's tokens");
-    if (len > ids->cap) {
-        int32_t *grown = gs_realloc(ids->ids, bytes);
-        if (!grown)
-            return gs_error_nomem(err, "read a prompt's tokens");
-        ids->ids = grown;
-        ids->cap = len;
-    }
-    memcpy(ids->ids + ids->len, tokens, n * sizeof(*tokens));
-    ids->len = len;
-    return GS_OK;
-}
-
-/* The template's text may begin with BOS already, and needs none after other tokens; an EOS the
- * vocabulary wants at the end of a text has no place before an answer. */
-static enum gs_status encode_prompt(const struct gs_llm *llm, struct gs_slice text,
-                                    struct gs_token_ids *ids, struct gs_error *err)
-{
-    const bool is_first = ids->len == 0;
-    const bool has_bos = llm->bos_text.len > 0 && gs_slice_starts(text, llm->bos_text);
-    const bool has_eos = llm->eos_text.len > 0 && gs_slice_ends(text, llm->eos_text);
-    const unsigned flags =
-        GS_TOKEN_PARSE_SPECIAL | (has_bos || !is_first ? 0 : GS_TOKEN_ADD_SPECIAL);
-
-    if (!is_first && has_bos)
-        text = gs_slice_sub(text, llm->bos_text.len, text.len);
-    const enum gs_status st = gs_token_encode(llm->tok, text, flags, ids, err);
-
-    if (st == GS_OK && !has_eos && ids->len > 1 && ids->ids[ids->len - 1] == gs_token_eos(llm->tok))
-        ids->len--;
-    return st;
-}
-
-enum gs_status gs_llm_prompt_tokens(const struct gs_llm *llm, const struct gs_chat *chat,
-                                    struct gs_token_ids *ids, bool *out_opens_reasoning,
-                                    struct gs_error *err)
-{
-    struct gs_buf b;
-    enum gs_status st = gs_llm_need_tokenizer(llm, err);
-
-    if (st != GS_OK)
-        return st;
-    for (size_t i = 0; i < chat->n_before && st == GS_OK; i++) {
-        const struct gs_embed_input *part = &chat->before[i];
-        st = part->tokens ? gs_llm_append_tokens(ids, part->tokens, part->n_tokens, err)
-                          : encode_prompt(llm, part->text, ids, err);
-    }
-    if (st == GS_OK && chat->has_suffix)
-        st = encode_prompt(llm, gs_slice("", 0), ids, err); /* BOS */
-    if (st != GS_OK)
-        return st;
-    if (chat->has_suffix) {
-        *out_opens_reasoning = false;
-        return gs_llm_infill_tokens(llm, chat, ids, err);
-    }
-    gs_buf_init(&b, GS_MAX_PROMPT_BYTES);
-    st = gs_llm_prompt_text(llm, chat, &b, out_opens_reasoning, err);
-    if (st == GS_OK && (b.len > 0 || ids->len == 0))
-        st = encode_prompt(llm, gs_buf_view(&b), ids, err);
-    gs_buf_clear(&b);
-    return st;
-}
-
-/* Templates that begin with a control token begin every turn with it. */
-void gs_llm_turn_marks(const struct gs_llm *llm, const struct gs_token_ids *ids,
-                       size_t out_marks[GS_TURN_MARKS], size_t *out_n)
-{
-    const size_t first = ids->len > 0 && ids->ids[0] == gs_token_bos(llm->tok);
-    size_t n = 0;
-
-    *out_n = 0;
-    if (first >= ids->len || gs_token_kind_of(llm->tok, ids->ids[first]) != GS_TOKEN_CONTROL)
-        return;
-    for (size_t i = first + 1; i < ids->len; i++) {
-        if (ids->ids[i] != ids->ids[first])
-            continue;
-        if (n == GS_TURN_MARKS) /* the last ones move up */
-            out_marks[n - 2] = out_marks[n - 1];
-        else
-            n++;
-        out_marks[n - 1] = i;
-    }
-    *out_n = n;
-}
-
 /* Hand the text of a buffer to the caller, who releases it with gs_free_text(). */
 static enum gs_status take_text(struct gs_buf *b, char **out_text, size_t *out_len,
                                 struct gs_error *err)
@@ -199,11 +73,11 @@ static enum gs_status take_text(struct gs_buf *b, char **out_text, size_t *out_l
 enum gs_status gs_llm_render(const gs_llm *llm, const struct gs_chat *chat, char **out_text,
                              size_t *out_len, struct gs_error *err)
 {
-    bool opens_reasoning;
+    struct gs_prompt_shape shape = {.ends = NULL};
     struct gs_buf b;
 
     gs_buf_init(&b, GS_MAX_PROMPT_BYTES);
-    enum gs_status st = gs_llm_prompt_text(llm, chat, &b, &opens_reasoning, err);
+    enum gs_status st = gs_llm_prompt_text(llm, chat, &shape, &b, err);
     if (st == GS_OK)
         st = take_text(&b, out_text, out_len, err);
     gs_buf_clear(&b);
@@ -213,13 +87,13 @@ enum gs_status gs_llm_render(const gs_llm *llm, const struct gs_chat *chat, char
 enum gs_status gs_llm_count(const gs_llm *llm, const struct gs_chat *chat, int64_t *out_tokens,
                             struct gs_error *err)
 {
-    struct gs_token_ids ids = {0};
-    bool opens_reasoning;
+    struct gs_llm_prompt p;
 
-    const enum gs_status st = gs_llm_prompt_tokens(llm, chat, &ids, &opens_reasoning, err);
-    if (st == GS_OK)
-        *out_tokens = (int64_t)ids.len;
-    gs_token_ids_clear(&ids);
+    const enum gs_status st = gs_llm_prompt_make(llm, chat, &p, err);
+    if (st == GS_OK) {
+        *out_tokens = (int64_t)p.ids.len;
+        gs_llm_prompt_clear(&p);
+    }
     return st;
 }
 

@@ -17,6 +17,7 @@
 #define GS_MAX_JSON_DEPTH     200            /* nesting of a JSON document */
 #define GS_MAX_SEQUENCES      64             /* sequences computed at once */
 #define GS_MAX_ANSWERS        128            /* answers of one request */
+#define GS_MAX_REPLAY_BYTES   (64 * GS_MIB)  /* answers kept as tokens, of one model */
 #define GS_MAX_STOPS          64             /* stop strings of one request */
 #define GS_MAX_THREADS        256            /* lanes of one pool */
 

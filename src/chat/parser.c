@@ -55,7 +55,7 @@ struct gs_parser {
     size_t n_streamed;            /* calls of the region that have ended */
     bool in_call;                 /* stream's has not */
     struct gs_buf args;           /* of the open call, as sent */
-    bool one_call;
+    bool one_call, dropped_calls;
     bool has_spoken; /* some text or call came out: no bare region begins from now on */
     bool skip_space; /* after markup: white space is dropped */
     bool block_open;
@@ -328,6 +328,7 @@ static void send_calls(struct gs_parser *p, const struct gs_tool_region *r)
     }
     for (size_t i = p->n_streamed; i < r->n_calls && !has_its_call(p); i++)
         send_call(p, &r->calls[i]);
+    p->dropped_calls |= has_its_call(p) && r->n_calls > p->n_calls;
 }
 
 /* A region of `n` bytes is complete, or the text is over: what it says, or its text as it stands.
@@ -594,6 +595,11 @@ const char *const *gs_parser_triggers(const struct gs_prompt_traits *traits, siz
     while (*out_n < GS_SYNTAX_MAX_TRIGGERS && syntax->triggers[*out_n])
         (*out_n)++;
     return syntax->triggers;
+}
+
+bool gs_parser_dropped_calls(const struct gs_parser *p)
+{
+    return p->dropped_calls;
 }
 
 bool gs_parser_failed(const struct gs_parser *p)

@@ -60,6 +60,8 @@ bool gs_parser_reads_token(const struct gs_prompt_traits *traits, struct gs_slic
 bool gs_parser_in_reasoning(const struct gs_parser *p);
 /* The region of tool calls that is being written; empty outside of one. Until the next feed. */
 struct gs_slice gs_parser_region(const struct gs_parser *p);
+/* Calls were passed over after the one that may come. */
+bool gs_parser_dropped_calls(const struct gs_parser *p);
 bool gs_parser_failed(const struct gs_parser *p); /* out of memory */
 
 #endif

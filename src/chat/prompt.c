@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "chat/prompter.h"
 #include "chat/vars.h"
 #include "jinja/template.h"
 
@@ -24,21 +25,16 @@ static const char plain_template[] =
     "{% for m in messages %}{{ m.role|capitalize }}: {{ m.content }}\n{% endfor %}"
     "{% if add_generation_prompt %}Assistant:{% endif %}";
 
-struct gs_prompter {
-    struct gs_template *tpl;
-    struct gs_prompt_traits traits;
-    char *bos, *eos;
-};
-
-static enum gs_status render_vars(const struct gs_prompter *p,
-                                  const struct gs_prompt_traits *traits, const struct gs_chat *chat,
-                                  bool add_prompt, int64_t now_us, struct gs_buf *b,
-                                  struct gs_error *err)
+enum gs_status gs_chat_render(const struct gs_prompter *p, const struct gs_prompt_traits *traits,
+                              const struct gs_chat *chat, const struct gs_slice *marks,
+                              bool add_prompt, int64_t now_us, struct gs_buf *b,
+                              struct gs_error *err)
 {
     const struct gs_chat_vars opt = {.traits = traits,
                                      .bos = gs_slice_str(p->bos),
                                      .eos = gs_slice_str(p->eos),
-                                     .add_generation_prompt = add_prompt};
+                                     .add_generation_prompt = add_prompt,
+                                     .marks = marks};
     struct gs_arena a;
     struct gs_json vars;
 
@@ -123,7 +119,7 @@ static bool says(const struct gs_prompter *p, const struct gs_prompt_traits *t,
     struct gs_buf b;
 
     gs_buf_init(&b, GS_MAX_TEMPLATE_BYTES);
-    bool found = render_vars(p, t, &chat, true, 0, &b, NULL) == GS_OK && gs_buf_ok(&b);
+    bool found = gs_chat_render(p, t, &chat, NULL, true, 0, &b, NULL) == GS_OK && gs_buf_ok(&b);
     if (found) {
         const struct gs_slice text = gs_buf_view(&b);
         const size_t at = gs_slice_find(text, gs_slice_str(first), 0);
@@ -273,6 +269,7 @@ enum gs_status gs_prompter_create(struct gs_slice source, struct gs_slice bos, s
         return st;
     }
     probe(p);
+    gs_chat_seams_learn(p);
     *out_p = p;
     return GS_OK;
 }
@@ -282,6 +279,7 @@ void gs_prompter_free(struct gs_prompter *p)
     if (!p)
         return;
     gs_template_free(p->tpl);
+    gs_arena_clear(&p->seams.a);
     gs_free(p->bos);
     gs_free(p->eos);
     gs_free(p);
@@ -331,7 +329,7 @@ static enum gs_status render_open(const struct gs_prompter *p, const struct gs_c
             blocks[i].text = GS_SLICE_LIT(MARK);
     messages[n - 1].blocks = blocks;
     open.messages = messages;
-    st = render_vars(p, &p->traits, &open, false, now_us, b, err);
+    st = gs_chat_render(p, &p->traits, &open, NULL, false, now_us, b, err);
     if (st != GS_OK)
         goto out;
     size_t cut = SIZE_MAX;
@@ -349,22 +347,37 @@ out:
     return st;
 }
 
-enum gs_status gs_prompter_render(const struct gs_prompter *p, const struct gs_chat *chat,
-                                  int64_t now_us, struct gs_buf *b, bool *out_opens_reasoning,
-                                  struct gs_error *err)
+enum gs_status gs_prompter_shape(const struct gs_prompter *p, const struct gs_chat *chat,
+                                 int64_t now_us, struct gs_prompt_shape *shape, struct gs_buf *b,
+                                 struct gs_error *err)
 {
     const size_t n = chat->n_messages;
     const bool open = chat->continue_last && n > 0 &&
                       chat->messages[n - 1].role == GS_ROLE_ASSISTANT && last_text(chat).len > 0;
-    const enum gs_status st = open ? render_open(p, chat, now_us, b, err)
-                                   : render_vars(p, &p->traits, chat, true, now_us, b, err);
 
+    shape->opening_at = SIZE_MAX;
+    for (size_t i = 0; i < shape->n_replays; i++)
+        shape->replays[i].at = SIZE_MAX;
+    const enum gs_status st = open ? render_open(p, chat, now_us, b, err)
+                                   : gs_chat_seams_render(p, chat, now_us, shape, b, err);
     if (st != GS_OK)
         return st;
     if (!gs_buf_ok(b))
         return gs_error_set(err, GS_ELIMIT, "the prompt is larger than %zu bytes", b->max);
-    *out_opens_reasoning =
+    shape->opens_reasoning =
         p->traits.think_begin[0] && !open &&
         gs_slice_ends(gs_slice_trim(gs_buf_view(b)), gs_slice_str(p->traits.think_begin));
     return GS_OK;
+}
+
+enum gs_status gs_prompter_render(const struct gs_prompter *p, const struct gs_chat *chat,
+                                  int64_t now_us, struct gs_buf *b, bool *out_opens_reasoning,
+                                  struct gs_error *err)
+{
+    struct gs_prompt_shape shape = {.ends = NULL};
+    const enum gs_status st = gs_prompter_shape(p, chat, now_us, &shape, b, err);
+
+    if (st == GS_OK)
+        *out_opens_reasoning = shape.opens_reasoning;
+    return st;
 }

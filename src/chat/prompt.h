@@ -53,6 +53,32 @@ GS_MUST_CHECK enum gs_status gs_prompter_create(struct gs_slice source, struct g
 void gs_prompter_free(struct gs_prompter *p);
 const struct gs_prompt_traits *gs_prompter_traits(const struct gs_prompter *p);
 
+/* An answer in the chat whose turn takes the tokens that the model wrote then. */
+struct gs_prompt_replay {
+    size_t message_idx;
+    struct gs_slice opening; /* what the prompt put between header and answer then */
+    size_t at; /* out: offset in the text, behind `opening`, where the tokens go. SIZE_MAX: the
+                  template left no place for them, the message is rendered as it stands */
+};
+
+struct gs_prompt_shape {
+    const struct gs_slice *ends; /* spellings of the tokens that end a turn */
+    size_t n_ends;
+    struct gs_prompt_replay *replays; /* in the order of messages */
+    size_t n_replays;
+    /* out */
+    bool opens_reasoning; /* as of gs_prompter_render */
+    size_t opening_at;    /* offset in the text of the opening of the answer; SIZE_MAX: unknown */
+};
+
+/* gs_prompter_render() with answers in it as they were. With their tokens in place, a prompt begins
+ * with the tokens of those before it, whatever the template makes of reasoning and calls. b is
+ * empty. */
+GS_MUST_CHECK enum gs_status gs_prompter_shape(const struct gs_prompter *p,
+                                               const struct gs_chat *chat, int64_t now_us,
+                                               struct gs_prompt_shape *shape, struct gs_buf *b,
+                                               struct gs_error *err);
+
 /* Append the prompt of `chat` to b. System messages stay where the client put them; what the
  * template cannot say (a system message in the middle, tools, a tool result) is rendered as a
  * turn it can. Nothing is dropped: images are GS_EUNSUPPORTED. `*out_opens_reasoning`: the prompt

@@ -164,6 +164,28 @@ static void add_tool_result(struct builder *b, const struct gs_block *block)
     t->text = settle(b, &b->text);
 }
 
+/* The calls of a message with nothing but a mark in their arguments; without calls, its text. */
+static void flatten_marked(struct builder *b, const struct gs_message *m, struct gs_slice mark)
+{
+    struct turn *t = turn_add(b, GS_ROLE_ASSISTANT);
+
+    if (!t)
+        return;
+    const struct gs_slice args = gs_arena_printf(b->a, "{\"%.*s\": \"\"}", (int)mark.len, mark.ptr);
+    struct gs_block *blocks = gs_arena_array(b->a, m->n_blocks, sizeof(*blocks));
+    t->calls = gs_arena_array(b->a, m->n_blocks, sizeof(*t->calls));
+    b->failed |= !args.ptr || !blocks || !t->calls;
+    for (size_t i = 0; i < m->n_blocks && !b->failed; i++) {
+        if (m->blocks[i].kind != GS_BLOCK_TOOL_CALL || !b->opt->traits->tool_role)
+            continue;
+        blocks[i] = m->blocks[i];
+        blocks[i].args = args;
+        t->calls[t->n_calls++] = &blocks[i];
+    }
+    t->text = t->n_calls > 0 ? gs_slice("", 0) : mark;
+    t->reasoning = gs_slice("", 0);
+}
+
 static void flatten_assistant(struct builder *b, const struct gs_message *m)
 {
     struct turn *t = turn_add(b, GS_ROLE_ASSISTANT);
@@ -257,6 +279,8 @@ static enum gs_status flatten(struct builder *b, struct gs_error *err)
                 return gs_error_set(err, GS_EUNSUPPORTED, "images cannot be read, only text");
         if (msg->role == GS_ROLE_SYSTEM)
             flatten_system(b, msg);
+        else if (msg->role == GS_ROLE_ASSISTANT && b->opt->marks && b->opt->marks[m].len > 0)
+            flatten_marked(b, msg, b->opt->marks[m]);
         else if (msg->role == GS_ROLE_ASSISTANT)
             flatten_assistant(b, msg);
         else

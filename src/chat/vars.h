@@ -12,6 +12,8 @@ struct gs_chat_vars {
     const struct gs_prompt_traits *traits;
     struct gs_slice bos, eos;
     bool add_generation_prompt;
+    const struct gs_slice *marks; /* [n_messages], or NULL: an assistant's message whose mark is not
+                                     empty says nothing but that, in its text or its arguments */
 };
 
 /* Build the object of variables (messages, tools, bos_token, ...) in `a`; slices of the chat are

@@ -164,6 +164,12 @@ static void stream_end(const struct answer *s, const struct gs_dialect_context *
         write_signature(b, gs_buf_view(&s->block));
         gs_buf_putc(b, '}');
         close_event(b);
+    } else if (ev->signature.len > 0) {
+        open_event(b, "content_block_delta");
+        gs_buf_printf(b, ",\"index\":%u,\"delta\":{\"type\":\"signature_delta\",", ev->block_idx);
+        gs_dialect_write_member(b, "signature", ev->signature);
+        gs_buf_putc(b, '}');
+        close_event(b);
     }
     open_event(b, "content_block_stop");
     gs_buf_printf(b, ",\"index\":%u", ev->block_idx);
@@ -291,7 +297,8 @@ static void collect_end(struct answer *s, const struct gs_dialect_context *ctx,
         write_signature(&s->content, text);
     } else if (ev->block == GS_BLOCK_REASONING) {
         gs_dialect_write_member(&s->content, "thinking", text);
-        gs_buf_puts(&s->content, ",\"signature\":\"\"");
+        gs_buf_putc(&s->content, ',');
+        gs_dialect_write_member(&s->content, "signature", ev->signature);
     } else {
         gs_dialect_write_member(&s->content, "text", text);
     }
