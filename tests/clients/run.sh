@@ -10,6 +10,8 @@ work=$1
 skip=77
 node_major=22       # what openai 7 needs
 node_package=24.9.0 # what is fetched where the machine's own node is older
+opencode=1.18.33    # by platform: no lock file can name platforms that a registry lacks
+qwen_code=0.24.4
 
 skipped() {
     echo "skipped: $1"
@@ -20,7 +22,7 @@ install() {
     command -v npm > /dev/null || skipped "npm is not installed"
     mkdir -p "$work"
     cp "$here"/*.mjs "$work" # modules find packages beside themselves
-    if [ -f "$work/installed" ] && cmp -s "$here/package-lock.json" "$work/installed"; then
+    if cat "$here/package-lock.json" "$here/run.sh" | cmp -s - "$work/installed"; then
         return
     fi
     rm -f "$work/installed"
@@ -32,15 +34,17 @@ install() {
         cat "$work/install.log"
         exit 1
     }
+    arch=$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
+    set -- "@qwen-code/qwen-code@$qwen_code" \
+        "opencode-linux-$(echo "$arch" | sed 's/x64/x64-baseline/')@$opencode"
     if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt "$node_major" ]; then
-        arch=$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
-        npm install --prefix "$work" --no-save "node-linux-$arch@$node_package" \
-            >> "$work/install.log" 2>&1 || {
-            cat "$work/install.log"
-            exit 1
-        }
+        set -- "node-linux-$arch@$node_package" "$@"
     fi
-    cp "$here/package-lock.json" "$work/installed"
+    npm install --prefix "$work" --no-save "$@" >> "$work/install.log" 2>&1 || {
+        cat "$work/install.log"
+        exit 1
+    }
+    cat "$here/package-lock.json" "$here/run.sh" > "$work/installed"
 }
 
 if [ "$2" = install ]; then
