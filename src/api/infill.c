@@ -79,7 +79,7 @@ bool gs_llm_can_infill(const struct gs_llm *llm)
 enum gs_status gs_llm_infill_tokens(const struct gs_llm *llm, const struct gs_chat *chat,
                                     struct gs_token_ids *ids, struct gs_error *err)
 {
-    int32_t marks[N_MARKS];
+    int32_t marks[N_MARKS] = {-1, -1, -1};
     enum gs_status st = find_marks(llm, marks, err);
 
     if (st == GS_OK)

@@ -185,11 +185,9 @@ static void read_response_format(struct gs_dialect_reader *r, const struct gs_js
 
     if (!schema) /* as llama-server has it */
         schema = gs_json_get(format, "schema");
-    if (gs_slice_eq_str(type, "json_object"))
-        gs_dialect_set_schema(r, chat, schema);
-    else if (gs_slice_eq_str(type, "json_schema") && !schema)
+    if (gs_slice_eq_str(type, "json_schema") && !schema)
         gs_dialect_reader_fail(r, "response_format.json_schema.schema: a schema is needed");
-    else if (gs_slice_eq_str(type, "json_schema"))
+    else if (gs_slice_eq_str(type, "json_schema") || gs_slice_eq_str(type, "json_object"))
         gs_dialect_set_schema(r, chat, schema);
     else if (type.len && !gs_slice_eq_str(type, "text"))
         gs_dialect_reader_fail(r,

@@ -136,9 +136,11 @@ static void read_allowed(struct gs_dialect_reader *r, const struct gs_json *allo
     const size_t n = tools ? tools->u.array.len : 0;
     struct gs_slice *names = gs_arena_array(r->a, n, sizeof(*names));
 
-    if (!names)
+    if (!names) {
         gs_dialect_reader_nomem(r);
-    else if (n == 0)
+        return;
+    }
+    if (n == 0)
         gs_dialect_reader_fail(r, "tool_choice.allowed_tools.tools: at least one must be named");
     for (size_t i = 0; i < n && r->status == GS_OK; i++) {
         names[i] = named(&tools->u.array.items[i]);
