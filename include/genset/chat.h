@@ -229,6 +229,7 @@ struct gs_event {
     const int32_t *tokens;         /* STOP, when asked for: of the prompt, then of the answer */
     size_t n_tokens;
     const struct gs_error *error; /* ERROR */
+    struct gs_slice served_by;    /* START, STOP: who answers: "local/qwen3-4b" */
     struct gs_slice ignored; /* START: what of the format and the tools' schemas is not enforced */
 };
 

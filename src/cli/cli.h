@@ -34,6 +34,7 @@ gs_cli_command_fn gs_cli_embed;
 gs_cli_command_fn gs_cli_dequant;
 gs_cli_command_fn gs_cli_bench;
 gs_cli_command_fn gs_cli_doctor;
+gs_cli_command_fn gs_cli_log;
 gs_cli_command_fn gs_cli_config;
 gs_cli_command_fn gs_cli_completion;
 gs_cli_command_fn gs_cli_version;
@@ -90,6 +91,10 @@ GS_MUST_CHECK enum gs_status gs_cli_standin_path(const struct gs_config *c, char
                                                  struct gs_error *err);
 
 /* ---- files ---- */
+
+/* Of the ledger. errors: GS_ENOTFOUND, without a data folder. */
+GS_MUST_CHECK enum gs_status gs_cli_ledger_path(const struct gs_config *c, char *path, size_t cap,
+                                                struct gs_error *err);
 
 struct gs_arena;
 struct gs_json;

@@ -1,5 +1,6 @@
 /* genset serve: models over HTTP until a signal says stop. The port is bound before the model is
  * opened, so that a port in use is told at once; requests wait until it is there. */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,10 +8,15 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/os.h"
 #include "base/slice.h"
 #include "cli/launch.h"
+#include "ledger/ledger.h"
 #include "provider/local.h"
 #include "server/server.h"
+
+#define MAX_LEDGER_ROWS    1000000 /* some 200 MB */
+#define MAX_LEDGER_WAITING 4096
 
 static struct gs_server *running; /* for the signal handler, the only reader */
 
@@ -45,9 +51,42 @@ static bool is_held(void *ud)
     return gs_cli_launch_is_held(ud, gs_server_port(running));
 }
 
+static void warn_loss(void *ud, const struct gs_error *err, uint64_t n_lost)
+{
+    gs_log_write(ud, GS_LOG_WARN, "ledger", "%" PRIu64 " requests were not recorded: %s", n_lost,
+                 err->msg);
+}
+
+/* The ledger, or NULL: a server without a record is better than none. */
+static struct gs_ledger *open_ledger(const struct gs_config *c, const struct gs_log *log)
+{
+    char path[4096];
+    const struct gs_ledger_options opt = {
+        .path = path,
+        .keep_days = c->ledger_days,
+        .keep_rows = MAX_LEDGER_ROWS,
+        .max_waiting = MAX_LEDGER_WAITING,
+        .on_loss = warn_loss,
+        .ud = (void *)(uintptr_t)log,
+    };
+    struct gs_ledger *l = NULL;
+    struct gs_error err;
+
+    if (!c->ledger)
+        return NULL;
+    enum gs_status st = gs_cli_ledger_path(c, path, sizeof(path), &err);
+    if (st == GS_OK)
+        st = gs_os_make_dirs(c->data_dir, &err);
+    if (st == GS_OK)
+        st = gs_ledger_open(&opt, &l, &err);
+    if (st != GS_OK)
+        gs_log_write(log, GS_LOG_WARN, "ledger", "requests are not recorded: %s", err.msg);
+    return l;
+}
+
 static enum gs_status create_server(const struct gs_config *c, struct gs_local *local,
-                                    const struct gs_log *log, struct gs_server **out_server,
-                                    struct gs_error *err)
+                                    struct gs_ledger *ledger, const struct gs_log *log,
+                                    struct gs_server **out_server, struct gs_error *err)
 {
     struct gs_server_options opt;
     char host[256];
@@ -63,6 +102,7 @@ static enum gs_status create_server(const struct gs_config *c, struct gs_local *
     opt.origins = c->cors_origins.items;
     opt.n_origins = c->cors_origins.len;
     opt.log = log;
+    opt.ledger = ledger;
     opt.keepalive_ms = c->keepalive_ms;
     opt.idle_exit_ms = c->idle_exit_ms;
     opt.is_needed = is_held;
@@ -101,7 +141,8 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
         llm.on_progress = show_progress;
     if (gs_cli_local_create(c, &llm, path, path, &local, &err) != GS_OK)
         return gs_cli_fail_model(&err);
-    if (create_server(c, local, &log, &server, &err) != GS_OK) {
+    struct gs_ledger *ledger = open_ledger(c, &log);
+    if (create_server(c, local, ledger, &log, &server, &err) != GS_OK) {
         code = gs_cli_fail(&err, err.code == GS_EINVAL ? GS_EXIT_USAGE : GS_EXIT_FAILED);
         goto out;
     }
@@ -117,5 +158,6 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
 out:
     gs_server_free(server);
     gs_local_free(local);
+    gs_ledger_close(ledger);
     return code;
 }

@@ -13,14 +13,23 @@
 #include "cli/cli.h"
 
 static gs_cli_command_fn *const commands[GS_COMMAND_COUNT] = {
-    [GS_COMMAND_RUN] = gs_cli_run,         [GS_COMMAND_SERVE] = gs_cli_serve,
-    [GS_COMMAND_LAUNCH] = gs_cli_launch,   [GS_COMMAND_ENV] = gs_cli_env,
-    [GS_COMMAND_SHOW] = gs_cli_show,       [GS_COMMAND_TOKENS] = gs_cli_tokens,
-    [GS_COMMAND_PROMPT] = gs_cli_prompt,   [GS_COMMAND_LOGITS] = gs_cli_logits,
-    [GS_COMMAND_EMBED] = gs_cli_embed,     [GS_COMMAND_DEQUANT] = gs_cli_dequant,
-    [GS_COMMAND_BENCH] = gs_cli_bench,     [GS_COMMAND_DOCTOR] = gs_cli_doctor,
-    [GS_COMMAND_CONFIG] = gs_cli_config,   [GS_COMMAND_COMPLETION] = gs_cli_completion,
-    [GS_COMMAND_VERSION] = gs_cli_version, [GS_COMMAND_HELP] = gs_cli_help,
+    [GS_COMMAND_RUN] = gs_cli_run,
+    [GS_COMMAND_SERVE] = gs_cli_serve,
+    [GS_COMMAND_LAUNCH] = gs_cli_launch,
+    [GS_COMMAND_ENV] = gs_cli_env,
+    [GS_COMMAND_SHOW] = gs_cli_show,
+    [GS_COMMAND_TOKENS] = gs_cli_tokens,
+    [GS_COMMAND_PROMPT] = gs_cli_prompt,
+    [GS_COMMAND_LOGITS] = gs_cli_logits,
+    [GS_COMMAND_EMBED] = gs_cli_embed,
+    [GS_COMMAND_DEQUANT] = gs_cli_dequant,
+    [GS_COMMAND_BENCH] = gs_cli_bench,
+    [GS_COMMAND_DOCTOR] = gs_cli_doctor,
+    [GS_COMMAND_LOG] = gs_cli_log,
+    [GS_COMMAND_CONFIG] = gs_cli_config,
+    [GS_COMMAND_COMPLETION] = gs_cli_completion,
+    [GS_COMMAND_VERSION] = gs_cli_version,
+    [GS_COMMAND_HELP] = gs_cli_help,
 };
 
 static const char *get_env(void *ud, const char *name)

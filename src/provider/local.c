@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -110,10 +111,15 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
 {
     struct gs_local_call *c = ud;
     struct gs_event told = *ev;
+    char served_by[256];
 
     if (atomic_load(&c->cancelled))
         return GS_FLOW_CANCEL;
     told.usage.load_us = c->load_us;
+    if (c->model && (ev->kind == GS_EVENT_START || ev->kind == GS_EVENT_STOP)) {
+        snprintf(served_by, sizeof(served_by), "local/%s", c->model->model.name);
+        told.served_by = gs_slice_str(served_by);
+    }
     c->is_told = ev->kind == GS_EVENT_ERROR || (ev->kind == GS_EVENT_STOP && ev->n_left == 0);
     return c->on_event(c->ud, &told);
 }

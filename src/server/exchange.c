@@ -16,9 +16,11 @@
 #include "base/slice.h"
 #include "base/thread.h"
 #include "http/loop.h"
+#include "ledger/ledger.h"
 #include "server/state.h"
 
 #define MAX_REQUEST_ARENA_BYTES (16 * GS_MAX_REQUEST_BYTES) /* JSON trees are larger than JSON */
+#define STATUS_LEFT             499 /* nginx has it so: the client closed the connection */
 #define MAX_IGNORED_BYTES       512
 
 /* ---- life ---- */
@@ -67,6 +69,33 @@ static void exchange_end(struct gs_server_exchange *ex)
         ex->server->opt.backend.free_call(call, call_released, ex);
 }
 
+/* What became of it, for the ledger. */
+static void record_end(const struct gs_server_exchange *ex, int status,
+                       enum gs_ledger_outcome outcome, const char *error)
+{
+    const int64_t took_us = gs_clock_mono_us() - ex->started_us;
+    const struct gs_ledger_request row = {
+        .id = gs_slice_str(ex->id),
+        .at_us = gs_clock_wall_us() - took_us,
+        .api = gs_slice_str(ex->dialect->name),
+        .model = ex->ctx.model,
+        .served_by = ex->served_by,
+        .status = status,
+        .stream = ex->ctx.stream,
+        .outcome = outcome,
+        .error = gs_slice_str(outcome == GS_LEDGER_FAILED ? error : ""),
+        .prompt_tokens = ex->usage.prompt_tokens,
+        .cached_tokens = ex->usage.cached_tokens,
+        .answer_tokens = ex->usage.answer_tokens,
+        .reasoning_tokens = ex->usage.reasoning_tokens,
+        .first_us = ex->first_us ? ex->first_us - ex->started_us : -1,
+        .total_us = took_us,
+    };
+
+    if (ex->server->opt.ledger && !ex->ctx.is_count)
+        gs_ledger_record(ex->server->opt.ledger, &row);
+}
+
 static void log_end(struct gs_server_exchange *ex, int status, const char *how)
 {
     char detail[256];
@@ -77,13 +106,18 @@ static void log_end(struct gs_server_exchange *ex, int status, const char *how)
              (long long)ex->usage.prompt_tokens, (long long)ex->usage.cached_tokens,
              (long long)ex->usage.answer_tokens, (long long)(took_us / 1000), *how ? " " : "", how);
     gs_server_reply_log(ex->server, gs_http_request_head(ex->http), status, ex->id, detail);
+    record_end(ex, status,
+               status == STATUS_LEFT ? GS_LEDGER_LEFT
+               : *how                ? GS_LEDGER_FAILED
+                                     : GS_LEDGER_ANSWERED,
+               how);
 }
 
 static void client_gone(void *ud)
 {
     struct gs_server_exchange *ex = ud;
 
-    log_end(ex, 499, "the client left");
+    log_end(ex, STATUS_LEFT, "the client left");
     exchange_end(ex);
 }
 
@@ -128,6 +162,7 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
         stream_begin(ex);
     if (!ex->is_streaming) {
         const int status = gs_dialect_status(ex->dialect, err);
+        record_end(ex, status, GS_LEDGER_FAILED, err->msg);
         exchange_end(ex);
         gs_server_reply_error(ex->server, r, ex->dialect, ex->id, status, err);
         return;
@@ -203,14 +238,29 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
     return flow;
 }
 
+/* Who answers is told as long as a header can be. */
+static void note_server(struct gs_server_exchange *ex, struct gs_slice name)
+{
+    if (!gs_arena_dup(&ex->arena, name, &ex->served_by))
+        return;
+    if (name.len && !ex->is_streaming)
+        gs_http_header(ex->http, "x-genset-served-by", name);
+}
+
 static void handle_event(struct gs_server_exchange *ex, const struct gs_event *ev)
 {
     if (ev->kind == GS_EVENT_ERROR) {
         gs_server_exchange_fail(ex, ev->error);
         return;
     }
-    if (ev->kind == GS_EVENT_START || ev->kind == GS_EVENT_STOP)
+    if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         ex->usage = ev->usage;
+    if (ev->kind == GS_EVENT_START || ev->kind == GS_EVENT_STOP) {
+        if (!ex->served_by.len)
+            note_server(ex, ev->served_by);
+    } else if (!ex->first_us) {
+        ex->first_us = gs_clock_mono_us();
+    }
     if (ev->ignored.len)
         gs_http_header(ex->http, "x-genset-ignored",
                        gs_slice_sub(ev->ignored, 0, MAX_IGNORED_BYTES)); /* a client's words */

@@ -97,9 +97,9 @@ static struct gs_server_mail *copy_event(struct gs_arena *a, const struct gs_eve
     mail->event = *ev;
     const bool fits = dup(a, &mail->event.text) && dup(a, &mail->event.id) &&
                       dup(a, &mail->event.name) && dup(a, &mail->event.stop_sequence) &&
-                      dup(a, &mail->event.ignored) && dup_logprobs(a, &mail->event) &&
-                      dup_values(a, &mail->event) && dup_tokens(a, &mail->event) &&
-                      dup_error(a, &mail->event);
+                      dup(a, &mail->event.ignored) && dup(a, &mail->event.served_by) &&
+                      dup_logprobs(a, &mail->event) && dup_values(a, &mail->event) &&
+                      dup_tokens(a, &mail->event) && dup_error(a, &mail->event);
     return fits ? mail : NULL;
 }
 

@@ -20,6 +20,7 @@
 
 struct gs_errand;
 struct gs_local;
+struct gs_ledger;
 struct gs_local_model;
 struct gs_log;
 struct gs_server;
@@ -53,6 +54,7 @@ struct gs_server_options {
     size_t n_origins;
     struct gs_server_backend backend;
     const struct gs_log *log;    /* may be NULL; must outlive the server */
+    struct gs_ledger *ledger;    /* as log: requests are recorded in it */
     int64_t keepalive_ms;        /* a silent stream gets a sign of life; default 5000 */
     int64_t grace_ms;            /* given to running answers at the first stop; default 5000 */
     size_t max_exchanges;        /* requests answered at once; default 256 */

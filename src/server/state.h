@@ -29,7 +29,9 @@ struct gs_server_exchange {
     const struct gs_dialect *dialect;
     const char *path;
     char id[GS_SERVER_ID_BYTES];
-    int64_t started_us; /* monotonic */
+    int64_t started_us;        /* monotonic */
+    int64_t first_us;          /* of the answer; 0: there was none */
+    struct gs_slice served_by; /* in arena */
 
     struct gs_arena arena; /* the request */
     struct gs_chat chat;
