@@ -7,8 +7,8 @@
 #include "dialect/dialect.h"
 #include "dialect/reader.h"
 
-/* A thinking block's signature of ours: this, then the text in base64. A client that was not shown
- * the text hands it back with that. */
+/* Where the client is not shown a thinking block's text, it hands it back in the signature: this, the
+ * block's own signature in base64, '.', the text in base64. */
 #define GS_DIALECT_SIGNATURE GS_SLICE_LIT("genset1")
 
 /* Reading the messages of one request. */

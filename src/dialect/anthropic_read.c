@@ -178,12 +178,15 @@ static void read_tool_use(struct gs_dialect_reader *r, const struct gs_json *blo
 /* Where the text was left out of the answer (display "omitted"), our signature holds it. */
 static void read_thinking(struct gs_dialect_reader *r, const struct gs_json *block)
 {
-    const struct gs_slice signature = gs_dialect_peek_string(block, "signature");
+    struct gs_slice signature = gs_dialect_peek_string(block, "signature");
     struct gs_slice text = gs_dialect_peek_string(block, "thinking");
+    const size_t dot = gs_slice_find(signature, GS_SLICE_LIT("."), 0);
 
-    if (!text.len && gs_slice_starts(signature, GS_DIALECT_SIGNATURE))
-        text = gs_dialect_decode_base64(
-            r, gs_slice_sub(signature, GS_DIALECT_SIGNATURE.len, signature.len));
+    if (!text.len && dot != SIZE_MAX && gs_slice_starts(signature, GS_DIALECT_SIGNATURE)) {
+        text = gs_dialect_decode_base64(r, gs_slice_sub(signature, dot + 1, signature.len));
+        signature =
+            gs_dialect_decode_base64(r, gs_slice_sub(signature, GS_DIALECT_SIGNATURE.len, dot));
+    }
     struct gs_block *b = text.len ? gs_dialect_add_block(r, GS_BLOCK_REASONING) : NULL;
     if (!b)
         return;

@@ -367,6 +367,7 @@ static void parse_event(const struct gs_json *v, struct script_event *out)
         .text = text_of(v, "text"),
         .id = text_of(v, "id"),
         .name = text_of(v, "name"),
+        .signature = text_of(v, "signature"),
         .stop = (enum gs_stop_reason)(stop.len ? find(stops, GS_COUNT_OF(stops), stop) : 0),
         .stop_sequence = text_of(v, "sequence"),
         .usage = {.prompt_tokens = int_of(v, "prompt"),
