@@ -1,6 +1,8 @@
 /* Who may ask. On this machine any program may, with any credential or none; a web page in its
- * browser may not, unless it was served from this machine too or its origin is allowed. Beyond
- * loopback a key is asked for. */
+ * browser may not, unless it was served from this machine too or its origin is allowed. Browsers
+ * put the origin on every POST that a page sends elsewhere, also where they do not ask first
+ * (forms, text/plain), so that no other mark of a page is looked for. Beyond loopback a key is
+ * asked for. */
 #include <string.h>
 
 #include "base/error.h"

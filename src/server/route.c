@@ -34,44 +34,43 @@ struct route {
     enum gs_http_method method; /* GET answers HEAD too */
     enum action action;
     const struct gs_dialect *dialect;
-    bool any_type; /* "curl -d" says it sends a form */
 };
 
 static const struct route routes[] = {
-    {"/", GS_HTTP_GET, ACTION_HELLO, &gs_dialect_ollama, false},
-    {"/v1/messages", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_anthropic, false},
-    {"/v1/messages/count_tokens", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_anthropic, false},
-    {"/v1/chat/completions", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_chat, false},
-    {"/v1/completions", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_completions, false},
-    {"/v1/responses", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_responses, false},
-    {"/v1/responses/input_tokens", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_responses, false},
-    {"/v1/responses/", GS_HTTP_GET, ACTION_RESPONSE, &gs_dialect_openai_responses, false},
-    {"/v1/responses/", GS_HTTP_DELETE, ACTION_RESPONSE, &gs_dialect_openai_responses, false},
-    {"/v1/responses/", GS_HTTP_POST, ACTION_RESPONSE, &gs_dialect_openai_responses, false},
-    {"/v1/embeddings", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_embed, false},
-    {"/v1/rerank", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_rerank, false},
-    {"/rerank", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_rerank, false},
-    {"/v1/models", GS_HTTP_GET, ACTION_MODELS, NULL, false},
-    {"/v1/models/", GS_HTTP_GET, ACTION_MODEL, NULL, false},
-    {"/api/chat", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama, true},
-    {"/api/generate", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama, true},
-    {"/api/embed", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_embed, true},
-    {"/api/embeddings", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_embed, true},
-    {"/api/tags", GS_HTTP_GET, ACTION_CHAT, &gs_dialect_ollama_models, false},
-    {"/api/ps", GS_HTTP_GET, ACTION_CHAT, &gs_dialect_ollama_models, false},
-    {"/api/show", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models, true},
-    {"/api/pull", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models, true},
-    {"/api/push", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models, true},
-    {"/api/create", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models, true},
-    {"/api/copy", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models, true},
-    {"/api/delete", GS_HTTP_DELETE, ACTION_CHAT, &gs_dialect_ollama_models, true},
-    {"/api/blobs/", GS_HTTP_HEAD, ACTION_CHAT, &gs_dialect_ollama_models, true},
-    {"/api/version", GS_HTTP_GET, ACTION_VERSION, &gs_dialect_ollama, false},
-    {"/api/status", GS_HTTP_GET, ACTION_STATUS, &gs_dialect_ollama, false},
-    {"/api/me", GS_HTTP_POST, ACTION_ME, &gs_dialect_ollama, true},
-    {"/api/signout", GS_HTTP_POST, ACTION_SIGNOUT, &gs_dialect_ollama, true},
-    {"/api/hello", GS_HTTP_GET, ACTION_HELLO, &gs_dialect_anthropic, false},
-    {"/api/event_logging/batch", GS_HTTP_POST, ACTION_NOTHING, &gs_dialect_anthropic, true},
+    {"/", GS_HTTP_GET, ACTION_HELLO, &gs_dialect_ollama},
+    {"/v1/messages", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_anthropic},
+    {"/v1/messages/count_tokens", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_anthropic},
+    {"/v1/chat/completions", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_chat},
+    {"/v1/completions", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_completions},
+    {"/v1/responses", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_responses},
+    {"/v1/responses/input_tokens", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_responses},
+    {"/v1/responses/", GS_HTTP_GET, ACTION_RESPONSE, &gs_dialect_openai_responses},
+    {"/v1/responses/", GS_HTTP_DELETE, ACTION_RESPONSE, &gs_dialect_openai_responses},
+    {"/v1/responses/", GS_HTTP_POST, ACTION_RESPONSE, &gs_dialect_openai_responses},
+    {"/v1/embeddings", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_openai_embed},
+    {"/v1/rerank", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_rerank},
+    {"/rerank", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_rerank},
+    {"/v1/models", GS_HTTP_GET, ACTION_MODELS, NULL},
+    {"/v1/models/", GS_HTTP_GET, ACTION_MODEL, NULL},
+    {"/api/chat", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama},
+    {"/api/generate", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama},
+    {"/api/embed", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_embed},
+    {"/api/embeddings", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_embed},
+    {"/api/tags", GS_HTTP_GET, ACTION_CHAT, &gs_dialect_ollama_models},
+    {"/api/ps", GS_HTTP_GET, ACTION_CHAT, &gs_dialect_ollama_models},
+    {"/api/show", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models},
+    {"/api/pull", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models},
+    {"/api/push", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models},
+    {"/api/create", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models},
+    {"/api/copy", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models},
+    {"/api/delete", GS_HTTP_DELETE, ACTION_CHAT, &gs_dialect_ollama_models},
+    {"/api/blobs/", GS_HTTP_HEAD, ACTION_CHAT, &gs_dialect_ollama_models},
+    {"/api/version", GS_HTTP_GET, ACTION_VERSION, &gs_dialect_ollama},
+    {"/api/status", GS_HTTP_GET, ACTION_STATUS, &gs_dialect_ollama},
+    {"/api/me", GS_HTTP_POST, ACTION_ME, &gs_dialect_ollama},
+    {"/api/signout", GS_HTTP_POST, ACTION_SIGNOUT, &gs_dialect_ollama},
+    {"/api/hello", GS_HTTP_GET, ACTION_HELLO, &gs_dialect_anthropic},
+    {"/api/event_logging/batch", GS_HTTP_POST, ACTION_NOTHING, &gs_dialect_anthropic},
 };
 
 /* ---- finding ---- */
@@ -161,20 +160,22 @@ static const char *hint_for(const char *path)
     return "";
 }
 
-/* Whether the body is JSON, as far as the headers say. */
-static bool type_fits(const struct route *route, const struct gs_http_head *head)
+/* Whether the body may be JSON. "curl -d" says that it sends a form, other programs say nothing;
+ * web pages, which may send these types without being asked first, are known by their origin. */
+static bool type_fits(const struct gs_http_head *head)
 {
+    static const char *const types[] = {"", "application/json", "text/json", "text/plain",
+                                        "application/x-www-form-urlencoded"};
     const struct gs_slice coding = gs_http_head_get(head, "content-encoding");
     struct gs_slice type = gs_http_head_get(head, "content-type");
 
     if (coding.len && !gs_http_name_eq(coding, "identity"))
         return false;
     type = gs_slice_trim(gs_slice_sub(type, 0, gs_slice_find(type, GS_SLICE_LIT(";"), 0)));
-    if (!type.len || gs_http_name_eq(type, "application/json") ||
-        gs_http_name_eq(type, "text/json") || gs_slice_ends(type, GS_SLICE_LIT("+json")))
-        return true;
-    return route->any_type && (gs_http_name_eq(type, "application/x-www-form-urlencoded") ||
-                               gs_http_name_eq(type, "text/plain"));
+    for (size_t i = 0; i < GS_COUNT_OF(types); i++)
+        if (gs_http_name_eq(type, types[i]))
+            return true;
+    return gs_slice_ends(type, GS_SLICE_LIT("+json"));
 }
 
 /* The methods of all routes that share this one's path. */
@@ -215,7 +216,7 @@ static int check_form(const struct route *route, const char *path, struct gs_htt
                      gs_http_method_name(head->method), route->path);
         return 405;
     }
-    if (route->method == GS_HTTP_POST && !type_fits(route, head)) {
+    if (route->method == GS_HTTP_POST && !type_fits(head)) {
         gs_error_set(err, GS_EUNSUPPORTED, "the body must be JSON, not compressed");
         gs_error_hint(err, "Send \"Content-Type: application/json\".");
         return 415;

@@ -308,6 +308,12 @@ static void test_refusals_speak_the_dialect_of_the_path(void **state)
            "POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
            "Content-Type: application/x-www-form-urlencoded\r\n",
            "HTTP/1.1 400 ", "{\"error\":\"request body: ");
+    EXPECT(&f,
+           "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+           "Content-Type: text/plain; charset=utf-8\r\n",
+           "HTTP/1.1 400 ", "{\"error\":{\"message\":\"request body: ");
+    EXPECT(&f, "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n",
+           "HTTP/1.1 400 ", "invalid_request_error");
     finish(&f);
 }
 
@@ -437,6 +443,10 @@ static void test_web_pages(void **state)
     EXPECT(&f, "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://127.0.0.1.evil.example\r\n",
            "HTTP/1.1 403 ");
     EXPECT(&f, "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n", "HTTP/1.1 403 ");
+    EXPECT(&f, /* a form of a page, which no browser asks about first */
+           "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+           "Content-Type: text/plain\r\nOrigin: https://evil.example\r\n",
+           "HTTP/1.1 403 ");
     EXPECT(&f, "GET /v1/messages HTTP/1.1\r\nHost: rebound.example\r\n", "HTTP/1.1 403 ",
            "permission_error");
     finish(&f);
