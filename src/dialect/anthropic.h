@@ -16,6 +16,7 @@ struct gs_dialect_messages {
     struct gs_dialect_reader r;
     const struct gs_json *tools; /* array, or NULL */
     struct gs_map by_name;       /* of tools, deferred ones */
+    bool in_system;              /* reading a system message */
 };
 
 enum gs_status gs_dialect_anthropic_read(struct gs_chat *out_chat,

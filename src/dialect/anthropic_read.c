@@ -208,6 +208,34 @@ static void read_other(struct gs_dialect_messages *m, const struct gs_json *bloc
         read_images(&m->r, gs_json_get(gs_json_get(block, "source"), "content"));
 }
 
+/* Text of a system message without the lines of its client's accounting. */
+static struct gs_slice without_billing(struct gs_dialect_reader *r, struct gs_slice text)
+{
+    size_t at = gs_slice_find(text, BILLING_MARK, 0);
+    size_t from = 0;
+    struct gs_buf b;
+
+    if (at == SIZE_MAX)
+        return text;
+    gs_buf_init(&b, GS_MAX_TEXT_BYTES);
+    for (; at != SIZE_MAX; at = gs_slice_find(text, BILLING_MARK, at + 1)) {
+        if (at > 0 && text.ptr[at - 1] != '\n')
+            continue;
+        const size_t end = gs_slice_find(text, GS_SLICE_LIT("\n"), at);
+        gs_buf_slice(&b, gs_slice_sub(text, from, at));
+        from = end == SIZE_MAX ? text.len : end + 1;
+    }
+    gs_buf_slice(&b, gs_slice_sub(text, from, text.len));
+    text = gs_dialect_keep(r, &b);
+    gs_buf_clear(&b);
+    return text;
+}
+
+static void add_text(struct gs_dialect_messages *m, struct gs_slice text)
+{
+    gs_dialect_add_text(&m->r, GS_BLOCK_TEXT, m->in_system ? without_billing(&m->r, text) : text);
+}
+
 static void read_block(struct gs_dialect_messages *m, const struct gs_json *block)
 {
     struct gs_dialect_reader *r = &m->r;
@@ -217,7 +245,7 @@ static void read_block(struct gs_dialect_messages *m, const struct gs_json *bloc
     } else if (type_is(block, "text")) {
         struct gs_slice text = {NULL, 0};
         gs_dialect_get_string(r, block, "text", &text);
-        gs_dialect_add_text(r, GS_BLOCK_TEXT, text);
+        add_text(m, text);
     } else if (type_is(block, "tool_use") || type_is(block, "server_tool_use") ||
                type_is(block, "mcp_tool_use")) {
         read_tool_use(r, block);
@@ -234,6 +262,13 @@ static void read_block(struct gs_dialect_messages *m, const struct gs_json *bloc
 
 /* ---- messages ---- */
 
+/* A system message that says nothing is none. */
+static void end_message(struct gs_dialect_reader *r, enum gs_role role)
+{
+    if (r->n_blocks > 0 || role != GS_ROLE_SYSTEM)
+        gs_dialect_end_message(r, role);
+}
+
 /* Tool results become a turn of their own, wherever they stand: templates know them by role. */
 static void read_blocks(struct gs_dialect_messages *m, enum gs_role role,
                         const struct gs_json *content)
@@ -245,12 +280,12 @@ static void read_blocks(struct gs_dialect_messages *m, enum gs_role role,
         const struct gs_json *block = &content->u.array.items[i];
         const enum gs_role next = is_result(block) ? GS_ROLE_TOOL : role;
         if (next != current && r->n_blocks > 0)
-            gs_dialect_end_message(r, current);
+            end_message(r, current);
         current = next;
         read_block(m, block);
         gs_dialect_reader_at(r, "content", i);
     }
-    gs_dialect_end_message(r, current);
+    end_message(r, current);
 }
 
 static void read_content(struct gs_dialect_messages *m, enum gs_role role,
@@ -258,13 +293,13 @@ static void read_content(struct gs_dialect_messages *m, enum gs_role role,
 {
     struct gs_dialect_reader *r = &m->r;
 
+    m->in_system = role == GS_ROLE_SYSTEM;
     if (content && content->kind == GS_JSON_ARRAY) {
         read_blocks(m, role, content);
     } else if (!content || content->kind == GS_JSON_NULL || content->kind == GS_JSON_STRING) {
-        gs_dialect_add_text(r, GS_BLOCK_TEXT,
-                            content && content->kind == GS_JSON_STRING ? content->u.string
-                                                                       : gs_slice(NULL, 0));
-        gs_dialect_end_message(r, role);
+        add_text(m, content && content->kind == GS_JSON_STRING ? content->u.string
+                                                               : gs_slice(NULL, 0));
+        end_message(r, role);
     } else {
         gs_dialect_reader_fail(r, "content: expected a string or an array, found %s",
                                gs_json_kind_name(content->kind));
@@ -301,20 +336,10 @@ static void read_messages(struct gs_dialect_messages *m, const struct gs_json *b
 static void read_system(struct gs_dialect_messages *m, const struct gs_json *body)
 {
     const struct gs_json *system = gs_json_get(body, "system");
-    struct gs_json rest;
 
     if (!system || system->kind == GS_JSON_NULL)
         return;
-    rest = *system;
-    if (rest.kind == GS_JSON_ARRAY && rest.u.array.len > 0 &&
-        gs_slice_starts(gs_dialect_peek_string(&rest.u.array.items[0], "text"), BILLING_MARK)) {
-        rest.u.array.items++;
-        rest.u.array.len--;
-    }
-    if ((rest.kind == GS_JSON_ARRAY && rest.u.array.len == 0) ||
-        (rest.kind == GS_JSON_STRING && rest.u.string.len == 0))
-        return;
-    read_content(m, GS_ROLE_SYSTEM, &rest);
+    read_content(m, GS_ROLE_SYSTEM, system);
     if (m->r.status == GS_EINVAL)
         gs_error_prefix(m->r.err, "system");
 }
