@@ -1,59 +1,14 @@
 // The real Claude Code CLI, headless: its answer from genset serve, its work with tools from a model
 // that follows a script.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import Anthropic from "@anthropic-ai/sdk";
+import { JSON_OUT, WITH_TOOLS, claude, steps } from "./claude.mjs";
 import { check, main, withModel, withScript } from "./serve.mjs";
-
-// The native program of this platform's package: whether npm runs the install script that links it
-// into .bin is a matter of its settings.
-const PACKAGES = join(dirname(fileURLToPath(import.meta.url)), "node_modules", "@anthropic-ai");
-const PLATFORM = readdirSync(PACKAGES).find((name) => name.startsWith("claude-code-"));
-const CLAUDE = join(PACKAGES, PLATFORM, "claude");
-const LIMIT_MS = 280_000;
-
-// Its output; the environment holds nothing of this machine's own Claude Code.
-function claude(args, url, folder, env = {}) {
-  const home = join(folder, "home");
-  const work = join(folder, "work");
-  mkdirSync(home, { recursive: true });
-  mkdirSync(work, { recursive: true });
-  return new Promise((resolve, reject) => {
-    const child = execFile(
-      CLAUDE,
-      args,
-      {
-        cwd: work,
-        timeout: LIMIT_MS,
-        maxBuffer: 64 << 20,
-        env: {
-          PATH: process.env.PATH,
-          HOME: home,
-          IS_SANDBOX: "1",
-          ANTHROPIC_BASE_URL: url,
-          ANTHROPIC_AUTH_TOKEN: "any",
-          CLAUDE_CODE_MAX_RETRIES: "1",
-          CLAUDE_CODE_MAX_OUTPUT_TOKENS: "64",
-          DISABLE_AUTOUPDATER: "1",
-          DISABLE_TELEMETRY: "1",
-          DISABLE_ERROR_REPORTING: "1",
-          ...env,
-        },
-      },
-      (err, stdout, stderr) =>
-        err ? reject(new Error(`claude: ${err.message}\n${stdout}\n${stderr}`)) : resolve(stdout),
-    );
-    child.stdin.end();
-  });
-}
 
 const promptTokens = (usage) =>
   usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens;
-const JSON_OUT = ["--output-format", "json"];
-const WITH_TOOLS = [...JSON_OUT, "--dangerously-skip-permissions", "--model", "scripted"];
 
 async function answers() {
   await withModel(async (url, model, folder) => {
@@ -122,14 +77,7 @@ async function tools() {
 }
 
 async function longSession() {
-  const command = "echo step %calls%: $((%calls% * 7))";
-  const script = () => ({
-    rules: [
-      { if: { tool: "Bash", calls: [0, 38] }, say: [{ text: "Step %calls%." }, { call: "Bash", args: { command } }] },
-      { if: { calls: 39, result: "step 38: 266" }, say: [{ text: "All steps are done." }] },
-    ],
-  });
-  await withScript(script, async (url, seen, folder) => {
+  await withScript(() => steps(39), async (url, seen, folder) => {
     await check("forty turns, 39 of them calls", async () => {
       const result = JSON.parse(await claude(["-p", "Do the steps.", ...WITH_TOOLS], url, folder));
       assert.equal(result.result, "All steps are done.");

@@ -48,7 +48,7 @@ async function serving(program, args, folder, body) {
 }
 
 // Run `body(folder)` with a temporary folder.
-async function inFolder(body) {
+export async function inFolder(body) {
   const folder = mkdtempSync(join(tmpdir(), "genset-clients-"));
   try {
     await body(folder);
@@ -59,8 +59,7 @@ async function inFolder(body) {
 
 // Run `body(url, model, folder)` against genset serve, which finds `models` too; `folder` is
 // temporary.
-export function withModel(body, models = EMBEDDERS) {
-  const model = process.env.GENSET_TEST_MODEL ?? "standin";
+export function withModel(body, models = EMBEDDERS, model = process.env.GENSET_TEST_MODEL ?? "standin") {
   const args = ["serve", model, "--listen", "127.0.0.1:0", ...(existsSync(models) ? ["--models", models] : [])];
   return inFolder((folder) =>
     serving(process.env.GENSET, args, folder, (url, child) => {

@@ -1,0 +1,93 @@
+// A session of Claude Code, forty turns, recorded and then sent to models of two kinds: after the first
+// turn at least 95 % of the prompts' tokens must not be computed again.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createServer, request } from "node:http";
+import { join } from "node:path";
+import { WITH_TOOLS, claude, steps } from "./claude.mjs";
+import { check, inFolder, main, withModel, withScript } from "./serve.mjs";
+
+const TURNS = 40;
+const LEAST = 0.95;
+
+// Run `body(url)` with a server that hands everything on to `target` and keeps what is posted.
+async function recording(target, posted, body) {
+  const server = createServer((incoming, outgoing) => {
+    const chunks = [];
+    incoming.on("data", (chunk) => chunks.push(chunk));
+    incoming.on("end", () => {
+      const bytes = Buffer.concat(chunks);
+      if (incoming.method === "POST") posted.push({ path: incoming.url, body: bytes.toString("utf8") });
+      const { method, headers } = incoming;
+      const onward = request(target + incoming.url, { method, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(outgoing);
+      });
+      onward.on("error", () => outgoing.destroy());
+      onward.end(bytes);
+    });
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await body(`http://127.0.0.1:${server.address().port}`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+async function record() {
+  const posted = [];
+  await withScript(
+    () => steps(TURNS - 1),
+    (target, seen, folder) =>
+      recording(target, posted, async (url) => {
+        const result = JSON.parse(await claude(["-p", "Do the steps.", ...WITH_TOOLS], url, folder));
+        assert.equal(result.num_turns, TURNS);
+      }),
+  );
+  const turns = posted.filter(({ path }) => path.startsWith("/v1/messages?")).map(({ body }) => JSON.parse(body));
+  assert.equal(turns.length, TURNS);
+  return turns;
+}
+
+// What each turn's prompt has, and what of it was computed before.
+async function replay(url, turns) {
+  const usages = [];
+  for (const turn of turns) {
+    const answer = await fetch(`${url}/v1/messages?beta=true`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "anthropic-version": "2023-06-01" },
+      body: JSON.stringify({ ...turn, stream: false, max_tokens: 8 }),
+    });
+    const { usage, error } = await answer.json();
+    assert.equal(answer.status, 200, error?.message);
+    const cached = usage.cache_read_input_tokens;
+    usages.push({ cached, prompt: usage.input_tokens + usage.cache_creation_input_tokens + cached });
+  }
+  return usages;
+}
+
+const sum = (list, key) => list.reduce((total, item) => total + item[key], 0);
+
+await main(async () => {
+  const turns = await record();
+  await inFolder(async (models) => {
+    execFileSync(process.env.GENSET_TINY_MODELS, [models]);
+    for (const name of ["tiny-attention", "tiny-qwen35"])
+      await withModel(
+        async (url) => {
+          const started = Date.now();
+          const [first, ...later] = await replay(url, turns);
+          const share = sum(later, "cached") / sum(later, "prompt");
+          await check(
+            `${name}: ${(100 * share).toFixed(2)} % of ${sum(later, "prompt")} prompt tokens were not computed again ` +
+              `(turn 1: ${first.prompt}, turn ${TURNS}: ${later.at(-1).prompt}; ${Date.now() - started} ms)`,
+            async () => assert.ok(share >= LEAST, JSON.stringify(later)),
+          );
+        },
+        models,
+        join(models, `${name}.gguf`),
+      );
+  });
+});
