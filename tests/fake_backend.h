@@ -4,6 +4,7 @@
  *   hello     a short text        tool      a tool call           think   reasoning, then text
  *   hold      START, then nothing until cancelled                 silent  not even START
  *   big       FAKE_BIG_BYTES of text, pausing when told to        endless the same without an end
+ *   later     START, then as hello when the test says so  laterbad   START, then an error so
  *   overlong  an ECONTEXT error   broken    half an answer, then an error
  *   picky     START naming what is ignored, then as hello
  *   sly       the same, with names that try to be header lines, FAKE_SLY_BYTES long
@@ -32,6 +33,7 @@ struct fake {
     int n_live; /* calls not yet released */
     int n_cancelled;
     int n_pauses;
+    bool may_go_on; /* later, laterbad */
     atomic_size_t n_answers;
 };
 
@@ -124,6 +126,24 @@ static inline void fake_wait_cancelled(struct fake_call *c)
     pthread_mutex_unlock(&c->fake->lock);
 }
 
+static inline bool fake_wait_let_go(struct fake_call *c)
+{
+    pthread_mutex_lock(&c->fake->lock);
+    while (!c->is_cancelled && !c->fake->may_go_on)
+        pthread_cond_wait(&c->fake->changed, &c->fake->lock);
+    const bool go_on = !c->is_cancelled;
+    pthread_mutex_unlock(&c->fake->lock);
+    return go_on;
+}
+
+static inline void fake_let_go(struct fake *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->may_go_on = true;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+}
+
 static inline void fake_fail(struct fake_call *c, enum gs_status st, const char *msg)
 {
     struct gs_error err = {0};
@@ -206,6 +226,10 @@ static inline void fake_play(struct fake_call *c)
         go_on = true;
     else if (fake_is(c, "hold"))
         fake_wait_cancelled(c);
+    else if (fake_is(c, "later"))
+        go_on = fake_wait_let_go(c) && fake_block(c, GS_BLOCK_TEXT, 0, NULL, "Hello world");
+    else if (fake_is(c, "laterbad"))
+        go_on = fake_wait_let_go(c);
     else if (c->texts)
         go_on = fake_vectors(c);
     else if (fake_is(c, "tool"))
@@ -221,7 +245,7 @@ static inline void fake_play(struct fake_call *c)
         go_on = fake_long(c, SIZE_MAX / 2);
     else
         go_on = fake_block(c, GS_BLOCK_TEXT, 0, NULL, "Hello world");
-    if (fake_is(c, "broken")) {
+    if (fake_is(c, "broken") || (go_on && fake_is(c, "laterbad"))) {
         fake_fail(c, GS_EINTERNAL, "the engine failed");
         return;
     }

@@ -15,7 +15,8 @@ enum gs_thread_kind {
     GS_THREAD_LOCAL,
     GS_THREAD_TEXTS,
     GS_THREAD_DISK,
-    GS_THREAD_LEDGER
+    GS_THREAD_LEDGER,
+    GS_THREAD_READER
 };
 
 /* Start a thread of a kind; its name is the kind's. The body gets `arg`.

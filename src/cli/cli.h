@@ -90,6 +90,16 @@ GS_MUST_CHECK enum gs_status gs_cli_model_open(const struct gs_config *c, const 
 GS_MUST_CHECK enum gs_status gs_cli_standin_path(const struct gs_config *c, char *path, size_t cap,
                                                  struct gs_error *err);
 
+/* ---- API keys ---- */
+
+struct gs_arena;
+
+/* All that are configured, held by `a`; none is fine. errors: GS_ENOTFOUND, GS_EIO, GS_EINVAL,
+ * GS_ELIMIT, GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_cli_keys(const struct gs_config *c, struct gs_arena *a,
+                                         const char *const **out_keys, size_t *out_n,
+                                         struct gs_error *err);
+
 /* ---- files ---- */
 
 /* Of the ledger. errors: GS_ENOTFOUND, without a data folder. */

@@ -152,7 +152,7 @@ static int describe(const struct gs_cli_launch *l, struct gs_buf *out)
     struct gs_slice line, rest;
     struct gs_buf text;
 
-    if (GS_CONFIG_IS_SET(l->config, api_key))
+    if (l->has_key)
         snprintf(shown.key, sizeof(shown.key), "***");
     gs_buf_init(&text, GS_MAX_TEXT_BYTES);
     put_server(l, out);

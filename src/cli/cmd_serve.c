@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "base/slice.h"
@@ -89,16 +91,18 @@ static enum gs_status create_server(const struct gs_config *c, struct gs_local *
                                     struct gs_server **out_server, struct gs_error *err)
 {
     struct gs_server_options opt;
+    struct gs_arena keys;
     char host[256];
     int port;
 
     gs_server_options_init(&opt);
-    const enum gs_status st = gs_config_address_split(c->listen, host, sizeof(host), &port, err);
+    enum gs_status st = gs_config_address_split(c->listen, host, sizeof(host), &port, err);
     if (st != GS_OK)
         return st;
+    gs_arena_init(&keys, GS_MAX_TEXT_BYTES);
+    st = gs_cli_keys(c, &keys, &opt.api_keys, &opt.n_api_keys, err);
     opt.host = host;
     opt.port = port;
-    opt.api_key = c->api_key;
     opt.origins = c->cors_origins.items;
     opt.n_origins = c->cors_origins.len;
     opt.log = log;
@@ -108,7 +112,10 @@ static enum gs_status create_server(const struct gs_config *c, struct gs_local *
     opt.is_needed = is_held;
     opt.needed_ud = (void *)(uintptr_t)c;
     gs_server_backend_local(&opt.backend, local);
-    return gs_server_create(&opt, out_server, err);
+    if (st == GS_OK)
+        st = gs_server_create(&opt, out_server, err);
+    gs_arena_clear(&keys);
+    return st;
 }
 
 /* "http://[::1]:8484" */

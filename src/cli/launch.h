@@ -11,6 +11,7 @@ struct gs_cli_launch {
     struct gs_cli_place place;
     char host[256]; /* asked at, never "every address" */
     int port;
+    bool has_key; /* place.key is one */
     bool is_running;
     char model_path[4096]; /* of the model to start with; empty: a server runs already */
 };

@@ -39,7 +39,7 @@ static enum gs_status ask(const struct gs_cli_launch *l, const char *path, int *
         .host = l->host,
         .port = l->port,
         .path = path,
-        .key = l->config->api_key,
+        .key = l->has_key ? l->place.key : NULL,
         .timeout_ms = ASK_MS,
     };
 
@@ -74,7 +74,7 @@ static enum gs_status ask_json(const struct gs_cli_launch *l, const char *path, 
     enum gs_status st = ask(l, path, &status, &body, err);
     if (st == GS_OK && status == 401) {
         st = gs_error_set(err, GS_EINVAL, "the server at %s wants another API key", l->place.url);
-        gs_error_hint(err, "Set --api-key, GENSET_API_KEY, or api_key in the configuration.");
+        gs_error_hint(err, "Set GENSET_API_KEY, --api-key-file, or api_key in the configuration.");
     } else if (st == GS_OK && status != 200) {
         st = gs_error_set(err, GS_EIO, "the server at %s answers %s with status %d", l->place.url,
                           path, status);
@@ -182,13 +182,31 @@ out:
 
 /* ---- preparing ---- */
 
+/* Of several keys the first. */
+static enum gs_status fill_key(struct gs_cli_launch *l, struct gs_error *err)
+{
+    const char *const *keys;
+    struct gs_arena a;
+    size_t n = 0;
+
+    gs_arena_init(&a, GS_MAX_TEXT_BYTES);
+    enum gs_status st = gs_cli_keys(l->config, &a, &keys, &n, err);
+    if (st == GS_OK && n > 0 && strlen(keys[0]) >= sizeof(l->place.key))
+        st = gs_error_set(err, GS_EINVAL, "the API key is too long for tools");
+    l->has_key = st == GS_OK && n > 0;
+    if (st == GS_OK)
+        snprintf(l->place.key, sizeof(l->place.key), "%s", n > 0 ? keys[0] : NO_KEY);
+    gs_arena_clear(&a);
+    return st;
+}
+
 static enum gs_status fill_place(struct gs_cli_launch *l, struct gs_error *err)
 {
     const struct gs_config *c = l->config;
-    const char *key = c->api_key ? c->api_key : NO_KEY;
-    const enum gs_status st =
-        gs_config_address_split(c->listen, l->host, sizeof(l->host), &l->port, err);
+    enum gs_status st = gs_config_address_split(c->listen, l->host, sizeof(l->host), &l->port, err);
 
+    if (st == GS_OK)
+        st = fill_key(l, err);
     if (st != GS_OK)
         return st;
     if (l->port == 0) {
@@ -202,9 +220,6 @@ static enum gs_status fill_place(struct gs_cli_launch *l, struct gs_error *err)
         snprintf(l->host, sizeof(l->host), "::1");
     snprintf(l->place.url, sizeof(l->place.url),
              strchr(l->host, ':') ? "http://[%s]:%d" : "http://%s:%d", l->host, l->port);
-    if (strlen(key) >= sizeof(l->place.key))
-        return gs_error_set(err, GS_EINVAL, "the API key is too long for tools");
-    snprintf(l->place.key, sizeof(l->place.key), "%s", key);
     if (!c->state_dir || (size_t)snprintf(l->place.folder, sizeof(l->place.folder), "%s/launch/%s",
                                           c->state_dir, l->tool->name) >= sizeof(l->place.folder)) {
         gs_error_set(err, GS_ENOTFOUND, "there is no state folder to keep a log in");
@@ -257,6 +272,10 @@ void gs_cli_launch_serve_args(const struct gs_cli_launch *l, const char *argv[GS
     if (c->config_path) {
         argv[n++] = "--config";
         argv[n++] = c->config_path;
+    }
+    if (c->origin[GS_OPTION_api_key_path] == GS_ORIGIN_FLAG) {
+        argv[n++] = "--api-key-file";
+        argv[n++] = c->api_key_path;
     }
     /* what was not given as a flag the server finds where we found it */
     for (size_t i = 0; i < c->models.len && c->origin[GS_OPTION_models] == GS_ORIGIN_FLAG &&

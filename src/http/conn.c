@@ -21,10 +21,15 @@
 #define MAX_ANSWER_HEAD_BYTES ((size_t)16 << 10)
 #define EMPTY_LINE_BYTES      2 /* may precede a request: RFC 9112, 2.2 */
 
+void gs_http_server_drop_body(struct gs_http_server *s, struct gs_buf *body)
+{
+    s->bodies_bytes -= body->len;
+    gs_buf_clear(body);
+}
+
 static void drop_body(struct gs_http_conn *c)
 {
-    c->server->bodies_bytes -= c->request.body.len;
-    gs_buf_clear(&c->request.body);
+    gs_http_server_drop_body(c->server, &c->request.body);
 }
 
 static void conn_free(struct gs_http_conn *c)
@@ -571,6 +576,12 @@ const struct gs_http_head *gs_http_request_head(const struct gs_http_request *r)
 struct gs_slice gs_http_request_body(const struct gs_http_request *r)
 {
     return gs_buf_view(&r->body);
+}
+
+void gs_http_request_take_body(struct gs_http_request *r, struct gs_buf *out_body)
+{
+    *out_body = r->body;
+    gs_buf_init(&r->body, 0);
 }
 
 void gs_http_request_watch(struct gs_http_request *r, void (*on_gone)(void *ud),

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/compiler.h"
 #include "genset/slice.h"
 #include "genset/status.h"
@@ -66,6 +67,10 @@ void gs_http_server_free(struct gs_http_server *s);
 
 const struct gs_http_head *gs_http_request_head(const struct gs_http_request *r);
 struct gs_slice gs_http_request_body(const struct gs_http_request *r);
+/* Move the body out, to be read after on_request. It counts among the bodies being received until
+ * it is given to gs_http_server_drop_body(). */
+void gs_http_request_take_body(struct gs_http_request *r, struct gs_buf *out_body);
+void gs_http_server_drop_body(struct gs_http_server *s, struct gs_buf *body);
 
 /* Who wants to know that the client went before the answer ended (r is invalid from then on), and
  * that the output waiting fell to GS_HTTP_LOW_BYTES. Both may be NULL. */

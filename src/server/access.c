@@ -105,15 +105,31 @@ int gs_server_access_check(const struct gs_server *s, struct gs_http_request *r,
     return 0;
 }
 
-/* Takes as long wherever the first difference is. */
-static bool key_eq(struct gs_slice given, const char *key)
+/* 1 or 0, in a time that depends on what was given alone: neither on where it differs from the key,
+ * nor on how long the key is. */
+static unsigned key_eq(struct gs_slice given, const char *key)
 {
-    const size_t len = strlen(key);
+    char padded[GS_SERVER_KEY_BYTES] = {0};
+    char tried[GS_SERVER_KEY_BYTES] = {0};
+    const size_t len = GS_MIN(strlen(key), sizeof(padded));
     unsigned diff = given.len != len;
 
-    for (size_t i = 0; i < len; i++)
-        diff |= (unsigned char)key[i] ^ (unsigned char)(given.len ? given.ptr[i % given.len] : 0);
+    memcpy(padded, key, len);
+    if (given.len)
+        memcpy(tried, given.ptr, GS_MIN(given.len, sizeof(tried)));
+    for (size_t i = 0; i < sizeof(padded); i++)
+        diff |= (unsigned char)padded[i] ^ (unsigned char)tried[i];
     return diff == 0;
+}
+
+/* Every key is looked at, whichever fits. */
+static unsigned is_key(const struct gs_server *s, struct gs_slice given)
+{
+    unsigned found = 0;
+
+    for (size_t i = 0; i < s->opt.n_api_keys; i++)
+        found |= key_eq(given, s->opt.api_keys[i]);
+    return found & (given.len > 0);
 }
 
 int gs_server_access_key(const struct gs_server *s, const struct gs_http_head *head,
@@ -122,12 +138,11 @@ int gs_server_access_key(const struct gs_server *s, const struct gs_http_head *h
     const struct gs_slice scheme = GS_SLICE_LIT("bearer ");
     struct gs_slice given = gs_http_head_get(head, "authorization");
 
-    if (!s->opt.api_key)
+    if (s->opt.n_api_keys == 0)
         return 0;
     if (given.len > scheme.len && gs_http_name_eq(gs_slice_sub(given, 0, scheme.len), scheme.ptr))
         given = gs_slice_trim(gs_slice_sub(given, scheme.len, given.len));
-    if (key_eq(given, s->opt.api_key) ||
-        key_eq(gs_http_head_get(head, "x-api-key"), s->opt.api_key))
+    if (is_key(s, given) | is_key(s, gs_http_head_get(head, "x-api-key")))
         return 0;
     gs_error_set(err, GS_EUNSUPPORTED, "the API key is missing or wrong");
     gs_error_hint(err, "Send it as \"Authorization: Bearer KEY\" or \"x-api-key: KEY\".");

@@ -7,6 +7,7 @@
  * HTTP status. If even that takes long, the head leaves with the first sign of life. */
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -22,6 +23,7 @@
 #define MAX_REQUEST_ARENA_BYTES (16 * GS_MAX_REQUEST_BYTES) /* JSON trees are larger than JSON */
 #define STATUS_LEFT             499 /* nginx has it so: the client closed the connection */
 #define MAX_IGNORED_BYTES       512
+#define MAX_INLINE_BYTES        (256 * GS_KIB) /* of a body read on the loop: at most 5 ms */
 
 /* ---- life ---- */
 
@@ -123,13 +125,13 @@ static void client_gone(void *ud)
 
 /* ---- out ---- */
 
-static void stream_begin(struct gs_server_exchange *ex)
+static void stream_begin(struct gs_server_exchange *ex, const char *type)
 {
     if (ex->is_streaming)
         return;
     ex->is_streaming = true;
     gs_http_header(ex->http, "Cache-Control", GS_SLICE_LIT("no-cache"));
-    gs_http_stream_begin(ex->http, 200, ex->dialect->stream_content_type);
+    gs_http_stream_begin(ex->http, 200, type);
 }
 
 /* Hand over what the dialect wrote. False: it could not, and the exchange has ended. */
@@ -159,12 +161,17 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
     if (!r)
         return;
     if (ex->dialect->fails_in_stream && ex->ctx.stream && err->code == GS_ECONTEXT)
-        stream_begin(ex);
+        stream_begin(ex, ex->dialect->stream_content_type);
     if (!ex->is_streaming) {
-        const int status = gs_dialect_status(ex->dialect, err);
-        record_end(ex, status, GS_LEDGER_FAILED, err->msg);
+        record_end(ex, gs_dialect_status(ex->dialect, err), GS_LEDGER_FAILED, err->msg);
         exchange_end(ex);
-        gs_server_reply_error(ex->server, r, ex->dialect, ex->id, status, err);
+        gs_server_reply_failure(ex->server, r, ex->dialect, ex->id, err);
+        return;
+    }
+    if (!ex->ctx.stream) { /* a whole answer whose head has left: there is no other way to say it */
+        log_end(ex, 200, err->msg);
+        exchange_end(ex);
+        gs_http_stream_break(r, true);
         return;
     }
     ex->dialect->write_event(ex->state, &ex->ctx, &ev, &ex->out);
@@ -213,6 +220,11 @@ static void answer_done(struct gs_server_exchange *ex)
     } else if (!gs_buf_ok(&ex->out)) {
         gs_error_nomem(&err, "hold the answer");
         gs_server_exchange_fail(ex, &err);
+    } else if (ex->is_streaming) {
+        log_end(ex, 200, "");
+        exchange_end(ex);
+        gs_http_stream_write(r, gs_buf_view(&ex->out));
+        gs_http_stream_end(r);
     } else {
         log_end(ex, 200, "");
         tell_usage(ex);
@@ -267,7 +279,8 @@ static void handle_event(struct gs_server_exchange *ex, const struct gs_event *e
     if (ev->usage.cached_tokens > 0 && ex->ctx.stream && !ex->is_streaming)
         tell_usage(ex);
     if (ex->ctx.stream)
-        stream_begin(ex);
+        stream_begin(ex, ex->dialect->stream_content_type);
+    ex->has_started = true;
     ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);
     if (ev->kind == GS_EVENT_STOP && ev->n_left == 0)
         answer_done(ex);
@@ -284,7 +297,7 @@ static void handle_mail(struct gs_server_exchange *ex)
         gs_error_nomem(&err, "hold the answer");
         gs_server_exchange_fail(ex, &err);
     }
-    if (ex->http && ex->is_streaming && !stream_flush(ex))
+    if (ex->http && ex->is_streaming && ex->ctx.stream && !stream_flush(ex))
         return;
     ex->is_paused = ex->is_paused || post.was_paused;
     if (ex->http && ex->is_paused && !ex->is_blocked) {
@@ -315,15 +328,31 @@ static void client_drained(void *ud)
     handle_mail(ex);
 }
 
+/* White space may precede JSON: it keeps an answer alive that comes whole. Its head leaves late,
+ * because afterwards an error has no status of its own, and only once the prompt was accepted. */
+static void whole_tick(struct gs_server_exchange *ex)
+{
+    const int64_t waited_ms = (gs_clock_mono_us() - ex->started_us) / 1000;
+
+    if (!ex->has_started || ex->ctx.texts || waited_ms < ex->server->opt.patience_ms)
+        return;
+    stream_begin(ex, "application/json");
+    gs_http_stream_write(ex->http, GS_SLICE_LIT(" "));
+}
+
 void gs_server_exchange_tick(struct gs_server_exchange *ex)
 {
-    if (!ex->http || !ex->ctx.stream || ex->is_blocked)
+    if (!ex->http || ex->reading || ex->is_blocked)
         return;
+    if (!ex->ctx.stream) {
+        whole_tick(ex);
+        return;
+    }
     if (!ex->is_silent) {
         ex->is_silent = true;
         return;
     }
-    stream_begin(ex);
+    stream_begin(ex, ex->dialect->stream_content_type);
     ex->dialect->write_keepalive(ex->state, &ex->ctx, &ex->out);
     if (stream_flush(ex))
         ex->is_silent = true;
@@ -372,22 +401,69 @@ static enum gs_status call_backend(struct gs_server_exchange *ex, struct gs_erro
                                                                  ex, &ex->call, err);
 }
 
+/* The request was read: have it answered. */
 static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_error *err)
 {
-    ex->ctx.store = &ex->server->responses.store;
-    const enum gs_status st = ex->dialect->read_request(
-        &ex->chat, &ex->ctx, gs_http_request_body(ex->http), ex->path, &ex->arena, err);
 
-    if (st != GS_OK)
-        return st;
     ex->ctx.request_id = gs_slice_str(ex->id);
     ex->ctx.created_us = gs_clock_wall_us();
     ex->ctx.fingerprint = GS_SLICE_LIT("genset-" GENSET_VERSION);
-    gs_http_request_watch(ex->http, client_gone, client_drained, ex);
-    const enum gs_status started = call_backend(ex, err);
-    if (started == GS_OK && ex->ctx.streams_at_once)
-        stream_begin(ex);
-    return started;
+    const enum gs_status st = call_backend(ex, err);
+    if (st == GS_OK && ex->ctx.streams_at_once)
+        stream_begin(ex, ex->dialect->stream_content_type);
+    return st;
+}
+
+/* It never got as far as the backend. */
+static void refuse(struct gs_server_exchange *ex, const struct gs_error *err)
+{
+    struct gs_http_request *r = ex->http;
+    const struct gs_dialect *dialect = ex->dialect;
+    char id[GS_SERVER_ID_BYTES];
+
+    memcpy(id, ex->id, sizeof(id));
+    struct gs_server *s = ex->server;
+    gs_http_request_watch(r, NULL, NULL, NULL);
+    exchange_free(ex);
+    gs_server_reply_failure(s, r, dialect, id, err);
+}
+
+static enum gs_status read_body(struct gs_server_exchange *ex, struct gs_slice body,
+                                struct gs_error *err)
+{
+    ex->ctx.store = &ex->server->responses.store;
+    const enum gs_status st =
+        ex->dialect->read_request(&ex->chat, &ex->ctx, body, ex->path, &ex->arena, err);
+
+    return st == GS_OK ? exchange_start(ex, err) : st;
+}
+
+/* What the reader found. The one thing it cannot look up are answers that are kept: who builds on
+ * one is read again, here. */
+static enum gs_status start_read(struct gs_server_exchange *ex, struct gs_server_reading *reading,
+                                 struct gs_error *err)
+{
+    if (reading->has_asked)
+        return read_body(ex, gs_buf_view(&reading->body), err);
+    ex->chat = reading->chat;
+    ex->ctx = reading->ctx;
+    ex->ctx.store = &ex->server->responses.store;
+    *err = reading->err;
+    return reading->status == GS_OK ? exchange_start(ex, err) : reading->status;
+}
+
+void gs_server_exchange_read(struct gs_server_exchange *ex)
+{
+    struct gs_server_reading *reading = ex->reading;
+    struct gs_error err = {0};
+
+    gs_assert_thread(GS_THREAD_LOOP);
+    ex->reading = NULL;
+    if (!ex->http) /* left, or given up, meanwhile */
+        exchange_free(ex);
+    else if (start_read(ex, reading, &err) != GS_OK)
+        refuse(ex, &err);
+    gs_server_reading_free(reading);
 }
 
 void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
@@ -406,17 +482,17 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
     if (!ex) {
         if (err.code == GS_OK)
             gs_error_nomem(&err, "answer the request");
-        gs_server_reply_error(s, r, dialect, id, gs_dialect_status(dialect, &err), &err);
+        gs_server_reply_failure(s, r, dialect, id, &err);
         return;
     }
     snprintf(ex->id, sizeof(ex->id), "%s", id);
     const bool has_path = gs_arena_dup(&ex->arena, gs_slice_str(path), &kept);
     ex->path = has_path ? kept.ptr : "";
+    gs_http_request_watch(r, client_gone, client_drained, ex);
+    if (has_path && gs_http_request_body(r).len > MAX_INLINE_BYTES && gs_server_reader_give(ex))
+        return;
     if (!has_path)
         gs_error_nomem(&err, "answer the request");
-    if (!has_path || exchange_start(ex, &err) != GS_OK) {
-        gs_http_request_watch(r, NULL, NULL, NULL);
-        exchange_free(ex);
-        gs_server_reply_error(s, r, dialect, id, gs_dialect_status(dialect, &err), &err);
-    }
+    if (!has_path || read_body(ex, gs_http_request_body(r), &err) != GS_OK)
+        refuse(ex, &err);
 }

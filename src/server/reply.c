@@ -1,14 +1,27 @@
 /* Short answers, and the access log. */
 #include <stdio.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/os.h"
 #include "base/slice.h"
+#include "http/loop.h"
 #include "server/state.h"
 
 #define RETRY_AFTER_S "2"
+
+/* An error that is told a little later; gone with its client. */
+struct late {
+    struct gs_server *server;
+    struct gs_http_request *http;
+    struct gs_http_timer *timer;
+    const struct gs_dialect *dialect;
+    char id[GS_SERVER_ID_BYTES];
+    struct gs_error err;
+};
 
 void gs_server_reply_id(struct gs_http_request *r, char id[GS_SERVER_ID_BYTES])
 {
@@ -35,11 +48,74 @@ void gs_server_reply_error(struct gs_server *s, struct gs_http_request *r,
     gs_server_reply_log(s, gs_http_request_head(r), status, id, err->msg);
     if (status == 429 || status == 503 || status == 529)
         gs_http_header(r, "Retry-After", GS_SLICE_LIT(RETRY_AFTER_S));
+    if (status == 401 || err->code == GS_EIO || err->code == GS_ECONFIG)
+        gs_http_header(r, "x-should-retry",
+                       GS_SLICE_LIT("false")); /* Anthropic's clients heed it */
     gs_buf_init(&b, 64 * GS_KIB);
     dialect->write_error(status, err, gs_slice_str(id), &b);
     gs_http_respond(r, status, "application/json",
                     gs_buf_ok(&b) ? gs_buf_view(&b) : GS_SLICE_LIT("{}"));
     gs_buf_clear(&b);
+}
+
+static void late_free(struct late *l)
+{
+    gs_http_timer_free(l->timer);
+    gs_free(l);
+}
+
+static void late_gone(void *ud)
+{
+    late_free(ud);
+}
+
+static void late_due(void *ud)
+{
+    struct late *l = ud;
+
+    gs_http_request_watch(l->http, NULL, NULL, NULL);
+    gs_server_reply_error(l->server, l->http, l->dialect, l->id,
+                          gs_dialect_status(l->dialect, &l->err), &l->err);
+    late_free(l);
+}
+
+static bool reply_late(const struct late *what)
+{
+    struct late *l = gs_alloc(sizeof(*l));
+
+    if (!l)
+        return false;
+    *l = *what;
+    if (gs_http_timer_create(l->server->loop, late_due, l, &l->timer, NULL) != GS_OK) {
+        gs_free(l);
+        return false;
+    }
+    gs_http_request_watch(l->http, late_gone, NULL, l);
+    gs_http_timer_start(l->timer, l->server->opt.late_ms);
+    return true;
+}
+
+/* As far as the server can tell clients of one machine apart. */
+static uint64_t who_asks(const struct gs_http_head *head)
+{
+    const struct gs_slice agent = gs_http_head_get(head, "user-agent");
+
+    return gs_hash_bytes(agent.ptr, agent.len, gs_hash_bytes(head->path.ptr, head->path.len, 0));
+}
+
+void gs_server_reply_failure(struct gs_server *s, struct gs_http_request *r,
+                             const struct gs_dialect *dialect, const char *id,
+                             const struct gs_error *err)
+{
+    struct late late = {.server = s, .http = r, .dialect = dialect, .err = *err};
+
+    snprintf(late.id, sizeof(late.id), "%s", id);
+    if (err->code == GS_ECONTEXT &&
+        gs_server_repeats_note(&s->repeats, who_asks(gs_http_request_head(r)),
+                               gs_clock_mono_us()) &&
+        reply_late(&late))
+        return;
+    gs_server_reply_error(s, r, dialect, id, gs_dialect_status(dialect, err), err);
 }
 
 void gs_server_reply_json(struct gs_server *s, struct gs_http_request *r, struct gs_buf *body)

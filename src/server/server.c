@@ -5,6 +5,7 @@
  * or when grace_ms is over, what still runs gets an error. Then the last bytes get a moment. */
 #include "server/server.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -30,6 +31,8 @@ void gs_server_options_init(struct gs_server_options *opt)
         .host = "127.0.0.1",
         .port = 8484,
         .keepalive_ms = 5000,
+        .patience_ms = 60000,
+        .late_ms = 2000,
         .grace_ms = 5000,
         .max_exchanges = 256,
     };
@@ -134,20 +137,34 @@ static bool copy_string(struct gs_server *s, const char **str)
     return true;
 }
 
+static bool copy_strings(struct gs_server *s, const char *const **strings, size_t n)
+{
+    const char **copies = n ? gs_arena_array(&s->strings, n, sizeof(*copies)) : NULL;
+    bool fits = n == 0 || copies;
+
+    for (size_t i = 0; fits && i < n; i++) {
+        copies[i] = (*strings)[i];
+        fits = copy_string(s, &copies[i]);
+    }
+    *strings = copies;
+    return fits;
+}
+
 static enum gs_status copy_options(struct gs_server *s, const struct gs_server_options *opt,
                                    struct gs_error *err)
 {
     s->opt = *opt;
     s->opt.host = NULL;
-    const char **origins =
-        opt->n_origins ? gs_arena_array(&s->strings, opt->n_origins, sizeof(*origins)) : NULL;
-    bool fits = copy_string(s, &s->opt.api_key) && (opt->n_origins == 0 || origins);
-    for (size_t i = 0; fits && i < opt->n_origins; i++) {
-        origins[i] = opt->origins[i];
-        fits = copy_string(s, &origins[i]);
+    if (!copy_strings(s, &s->opt.api_keys, opt->n_api_keys) ||
+        !copy_strings(s, &s->opt.origins, opt->n_origins))
+        return gs_error_nomem(err, "create the server");
+    for (size_t i = 0; i < opt->n_api_keys; i++) {
+        const size_t len = strlen(opt->api_keys[i]);
+        if (len == 0 || len > GS_SERVER_KEY_BYTES)
+            return gs_error_set(err, GS_EINVAL, "an API key has 1 to %d bytes, one has %zu",
+                                GS_SERVER_KEY_BYTES, len);
     }
-    s->opt.origins = origins;
-    return fits ? GS_OK : gs_error_nomem(err, "create the server");
+    return GS_OK;
 }
 
 /* Whoever can reach the port can use the machine: beyond loopback that takes a key. */
@@ -156,12 +173,8 @@ static enum gs_status check_reach(struct gs_server *s, const struct gs_server_op
 {
     const enum gs_status st = gs_http_is_loopback(opt->host, &s->is_loopback, err);
 
-    if (st != GS_OK)
+    if (st != GS_OK || s->is_loopback || opt->n_api_keys > 0)
         return st;
-    if (s->opt.api_key && !*s->opt.api_key)
-        s->opt.api_key = NULL;
-    if (s->is_loopback || s->opt.api_key)
-        return GS_OK;
     gs_error_set(err, GS_EINVAL, "listening on %s needs an API key: other machines can reach it",
                  opt->host);
     gs_error_hint(err, "Set an API key, or listen on 127.0.0.1.");
@@ -186,6 +199,8 @@ static enum gs_status start_loop(struct gs_server *s, struct gs_error *err)
         st = gs_http_timer_create(s->loop, drained, s, &s->drain, err);
     if (st == GS_OK)
         st = gs_http_timer_create(s->loop, idled, s, &s->idle, err);
+    if (st == GS_OK)
+        st = gs_server_reader_start(s, err);
     return st;
 }
 
@@ -250,6 +265,8 @@ void gs_server_free(struct gs_server *s)
     const enum gs_thread_kind kind = gs_thread_current();
     gs_thread_enter(GS_THREAD_LOOP); /* for what is left to do in its place */
     gs_http_server_free(s->http);
+    s->http = NULL;
+    gs_server_reader_stop(s);
     release_all(s);
     gs_thread_enter(kind);
     gs_http_timer_free(s->tick);

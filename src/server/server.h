@@ -45,20 +45,26 @@ struct gs_server_backend {
 /* The engine of this machine. `l` must outlive the server. */
 void gs_server_backend_local(struct gs_server_backend *out_backend, struct gs_local *l);
 
+#define GS_SERVER_KEY_BYTES 256
+
 struct gs_server_options {
     size_t struct_size;
-    const char *host;           /* IP address or "localhost"; default "127.0.0.1" */
-    int port;                   /* 0 = any free one */
-    const char *api_key;        /* asked of every client; needed beyond loopback; NULL = none */
+    const char *host;            /* IP address or "localhost"; default "127.0.0.1" */
+    int port;                    /* 0 = any free one */
+    const char *const *api_keys; /* one of them is asked of every client, if there is any; needed
+                                  * beyond loopback; GS_SERVER_KEY_BYTES at most each */
+    size_t n_api_keys;
     const char *const *origins; /* browser origins allowed besides those of this machine */
     size_t n_origins;
     struct gs_server_backend backend;
-    const struct gs_log *log;    /* may be NULL; must outlive the server */
-    struct gs_ledger *ledger;    /* as log: requests are recorded in it */
-    int64_t keepalive_ms;        /* a silent stream gets a sign of life; default 5000 */
-    int64_t grace_ms;            /* given to running answers at the first stop; default 5000 */
-    size_t max_exchanges;        /* requests answered at once; default 256 */
-    int64_t idle_exit_ms;        /* stop after so long without a request; 0 = never */
+    const struct gs_log *log; /* may be NULL; must outlive the server */
+    struct gs_ledger *ledger; /* as log: requests are recorded in it */
+    int64_t keepalive_ms;     /* a silent stream gets a sign of life; default 5000 */
+    int64_t patience_ms;  /* after it, silence before a whole answer is filled too; default 60000 */
+    int64_t late_ms;      /* errors of clients that fail again and again wait; default 2000 */
+    int64_t grace_ms;     /* given to running answers at the first stop; default 5000 */
+    size_t max_exchanges; /* requests answered at once; default 256 */
+    int64_t idle_exit_ms; /* stop after so long without a request; 0 = never */
     bool (*is_needed)(void *ud); /* asked before: true goes on for as long again; may be NULL */
     void *needed_ud;
 };

@@ -36,10 +36,12 @@ struct gs_server_exchange {
     struct gs_arena arena; /* the request */
     struct gs_chat chat;
     struct gs_dialect_context ctx;
+    struct gs_server_reading *reading; /* not NULL: the arena is its thread's, the rest empty */
 
     void *state; /* of the dialect's writer */
     struct gs_buf out;
     struct gs_usage usage;
+    bool has_started;  /* the backend has accepted it */
     bool is_streaming; /* the answer's head was sent */
     bool is_silent;    /* nothing was written since the last tick */
     bool is_blocked;   /* the client reads slower than we write */
@@ -48,6 +50,29 @@ struct gs_server_exchange {
     void *call; /* of the backend */
     struct gs_server_mailbox mailbox;
     struct gs_arena mail; /* what was taken out of it last */
+};
+
+/* Prompts that do not fit, by who sent them: what is asked again at once is answered slowly. */
+#define GS_SERVER_REPEATS 16
+struct gs_server_repeats {
+    struct {
+        uint64_t who;
+        int64_t last_us;
+        double score; /* failures, fading by one in two seconds */
+    } items[GS_SERVER_REPEATS];
+    size_t oldest; /* replaced next */
+};
+
+/* A body being read on the reader's thread. */
+struct gs_server_reading {
+    struct gs_server *server;
+    struct gs_server_exchange *exchange;
+    struct gs_buf body;
+    struct gs_chat chat;
+    struct gs_dialect_context ctx;
+    bool has_asked; /* for an answer that is kept */
+    enum gs_status status;
+    struct gs_error err;
 };
 
 struct gs_server {
@@ -69,6 +94,14 @@ struct gs_server {
     struct gs_server_exchange *exchanges;
     size_t n_exchanges;
     struct gs_server_responses responses;
+    struct gs_server_repeats repeats;
+
+    /* the reader: large bodies in, bodies that were read out, each exchange at most once */
+    struct gs_queue *unread, *read;
+    struct gs_http_watch *read_watch;
+    pthread_t reader;
+    bool has_reader;
+    atomic_bool is_leaving; /* read no more */
 };
 
 /* ---- exchange.c ---- */
@@ -83,6 +116,24 @@ void gs_server_exchange_tick(struct gs_server_exchange *ex);
 /* End it with an error. */
 void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_error *err);
 
+/* Its body was read; the reader has let go of it. */
+void gs_server_exchange_read(struct gs_server_exchange *ex);
+
+/* ---- body_reader.c ---- */
+
+GS_MUST_CHECK enum gs_status gs_server_reader_start(struct gs_server *s, struct gs_error *err);
+/* Ends the thread and hands back what it had. */
+void gs_server_reader_stop(struct gs_server *s);
+/* Read the exchange's body there. False: no memory. */
+GS_MUST_CHECK bool gs_server_reader_give(struct gs_server_exchange *ex);
+void gs_server_reading_free(struct gs_server_reading *r);
+
+/* ---- repeats.c ---- */
+
+/* Note one more failure of `who`; whether to answer it slowly. */
+GS_MUST_CHECK bool gs_server_repeats_note(struct gs_server_repeats *t, uint64_t who,
+                                          int64_t now_us);
+
 /* ---- reply.c ---- */
 
 /* "req_0123...": and the header lines that name it. */
@@ -91,6 +142,11 @@ void gs_server_reply_id(struct gs_http_request *r, char id[GS_SERVER_ID_BYTES]);
 void gs_server_reply_error(struct gs_server *s, struct gs_http_request *r,
                            const struct gs_dialect *dialect, const char *id, int status,
                            const struct gs_error *err);
+/* The same for a request that failed, with the status of the error; later than asked for, if this
+ * client fails in the same way again and again. */
+void gs_server_reply_failure(struct gs_server *s, struct gs_http_request *r,
+                             const struct gs_dialect *dialect, const char *id,
+                             const struct gs_error *err);
 void gs_server_reply_json(struct gs_server *s, struct gs_http_request *r, struct gs_buf *body);
 void gs_server_reply_text(struct gs_server *s, struct gs_http_request *r, int status,
                           const char *text);
