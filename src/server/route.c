@@ -11,7 +11,7 @@
 #include "json/json.h"
 
 /* What clients of Ollama compare with the version they need; not ours. */
-#define OLLAMA_VERSION "0.12.0"
+#define OLLAMA_VERSION "0.13.4" /* Codex asks for this one at least */
 #define HELLO          "genset is running (to those who ask for it: Ollama is running)\n"
 
 #define MAX_PATH_BYTES 1024
