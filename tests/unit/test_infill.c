@@ -46,11 +46,15 @@ static enum gs_status tokens_of(const gs_llm *llm, const char *prefix, const cha
                                  .raw_prompt = gs_slice_str(prefix),
                                  .has_suffix = true,
                                  .raw_suffix = gs_slice_str(suffix)};
-    bool opens_reasoning = true;
+    struct gs_llm_prompt prompt;
 
-    const enum gs_status st = gs_llm_prompt_tokens(llm, &chat, ids, &opens_reasoning, err);
-    assert_true(st != GS_OK || !opens_reasoning);
-    return st;
+    const enum gs_status st = gs_llm_prompt_make(llm, &chat, &prompt, err);
+    if (st != GS_OK)
+        return st;
+    assert_false(prompt.opens_reasoning);
+    *ids = prompt.ids;
+    gs_buf_clear(&prompt.opening);
+    return GS_OK;
 }
 
 static void expect(const gs_llm *llm, const char *prefix, const char *suffix, const int32_t *want,
