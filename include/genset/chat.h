@@ -190,7 +190,8 @@ struct gs_logprob {
     size_t n_top;
 };
 
-/* The order of one answer is START, PROGRESS*, (BEGIN DELTA* END)*, then STOP or ERROR, once.
+/* The order of one answer is START, PROGRESS*, (BEGIN DELTA* END)*, then STOP or ERROR, once. ERROR
+ * may also come first.
  * `block_idx` counts from 0. A tool call's deltas are pieces of its arguments' JSON text.
  * Of texts it is VECTOR for each input, in their order, then STOP or ERROR.
  *
