@@ -276,7 +276,7 @@ static enum gs_status flatten(struct builder *b, struct gs_error *err)
         const struct gs_message *msg = &b->chat->messages[m];
         for (size_t i = 0; i < msg->n_blocks; i++)
             if (msg->blocks[i].kind == GS_BLOCK_IMAGE)
-                return gs_error_set(err, GS_EUNSUPPORTED, "images cannot be read, only text");
+                return gs_error_set(err, GS_EUNSUPPORTED, "could not process image: it reads text only");
         if (msg->role == GS_ROLE_SYSTEM)
             flatten_system(b, msg);
         else if (msg->role == GS_ROLE_ASSISTANT && b->opt->marks && b->opt->marks[m].len > 0)

@@ -2,7 +2,10 @@
  * tools gave back, a client's own or one that a server ran (https://docs.anthropic.com/en/docs:
  * PDF support, search results, web search, code execution, tool search, MCP connector).
  *
- * What cannot be read here is refused by its kind, never left out of the prompt in silence. */
+ * What cannot be read here is refused by its kind, never left out of the prompt in silence: by
+ * words
+ * ("could not process image", "does not support PDF input") that make Claude Code leave it out of
+ * the conversation, say so, and go on (2.1, 2026-11). */
 #include "base/limits.h"
 #include "base/slice.h"
 #include "dialect/anthropic.h"
@@ -75,10 +78,11 @@ static void write_document(struct gs_dialect_messages *m, const struct gs_json *
     else if (gs_slice_eq_str(kind, "content"))
         write_content(gs_json_get(source, "content"), b);
     else if (gs_slice_eq_str(kind, "url"))
-        gs_dialect_reader_fail(&m->r, "a document is not fetched from a URL here: send its text");
+        gs_dialect_reader_fail(&m->r, "a document is not fetched from a URL: send its text");
+    else if (gs_slice_eq_str(type, "application/pdf"))
+        gs_dialect_reader_fail(&m->r, "this server does not support PDF input: send its text");
     else
-        gs_dialect_reader_fail(&m->r,
-                               "a document of type \"%.*s\" cannot be read here: send its text",
+        gs_dialect_reader_fail(&m->r, "a document of type \"%.*s\" cannot be read: send its text",
                                (int)GS_MIN(type.len ? type.len : kind.len, 100),
                                type.len   ? type.ptr
                                : kind.len ? kind.ptr

@@ -118,7 +118,7 @@ await withServer(async (url, model) => {
       ])
         await assert.rejects(client.messages.create({ ...request, messages }), (err) => {
           assert.ok(err instanceof Anthropic.BadRequestError);
-          assert.match(err.error.error.message, /^model "[^"]+": images cannot be read, only text/);
+          assert.match(err.error.error.message, /^model "[^"]+": could not process image/);
           return true;
         });
     });

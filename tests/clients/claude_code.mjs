@@ -7,6 +7,8 @@ import Anthropic from "@anthropic-ai/sdk";
 import { JSON_OUT, WITH_TOOLS, claude, steps } from "./claude.mjs";
 import { check, main, withModel, withScript } from "./serve.mjs";
 
+const DOT =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const promptTokens = (usage) =>
   usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens;
 
@@ -108,9 +110,32 @@ async function compaction() {
   });
 }
 
+// A model that reads text only refuses an image in words that Claude Code knows: it goes on without.
+async function images() {
+  const words = 'model "scripted": could not process image: it reads text only'; // as of chat/
+  const script = (folder) => ({
+    rules: [
+      { if: { image: true }, fail: "unsupported", words },
+      { if: { tool: "Read", calls: 0 }, say: [{ call: "Read", args: { file_path: join(folder, "work", "dot.png") } }] },
+      { if: { calls: 1 }, say: [{ text: "It is a dot." }] },
+    ],
+  });
+  await withScript(script, async (url, seen, folder) => {
+    mkdirSync(join(folder, "work"));
+    writeFileSync(join(folder, "work", "dot.png"), Buffer.from(DOT, "base64"));
+    await check("an image that is refused is left out", async () => {
+      const result = JSON.parse(await claude(["-p", "What is dot.png?", ...WITH_TOOLS], url, folder));
+      assert.equal(result.result, "It is a dot.");
+      assert.deepEqual(seen.map(({ rule }) => rule), [1, 0, 2]);
+      assert.match(seen[2].result, /^\[Image removed: /);
+    });
+  });
+}
+
 await main(async () => {
   await answers();
   await tools();
   await longSession();
   await compaction();
+  await images();
 });

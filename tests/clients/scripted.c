@@ -17,11 +17,14 @@
  *   user, system, result the last user message, any system message, the last tool result has this
  * text tool                 a tool of this name is offered model                the name asked for
  *   format               true: JSON is demanded, false: it is not
+ *   image                true: the conversation has an image, false: it has none
  *   times                the rule was followed less often than this
  * say     %calls% and %turns% stand for their numbers; none: an empty answer
  * piece   bytes of a delta, 8 if absent
  * stop    "length" or "context", where the answer shall end so
- * fail    "context", "busy" or "internal", after what is said; "hold" says nothing more, ever
+ * fail    "context", "busy", "unsupported" or "internal", after what is said; "hold" says nothing
+ *         more, ever
+ * words   of the failure
  *
  * Tokens are counted as bytes / 4. */
 #include <signal.h>
@@ -60,6 +63,7 @@ struct facts {
     const struct gs_chat *chat;
     int64_t messages, turns, calls, results, tokens, tools;
     struct gs_slice user, result;
+    bool has_image;
 };
 
 /* An answer: all its events, made at once, and how far they were sent. */
@@ -97,6 +101,7 @@ static struct facts look_at(const struct gs_chat *chat)
             bytes += b->text.len + b->args.len + b->name.len + BYTES_PER_TOKEN;
             f.calls += b->kind == GS_BLOCK_TOOL_CALL;
             f.results += b->kind == GS_BLOCK_TOOL_RESULT;
+            f.has_image |= b->kind == GS_BLOCK_IMAGE;
             if (b->kind == GS_BLOCK_TOOL_RESULT)
                 f.result = b->text;
             else if (m->role == GS_ROLE_USER && b->kind == GS_BLOCK_TEXT)
@@ -176,10 +181,12 @@ static bool fits(const struct script *s, const struct facts *f, size_t rule)
     const struct gs_json *cond = gs_json_get(&s->rules->u.array.items[rule], "if");
     const bool is_json = f->chat->format.kind != GS_FORMAT_TEXT;
     bool wants_json = is_json;
+    bool wants_image = f->has_image;
     int64_t times = INT64_MAX;
 
     return gs_json_get_int(cond, "times", &times, NULL) && s->times[rule] < times &&
            gs_json_get_bool(cond, "format", &wants_json, NULL) && wants_json == is_json &&
+           gs_json_get_bool(cond, "image", &wants_image, NULL) && wants_image == f->has_image &&
            number_fits(cond, "turns", f->turns) && number_fits(cond, "calls", f->calls) &&
            number_fits(cond, "results", f->results) && number_fits(cond, "tokens", f->tokens) &&
            number_fits(cond, "messages", f->messages) && number_fits(cond, "tools", f->tools) &&
@@ -297,6 +304,13 @@ static void add_part(struct script *s, struct call *c, const struct facts *f,
     }
 }
 
+static enum gs_status code_of(struct gs_slice fail)
+{
+    if (gs_slice_eq_str(fail, "unsupported"))
+        return GS_EUNSUPPORTED;
+    return gs_slice_eq_str(fail, "busy") ? GS_EBUSY : GS_EINTERNAL;
+}
+
 static void add_end(const struct script *s, struct call *c, const struct gs_json *rule,
                     bool has_calls)
 {
@@ -318,8 +332,8 @@ static void add_end(const struct script *s, struct call *c, const struct gs_json
         gs_error_set(&c->error, GS_ECONTEXT, "the prompt does not fit");
         gs_error_amounts(&c->error, c->usage.prompt_tokens, s->model.ctx_tokens);
     } else {
-        gs_error_set(&c->error, gs_slice_eq_str(fail, "busy") ? GS_EBUSY : GS_EINTERNAL,
-                     "the script says so");
+        const struct gs_slice words = string_of(rule, "words");
+        gs_error_set(&c->error, code_of(fail), "%s", words.len ? words.ptr : "the script says so");
     }
     add_event(c, GS_EVENT_ERROR)->error = &c->error;
 }
