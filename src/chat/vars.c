@@ -530,6 +530,20 @@ static void lead_with_system(struct builder *b)
     b->turns[0] = (struct turn){.role = GS_ROLE_SYSTEM, .text = {"", 0}};
 }
 
+/* gpt-oss knows "low", which is the least, to "high"; other templates get the client's own word. */
+static struct gs_slice effort_word(const struct builder *b)
+{
+    const struct gs_slice effort = b->chat->effort;
+
+    if (b->opt->traits->syntax != GS_SYNTAX_HARMONY)
+        return effort;
+    if (!effort.len && b->chat->thinking == GS_THINKING_OFF)
+        return GS_SLICE_LIT("low");
+    if (gs_slice_eq_str(effort, "xhigh") || gs_slice_eq_str(effort, "max"))
+        return GS_SLICE_LIT("high");
+    return effort;
+}
+
 static void put_flags(struct builder *b, struct object *vars)
 {
     const struct gs_chat *chat = b->chat;
@@ -542,10 +556,9 @@ static void put_flags(struct builder *b, struct object *vars)
         object_put(vars, "enable_thinking", on); /* Qwen, GLM */
         object_put(vars, "thinking", on);        /* DeepSeek */
     }
-    if (chat->effort.len)
-        object_put(vars, "reasoning_effort", json_string(chat->effort));
-    else if (chat->thinking == GS_THINKING_OFF && b->opt->traits->syntax == GS_SYNTAX_HARMONY)
-        object_put(vars, "reasoning_effort", json_string(GS_SLICE_LIT("low"))); /* the least */
+    const struct gs_slice effort = effort_word(b);
+    if (effort.len)
+        object_put(vars, "reasoning_effort", json_string(effort));
 }
 
 enum gs_status gs_chat_vars_build(const struct gs_chat_vars *opt, const struct gs_chat *chat,

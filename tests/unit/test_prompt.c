@@ -156,6 +156,36 @@ static void an_open_turn_is_left_open(void **state)
     assert_prompt(strict, &chat, "<s>[user]Bye[assistant]The answer is ");
 }
 
+/* The sign of gpt-oss's channels, and what its template makes of the effort. */
+static const char harmony[] =
+    "{#<|channel|>analysis#}{{ reasoning_effort|default('medium') }}:{{ messages[0].content }}";
+
+static void efforts_are_those_a_model_knows(void **state)
+{
+    static const struct {
+        const char *effort;
+        enum gs_thinking thinking;
+        const char *prompt, *other;
+    } cases[] = {
+        {"", GS_THINKING_DEFAULT, "medium:Hello.", "-"},
+        {"", GS_THINKING_OFF, "low:Hello.", "-"},
+        {"low", GS_THINKING_ON, "low:Hello.", "low"},
+        {"xhigh", GS_THINKING_ON, "high:Hello.", "xhigh"},
+        {"max", GS_THINKING_ON, "high:Hello.", "max"},
+    };
+    const struct gs_message message = {GS_ROLE_USER, hello, 1};
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(cases); i++) {
+        const struct gs_chat chat = {.messages = &message,
+                                     .n_messages = 1,
+                                     .effort = gs_slice_str(cases[i].effort),
+                                     .thinking = cases[i].thinking};
+        assert_prompt(harmony, &chat, cases[i].prompt);
+        assert_prompt("{{ reasoning_effort|default('-') }}", &chat, cases[i].other);
+    }
+}
+
 static void images_are_refused(void **state)
 {
     static const struct gs_block image[] = {{.kind = GS_BLOCK_IMAGE, .text = LIT("AAAA")}};
@@ -296,6 +326,7 @@ int main(void)
         cmocka_unit_test(a_model_without_template_gets_a_play),
         cmocka_unit_test(calls_and_results_are_spelled),
         cmocka_unit_test(an_open_turn_is_left_open),
+        cmocka_unit_test(efforts_are_those_a_model_knows),
         cmocka_unit_test(images_are_refused),
         cmocka_unit_test(real_templates_lose_nothing),
     };
