@@ -87,7 +87,10 @@ extern const struct gs_dialect gs_dialect_openai_chat;
 extern const struct gs_dialect gs_dialect_openai_completions;
 extern const struct gs_dialect gs_dialect_openai_responses;
 extern const struct gs_dialect gs_dialect_ollama;
-extern const struct gs_dialect gs_dialect_ollama_models; /* errands, as those of llama-server */
+extern const struct gs_dialect gs_dialect_llama; /* llama-server's completions */
+/* Errands. */
+extern const struct gs_dialect gs_dialect_ollama_models;
+extern const struct gs_dialect gs_dialect_llama_errands;
 /* Vectors and scores instead of answers; errors as of their APIs' chats. */
 extern const struct gs_dialect gs_dialect_openai_embed;
 extern const struct gs_dialect gs_dialect_ollama_embed;

@@ -350,6 +350,7 @@ const struct gs_dialect gs_dialect_ollama_models = {
     .stream_content_type = "application/x-ndjson",
     .state_bytes = 1,
     .overload_status = 503,
+    .fails_in_stream = true,
     .read_request = read_request,
     .write_event = write_event,
     .write_keepalive = gs_dialect_no_keepalive,

@@ -4,6 +4,8 @@
  * continue_final_message. */
 #include "dialect/openai_chat.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/reader.h"
@@ -270,14 +272,13 @@ enum gs_status gs_dialect_openai_chat_read(struct gs_chat *out_chat,
     struct gs_dialect_context ctx = {.own = q};
     struct gs_json body;
 
-    (void)path;
     if (!q)
         return gs_error_nomem(err, "read the request");
     enum gs_status st = gs_dialect_parse(text, a, &body, err);
     if (st != GS_OK)
         return st;
     gs_dialect_get_string(&r, &body, "model", &chat.model);
-    if (!chat.model.len)
+    if (!chat.model.len && strcmp(path, "/apply-template") != 0)
         gs_dialect_reader_fail(&r, "model: a model must be named");
     read_messages(&r, &body);
     gs_dialect_openai_read_tools(&r, &body, &chat, q);

@@ -94,7 +94,7 @@ static void record_end(const struct gs_server_exchange *ex, int status,
         .total_us = took_us,
     };
 
-    if (ex->server->opt.ledger && !ex->ctx.is_count)
+    if (ex->server->opt.ledger && !ex->ctx.is_count && !ex->ctx.errand)
         gs_ledger_record(ex->server->opt.ledger, &row);
 }
 
@@ -108,6 +108,7 @@ static void log_end(struct gs_server_exchange *ex, int status, const char *how)
              (long long)ex->usage.prompt_tokens, (long long)ex->usage.cached_tokens,
              (long long)ex->usage.answer_tokens, (long long)(took_us / 1000), *how ? " " : "", how);
     gs_server_reply_log(ex->server, gs_http_request_head(ex->http), status, ex->id, detail);
+    gs_server_gauges_count(ex->server, &ex->usage, *how && status == 200 ? 500 : status);
     record_end(ex, status,
                status == STATUS_LEFT ? GS_LEDGER_LEFT
                : *how                ? GS_LEDGER_FAILED

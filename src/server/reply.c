@@ -46,6 +46,7 @@ void gs_server_reply_error(struct gs_server *s, struct gs_http_request *r,
     struct gs_buf b;
 
     gs_server_reply_log(s, gs_http_request_head(r), status, id, err->msg);
+    gs_server_gauges_count(s, &(struct gs_usage){0}, status);
     if (status == 429 || status == 503 || status == 529)
         gs_http_header(r, "Retry-After", GS_SLICE_LIT(RETRY_AFTER_S));
     if (status == 401 || err->code == GS_EIO || err->code == GS_ECONFIG)

@@ -25,6 +25,9 @@ enum action {
     ACTION_STATUS,
     ACTION_ME,
     ACTION_SIGNOUT,
+    ACTION_HEALTH,
+    ACTION_SLOTS,
+    ACTION_METRICS,
     ACTION_HELLO,
     ACTION_NOTHING, /* telemetry: taken and dropped */
 };
@@ -69,6 +72,17 @@ static const struct route routes[] = {
     {"/api/status", GS_HTTP_GET, ACTION_STATUS, &gs_dialect_ollama},
     {"/api/me", GS_HTTP_POST, ACTION_ME, &gs_dialect_ollama},
     {"/api/signout", GS_HTTP_POST, ACTION_SIGNOUT, &gs_dialect_ollama},
+    {"/completion", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_llama},
+    {"/completions", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_llama},
+    {"/infill", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_llama},
+    {"/tokenize", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_llama_errands},
+    {"/detokenize", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_llama_errands},
+    {"/apply-template", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_llama_errands},
+    {"/props", GS_HTTP_GET, ACTION_CHAT, &gs_dialect_llama_errands},
+    {"/health", GS_HTTP_GET, ACTION_HEALTH, &gs_dialect_llama},
+    {"/v1/health", GS_HTTP_GET, ACTION_HEALTH, &gs_dialect_llama},
+    {"/slots", GS_HTTP_GET, ACTION_SLOTS, &gs_dialect_llama},
+    {"/metrics", GS_HTTP_GET, ACTION_METRICS, &gs_dialect_llama},
     {"/api/hello", GS_HTTP_GET, ACTION_HELLO, &gs_dialect_anthropic},
     {"/api/event_logging/batch", GS_HTTP_POST, ACTION_NOTHING, &gs_dialect_anthropic},
 };
@@ -280,6 +294,23 @@ static void write_nothing(const struct gs_server *s, struct gs_buf *b)
     gs_buf_puts(b, "{}");
 }
 
+static void write_health(const struct gs_server *s, struct gs_buf *b)
+{
+    (void)s;
+    gs_buf_puts(b, "{\"status\":\"ok\"}");
+}
+
+static void reply_metrics(struct gs_server *s, struct gs_http_request *r)
+{
+    struct gs_buf b;
+
+    gs_buf_init(&b, GS_MAX_RESPONSE_BYTES);
+    gs_server_gauges_metrics(s, &b);
+    gs_buf_putc(&b, '\0');
+    gs_server_reply_text(s, r, gs_buf_ok(&b) ? 200 : 500, gs_buf_ok(&b) ? b.ptr : "");
+    gs_buf_clear(&b);
+}
+
 /* As Ollama answers when nobody has signed in. */
 static void reply_nobody(struct gs_server *s, struct gs_http_request *r,
                          const struct gs_dialect *dialect, const char *id)
@@ -334,6 +365,15 @@ static void act(struct gs_server *s, struct gs_http_request *r, const struct rou
         break;
     case ACTION_SIGNOUT:
         reply_list(s, r, write_nothing);
+        break;
+    case ACTION_HEALTH:
+        reply_list(s, r, write_health);
+        break;
+    case ACTION_SLOTS:
+        reply_list(s, r, gs_server_gauges_slots);
+        break;
+    case ACTION_METRICS:
+        reply_metrics(s, r);
         break;
     case ACTION_HELLO:
         gs_server_reply_text(s, r, 200, HELLO);

@@ -75,6 +75,13 @@ struct gs_server_reading {
     struct gs_error err;
 };
 
+/* Since the start; of chats, texts and errands, and of all that was refused. */
+struct gs_server_counts {
+    int64_t n_requests, n_refused, n_failed;
+    int64_t prompt_tokens, cached_tokens, answer_tokens;
+    int64_t prefill_us, decode_us;
+};
+
 struct gs_server {
     struct gs_server_options opt; /* host is not kept; the other strings are copies */
     struct gs_arena strings;
@@ -102,6 +109,7 @@ struct gs_server {
     pthread_t reader;
     bool has_reader;
     atomic_bool is_leaving; /* read no more */
+    struct gs_server_counts counts;
 };
 
 /* ---- exchange.c ---- */
@@ -174,6 +182,13 @@ bool gs_server_query_get(const struct gs_http_head *head, const char *key, char 
  * "/v1/responses/". */
 void gs_server_responses_request(struct gs_server *s, struct gs_http_request *r, struct gs_slice of,
                                  const char *id);
+
+/* ---- gauges.c: what the server is doing ---- */
+
+/* One request was answered with `status`. */
+void gs_server_gauges_count(struct gs_server *s, const struct gs_usage *u, int status);
+void gs_server_gauges_slots(const struct gs_server *s, struct gs_buf *b);
+void gs_server_gauges_metrics(const struct gs_server *s, struct gs_buf *b);
 
 /* ---- access.c: who may ask ---- */
 

@@ -636,6 +636,78 @@ static void expect_post(struct fixture *f, const char *path, const char *body,
 #define EXPECT_POST(f, path, body, ...)                                                            \
     expect_post(f, path, body, (const char *const[]){__VA_ARGS__, NULL})
 
+static void test_errands(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    EXPECT_POST(&f, "/api/show", "{\"model\":\"m\"}", "200 OK",
+                "\"model_info\":{\"general.architecture\":\"llama\"}",
+                "\"template\":\"{{ messages }}\"", "\"capabilities\":[\"completion\"");
+    EXPECT_POST(&f, "/api/show", "{\"model\":\"overlong\"}", "400", "{\"error\":\"");
+    EXPECT_POST(&f, "/api/show", "{\"model\":\"busy\"}", "503", "Retry-After");
+    EXPECT_POST(&f, "/api/pull", "{\"model\":\"m\"}", "application/x-ndjson",
+                "{\"status\":\"success\"}\n");
+    EXPECT_POST(&f, "/api/pull", "{\"model\":\"overlong\"}", "200 OK",
+                "{\"error\":\"the prompt has 9000 tokens, the context 8192\"}\n");
+    EXPECT_POST(&f, "/api/pull", "{\"model\":\"busy\"}", "503",
+                "{\"error\":\"too many requests are waiting\"}");
+    EXPECT_POST(&f, "/api/copy", "{\"source\":\"a\",\"destination\":\"b\"}", "200 OK",
+                "Content-Length: 0");
+    EXPECT_POST(&f, "/api/chat", "{\"model\":\"m\",\"keep_alive\":0}",
+                "\"done_reason\":\"unload\"");
+    EXPECT_POST(&f, "/tokenize", "{\"content\":\"x\",\"with_pieces\":true}",
+                "{\"tokens\":[{\"id\":1,\"piece\":\"a\"},{\"id\":2,\"piece\":[255]}]}");
+    EXPECT_POST(&f, "/detokenize", "{\"tokens\":[1]}", "{\"content\":\"some text\"}");
+    EXPECT_POST(&f, "/apply-template", "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+                "{\"prompt\":\"some text\"}");
+    EXPECT(&f, "GET /props HTTP/1.1\r\nHost: localhost\r\n", "\"n_ctx\":1024", "\"total_slots\":4",
+           "\"model_path\":\"tiny-q8_0.gguf\"", "\"build_info\":\"genset-");
+    EXPECT(&f, "DELETE /api/delete HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n",
+           "HTTP/1.1 400 ", "{\"error\":\"");
+    EXPECT(&f, "GET /api/delete HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 405 ",
+           "Allow: DELETE, OPTIONS\r\n");
+    EXPECT(&f, "HEAD /api/blobs/sha256:00 HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 200 OK");
+    finish(&f);
+}
+
+static void test_gauges(void **state)
+{
+    struct fixture f;
+    struct gs_buf out;
+
+    (void)state;
+    prepare(&f);
+    start(&f);
+    EXPECT(&f, "GET /health HTTP/1.1\r\nHost: localhost\r\n", "{\"status\":\"ok\"}");
+    EXPECT(&f, "GET /v1/health HTTP/1.1\r\nHost: localhost\r\n", "{\"status\":\"ok\"}");
+    EXPECT(&f, "GET /slots HTTP/1.1\r\nHost: localhost\r\n",
+           "[{\"id\":0,\"n_ctx\":1024,\"speculative\":false,\"is_processing\":false}]");
+    chat(&f, OPENAI, "hello", true, &out);
+    gs_buf_clear(&out);
+    chat(&f, OPENAI, "overlong", true, &out);
+    gs_buf_clear(&out);
+    chat(&f, OPENAI, "broken", true, &out);
+    gs_buf_clear(&out);
+    const int fd = net_connect(gs_server_port(f.server));
+    net_send(fd, "POST /completion HTTP/1.1\r\nHost: localhost\r\nContent-Length: 43\r\n\r\n"
+                 "{\"model\":\"hold\",\"prompt\":\"x\",\"stream\":true}");
+    gs_buf_init(&out, 1 << 20);
+    net_read_until(fd, &out, "\r\n\r\n", 0); /* it has begun */
+    gs_buf_clear(&out);
+    EXPECT(&f, "GET /slots HTTP/1.1\r\nHost: localhost\r\n",
+           "[{\"id\":0,\"n_ctx\":1024,\"speculative\":false,\"is_processing\":true,"
+           "\"id_task\":\"req_");
+    EXPECT(&f, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n", "text/plain",
+           "# TYPE genset_requests_total counter\ngenset_requests_total 3\n",
+           "genset_requests_refused_total 1\n", "genset_requests_failed_total 1\n",
+           "genset_answer_tokens_total 3\n");
+    close(fd);
+    finish(&f);
+}
+
 static void test_vectors(void **state)
 {
     struct fixture f;
@@ -840,6 +912,8 @@ int main(void)
         cmocka_unit_test(test_pipelined_chats),
         cmocka_unit_test(test_stopping_lets_answers_end),
         cmocka_unit_test(test_stopping_twice_ends_them),
+        cmocka_unit_test(test_errands),
+        cmocka_unit_test(test_gauges),
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_many_vectors),
         cmocka_unit_test(test_leaving_cancels_vectors),

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/slice.h"
 #include "dialect/dialect.h"
+#include "genset/models.h"
 
 #define MAX_ARENA_BYTES ((size_t)64 << 20)
 #define MAX_OUT_BYTES   ((size_t)16 << 20)
@@ -25,6 +26,17 @@ static const struct {
     {&gs_dialect_openai_completions, "/v1/completions"},
     {&gs_dialect_openai_responses, "/v1/responses"},
     {&gs_dialect_openai_responses, "/v1/responses/input_tokens"},
+    {&gs_dialect_llama, "/completion"},
+    {&gs_dialect_llama, "/infill"},
+    {&gs_dialect_llama_errands, "/tokenize"},
+    {&gs_dialect_llama_errands, "/detokenize"},
+    {&gs_dialect_llama_errands, "/apply-template"},
+    {&gs_dialect_llama_errands, "/props"},
+    {&gs_dialect_ollama_models, "/api/show"},
+    {&gs_dialect_ollama_models, "/api/create"},
+    {&gs_dialect_ollama_models, "/api/copy"},
+    {&gs_dialect_ollama_models, "/api/pull"},
+    {&gs_dialect_ollama_models, "/api/ps"},
 };
 
 /* Whatever is asked for was said before, in the words of the request itself. */
@@ -130,6 +142,24 @@ static void write_answers(struct answer *a, const struct gs_chat *first)
     }
 }
 
+/* What an errand may find. */
+static void run_errand(struct gs_errand *e)
+{
+    static const struct gs_local_model model = {
+        .name = "n", .path = "/a/n.gguf", .arch = "", .quant = "", .is_loaded = true};
+    static const int32_t tokens[] = {7};
+    static const struct gs_slice pieces[] = {{"\xff", 1}};
+
+    e->models = &model;
+    e->n_models = 1;
+    e->metadata = GS_SLICE_LIT("{}");
+    if (e->kind == GS_ERRAND_TOKENIZE) {
+        e->tokens = tokens;
+        e->n_tokens = 1;
+        e->pieces = e->wants_pieces ? pieces : NULL;
+    }
+}
+
 static void answer(const struct gs_dialect *d, const struct gs_chat *chat,
                    struct gs_dialect_context *ctx)
 {
@@ -164,6 +194,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ctx.store = &store;
     gs_arena_init(&arena, MAX_ARENA_BYTES);
     if (d->read_request(&chat, &ctx, body, endpoints[e].path, &arena, &err) == GS_OK) {
+        if (ctx.errand)
+            run_errand(ctx.errand);
         ctx.stream = true;
         answer(d, &chat, &ctx);
         ctx.stream = false;

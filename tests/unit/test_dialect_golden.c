@@ -35,6 +35,11 @@ static const struct {
     {"openai-responses.input_tokens.", "/v1/responses/input_tokens", &gs_dialect_openai_responses},
     {"ollama.chat.", "/api/chat", &gs_dialect_ollama},
     {"ollama.generate.", "/api/generate", &gs_dialect_ollama},
+    {"llama.completion.", "/completion", &gs_dialect_llama},
+    {"llama.infill.", "/infill", &gs_dialect_llama},
+    {"llama-errands.tokenize.", "/tokenize", &gs_dialect_llama_errands},
+    {"llama-errands.detokenize.", "/detokenize", &gs_dialect_llama_errands},
+    {"llama-errands.apply.", "/apply-template", &gs_dialect_llama_errands},
     {"ollama-models.show.", "/api/show", &gs_dialect_ollama_models},
     {"ollama-models.create.", "/api/create", &gs_dialect_ollama_models},
     {"ollama-models.copy.", "/api/copy", &gs_dialect_ollama_models},
@@ -285,7 +290,7 @@ static int read_case(const char *name)
     if (endpoints[e].dialect->read_request(&chat, &ctx, gs_buf_view(&body), endpoints[e].path, &a,
                                            &err) == GS_OK) {
         dump_context(&got, &ctx);
-        for (const struct gs_chat *c = &chat; c; c = c->next) {
+        for (const struct gs_chat *c = ctx.errand ? NULL : &chat; c; c = c->next) {
             gs_buf_puts(&got, c == &chat ? "" : "next\n");
             dump_chat(&got, c);
         }
@@ -341,6 +346,7 @@ struct script_event {
     struct gs_event ev;
     struct gs_error err;
     struct gs_top_logprob top;
+    int32_t tokens[8];
     struct gs_logprob logprob;
     bool is_keepalive;
 };
@@ -382,6 +388,10 @@ static void parse_event(const struct gs_json *v, struct script_event *out)
                  text_of(v, "msg").ptr ? text_of(v, "msg").ptr : "");
     gs_error_amounts(&out->err, int_of(v, "needed"), int_of(v, "available"));
     out->ev.error = kind == GS_EVENT_ERROR ? &out->err : NULL;
+    const struct gs_json *tokens = gs_json_get(v, "tokens");
+    for (size_t i = 0; tokens && i < GS_MIN(tokens->u.array.len, GS_COUNT_OF(out->tokens)); i++)
+        out->tokens[out->ev.n_tokens++] = (int32_t)tokens->u.array.items[i].u.integer;
+    out->ev.tokens = out->tokens;
     if (gs_json_get(v, "logprob")) {
         double lp = 0;
         assert_true(gs_json_get_double(v, "logprob", &lp, NULL));
