@@ -81,7 +81,7 @@ void gs_llm_prompt_clear(struct gs_llm_prompt *p);
 GS_MUST_CHECK enum gs_status gs_llm_append_tokens(struct gs_token_ids *ids, const int32_t *tokens,
                                                   size_t n, struct gs_error *err);
 /* Where turns of a prompt begin that other prompts are likely to share all before: the second and
- * third, and the last two, ascending. *out_n is at most GS_TURN_MARKS, 0 for raw prompts. */
+ * third, and the last two, ascending; without turns, all but the last token. */
 #define GS_TURN_MARKS 4
 void gs_llm_turn_marks(const struct gs_llm *llm, const struct gs_token_ids *ids,
                        size_t out_marks[GS_TURN_MARKS], size_t *out_n);

@@ -207,18 +207,17 @@ void gs_llm_prompt_clear(struct gs_llm_prompt *p)
     gs_buf_clear(&p->opening);
 }
 
-/* Templates that begin with a control token begin every turn with it. */
+/* Templates that begin with a control token begin every turn with it. A prompt without turns may at
+ * least come again. */
 void gs_llm_turn_marks(const struct gs_llm *llm, const struct gs_token_ids *ids,
                        size_t out_marks[GS_TURN_MARKS], size_t *out_n)
 {
     const size_t first = ids->len > 0 && ids->ids[0] == gs_token_bos(llm->tok);
     size_t n = 0;
 
-    *out_n = 0;
-    if (first >= ids->len || gs_token_kind_of(llm->tok, ids->ids[first]) != GS_TOKEN_CONTROL)
-        return;
     for (size_t i = first + 1; i < ids->len; i++) {
-        if (ids->ids[i] != ids->ids[first])
+        if (ids->ids[i] != ids->ids[first] ||
+            gs_token_kind_of(llm->tok, ids->ids[i]) != GS_TOKEN_CONTROL)
             continue;
         if (n == GS_TURN_MARKS) /* the last ones move up */
             out_marks[n - 2] = out_marks[n - 1];
@@ -226,5 +225,7 @@ void gs_llm_turn_marks(const struct gs_llm *llm, const struct gs_token_ids *ids,
             n++;
         out_marks[n - 1] = i;
     }
+    if (n == 0 && ids->len > 1)
+        out_marks[n++] = ids->len - 1;
     *out_n = n;
 }

@@ -32,6 +32,8 @@
 /* Answer tokens for which memory is reserved ahead. Reserving all that max_tokens allows would
  * let one client that asks for much and uses little keep everybody else waiting. */
 #define GROW_TOKENS 512
+/* Of a prompt that is read, what is stored at once: so many tokens. */
+#define STORE_EVERY 512
 /* Between snapshots of a prompt that is read; and the least, if its marks are closer. */
 #define SNAPSHOT_EVERY 4096
 #define SNAPSHOT_GAP   64
@@ -262,7 +264,7 @@ static size_t next_stop(const struct gs_engine *e, const struct gs_job *j, size_
     return stop < j->n_tokens ? stop : SIZE_MAX;
 }
 
-/* How much of j's beginning will be stored when `other` has been read. */
+/* How much of j's beginning `other`, which is read, will store that it has not stored yet. */
 static size_t count_coming(const struct gs_engine *e, const struct gs_job *j,
                            const struct gs_job *other)
 {
@@ -273,7 +275,7 @@ static size_t count_coming(const struct gs_engine *e, const struct gs_job *j,
     while (same < most && other->tokens[same] == j->tokens[same])
         same++;
     if (!gs_exec_needs_snapshots(e->exec))
-        return same;
+        return same > other->n_fed ? same : 0;
     for (size_t at = other->n_stop; at <= same; at = next_stop(e, other, at))
         last = at;
     return last;
@@ -457,14 +459,17 @@ static bool is_unwanted(void *ud)
     return true;
 }
 
-/* The job's tokens were computed: store what others may begin with. */
+/* The job's tokens were computed: store what others may begin with. Without snapshots that is more
+ * of the prompt now and then, and in the end all of it. */
 static void advance(struct gs_engine *e, struct gs_job *j)
 {
-    const bool was_read = j->n_fed >= j->n_prompt;
+    const size_t before = j->n_fed;
+    const bool needs_snapshots = gs_exec_needs_snapshots(e->exec);
 
     j->n_fed += j->n_take;
-    const bool is_read = !was_read && j->n_fed >= j->n_prompt;
-    if (j->n_fed == j->n_stop || (is_read && !gs_exec_needs_snapshots(e->exec))) {
+    const bool is_due = before < j->n_prompt &&
+                        (j->n_fed >= j->n_prompt || j->n_fed / STORE_EVERY > before / STORE_EVERY);
+    if (needs_snapshots ? j->n_fed == j->n_stop : is_due) {
         gs_prefix_keep(e->prefix, j->seq, j->tokens, false);
         j->n_stop = next_stop(e, j, j->n_fed);
     }

@@ -12,7 +12,7 @@
 #include "model/executor.h"
 
 #define MAX_ROWS      ((uint32_t)1 << 16)
-#define MAX_SNAPSHOTS 65536
+#define MAX_SNAPSHOTS 4096
 
 /* ---- memory ---- */
 
@@ -195,42 +195,40 @@ static enum gs_status check_memory(const struct gs_model *m, const struct gs_com
     return GS_ENOMEM;
 }
 
-/* How many snapshots there may be, and what one costs: as many full pages as have its bytes. */
-static uint32_t price_snapshots(struct gs_exec *e)
+/* Snapshots take the place of full pages; how many windows and states there may be beside those of
+ * sequences follows from that. */
+static enum gs_status init_pools(struct gs_exec *e, struct gs_error *err)
 {
     const struct gs_model *m = e->model;
     const enum gs_type type = e->opt.kv_type;
-    const size_t page = GS_MAX(gs_kv_page_bytes(&m->kv[GS_KV_FULL], type), GS_KV_PAGE_TOKENS);
-    const size_t window = gs_kv_page_bytes(&m->kv[GS_KV_WINDOW], type);
+    const uint64_t full = gs_seq_pages(e->opt.kv_tokens);
+    const uint64_t bytes =
+        full * GS_MAX(gs_kv_page_bytes(&m->kv[GS_KV_FULL], type), (size_t)GS_KV_PAGE_TOKENS);
+    const uint64_t window_bytes = GS_MAX(gs_kv_page_bytes(&m->kv[GS_KV_WINDOW], type), 1);
+    const uint64_t state_bytes = GS_MAX(gs_state_slot_bytes(m), 1);
 
     e->window_pages = count_sequence_window(m, &e->opt);
     e->snapshot_window_pages = count_window_pages(m, &e->opt, m->kv_window);
-    const size_t bytes = gs_state_slot_bytes(m) + e->snapshot_window_pages * window;
-    e->snapshot_price = (uint32_t)GS_MIN((bytes + page - 1) / page, UINT32_MAX);
-    if (e->snapshot_price == 0)
-        return 0;
-    return (uint32_t)GS_MIN(gs_seq_pages(e->opt.kv_tokens) / e->snapshot_price, MAX_SNAPSHOTS);
-}
+    if (gs_exec_needs_snapshots(e))
+        e->most_snapshots = (uint32_t)GS_MIN(bytes / state_bytes, MAX_SNAPSHOTS);
+    const uint64_t kept =
+        GS_MIN(bytes / window_bytes, (uint64_t)e->most_snapshots * e->snapshot_window_pages);
+    const uint64_t windows = (uint64_t)e->opt.max_sequences * e->window_pages + kept;
+    enum gs_status st =
+        gs_kv_pool_init(&e->kv[GS_KV_FULL], &m->kv[GS_KV_FULL], type, (uint32_t)full, err);
 
-static enum gs_status init_pools(struct gs_exec *e, uint32_t n_snapshots, struct gs_error *err)
-{
-    const uint64_t windows = (uint64_t)e->opt.max_sequences * e->window_pages +
-                             (uint64_t)n_snapshots * e->snapshot_window_pages;
-    const uint64_t n_pages[] = {gs_seq_pages(e->opt.kv_tokens), GS_MIN(windows, UINT32_MAX)};
-    enum gs_status st = GS_OK;
-
-    for (size_t k = 0; k < GS_KV_KINDS && st == GS_OK; k++)
-        st =
-            gs_kv_pool_init(&e->kv[k], &e->model->kv[k], e->opt.kv_type, (uint32_t)n_pages[k], err);
     if (st == GS_OK)
-        st = gs_state_pool_init(&e->states, e->model, e->opt.max_sequences + n_snapshots, err);
+        st = gs_kv_pool_init(&e->kv[GS_KV_WINDOW], &m->kv[GS_KV_WINDOW], type,
+                             (uint32_t)GS_MIN(windows, UINT32_MAX), err);
+    if (st == GS_OK)
+        st = gs_state_pool_init(&e->states, m, e->opt.max_sequences + e->most_snapshots, err);
     return st;
 }
 
 static enum gs_status init(struct gs_exec *e, struct gs_error *err)
 {
     const struct gs_model *m = e->model;
-    enum gs_status st = init_pools(e, price_snapshots(e), err);
+    enum gs_status st = init_pools(e, err);
 
     e->snapshot_lens = gs_alloc_array(e->states.n_slots, sizeof(*e->snapshot_lens));
     e->snapshot_pages =

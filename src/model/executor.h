@@ -15,9 +15,7 @@ struct gs_exec {
     struct gs_kv_pool kv[GS_KV_KINDS];
     uint32_t window_pages;          /* a sequence has of the layers with a window, at most */
     uint32_t snapshot_window_pages; /* a snapshot has, at most */
-    uint32_t snapshot_price;        /* in full pages */
-    uint64_t n_lent;                /* free full pages that snapshots take the place of */
-    uint32_t n_sequences;
+    uint32_t n_sequences, n_snapshots, most_snapshots;
     struct gs_state_pool states; /* its slots are sequences and snapshots */
     uint64_t *snapshot_lens;     /* [slot] tokens */
     uint32_t *snapshot_pages;    /* [slot][snapshot_window_pages] from the first that is seen */

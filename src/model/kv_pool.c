@@ -66,8 +66,8 @@ static enum gs_status reserve(struct gs_kv_pool *p, const struct gs_kv_layers *l
     p->layers = gs_alloc_array(layers->n, sizeof(*p->layers));
     p->free = gs_alloc_array(p->n_pages, sizeof(*p->free));
     p->holders = gs_alloc_array(p->n_pages, sizeof(*p->holders));
-    p->kept = gs_alloc_array(p->n_pages, sizeof(*p->kept));
-    if (!p->layers || !p->free || !p->holders || !p->kept ||
+    p->keepers = gs_alloc_array(p->n_pages, sizeof(*p->keepers));
+    if (!p->layers || !p->free || !p->holders || !p->keepers ||
         !gs_mul_size(p->n_pages, p->page_stride, &p->bytes))
         return gs_error_nomem(err, "hold the cache of keys and values");
     if (p->bytes > 0) { /* there may be no layer of the kind */
@@ -106,7 +106,7 @@ void gs_kv_pool_clear(struct gs_kv_pool *p)
     gs_free(p->layers);
     gs_free(p->free);
     gs_free(p->holders);
-    gs_free(p->kept);
+    gs_free(p->keepers);
     *p = (struct gs_kv_pool){0};
 }
 
@@ -131,7 +131,7 @@ static void put_free(struct gs_kv_pool *p, uint32_t page)
 
 static uint32_t is_spare(const struct gs_kv_pool *p, uint32_t page)
 {
-    return p->kept[page] && p->holders[page] == 1;
+    return p->keepers[page] > 0 && p->holders[page] == p->keepers[page];
 }
 
 void gs_kv_pool_share(struct gs_kv_pool *p, uint32_t page)
@@ -152,16 +152,18 @@ void gs_kv_pool_give(struct gs_kv_pool *p, uint32_t page)
 
 void gs_kv_pool_keep(struct gs_kv_pool *p, uint32_t page)
 {
-    assert(!p->kept[page]);
     gs_kv_pool_share(p, page);
-    p->kept[page] = true;
+    p->n_kept += p->keepers[page] == 0;
+    p->keepers[page]++;
+    p->n_spare += is_spare(p, page);
 }
 
 void gs_kv_pool_drop(struct gs_kv_pool *p, uint32_t page)
 {
-    assert(p->kept[page]);
+    assert(p->keepers[page] > 0);
     p->n_spare -= is_spare(p, page);
-    p->kept[page] = false;
+    p->keepers[page]--;
+    p->n_kept -= p->keepers[page] == 0;
     gs_kv_pool_give(p, page);
 }
 

@@ -5,14 +5,12 @@
  *     page: | K layer 0 | V layer 0 | K layer 1 | ...      K: [head_kv][token][d_k]
  *
  * Pages get memory when they are first written. Pages given back are reused first; beyond a small
- * stock their memory returns to the system.
- *
- * A page is counted: many may hold it, and it is free when the last gives it back. One holder,
- * which is no sequence, may be its keeper; pages that only their keeper holds are spare. */
+ * stock their memory returns to the system.* A page is counted: many may hold it, and it is free
+ * when the last gives it back. Holders that are no sequences are its keepers; pages that only
+ * keepers hold are spare. */
 #ifndef GS_MODEL_KV_POOL_H
 #define GS_MODEL_KV_POOL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,9 +26,9 @@ struct gs_kv_pool {
     struct gs_kv_layer *layers; /* [layer of the kind] */
     uint32_t *free;             /* stack of n_free pages; the lowest n_clean hold no memory */
     uint32_t *holders;          /* [page] how many */
-    bool *kept;                 /* [page] one of them is the keeper */
+    uint32_t *keepers;          /* [page] how many of them */
     uint32_t n_pages;
-    uint32_t n_spare;
+    uint32_t n_kept, n_spare;
     uint32_t n_free, n_clean;
 };
 
@@ -45,7 +43,7 @@ void gs_kv_pool_clear(struct gs_kv_pool *p);
 uint32_t gs_kv_pool_take(struct gs_kv_pool *p);             /* n_free > 0 */
 void gs_kv_pool_share(struct gs_kv_pool *p, uint32_t page); /* one more holder */
 void gs_kv_pool_give(struct gs_kv_pool *p, uint32_t page);  /* one less */
-/* Hold a page as its keeper, which it must not have, and no longer. */
+/* Hold a page as a keeper, and no longer. */
 void gs_kv_pool_keep(struct gs_kv_pool *p, uint32_t page);
 void gs_kv_pool_drop(struct gs_kv_pool *p, uint32_t page);
 void gs_kv_pool_copy(const struct gs_kv_pool *p, uint32_t to, uint32_t from);

@@ -178,11 +178,6 @@ bool gs_seq_truncate(struct gs_seq *s, uint64_t n)
     return true;
 }
 
-uint64_t gs_exec_free_pages(const struct gs_exec *e)
-{
-    return e->kv[GS_KV_FULL].n_free - e->n_lent;
-}
-
 uint64_t gs_exec_free_tokens(const struct gs_exec *e)
 {
     return gs_exec_free_pages(e) * GS_KV_PAGE_TOKENS;

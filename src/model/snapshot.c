@@ -1,8 +1,9 @@
 /* What outlives a sequence: its pages, which are shared, and snapshots of what cannot be had from
  * pages of the layers that keep every token.
  *
- * A snapshot is a slot of recurrent state and the pages of its window, held. It is paid for in full
- * pages, which stay free and without memory meanwhile: so one number bounds all memory. */
+ * A snapshot is a slot of recurrent state and the pages of its window, which it may share. They are
+ * paid for in full pages, which stay free and without memory meanwhile: so one number bounds all
+ * memory. */
 #include <assert.h>
 
 #include "model/arch.h"
@@ -25,7 +26,7 @@ uint32_t gs_exec_slot_count(const struct gs_exec *e)
 
 uint64_t gs_exec_spare_pages(const struct gs_exec *e)
 {
-    return gs_exec_free_pages(e) + e->n_lent + e->kv[GS_KV_FULL].n_spare;
+    return (uint64_t)e->kv[GS_KV_FULL].n_free + e->kv[GS_KV_FULL].n_spare;
 }
 
 /* ---- pages ---- */
@@ -48,7 +49,7 @@ void gs_exec_drop_page(struct gs_exec *e, uint32_t page)
 
 bool gs_exec_page_is_spare(const struct gs_exec *e, uint32_t page)
 {
-    return e->kv[GS_KV_FULL].holders[page] == 1;
+    return e->kv[GS_KV_FULL].holders[page] == e->kv[GS_KV_FULL].keepers[page];
 }
 
 /* ---- snapshots ---- */
@@ -58,18 +59,53 @@ static uint32_t *window_of(const struct gs_exec *e, uint32_t slot)
     return e->snapshot_pages + (size_t)slot * e->snapshot_window_pages;
 }
 
-/* Hold the pages of the window of the next token. */
-static void hold_window(struct gs_seq *s, uint32_t slot)
+/* Pages [begin, end) of the window of the token after n others; none without such layers. */
+static uint32_t window_range(const struct gs_exec *e, uint64_t n, uint32_t *out_begin)
+{
+    *out_begin = e->model->kv_window > 0 ? gs_seq_window_begin(e, n) : 0;
+    return e->model->kv_window > 0 ? (uint32_t)gs_seq_pages(n) : 0;
+}
+
+/* Full pages that have the bytes of all snapshots and of so many more pages and states. */
+static uint64_t count_lent(const struct gs_exec *e, uint64_t more_pages, uint64_t more_states)
+{
+    const struct gs_kv_pool *window = &e->kv[GS_KV_WINDOW];
+    const uint64_t page_bytes = GS_MAX(e->kv[GS_KV_FULL].page_stride, GS_KV_PAGE_TOKENS);
+    const uint64_t bytes = (window->n_kept + more_pages) * window->page_stride +
+                           (e->n_snapshots + more_states) * e->states.slot_stride;
+
+    return bytes / page_bytes + (bytes % page_bytes != 0);
+}
+
+uint64_t gs_exec_free_pages(const struct gs_exec *e)
+{
+    return e->kv[GS_KV_FULL].n_free - count_lent(e, 0, 0);
+}
+
+static bool can_snapshot(const struct gs_seq *s)
+{
+    const struct gs_exec *e = s->exec;
+    uint64_t n_new = 0;
+    uint32_t begin;
+    const uint32_t end = window_range(e, s->len, &begin);
+
+    assert(end == 0 || begin >= s->window_begin);
+    for (uint32_t i = begin; i < end; i++)
+        n_new += e->kv[GS_KV_WINDOW].keepers[s->pages[GS_KV_WINDOW][i]] == 0;
+    return e->n_snapshots < e->most_snapshots &&
+           count_lent(e, n_new, 1) <= e->kv[GS_KV_FULL].n_free;
+}
+
+/* Keep the pages of the window of the next token. */
+static void keep_window(struct gs_seq *s, uint32_t slot)
 {
     struct gs_exec *e = s->exec;
-    const uint32_t begin = gs_seq_window_begin(e, s->len);
-    const uint32_t end = (uint32_t)gs_seq_pages(s->len);
+    uint32_t begin;
+    const uint32_t end = window_range(e, s->len, &begin);
 
-    if (e->model->kv_window == 0)
-        return;
-    assert(begin >= s->window_begin && end - begin <= e->snapshot_window_pages);
+    assert(end - begin <= e->snapshot_window_pages);
     for (uint32_t i = begin; i < end; i++) {
-        gs_kv_pool_share(&e->kv[GS_KV_WINDOW], s->pages[GS_KV_WINDOW][i]);
+        gs_kv_pool_keep(&e->kv[GS_KV_WINDOW], s->pages[GS_KV_WINDOW][i]);
         window_of(e, slot)[i - begin] = s->pages[GS_KV_WINDOW][i];
     }
 }
@@ -78,9 +114,7 @@ bool gs_seq_snapshot(struct gs_seq *s, bool is_last, uint32_t *out_slot)
 {
     struct gs_exec *e = s->exec;
 
-    /* slots of sequences yet to come are not for snapshots */
-    if (gs_exec_free_pages(e) < e->snapshot_price ||
-        e->states.n_free <= e->opt.max_sequences - e->n_sequences)
+    if (!can_snapshot(s))
         return false;
     uint32_t slot = gs_state_pool_take(&e->states);
     if (is_last) {
@@ -90,9 +124,9 @@ bool gs_seq_snapshot(struct gs_seq *s, bool is_last, uint32_t *out_slot)
     } else {
         gs_state_pool_copy(&e->states, slot, s->slot);
     }
-    e->n_lent += e->snapshot_price;
+    e->n_snapshots++;
     e->snapshot_lens[slot] = s->len;
-    hold_window(s, slot);
+    keep_window(s, slot);
     s->shared = s->len;
     *out_slot = slot;
     return true;
@@ -100,15 +134,13 @@ bool gs_seq_snapshot(struct gs_seq *s, bool is_last, uint32_t *out_slot)
 
 void gs_exec_drop_snapshot(struct gs_exec *e, uint32_t slot)
 {
-    const uint64_t len = e->snapshot_lens[slot];
+    uint32_t begin;
+    const uint32_t end = window_range(e, e->snapshot_lens[slot], &begin);
 
-    if (e->model->kv_window > 0) {
-        const uint64_t n = gs_seq_pages(len) - gs_seq_window_begin(e, len);
-        for (uint64_t i = 0; i < n; i++)
-            gs_kv_pool_give(&e->kv[GS_KV_WINDOW], window_of(e, slot)[i]);
-    }
+    for (uint32_t i = begin; i < end; i++)
+        gs_kv_pool_drop(&e->kv[GS_KV_WINDOW], window_of(e, slot)[i - begin]);
     gs_state_pool_give(&e->states, slot);
-    e->n_lent -= e->snapshot_price;
+    e->n_snapshots--;
 }
 
 /* ---- going on ---- */
@@ -120,8 +152,7 @@ static void resume_window(struct gs_seq *s, uint32_t slot)
     struct gs_kv_pool *pool = &e->kv[GS_KV_WINDOW];
     uint32_t *pages = s->pages[GS_KV_WINDOW];
 
-    s->window_begin = gs_seq_window_begin(e, s->len);
-    s->window_end = (uint32_t)gs_seq_pages(s->len);
+    s->window_end = window_range(e, s->len, &s->window_begin);
     for (uint32_t i = s->window_begin; i < s->window_end; i++) {
         const uint32_t page = window_of(e, slot)[i - s->window_begin];
         if (i < s->len / GS_KV_PAGE_TOKENS) {
@@ -148,6 +179,5 @@ void gs_seq_resume(struct gs_seq *s, const uint32_t *pages, uint64_t n_tokens, u
     if (!gs_exec_needs_snapshots(e))
         return;
     gs_state_pool_copy(&e->states, s->slot, slot);
-    if (e->model->kv_window > 0)
-        resume_window(s, slot);
+    resume_window(s, slot);
 }

@@ -642,6 +642,7 @@ static struct record *answer_to(struct rig *rig, const int32_t *prompt, size_t n
 
     opt.marks = &mark;
     opt.n_marks = mark > 0;
+    opt.logprobs = true;
     run_alone(rig, &opt);
     assert_int_equal(r->end, GS_JOB_END_LENGTH);
     return r;
@@ -715,6 +716,43 @@ static void test_prompt_is_read_once(void **state)
             record_free(r[i]);
         }
         rig_free(&rig);
+    }
+}
+
+/* Whenever a job is cancelled, in the middle of a step or between two, what others find stored is
+ * right. */
+static void test_cancel_spoils_nothing(void **state)
+{
+    static const size_t shapes[] = {0, 15, 5, 18}; /* llama, gemma3, qwen35, deepseek2 */
+    struct gs_engine_options opt = usual;
+    int32_t prompt[240];
+    const size_t marks[] = {70, 140, 210};
+
+    (void)state;
+    opt.batch_tokens = 64;
+    for (size_t s = 0; s < GS_COUNT_OF(shapes); s++) {
+        struct rig fresh = rig_create(&tiny_shapes[shapes[s]], &opt);
+        struct rig rig = rig_create(&tiny_shapes[shapes[s]], &opt);
+        make_prompt(prompt, 240, s);
+        struct record *expected = answer_to(&fresh, prompt, 240, 0, 1);
+        for (int i = 0; i < 40; i++) {
+            struct record *r = record_create();
+            struct gs_job_options job = job_options(r, prompt, 120 + 3 * (size_t)i, 30);
+            job.marks = marks;
+            job.n_marks = 3;
+            struct gs_job *j = submit(&rig, &job);
+            for (int k = 0; k < 20 * i; k++)
+                sched_yield();
+            gs_job_free(j);
+            record_free(r);
+        }
+        struct record *found = answer_to(&rig, prompt, 240, 0, 1);
+        assert_int_equal(found->tokens[0], expected->tokens[0]);
+        assert_float_equal(found->logprobs[0], expected->logprobs[0], 1e-3);
+        record_free(found);
+        record_free(expected);
+        rig_free(&rig);
+        rig_free(&fresh);
     }
 }
 
@@ -801,6 +839,7 @@ int main(void)
         cmocka_unit_test(test_logprobs),
         cmocka_unit_test(test_cached_tokens),
         cmocka_unit_test(test_prompt_is_read_once),
+        cmocka_unit_test(test_cancel_spoils_nothing),
         cmocka_unit_test(test_cancelled_prompt_is_kept),
         cmocka_unit_test(test_allocations),
     };
