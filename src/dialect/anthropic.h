@@ -7,10 +7,6 @@
 #include "dialect/dialect.h"
 #include "dialect/reader.h"
 
-/* Where the client is not shown a thinking block's text, it hands it back in the signature: this, the
- * block's own signature in base64, '.', the text in base64. */
-#define GS_DIALECT_SIGNATURE GS_SLICE_LIT("genset1")
-
 /* Reading the messages of one request. */
 struct gs_dialect_messages {
     struct gs_dialect_reader r;

@@ -175,25 +175,6 @@ static void read_tool_use(struct gs_dialect_reader *r, const struct gs_json *blo
     b->args = args;
 }
 
-/* Where the text was left out of the answer (display "omitted"), our signature holds it. */
-static void read_thinking(struct gs_dialect_reader *r, const struct gs_json *block)
-{
-    struct gs_slice signature = gs_dialect_peek_string(block, "signature");
-    struct gs_slice text = gs_dialect_peek_string(block, "thinking");
-    const size_t dot = gs_slice_find(signature, GS_SLICE_LIT("."), 0);
-
-    if (!text.len && dot != SIZE_MAX && gs_slice_starts(signature, GS_DIALECT_SIGNATURE)) {
-        text = gs_dialect_decode_base64(r, gs_slice_sub(signature, dot + 1, signature.len));
-        signature =
-            gs_dialect_decode_base64(r, gs_slice_sub(signature, GS_DIALECT_SIGNATURE.len, dot));
-    }
-    struct gs_block *b = text.len ? gs_dialect_add_block(r, GS_BLOCK_REASONING) : NULL;
-    if (!b)
-        return;
-    b->text = text;
-    b->signature = signature;
-}
-
 /* What is no conversation reads as text; redacted thinking, which nobody here can read, and types
  * not known here are passed over. */
 static void read_other(struct gs_dialect_messages *m, const struct gs_json *block)
@@ -252,7 +233,8 @@ static void read_block(struct gs_dialect_messages *m, const struct gs_json *bloc
     } else if (is_result(block)) {
         read_tool_result(m, block);
     } else if (type_is(block, "thinking")) {
-        read_thinking(r, block);
+        gs_dialect_add_reasoning(r, gs_dialect_peek_string(block, "thinking"),
+                                 gs_dialect_peek_string(block, "signature"));
     } else if (type_is(block, "image")) {
         read_image(r, block);
     } else {

@@ -33,17 +33,6 @@ static void write_usage(struct gs_buf *b, const struct gs_dialect_context *ctx,
                   (long long)u->answer_tokens);
 }
 
-/* What is not shown, for the client to hand back with the signature it belongs to. */
-static void write_signature(struct gs_buf *b, struct gs_slice signature, struct gs_slice reasoning)
-{
-    gs_buf_putc(b, '"');
-    gs_buf_slice(b, GS_DIALECT_SIGNATURE);
-    gs_dialect_write_base64(b, signature.ptr, signature.len);
-    gs_buf_putc(b, '.');
-    gs_dialect_write_base64(b, reasoning.ptr, reasoning.len);
-    gs_buf_putc(b, '"');
-}
-
 static const char *stop_reason(enum gs_stop_reason stop)
 {
     switch (stop) {
@@ -163,7 +152,7 @@ static void stream_end(const struct answer *s, const struct gs_dialect_context *
         open_event(b, "content_block_delta");
         gs_buf_printf(b, ",\"index\":%u,\"delta\":{\"type\":\"signature_delta\",\"signature\":",
                       ev->block_idx);
-        write_signature(b, ev->signature, gs_buf_view(&s->block));
+        gs_dialect_write_signature(b, ev->signature, gs_buf_view(&s->block));
         gs_buf_putc(b, '}');
         close_event(b);
     } else if (ev->signature.len > 0) {
@@ -296,7 +285,7 @@ static void collect_end(struct answer *s, const struct gs_dialect_context *ctx,
         gs_dialect_write_object(&s->content, text);
     } else if (hides(ctx, ev)) {
         gs_buf_puts(&s->content, "\"thinking\":\"\",\"signature\":");
-        write_signature(&s->content, ev->signature, text);
+        gs_dialect_write_signature(&s->content, ev->signature, text);
     } else if (ev->block == GS_BLOCK_REASONING) {
         gs_dialect_write_member(&s->content, "thinking", text);
         gs_buf_putc(&s->content, ',');

@@ -159,11 +159,7 @@ static void read_reasoning(struct items_reader *m, const struct gs_json *item)
     if (!text.len)
         text = join_texts(m->r, gs_json_get(item, "summary"), NULL, "\n\n");
     join_turn(m, GS_ROLE_ASSISTANT);
-    struct gs_block *b = text.len ? gs_dialect_add_block(m->r, GS_BLOCK_REASONING) : NULL;
-    if (!b)
-        return;
-    b->text = text;
-    b->signature = gs_dialect_peek_string(item, "encrypted_content");
+    gs_dialect_add_reasoning(m->r, text, gs_dialect_peek_string(item, "encrypted_content"));
 }
 
 /* Which call an item is, or answers; some kinds have only the id of the item itself. */

@@ -254,6 +254,7 @@ static void read_settings(struct gs_dialect_reader *r, const struct gs_json *bod
     gs_dialect_set_effort(chat, gs_dialect_peek_string(reasoning, "effort"));
     own->has_limit = chat->max_tokens > 0;
     own->has_logprobs = chat->logprobs;
+    own->has_encrypted = includes(body, "reasoning.encrypted_content");
     own->has_summary = gs_dialect_has(reasoning, "summary");
 }
 

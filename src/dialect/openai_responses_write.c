@@ -14,9 +14,9 @@
 #include "dialect/writer.h"
 
 struct answer {
-    struct gs_buf items;    /* those that have ended, comma-separated */
-    struct gs_buf text;     /* of the item being made, raw */
-    struct gs_buf head;     /* of the call being made: its id and name */
+    struct gs_buf items; /* those that have ended, comma-separated */
+    struct gs_buf text;  /* of the item being made, raw */
+    struct gs_buf head;  /* of the call being made: its id and name; of reasoning its signature */
     struct gs_buf logprobs; /* of the text being made, comma-separated */
     struct gs_slice input;  /* of a custom call that has ended; in `arena` */
     struct gs_arena arena;
@@ -93,23 +93,37 @@ static struct gs_slice args_of(const struct answer *s)
     return s->text.len ? gs_buf_view(&s->text) : GS_SLICE_LIT("{}");
 }
 
+/* From after the id to the end of the item. */
+static void write_reasoning(struct gs_buf *b, const struct answer *s,
+                            const struct gs_dialect_responses_request *own, bool is_whole)
+{
+    gs_buf_puts(b, ",\"type\":\"reasoning\",\"summary\":[");
+    if (is_whole && own->has_summary)
+        write_part(b, s, "summary_text");
+    gs_buf_putc(b, ']');
+    if (!own->has_summary) {
+        gs_buf_puts(b, ",\"content\":[");
+        if (is_whole)
+            write_part(b, s, "reasoning_text");
+        gs_buf_putc(b, ']');
+    }
+    if (is_whole && own->has_encrypted) {
+        gs_buf_puts(b, ",\"encrypted_content\":");
+        gs_dialect_write_signature(b, gs_buf_view(&s->head), gs_buf_view(&s->text));
+    }
+    gs_buf_putc(b, '}');
+}
+
 /* The item being made: as announced (END_IN_PROGRESS) without what it says. */
 static void write_item(struct gs_buf *b, const struct answer *s,
                        const struct gs_dialect_context *ctx, enum end end)
 {
     const bool is_whole = end != END_IN_PROGRESS;
-    const bool has_summary = request_of(ctx)->has_summary;
 
     gs_buf_putc(b, '{');
     write_item_id(b, s, ctx, "id");
     if (s->kind == GS_BLOCK_REASONING) {
-        gs_buf_puts(b, ",\"type\":\"reasoning\",\"summary\":[");
-        if (is_whole && has_summary)
-            write_part(b, s, "summary_text");
-        gs_buf_puts(b, has_summary ? "]" : "],\"content\":[");
-        if (is_whole && !has_summary)
-            write_part(b, s, "reasoning_text");
-        gs_buf_puts(b, has_summary ? "}" : "]}");
+        write_reasoning(b, s, request_of(ctx), is_whole);
         return;
     }
     gs_buf_printf(b, ",\"status\":\"%s\",", end_names[end]);
@@ -335,7 +349,6 @@ static void begin_call(struct answer *s, const struct gs_dialect_context *ctx,
         }
     }
     s->is_custom = tool.is_custom;
-    gs_buf_reset(&s->head);
     if (ev->id.len) {
         gs_dialect_write_member(&s->head, "call_id", ev->id);
     } else {
@@ -359,6 +372,7 @@ static void begin_item(struct answer *s, const struct gs_dialect_context *ctx,
     s->has_ended = false;
     gs_buf_reset(&s->text);
     gs_buf_reset(&s->logprobs);
+    gs_buf_reset(&s->head);
     s->is_custom = false;
     if (ev->block == GS_BLOCK_TOOL_CALL)
         begin_call(s, ctx, ev);
@@ -564,6 +578,8 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
         break;
     case GS_EVENT_END:
         s->has_ended = true;
+        if (ev->block == GS_BLOCK_REASONING)
+            gs_buf_slice(&s->head, ev->signature);
         break;
     case GS_EVENT_STOP:
         write_stop(s, ctx, ev, b);

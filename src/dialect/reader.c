@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/slice.h"
+#include "dialect/writer.h"
 
 enum gs_status gs_dialect_parse(struct gs_slice body, struct gs_arena *a, struct gs_json *out,
                                 struct gs_error *err)
@@ -105,6 +106,24 @@ void gs_dialect_add_image(struct gs_dialect_reader *r, struct gs_slice url)
         b->name = gs_slice_sub(url, 5, semicolon);
         b->text = gs_slice_sub(url, comma + 1, url.len);
     }
+}
+
+void gs_dialect_add_reasoning(struct gs_dialect_reader *r, struct gs_slice text,
+                              struct gs_slice signature)
+{
+    const size_t dot = gs_slice_find(signature, GS_SLICE_LIT("."), 0);
+
+    if (dot != SIZE_MAX && gs_slice_starts(signature, GS_DIALECT_SIGNATURE)) {
+        if (!text.len)
+            text = gs_dialect_decode_base64(r, gs_slice_sub(signature, dot + 1, signature.len));
+        signature =
+            gs_dialect_decode_base64(r, gs_slice_sub(signature, GS_DIALECT_SIGNATURE.len, dot));
+    }
+    struct gs_block *b = text.len ? gs_dialect_add_block(r, GS_BLOCK_REASONING) : NULL;
+    if (!b)
+        return;
+    b->text = text;
+    b->signature = signature;
 }
 
 void gs_dialect_end_message(struct gs_dialect_reader *r, enum gs_role role)

@@ -41,6 +41,10 @@ void gs_dialect_add_text(struct gs_dialect_reader *r, enum gs_block_kind kind,
                          struct gs_slice text);
 /* "data:image/png;base64,..." becomes media type and data; another URL stays whole. */
 void gs_dialect_add_image(struct gs_dialect_reader *r, struct gs_slice url);
+/* Reasoning, with the signature that came back with it; where its text did not, it is read from a
+ * signature that has it (gs_dialect_write_signature). Without a text it adds nothing. */
+void gs_dialect_add_reasoning(struct gs_dialect_reader *r, struct gs_slice text,
+                              struct gs_slice signature);
 void gs_dialect_end_message(struct gs_dialect_reader *r, enum gs_role role);
 
 /* Hand the messages to the chat, name the tool results after the calls they answer, and see

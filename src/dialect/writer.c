@@ -111,6 +111,17 @@ void gs_dialect_write_tokens(struct gs_buf *b, const int32_t *tokens, size_t n)
     gs_buf_putc(b, ']');
 }
 
+void gs_dialect_write_signature(struct gs_buf *b, struct gs_slice signature,
+                                struct gs_slice reasoning)
+{
+    gs_buf_putc(b, '"');
+    gs_buf_slice(b, GS_DIALECT_SIGNATURE);
+    gs_dialect_write_base64(b, signature.ptr, signature.len);
+    gs_buf_putc(b, '.');
+    gs_dialect_write_base64(b, reasoning.ptr, reasoning.len);
+    gs_buf_putc(b, '"');
+}
+
 void gs_dialect_write_words(struct gs_buf *b, const struct gs_error *err)
 {
     char words[GS_ERROR_MSG_BYTES + GS_ERROR_HINT_BYTES + 2];

@@ -3,6 +3,7 @@
 #define GS_DIALECT_WRITER_H
 
 #include "base/buf.h"
+#include "base/slice.h"
 #include "genset/chat.h"
 
 /* Ready a buffer of a zeroed state for its first use. */
@@ -24,6 +25,11 @@ void gs_dialect_write_base64(struct gs_buf *b, const void *p, size_t n);
 void gs_dialect_write_logprobs(struct gs_buf *b, const struct gs_event *ev, bool with_ids);
 /* `[1,2]` */
 void gs_dialect_write_tokens(struct gs_buf *b, const int32_t *tokens, size_t n);
+/* Reasoning that the client is not shown, or may drop, in a text that it hands back:
+ * "genset1", its signature in base64, '.', the reasoning in base64. Written with quotes. */
+#define GS_DIALECT_SIGNATURE GS_SLICE_LIT("genset1")
+void gs_dialect_write_signature(struct gs_buf *b, struct gs_slice signature,
+                                struct gs_slice reasoning);
 /* Message, then hint. */
 void gs_dialect_write_words(struct gs_buf *b, const struct gs_error *err);
 

@@ -102,6 +102,15 @@ async function tools() {
       assert.equal(items.filter(({ type }) => type === "command_execution").length, 3, out);
       assert.match(out, /I should look\./);
       assert.deepEqual(seen.map(({ results }) => results), [0, 1, 3]);
+      assert.equal(seen[2].thought, "I should look.");
+    });
+    await check("thoughts that are not shown come back too", async () => {
+      const before = seen.length;
+      const settings = [...provider(url), "model_reasoning_summary=none"];
+      const { text, out } = await codex([...UNGUARDED, "What is in notes.txt?"], url, folder, settings);
+      assert.equal(text, "It says: remember the milk.", out);
+      assert.doesNotMatch(out, /I should look\./);
+      assert.equal(seen[before + 2].thought, "I should look.");
     });
     await check("a conversation is taken up again", async () => {
       const { code, out } = await codex(["resume", "--last", "And now?"], url, folder);

@@ -62,7 +62,7 @@ struct script {
 struct facts {
     const struct gs_chat *chat;
     int64_t messages, turns, calls, results, tokens, tools;
-    struct gs_slice user, result;
+    struct gs_slice user, result, thought;
     bool has_image;
 };
 
@@ -104,6 +104,8 @@ static struct facts look_at(const struct gs_chat *chat)
             f.has_image |= b->kind == GS_BLOCK_IMAGE;
             if (b->kind == GS_BLOCK_TOOL_RESULT)
                 f.result = b->text;
+            else if (b->kind == GS_BLOCK_REASONING)
+                f.thought = b->text;
             else if (m->role == GS_ROLE_USER && b->kind == GS_BLOCK_TEXT)
                 f.user = b->text;
         }
@@ -386,6 +388,7 @@ static void log_chat(struct script *s, const struct facts *f, bool is_count, siz
     write_text(&b, "effort", chat->effort);
     write_text(&b, "user", f->user);
     write_text(&b, "result", f->result);
+    write_text(&b, "thought", f->thought);
     gs_buf_puts(&b, ",\"tools\":[");
     for (size_t i = 0; i < chat->n_tools; i++) {
         gs_buf_puts(&b, i ? "," : "");

@@ -158,6 +158,41 @@ static void test_reasoning_goes_out_as_asked_for(void **state)
     finish(&t);
 }
 
+/* Codex hands back no more than the encrypted content where no summary was asked for. */
+static void test_reasoning_comes_back(void **state)
+{
+    const struct gs_event begin = {.kind = GS_EVENT_BEGIN, .block = GS_BLOCK_REASONING};
+    const struct gs_event delta = {
+        .kind = GS_EVENT_DELTA, .block = GS_BLOCK_REASONING, .text = GS_SLICE_LIT("Hm.")};
+    const struct gs_event end = {
+        .kind = GS_EVENT_END, .block = GS_BLOCK_REASONING, .signature = GS_SLICE_LIT("s1")};
+    struct talk t;
+
+    (void)state;
+    ask(&t, NULL, "1",
+        "{\"model\":\"m\",\"input\":\"x\",\"include\":[\"reasoning.encrypted_content\"]}");
+    say(&t, begin);
+    say(&t, delta);
+    say(&t, end);
+    say_block(&t, GS_BLOCK_TEXT, NULL, "Yes.");
+    say_stop(&t, GS_STOP_END);
+    EXPECT(&t, "\"encrypted_content\":\"genset1czE=.SG0u\"}");
+    finish(&t);
+    ask(&t, NULL, "2",
+        "{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":\"x\"},"
+        "{\"type\":\"reasoning\",\"summary\":[],\"encrypted_content\":\"genset1czE=.SG0u\"},"
+        "{\"type\":\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"Oh.\"}],"
+        "\"encrypted_content\":\"genset1czE=.SG0u\"}]}");
+    assert_int_equal(t.chat.n_messages, 2);
+    assert_int_equal(t.chat.messages[1].n_blocks, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct gs_block *b = &t.chat.messages[1].blocks[i];
+        assert_true(gs_slice_eq_str(b->text, i ? "Oh." : "Hm."));
+        assert_true(gs_slice_eq_str(b->signature, "s1"));
+    }
+    finish(&t);
+}
+
 /* ---- ends ---- */
 
 static void test_an_answer_that_is_cut(void **state)
@@ -470,6 +505,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_find_their_way_back),
         cmocka_unit_test(test_reasoning_goes_out_as_asked_for),
+        cmocka_unit_test(test_reasoning_comes_back),
         cmocka_unit_test(test_an_answer_that_is_cut),
         cmocka_unit_test(test_failures_have_codes),
         cmocka_unit_test(test_silence_begins_with_created),
