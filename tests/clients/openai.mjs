@@ -176,7 +176,7 @@ async function withAModel(url, model) {
 
   await check("what a model cannot take is refused by name", async () => {
     const user = (part) => ({ ...request, messages: [{ role: "user", content: [{ type: "text", text: "Look:" }, part] }] });
-    await refuses(client.chat.completions.create(user({ type: "image_url", image_url: { url: "data:image/png;base64,aGk=" } })), 400, { message: /images/ });
+    await refuses(client.chat.completions.create(user({ type: "image_url", image_url: { url: "data:image/png;base64,aGk=" } })), 400, { message: /could not process image/ });
     await refuses(client.chat.completions.create(user({ type: "input_audio", input_audio: { data: "aGk=", format: "wav" } })), 400, { message: /input_audio/ });
     await refuses(client.chat.completions.create({ ...request, modalities: ["text", "audio"], audio: { voice: "ash", format: "wav" } }), 400, { param: "modalities[1]" });
     if (model === "standin") await refuses(client.completions.create({ model, prompt: "def f(", suffix: ")" }), 400, { message: /does not fill in/ });
