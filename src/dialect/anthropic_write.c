@@ -281,6 +281,7 @@ static void collect_end(struct answer *s, const struct gs_dialect_context *ctx,
 {
     const struct gs_slice text = gs_buf_view(&s->block);
 
+    gs_dialect_writer_check(&s->block, &s->content);
     if (ev->block == GS_BLOCK_TOOL_CALL) {
         gs_dialect_write_object(&s->content, text);
     } else if (hides(ctx, ev)) {
@@ -300,7 +301,6 @@ static void write_whole(const struct answer *s, const struct gs_dialect_context 
                         const struct gs_event *ev, struct gs_buf *b)
 {
     gs_dialect_writer_check(&s->content, b);
-    gs_dialect_writer_check(&s->block, b);
     gs_buf_putc(b, '{');
     write_message_head(b, ctx);
     gs_buf_puts(b, ",\"content\":[");

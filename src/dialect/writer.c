@@ -36,8 +36,11 @@ void gs_dialect_write_object(struct gs_buf *b, struct gs_slice text)
         return;
     }
     gs_arena_init(&a, GS_MAX_TEXT_BYTES);
-    if (gs_json_parse(text, &a, &v, NULL) == GS_OK && v.kind == GS_JSON_OBJECT) {
+    const enum gs_status st = gs_json_parse(text, &a, &v, NULL);
+    if (st == GS_OK && v.kind == GS_JSON_OBJECT) {
         gs_json_write(b, &v);
+    } else if (st == GS_ENOMEM) {
+        b->failed = true;
     } else {
         gs_buf_putc(b, '{');
         gs_dialect_write_member(b, "arguments", text);

@@ -1,9 +1,9 @@
-// The official @anthropic-ai/sdk against genset serve.
+// The official @anthropic-ai/sdk against genset serve, and against a model that follows a script.
 import assert from "node:assert/strict";
 import Anthropic from "@anthropic-ai/sdk";
-import { check, withServer } from "./serve.mjs";
+import { check, main, withModel, withScript } from "./serve.mjs";
 
-await withServer(async (url, model) => {
+async function model(url, model) {
   const client = new Anthropic({ baseURL: url, apiKey: "any", maxRetries: 0 });
   const request = { model, max_tokens: 48, messages: [{ role: "user", content: "Say hello." }] };
   let text;
@@ -123,6 +123,15 @@ await withServer(async (url, model) => {
         });
     });
 
+  await check("a format shapes the answer", async () => {
+    const properties = { city: { enum: ["Paris", "Rome"] }, days: { type: "integer", minimum: 1, maximum: 9 } };
+    const schema = { type: "object", properties, required: ["city", "days"], additionalProperties: false };
+    const format = { type: "json_schema", schema };
+    const { content } = await client.messages.create({ ...request, max_tokens: 200, output_config: { format } });
+    const { city, days } = JSON.parse(content[0].text);
+    assert.ok(properties.city.enum.includes(city) && days >= 1 && days <= 9);
+  });
+
   await check("batches are refused", async () => {
     await assert.rejects(client.messages.batches.create({ requests: [] }), Anthropic.NotFoundError);
   });
@@ -149,4 +158,81 @@ await withServer(async (url, model) => {
       if (event.type === "content_block_delta") break;
     assert.equal((await client.messages.create(request)).role, "assistant");
   });
+}
+
+const rules = [
+  { if: { user: "weather", calls: 0 }, say: [
+    { think: "Two cities." },
+    { call: "get_weather", args: { city: "Zürich" } },
+    { call: "get_weather", args: { city: "Rome", days: [1, 2] } },
+  ] },
+  { if: { calls: 2, results: 2, result: "rainy" }, say: [{ text: "Sunny and rainy." }] },
+  { if: { user: "break" }, say: [{ text: "Half an" }], fail: "internal" },
+  { if: { user: "busy" }, fail: "busy" },
+  { if: { user: "hold" }, say: [{ text: "Once" }], fail: "hold" },
+  { if: { user: "long" }, say: [{ text: "Once" }], stop: "length" },
+  { say: [{ text: "Hello." }] },
+];
+
+async function scripted(url, seen) {
+  const client = new Anthropic({ baseURL: url, apiKey: "any", maxRetries: 0 });
+  const ask = (content) => ({ model: "any", max_tokens: 99, messages: [{ role: "user", content }] });
+  const tools = [{ name: "get_weather", input_schema: { type: "object", properties: { city: { type: "string" } } } }];
+
+  await check("streamed calls, their results, and reasoning between", async () => {
+    const request = { ...ask("weather"), tools, thinking: { type: "enabled", budget_tokens: 50 } };
+    const call = await client.messages.stream(request).finalMessage();
+    assert.equal(call.stop_reason, "tool_use");
+    assert.deepEqual(call.content.map(({ type }) => type), ["thinking", "tool_use", "tool_use"]);
+    assert.equal(call.content[0].thinking, "Two cities.");
+    assert.deepEqual(call.content.slice(1).map(({ input }) => input), [{ city: "Zürich" }, { city: "Rome", days: [1, 2] }]);
+    const results = call.content.slice(1).map(({ id }, i) => ({ type: "tool_result", tool_use_id: id, content: ["sunny", "rainy"][i] }));
+    const messages = [...request.messages, call, { role: "user", content: results }].map(({ role, content }) => ({ role, content }));
+    const answer = await client.messages.create({ ...request, messages });
+    assert.equal(answer.content[0].text, "Sunny and rainy.");
+    assert.equal(answer.stop_reason, "end_turn");
+  });
+
+  await check("reasoning that is not shown comes back all the same", async () => {
+    const thinking = { type: "adaptive", display: "omitted" };
+    const { content } = await client.messages.create({ ...ask("weather"), tools, thinking });
+    assert.equal(content[0].thinking, "");
+    assert.match(content[0].signature, /^genset1/);
+    const { input_tokens: without } = await client.messages.countTokens({ model: "any", messages: ask("x").messages });
+    const turns = [...ask("x").messages, { role: "assistant", content: [content[0], { type: "text", text: "" }] }];
+    assert.ok((await client.messages.countTokens({ model: "any", messages: turns })).input_tokens > without + 1);
+  });
+
+  await check("an answer that breaks off throws", async () => {
+    await assert.rejects(client.messages.create(ask("break")), Anthropic.InternalServerError);
+    let text = "";
+    const stream = client.messages.stream(ask("break")).on("text", (piece) => (text += piece));
+    await assert.rejects(stream.finalMessage(), (err) => err.error?.error?.type === "api_error");
+    assert.equal(text, "Half an");
+  });
+
+  await check("overload is 529 with Retry-After", async () => {
+    await assert.rejects(client.messages.create(ask("busy")), (err) => {
+      assert.equal(err.status, 529);
+      assert.equal(err.error.error.type, "overloaded_error");
+      assert.ok(Number(err.headers.get("retry-after")) > 0);
+      return true;
+    });
+  });
+
+  await check("an aborted stream ends, and the server goes on", async () => {
+    const stream = client.messages.stream(ask("hold"));
+    stream.on("text", () => stream.abort());
+    await assert.rejects(stream.finalMessage(), Anthropic.APIUserAbortError);
+    assert.equal((await client.messages.create(ask("hi"))).content[0].text, "Hello.");
+  });
+
+  await check("why an answer ended is said", async () => {
+    assert.equal((await client.messages.create(ask("long"))).stop_reason, "max_tokens");
+  });
+}
+
+await main(async () => {
+  await withModel(model);
+  await withScript(() => ({ rules }), scripted);
 });

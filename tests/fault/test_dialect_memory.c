@@ -14,6 +14,20 @@ static const struct {
     const struct gs_dialect *dialect;
     const char *path, *body;
 } requests[] = {
+    {&gs_dialect_anthropic, "/v1/messages",
+     "{\"model\":\"m\",\"stop_sequences\":[\"a\"],\"thinking\":{\"type\":\"enabled\","
+     "\"budget_tokens\":9,\"display\":\"omitted\"},\"output_config\":{\"format\":{\"type\":"
+     "\"json_schema\",\"schema\":{}}},\"tools\":[{\"name\":\"run\",\"input_schema\":{}},{\"name\":"
+     "\"late\",\"defer_loading\":true,\"input_schema\":{}}],\"system\":[{\"type\":\"text\","
+     "\"text\":\"s\",\"cache_control\":{}}],\"messages\":[{\"role\":\"user\",\"content\":[{"
+     "\"type\":\"document\",\"title\":\"t\",\"source\":{\"type\":\"text\",\"data\":\"d\"}}]},{"
+     "\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":"
+     "\"genset1YQ==.Yg==\"},{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"run\",\"input\":{"
+     "\"a\":1}},{\"type\":\"server_tool_use\",\"id\":\"s\",\"name\":\"web_search\",\"input\":{}},"
+     "{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"s\",\"content\":[{\"title\":\"x\"}]}"
+     "]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"c\","
+     "\"content\":[{\"type\":\"text\",\"text\":\"ok\"},{\"type\":\"tool_reference\","
+     "\"tool_name\":\"late\"}]}]}]}"},
     {&gs_dialect_openai_chat, "/v1/chat/completions",
      "{\"model\":\"m\",\"n\":2,\"logprobs\":true,\"stop\":[\"a\",\"b\"],\"logit_bias\":{\"1\":2},"
      "\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"run\",\"format\":{\"grammar\":{"
@@ -35,7 +49,7 @@ static const struct {
 static const struct gs_top_logprob top = {1, -2, {"y", 1}};
 static const struct gs_logprob logprob = {0, -1, {"x", 1}, &top, 1};
 
-/* A text, a call of "run" and an end, of two answers. */
+/* A text, a call of "run", reasoning and an end, of two answers. */
 static const struct gs_event events[] = {
     {.kind = GS_EVENT_START},
     {.kind = GS_EVENT_BEGIN},
@@ -47,6 +61,9 @@ static const struct gs_event events[] = {
      .block_idx = 1,
      .text = {"{\"input\":\"ls\"}", 14}},
     {.kind = GS_EVENT_END, .block = GS_BLOCK_TOOL_CALL, .block_idx = 1},
+    {.kind = GS_EVENT_BEGIN, .block = GS_BLOCK_REASONING, .block_idx = 2},
+    {.kind = GS_EVENT_DELTA, .block = GS_BLOCK_REASONING, .block_idx = 2, .text = {"hm", 2}},
+    {.kind = GS_EVENT_END, .block = GS_BLOCK_REASONING, .block_idx = 2, .signature = {"sig", 3}},
     {.kind = GS_EVENT_BEGIN, .answer_idx = 1},
     {.kind = GS_EVENT_DELTA, .answer_idx = 1, .text = {"z", 1}},
     {.kind = GS_EVENT_END, .answer_idx = 1},
