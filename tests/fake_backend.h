@@ -290,7 +290,8 @@ static inline enum gs_status fake_begin(struct fake *f, struct gs_slice model,
     c->fake = f;
     c->on_event = on_event;
     c->ud = ud;
-    memcpy(c->script, model.ptr, model.len < 31 ? model.len : 31);
+    if (model.len > 0)
+        memcpy(c->script, model.ptr, model.len < 31 ? model.len : 31);
     pthread_mutex_lock(&f->lock);
     f->n_live++;
     pthread_mutex_unlock(&f->lock);
