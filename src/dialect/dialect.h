@@ -23,11 +23,12 @@ struct gs_dialect_record {
     struct gs_slice body;     /* the answer */
 };
 
-/* Where they are kept, by the caller of a dialect. */
+/* Where they are kept, by the caller of a dialect. thread: any. */
 struct gs_dialect_store {
     void *self;
-    /* The slices found live until the next keep. False: not there, or no longer. */
-    bool (*find)(void *self, struct gs_slice id, struct gs_dialect_record *out_record);
+    /* A copy, in `a`. errors: GS_ENOTFOUND (not there, or no longer), GS_ENOMEM. */
+    enum gs_status (*find)(void *self, struct gs_slice id, struct gs_arena *a,
+                           struct gs_dialect_record *out_record);
     /* Copies. It may keep nothing: what is kept is bounded. */
     void (*keep)(void *self, const struct gs_dialect_record *record);
 };

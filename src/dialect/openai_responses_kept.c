@@ -30,8 +30,7 @@ static struct gs_dialect_responses_kept *parse_record(struct gs_dialect_reader *
     struct gs_dialect_responses_kept *kept = gs_arena_alloc(r->a, sizeof(*kept));
     struct gs_json *values = gs_arena_array(r->a, 2, sizeof(*values));
 
-    if (!kept || !values || !gs_arena_dup(r->a, record->id, &kept->id) ||
-        !gs_arena_dup(r->a, record->previous, &kept->previous)) {
+    if (!kept || !values) {
         gs_dialect_reader_nomem(r);
         return NULL;
     }
@@ -40,8 +39,12 @@ static struct gs_dialect_responses_kept *parse_record(struct gs_dialect_reader *
         r->status = gs_json_parse(record->body, r->a, &values[1], r->err);
     if (r->status != GS_OK)
         return NULL;
-    kept->input = array_of(&values[0]);
-    kept->output = array_of(gs_json_get(&values[1], "output"));
+    *kept = (struct gs_dialect_responses_kept){
+        .id = record->id,
+        .previous = record->previous,
+        .input = array_of(&values[0]),
+        .output = array_of(gs_json_get(&values[1], "output")),
+    };
     return kept;
 }
 
@@ -50,13 +53,16 @@ static struct gs_dialect_responses_kept *find(struct gs_dialect_responses_keeper
                                               struct gs_slice id)
 {
     struct gs_dialect_responses_kept *kept = gs_map_get(&k->by_id, id);
+    struct gs_dialect_reader *r = k->r;
     struct gs_dialect_record record;
 
-    if (kept || k->r->status != GS_OK || !k->store || !k->store->find(k->store->self, id, &record))
+    if (kept || r->status != GS_OK || !k->store)
         return kept;
-    kept = parse_record(k->r, &record);
-    if (kept && !gs_map_put(&k->by_id, kept->id, kept)) {
-        gs_dialect_reader_nomem(k->r);
+    const enum gs_status st = k->store->find(k->store->self, id, r->a, &record);
+    if (st == GS_OK)
+        kept = parse_record(r, &record);
+    if (st == GS_ENOMEM || (kept && !gs_map_put(&k->by_id, kept->id, kept))) {
+        gs_dialect_reader_nomem(r);
         return NULL;
     }
     return kept;

@@ -1,5 +1,6 @@
 /* Reading large bodies away from the loop: a tree of 30 MB of JSON takes half a second to build, in
- * which no other stream would move. Small ones are read where they arrive. */
+ * which no other stream would move. Small ones are read where they arrive, unless they build on
+ * answers that are kept. */
 #include <assert.h>
 
 #include "base/alloc.h"
@@ -8,26 +9,13 @@
 #include "http/loop.h"
 #include "server/state.h"
 
-static bool find_nothing(void *self, struct gs_slice id, struct gs_dialect_record *out_record)
-{
-    bool *const has_asked = self;
-
-    (void)id;
-    (void)out_record;
-    *has_asked = true;
-    return false;
-}
-
-/* The kept answers are the loop's: here one only learns that they were asked for. */
 static void read_one(struct gs_server_reading *r)
 {
     struct gs_server_exchange *ex = r->exchange;
-    const struct gs_dialect_store store = {.self = &r->has_asked, .find = find_nothing};
 
-    r->ctx.store = &store;
+    r->ctx.store = &r->server->responses.store;
     r->status = ex->dialect->read_request(&r->chat, &r->ctx, gs_buf_view(&r->body), ex->path,
                                           &ex->arena, &r->err);
-    r->ctx.store = NULL;
 }
 
 static void read_bodies(void *arg)

@@ -429,26 +429,12 @@ static void refuse(struct gs_server_exchange *ex, const struct gs_error *err)
     gs_server_reply_failure(s, r, dialect, id, err);
 }
 
-static enum gs_status read_body(struct gs_server_exchange *ex, struct gs_slice body,
-                                struct gs_error *err)
+/* What the reader found. */
+static enum gs_status start_read(struct gs_server_exchange *ex,
+                                 const struct gs_server_reading *reading, struct gs_error *err)
 {
-    ex->ctx.store = &ex->server->responses.store;
-    const enum gs_status st =
-        ex->dialect->read_request(&ex->chat, &ex->ctx, body, ex->path, &ex->arena, err);
-
-    return st == GS_OK ? exchange_start(ex, err) : st;
-}
-
-/* What the reader found. The one thing it cannot look up are answers that are kept: who builds on
- * one is read again, here. */
-static enum gs_status start_read(struct gs_server_exchange *ex, struct gs_server_reading *reading,
-                                 struct gs_error *err)
-{
-    if (reading->has_asked)
-        return read_body(ex, gs_buf_view(&reading->body), err);
     ex->chat = reading->chat;
     ex->ctx = reading->ctx;
-    ex->ctx.store = &ex->server->responses.store;
     *err = reading->err;
     return reading->status == GS_OK ? exchange_start(ex, err) : reading->status;
 }
@@ -465,6 +451,43 @@ void gs_server_exchange_read(struct gs_server_exchange *ex)
     else if (start_read(ex, reading, &err) != GS_OK)
         refuse(ex, &err);
     gs_server_reading_free(reading);
+}
+
+static enum gs_status note_asked(void *self, struct gs_slice id, struct gs_arena *a,
+                                 struct gs_dialect_record *out_record)
+{
+    bool *const has_asked = self;
+
+    (void)id;
+    (void)a;
+    (void)out_record;
+    *has_asked = true;
+    return GS_ENOTFOUND;
+}
+
+/* Read a body here. *out_is_long: it builds on answers that are kept, which may be many, and is
+ * still to be read. */
+static enum gs_status read_here(struct gs_server_exchange *ex, bool *out_is_long,
+                                struct gs_error *err)
+{
+    const struct gs_dialect_store store = {.self = out_is_long, .find = note_asked};
+
+    ex->ctx.store = &store;
+    const enum gs_status st = ex->dialect->read_request(
+        &ex->chat, &ex->ctx, gs_http_request_body(ex->http), ex->path, &ex->arena, err);
+    ex->ctx.store = &ex->server->responses.store;
+    return st;
+}
+
+/* Have it read, here or beside the loop, and answered. */
+static enum gs_status read_body(struct gs_server_exchange *ex, struct gs_error *err)
+{
+    bool is_long = gs_http_request_body(ex->http).len > MAX_INLINE_BYTES;
+    const enum gs_status st = is_long ? GS_OK : read_here(ex, &is_long, err);
+
+    if (is_long)
+        return gs_server_reader_give(ex) ? GS_OK : gs_error_nomem(err, "read the request");
+    return st == GS_OK ? exchange_start(ex, err) : st;
 }
 
 void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
@@ -490,10 +513,8 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
     const bool has_path = gs_arena_dup(&ex->arena, gs_slice_str(path), &kept);
     ex->path = has_path ? kept.ptr : "";
     gs_http_request_watch(r, client_gone, client_drained, ex);
-    if (has_path && gs_http_request_body(r).len > MAX_INLINE_BYTES && gs_server_reader_give(ex))
-        return;
     if (!has_path)
         gs_error_nomem(&err, "answer the request");
-    if (!has_path || read_body(ex, gs_http_request_body(r), &err) != GS_OK)
+    if (!has_path || read_body(ex, &err) != GS_OK)
         refuse(ex, &err);
 }

@@ -69,15 +69,28 @@ static void drop(struct gs_server_responses *rs, struct gs_server_kept *k)
 
 /* ---- the store ---- */
 
-static bool find(void *self, struct gs_slice id, struct gs_dialect_record *out_record)
+static enum gs_status find(void *self, struct gs_slice id, struct gs_arena *a,
+                           struct gs_dialect_record *out_record)
 {
-    struct gs_server_kept *k = look_up(self, id);
+    struct gs_server_responses *rs = self;
+    struct gs_dialect_record r;
+    enum gs_status st = GS_ENOTFOUND;
 
-    if (!k)
-        return false;
-    touch(self, k);
-    *out_record = k->record;
-    return true;
+    pthread_mutex_lock(&rs->lock);
+    struct gs_server_kept *k = look_up(rs, id);
+    if (k) {
+        touch(rs, k);
+        st = gs_arena_dup(a, k->record.id, &r.id) &&
+                     gs_arena_dup(a, k->record.previous, &r.previous) &&
+                     gs_arena_dup(a, k->record.input, &r.input) &&
+                     gs_arena_dup(a, k->record.body, &r.body)
+                 ? GS_OK
+                 : GS_ENOMEM;
+    }
+    pthread_mutex_unlock(&rs->lock);
+    if (st == GS_OK)
+        *out_record = r;
+    return st;
 }
 
 static struct gs_slice copy(char **at, struct gs_slice text)
@@ -110,14 +123,10 @@ static struct gs_server_kept *kept_create(const struct gs_dialect_record *r, siz
     return k;
 }
 
-static void keep(void *self, const struct gs_dialect_record *record)
+static void add(struct gs_server_responses *rs, struct gs_server_kept *k)
 {
-    struct gs_server_responses *rs = self;
-    struct gs_server_kept *k = kept_create(record, rs->max_bytes);
-
-    if (!k)
-        return;
     struct gs_server_kept **bucket = bucket_of(rs, k->record.id);
+
     k->chain = *bucket;
     *bucket = k;
     put_first(rs, k);
@@ -129,12 +138,25 @@ static void keep(void *self, const struct gs_dialect_record *record)
         drop(rs, rs->last);
 }
 
+static void keep(void *self, const struct gs_dialect_record *record)
+{
+    struct gs_server_responses *rs = self;
+    struct gs_server_kept *k = kept_create(record, rs->max_bytes);
+
+    if (!k)
+        return;
+    pthread_mutex_lock(&rs->lock);
+    add(rs, k);
+    pthread_mutex_unlock(&rs->lock);
+}
+
 bool gs_server_responses_drop(struct gs_server_responses *rs, struct gs_slice id)
 {
+    pthread_mutex_lock(&rs->lock);
     struct gs_server_kept *k = look_up(rs, id);
-
     if (k)
         drop(rs, k);
+    pthread_mutex_unlock(&rs->lock);
     return k != NULL;
 }
 
@@ -146,12 +168,14 @@ void gs_server_responses_init(struct gs_server_responses *rs, size_t max_n, size
         .max_bytes = max_bytes,
         .seed = gs_os_random_u64(),
     };
+    pthread_mutex_init(&rs->lock, NULL);
 }
 
 void gs_server_responses_clear(struct gs_server_responses *rs)
 {
     while (rs->last)
         drop(rs, rs->last);
+    pthread_mutex_destroy(&rs->lock);
 }
 
 /* ---- /v1/responses/ID ---- */
@@ -164,32 +188,37 @@ static void reply_failure(struct gs_server *s, struct gs_http_request *r, const 
     gs_server_reply_error(s, r, d, id, gs_dialect_status(d, err), err);
 }
 
+static enum gs_status say_missing(struct gs_slice of, struct gs_error *err)
+{
+    gs_error_set(err, GS_ENOTFOUND, "there is no response \"%.*s\"", (int)GS_MIN(of.len, 100),
+                 of.ptr);
+    gs_error_hint(err, "Responses are kept in memory, the latest ones, unless \"store\" is false.");
+    gs_error_pos(err, "response_not_found", 0, 0);
+    return GS_ENOTFOUND;
+}
+
 static enum gs_status get(struct gs_server *s, struct gs_slice of, struct gs_buf *b,
                           struct gs_error *err)
 {
+    const struct gs_dialect_store *store = &s->responses.store;
     struct gs_dialect_record record;
+    struct gs_arena a;
 
-    if (!s->responses.store.find(s->responses.store.self, of, &record)) {
-        gs_error_set(err, GS_ENOTFOUND, "there is no response \"%.*s\"", (int)GS_MIN(of.len, 100),
-                     of.ptr);
-        gs_error_hint(err, "Responses are kept in memory, the latest ones, unless \"store\" is "
-                           "false.");
-        gs_error_pos(err, "response_not_found", 0, 0);
-        return GS_ENOTFOUND;
-    }
-    gs_buf_slice(b, record.body);
-    return GS_OK;
+    gs_arena_init(&a, 0);
+    const enum gs_status st = store->find(store->self, of, &a, &record);
+    if (st == GS_OK)
+        gs_buf_slice(b, record.body);
+    gs_arena_clear(&a);
+    if (st == GS_ENOTFOUND)
+        return say_missing(of, err);
+    return st == GS_OK ? GS_OK : gs_error_nomem(err, "hand out the response");
 }
 
 static enum gs_status forget(struct gs_server *s, struct gs_slice of, struct gs_buf *b,
                              struct gs_error *err)
 {
-    const enum gs_status st = get(s, of, b, err);
-
-    if (st != GS_OK)
-        return st;
-    gs_server_responses_drop(&s->responses, of);
-    gs_buf_reset(b);
+    if (!gs_server_responses_drop(&s->responses, of))
+        return say_missing(of, err);
     gs_buf_puts(b, "{\"id\":");
     gs_json_write_string(b, of);
     gs_buf_puts(b, ",\"object\":\"response.deleted\",\"deleted\":true}");

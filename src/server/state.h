@@ -70,7 +70,6 @@ struct gs_server_reading {
     struct gs_buf body;
     struct gs_chat chat;
     struct gs_dialect_context ctx;
-    bool has_asked; /* for an answer that is kept */
     enum gs_status status;
     struct gs_error err;
 };

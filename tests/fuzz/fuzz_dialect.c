@@ -40,27 +40,28 @@ static const struct {
 };
 
 /* Whatever is asked for was said before, in the words of the request itself. */
-static bool find(void *self, struct gs_slice id, struct gs_dialect_record *out_record)
+static enum gs_status find(void *self, struct gs_slice id, struct gs_arena *a,
+                           struct gs_dialect_record *out_record)
 {
     const struct gs_slice body = *(const struct gs_slice *)self;
     const size_t start = gs_slice_find(body, GS_SLICE_LIT("["), 0);
     const size_t end = gs_slice_find(body, GS_SLICE_LIT("]"), 0);
+    struct gs_dialect_record r = {.body = GS_SLICE_LIT("{\"output\":[{\"id\":\"msg_1_0\"}]}")};
 
     if (start == SIZE_MAX || end == SIZE_MAX)
-        return false;
-    *out_record =
-        (struct gs_dialect_record){.id = id,
-                                   .previous = gs_slice_sub(id, 0, id.len / 2),
-                                   .input = gs_slice_sub(body, start, end + 1),
-                                   .body = GS_SLICE_LIT("{\"output\":[{\"id\":\"msg_1_0\"}]}")};
-    return true;
+        return GS_ENOTFOUND;
+    if (!gs_arena_dup(a, id, &r.id) ||
+        !gs_arena_dup(a, gs_slice_sub(body, start, end + 1), &r.input))
+        return GS_ENOMEM;
+    r.previous = gs_slice_sub(r.id, 0, id.len / 2);
+    *out_record = r;
+    return GS_OK;
 }
 
 static void keep(void *self, const struct gs_dialect_record *record)
 {
-    struct gs_dialect_record other;
-
-    (void)find(self, record->id, &other);
+    (void)self;
+    (void)record;
 }
 
 struct answer {

@@ -394,8 +394,12 @@ static void keep(struct gs_server_responses *kept, const char *id, const char *p
 static bool is_kept(struct gs_server_responses *kept, const char *id)
 {
     struct gs_dialect_record record;
+    struct gs_arena a;
 
-    return kept->store.find(kept->store.self, gs_slice_str(id), &record);
+    gs_arena_init(&a, 0);
+    const enum gs_status st = kept->store.find(kept->store.self, gs_slice_str(id), &a, &record);
+    gs_arena_clear(&a);
+    return st == GS_OK;
 }
 
 static void test_the_oldest_go_first_and_ends_before_beginnings(void **state)
