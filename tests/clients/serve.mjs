@@ -57,10 +57,10 @@ export async function inFolder(body) {
   }
 }
 
-// Run `body(url, model, folder)` against genset serve, which finds `models` too; `folder` is
-// temporary.
-export function withModel(body, models = EMBEDDERS, model = process.env.GENSET_TEST_MODEL ?? "standin") {
-  const args = ["serve", model, "--listen", "127.0.0.1:0", ...(existsSync(models) ? ["--models", models] : [])];
+// Run `body(url, model, folder)` against genset serve with these options, which finds `models` too;
+// `folder` is temporary.
+export function withModel(body, models = EMBEDDERS, model = process.env.GENSET_TEST_MODEL ?? "standin", options = []) {
+  const args = ["serve", model, "--listen", "127.0.0.1:0", ...(existsSync(models) ? ["--models", models] : []), ...options];
   return inFolder((folder) =>
     serving(process.env.GENSET, args, folder, (url, child) => {
       child.stdout.resume();
