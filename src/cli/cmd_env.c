@@ -46,7 +46,7 @@ void gs_cli_launch_put_env(const struct gs_cli_launch *l, struct gs_buf *out)
     struct gs_buf text;
 
     gs_buf_init(&text, GS_MAX_TEXT_BYTES);
-    gs_cli_tool_expand(l->tool->env, &l->place, &text);
+    gs_cli_tool_expand_env(l->tool, &l->place, &text);
     rest = gs_buf_view(&text);
     while (gs_cli_tool_line(&rest, &line)) {
         const size_t mark = gs_slice_find(line, GS_SLICE_LIT("="), 0);

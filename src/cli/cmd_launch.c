@@ -79,7 +79,7 @@ static bool set_environment(const struct gs_cli_launch *l, struct gs_buf *text)
     struct gs_slice line, rest;
     bool fits = true;
 
-    gs_cli_tool_expand(l->tool->env, &l->place, text);
+    gs_cli_tool_expand_env(l->tool, &l->place, text);
     rest = gs_buf_view(text);
     while (gs_buf_ok(text) && fits && gs_cli_tool_line(&rest, &line)) {
         char *name = text->ptr + (line.ptr - text->ptr);
@@ -163,7 +163,7 @@ static int describe(const struct gs_cli_launch *l, struct gs_buf *out)
         put_indented(out, gs_buf_view(&text));
     }
     gs_buf_reset(&text);
-    gs_cli_tool_expand(l->tool->env, &shown, &text);
+    gs_cli_tool_expand_env(l->tool, &shown, &text);
     gs_buf_puts(out, "environment:\n");
     put_indented(out, gs_buf_view(&text));
     gs_buf_reset(&text);

@@ -103,6 +103,8 @@ static enum gs_status create_server(const struct gs_config *c, struct gs_local *
     st = gs_cli_keys(c, &keys, &opt.api_keys, &opt.n_api_keys, err);
     opt.host = host;
     opt.port = port;
+    opt.tls_cert = c->tls_cert;
+    opt.tls_key = c->tls_key;
     opt.origins = c->cors_origins.items;
     opt.n_origins = c->cors_origins.len;
     opt.log = log;
@@ -124,8 +126,8 @@ static void log_address(const struct gs_config *c, const struct gs_server *serve
     const struct gs_log log = {GS_LOG_INFO, (enum gs_log_format)c->log_format, STDERR_FILENO};
     const int host_len = (int)(strrchr(c->listen, ':') - c->listen);
 
-    gs_log_write(&log, GS_LOG_INFO, "server", "listening on http://%.*s:%d", host_len, c->listen,
-                 gs_server_port(server));
+    gs_log_write(&log, GS_LOG_INFO, "server", "listening on %s://%.*s:%d",
+                 c->tls_cert ? "https" : "http", host_len, c->listen, gs_server_port(server));
 }
 
 int gs_cli_serve(struct gs_config *c, struct gs_buf *out)

@@ -4,6 +4,7 @@
  * ends by itself when nobody has asked for a while and nobody holds on to it. What holds is a lock
  * of the process that launched: it outlives exec(), so that the tool itself holds it, and is gone
  * with it however it ends; its own children do not have it. */
+#define _XOPEN_SOURCE 700 /* realpath() */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -40,6 +41,7 @@ static enum gs_status ask(const struct gs_cli_launch *l, const char *path, int *
         .port = l->port,
         .path = path,
         .key = l->has_key ? l->place.key : NULL,
+        .tls_cert = l->config->tls_cert,
         .timeout_ms = ASK_MS,
     };
 
@@ -219,7 +221,11 @@ static enum gs_status fill_place(struct gs_cli_launch *l, struct gs_error *err)
     else if (strcmp(l->host, "::") == 0)
         snprintf(l->host, sizeof(l->host), "::1");
     snprintf(l->place.url, sizeof(l->place.url),
-             strchr(l->host, ':') ? "http://[%s]:%d" : "http://%s:%d", l->host, l->port);
+             strchr(l->host, ':') ? "%s://[%s]:%d" : "%s://%s:%d", c->tls_cert ? "https" : "http",
+             l->host, l->port);
+    if (c->tls_cert && !realpath(c->tls_cert, l->place.ca))
+        return gs_error_errno(err, GS_ENOTFOUND, errno, "could not find certificate file \"%s\"",
+                              c->tls_cert);
     if (!c->state_dir || (size_t)snprintf(l->place.folder, sizeof(l->place.folder), "%s/launch/%s",
                                           c->state_dir, l->tool->name) >= sizeof(l->place.folder)) {
         gs_error_set(err, GS_ENOTFOUND, "there is no state folder to keep a log in");
@@ -273,9 +279,19 @@ void gs_cli_launch_serve_args(const struct gs_cli_launch *l, const char *argv[GS
         argv[n++] = "--config";
         argv[n++] = c->config_path;
     }
-    if (c->origin[GS_OPTION_api_key_path] == GS_ORIGIN_FLAG) {
-        argv[n++] = "--api-key-file";
-        argv[n++] = c->api_key_path;
+    const struct {
+        enum gs_option option;
+        const char *flag, *value;
+    } files[] = {
+        {GS_OPTION_api_key_path, "--api-key-file", c->api_key_path},
+        {GS_OPTION_tls_cert, "--tls-cert", c->tls_cert},
+        {GS_OPTION_tls_key, "--tls-key", c->tls_key},
+    };
+    for (size_t i = 0; i < GS_COUNT_OF(files); i++) {
+        if (c->origin[files[i].option] != GS_ORIGIN_FLAG)
+            continue;
+        argv[n++] = files[i].flag;
+        argv[n++] = files[i].value;
     }
     /* what was not given as a flag the server finds where we found it */
     for (size_t i = 0; i < c->models.len && c->origin[GS_OPTION_models] == GS_ORIGIN_FLAG &&

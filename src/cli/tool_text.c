@@ -35,7 +35,7 @@ static bool find_value(struct gs_slice name, const struct gs_cli_place *place, c
     } values[] = {
         {"url", place->url},       {"key", place->key},
         {"model", place->model},   {"ctx", place->ctx_tokens > 0 ? number : ""},
-        {"folder", place->folder},
+        {"folder", place->folder}, {"ca", place->ca},
     };
 
     for (size_t i = 0; i < GS_COUNT_OF(values); i++) {
@@ -93,6 +93,13 @@ void gs_cli_tool_expand(const char *text, const struct gs_cli_place *place, stru
         }
         rest = gs_slice_sub(rest, n, rest.len);
     }
+}
+
+void gs_cli_tool_expand_env(const struct gs_cli_tool *tool, const struct gs_cli_place *place,
+                            struct gs_buf *b)
+{
+    gs_cli_tool_expand(tool->env, place, b);
+    gs_cli_tool_expand("{?NODE_EXTRA_CA_CERTS={ca}\n?}", place, b); /* most run on node or Bun */
 }
 
 bool gs_cli_tool_line(struct gs_slice *text, struct gs_slice *out_line)

@@ -1,10 +1,12 @@
 /* The tools that genset launches, one row each, and what their texts become for one server.
  *
- * A text holds placeholders: {url} {key} {model} {ctx} {folder}, in quotes ({"model"}) as a JSON
- * string. "{?" begins a part that is left out when a value in it is not known, "?}" ends it. */
+ * A text holds placeholders: {url} {key} {model} {ctx} {folder} {ca}, in quotes ({"model"}) as a
+ * JSON string. "{?" begins a part that is left out when a value in it is not known, "?}" ends it.
+ */
 #ifndef GS_CLI_TOOLS_H
 #define GS_CLI_TOOLS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,12 +40,16 @@ struct gs_cli_place {
     char model[256];
     int64_t ctx_tokens; /* 0 = not known */
     char folder[4096];
+    char ca[PATH_MAX]; /* the server's certificate, where it speaks HTTPS */
 };
 
 /* NULL: there is none, which has been told. */
 const struct gs_cli_tool *gs_cli_tool_find(const char *name);
 /* Append a text of the table with its placeholders replaced. */
 void gs_cli_tool_expand(const char *text, const struct gs_cli_place *place, struct gs_buf *b);
+/* The tool's environment, and what every tool gets. */
+void gs_cli_tool_expand_env(const struct gs_cli_tool *tool, const struct gs_cli_place *place,
+                            struct gs_buf *b);
 /* Take the next line off `text`; false at its end. Empty lines are passed over. */
 bool gs_cli_tool_line(struct gs_slice *text, struct gs_slice *out_line);
 

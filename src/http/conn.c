@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "http/loop.h"
+#include "http/tls.h"
 
 #define MAX_PIPELINE_BYTES    ((size_t)64 << 10)
 #define MAX_ANSWER_HEAD_BYTES ((size_t)16 << 10)
@@ -99,6 +100,8 @@ static void enter_head(struct gs_http_conn *c)
 static void enter_linger(struct gs_http_conn *c)
 {
     c->phase = GS_HTTP_PHASE_LINGER;
+    if (c->server->tls)
+        gs_http_tls_end(c->bev);
     shutdown(bufferevent_getfd(c->bev), SHUT_WR);
     bufferevent_setwatermark(c->bev, EV_READ, 0, 0);
     bufferevent_enable(c->bev, EV_READ);
@@ -332,6 +335,8 @@ static void conn_event(struct bufferevent *bev, short what, void *ud)
         c->phase == GS_HTTP_PHASE_FLUSH ||
         (c->phase == GS_HTTP_PHASE_HEAD && evbuffer_get_length(bufferevent_get_output(bev)) > 0);
 
+    if (what & BEV_EVENT_CONNECTED) /* TLS was agreed on */
+        return;
     if ((what & BEV_EVENT_EOF) && is_owed) {
         bufferevent_disable(bev, EV_READ);
         enter_flush(c);
@@ -362,7 +367,9 @@ bool gs_http_conn_open(struct gs_http_server *s, evutil_socket_t fd)
         evutil_closesocket(fd);
         return false;
     }
-    c->bev = bufferevent_socket_new(gs_http_loop_base(s->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+    struct event_base *base = gs_http_loop_base(s->loop);
+    c->bev = s->tls ? gs_http_tls_accept(s->tls, base, fd)
+                    : bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!c->bev) {
         gs_http_timer_free(c->timer);
         gs_free(c);

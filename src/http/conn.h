@@ -58,8 +58,9 @@ struct gs_http_conn {
 
 struct gs_http_server {
     struct gs_http_loop *loop;
-    struct gs_http_options opt; /* host is not kept */
+    struct gs_http_options opt; /* host and the paths are not kept */
     struct evconnlistener *listener;
+    struct gs_http_tls *tls;              /* NULL: plain */
     struct gs_http_timer *retry;          /* accepting again after the system refused */
     struct gs_http_conn *newest, *oldest; /* by the time of opening or of the last answer */
     size_t n_conns;

@@ -11,8 +11,10 @@
 struct gs_http_get {
     const char *host; /* IP address or "localhost" */
     int port;
-    const char *path;   /* as it is sent: "/v1/models" */
-    const char *key;    /* sent as a bearer's, or NULL */
+    const char *path; /* as it is sent: "/v1/models" */
+    const char *key;  /* sent as a bearer's, or NULL */
+    const char
+        *tls_cert;      /* HTTPS, with whoever has this certificate (a file in PEM form), or NULL */
     int64_t timeout_ms; /* for all of it */
 };
 

@@ -30,17 +30,20 @@ struct gs_http_handler {
 };
 
 struct gs_http_options {
-    const char *host; /* IP address or "localhost" */
-    int port;         /* 0 = any free one */
+    const char *host;     /* IP address or "localhost" */
+    int port;             /* 0 = any free one */
+    const char *tls_cert; /* files in PEM form; both, or neither for plain HTTP */
+    const char *tls_key;
     size_t max_head_bytes;
     size_t max_body_bytes;
     size_t max_bodies_bytes; /* of all requests being received together */
     size_t max_connections;  /* and one that waits */
     int64_t idle_ms;         /* between requests */
-    int64_t head_ms;         /* for the first byte of the first, and for a whole head from there */
-    int64_t body_ms;         /* between two pieces of a body */
-    int64_t write_ms;        /* with output waiting that the client does not read */
-    int64_t linger_ms;       /* after the last answer, for the client to close */
+    int64_t head_ms; /* for the first byte of the first, after which TLS has been agreed on, and for
+                      * a whole head from there */
+    int64_t body_ms; /* between two pieces of a body */
+    int64_t write_ms;  /* with output waiting that the client does not read */
+    int64_t linger_ms; /* after the last answer, for the client to close */
     struct gs_http_handler handler;
 };
 
@@ -51,7 +54,8 @@ void gs_http_options_init(struct gs_http_options *opt);
 GS_MUST_CHECK enum gs_status gs_http_is_loopback(const char *host, bool *out_loopback,
                                                  struct gs_error *err);
 
-/* Bind and listen. errors: GS_EINVAL, GS_EIO (port in use), GS_ENOMEM. */
+/* Bind and listen. errors: GS_EINVAL, GS_EIO (port in use), GS_ENOMEM; GS_ENOTFOUND, GS_EFORMAT of
+ * the files for TLS. */
 GS_MUST_CHECK enum gs_status gs_http_server_create(struct gs_http_loop *loop,
                                                    const struct gs_http_options *opt,
                                                    struct gs_http_server **out_s,

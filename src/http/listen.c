@@ -13,6 +13,7 @@
 #include "http/address.h"
 #include "http/conn.h"
 #include "http/loop.h"
+#include "http/tls.h"
 
 #define BACKLOG         512
 #define ACCEPT_RETRY_MS 500
@@ -137,6 +138,15 @@ static enum gs_status bind_port(struct gs_http_server *s, struct gs_error *err)
     return GS_OK;
 }
 
+static enum gs_status prepare_tls(struct gs_http_server *s, struct gs_error *err)
+{
+    if (s->opt.tls_cert && s->opt.tls_key)
+        return gs_http_tls_create(s->opt.tls_cert, s->opt.tls_key, &s->tls, err);
+    gs_error_set(err, GS_EINVAL, "TLS needs a certificate and its key, of which only one is given");
+    gs_error_hint(err, "Give the files of both.");
+    return GS_EINVAL;
+}
+
 enum gs_status gs_http_server_create(struct gs_http_loop *loop, const struct gs_http_options *opt,
                                      struct gs_http_server **out_s, struct gs_error *err)
 {
@@ -148,9 +158,11 @@ enum gs_status gs_http_server_create(struct gs_http_loop *loop, const struct gs_
     s->loop = loop;
     s->opt = *opt;
     st = gs_http_timer_create(loop, accept_again, s, &s->retry, err);
+    if (st == GS_OK && (opt->tls_cert || opt->tls_key))
+        st = prepare_tls(s, err);
     if (st == GS_OK)
         st = bind_port(s, err);
-    s->opt.host = NULL;
+    s->opt.host = s->opt.tls_cert = s->opt.tls_key = NULL;
     if (st != GS_OK) {
         gs_http_server_free(s);
         return st;
@@ -196,5 +208,6 @@ void gs_http_server_free(struct gs_http_server *s)
     while (s->newest)
         gs_http_conn_close(s->newest);
     gs_http_timer_free(s->retry);
+    gs_http_tls_free(s->tls);
     gs_free(s);
 }

@@ -154,7 +154,7 @@ static enum gs_status copy_options(struct gs_server *s, const struct gs_server_o
                                    struct gs_error *err)
 {
     s->opt = *opt;
-    s->opt.host = NULL;
+    s->opt.host = s->opt.tls_cert = s->opt.tls_key = NULL;
     if (!copy_strings(s, &s->opt.api_keys, opt->n_api_keys) ||
         !copy_strings(s, &s->opt.origins, opt->n_origins))
         return gs_error_nomem(err, "create the server");
@@ -224,6 +224,8 @@ enum gs_status gs_server_create(const struct gs_server_options *opt, struct gs_s
     gs_http_options_init(&http);
     http.host = opt->host;
     http.port = opt->port;
+    http.tls_cert = opt->tls_cert;
+    http.tls_key = opt->tls_key;
     http.handler = (struct gs_http_handler){
         .ud = s, .on_request = gs_server_route_request, .on_refuse = gs_server_route_refuse};
     if (st == GS_OK)

@@ -49,8 +49,10 @@ void gs_server_backend_local(struct gs_server_backend *out_backend, struct gs_lo
 
 struct gs_server_options {
     size_t struct_size;
-    const char *host;            /* IP address or "localhost"; default "127.0.0.1" */
-    int port;                    /* 0 = any free one */
+    const char *host;     /* IP address or "localhost"; default "127.0.0.1" */
+    int port;             /* 0 = any free one */
+    const char *tls_cert; /* files in PEM form; both, or neither for plain HTTP */
+    const char *tls_key;
     const char *const *api_keys; /* one of them is asked of every client, if there is any; needed
                                   * beyond loopback; GS_SERVER_KEY_BYTES at most each */
     size_t n_api_keys;
