@@ -121,7 +121,9 @@ enum gs_status gs_sampler_check(const struct gs_sampling *how, size_t n_vocab, s
 /* Minus infinity stands for "never": NaN becomes it, plus infinity the largest finite number. */
 static float usable(float logit)
 {
-    return logit <= FLT_MAX ? logit : logit > FLT_MAX ? FLT_MAX : -INFINITY;
+    const float x = logit > -INFINITY ? logit : -INFINITY;
+
+    return x < FLT_MAX ? x : FLT_MAX;
 }
 
 static void penalise(struct gs_sampler *s, const struct gs_sampling *how, const int32_t *used,
@@ -166,15 +168,42 @@ static void forbid(struct gs_sampler *s, const uint64_t *mask)
             s->row[i] = -INFINITY;
 }
 
-/* Index of the largest, the lowest on ties. */
+/* The largest of n > 0 numbers, of which none is NaN. */
+static float largest_of(const float *row, size_t n)
+{
+    float max[16];
+    float best = row[0];
+    size_t i = 0;
+
+    for (size_t k = 0; k < GS_COUNT_OF(max); k++)
+        max[k] = best;
+    for (; i + GS_COUNT_OF(max) <= n; i += GS_COUNT_OF(max))
+        for (size_t k = 0; k < GS_COUNT_OF(max); k++)
+            max[k] = row[i + k] > max[k] ? row[i + k] : max[k];
+    for (; i < n; i++)
+        max[0] = row[i] > max[0] ? row[i] : max[0];
+    for (size_t k = 0; k < GS_COUNT_OF(max); k++)
+        best = max[k] > best ? max[k] : best;
+    return best;
+}
+
+/* Index of the largest, the lowest on ties: its block first. */
 static size_t largest(const float *row, size_t n)
 {
-    size_t best = 0;
+    const size_t block = 1024;
+    float best = row[0];
+    size_t at = 0;
 
-    for (size_t i = 1; i < n; i++)
-        if (row[i] > row[best])
-            best = i;
-    return best;
+    for (size_t i = 0; i < n; i += block) {
+        const float max = largest_of(row + i, GS_MIN(n - i, block));
+        if (max > best) {
+            best = max;
+            at = i;
+        }
+    }
+    while (row[at] != best)
+        at++;
+    return at;
 }
 
 /* ---- heap of candidates ---- */
