@@ -21,6 +21,7 @@
 #define CHUNK_ROWS  GS_PIECE       /* at most */
 #define PANEL_BYTES (512 * GS_KIB) /* of unpacked weights: they stay in the second cache */
 #define PANEL_GRAIN 12             /* rows, of which chunks are multiples */
+#define FEW_TOKENS  32             /* that cost less than the reading of weights */
 #define NEXT_BYTES  (8 * GS_KIB)   /* asked for at the start of the next unit: a kernel's lead */
 
 size_t gs_op_matmul_chunk_rows(const struct gs_tensor *w)
@@ -221,7 +222,7 @@ static void prefetch_unit(const struct space *s, size_t unit)
 static void run_units(struct gs_lane *lane, const struct space *s)
 {
     const size_t total = s->first[s->n_m];
-    const size_t fixed = s->x->x.n > GS_DOT_TOKENS ? 0 : total / 4 * 3;
+    const size_t fixed = s->x->x.n > FEW_TOKENS ? 0 : total / 4 * 3;
     size_t begin;
     size_t end;
 

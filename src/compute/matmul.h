@@ -5,7 +5,7 @@
 #include "compute/kernels.h"
 #include "compute/ops.h"
 
-#define GS_PANEL_MIN_TOKENS 12 /* measured: fewer do not pay for the unpacking of weights */
+#define GS_PANEL_MIN_TOKENS 10 /* measured: fewer do not pay for the unpacking of weights */
 
 /* ---- inputs (act.c) ---- */
 

@@ -361,6 +361,21 @@ SIMD_INLINE b16 b16_add(b16 a, b16 b)
     return vaddq_u8(a, b);
 }
 
+SIMD_INLINE b16 b16_sixes(b16 v)
+{
+    static const uint8_t low_of[16] = {0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 8, 9, 10, 11};
+    static const uint8_t high_of[16] = {0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7};
+    static const int32_t right[4] = {0, 0, 0, -4};
+    static const uint32_t sixes[4] = {0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f};
+    static const uint32_t twos[4] = {0, 0x30303030, 0, 0x30303030};
+    const uint32x4_t low = vreinterpretq_u32_u8(vqtbl1q_u8(v, vld1q_u8(low_of)));
+    const uint32x4_t high = vreinterpretq_u32_u8(vqtbl1q_u8(v, vld1q_u8(high_of)));
+
+    return vreinterpretq_u8_u32(
+        vorrq_u32(vandq_u32(vshlq_u32(low, vld1q_s32(right)), vld1q_u32(sixes)),
+                  vandq_u32(vshrq_n_u32(high, 2), vld1q_u32(twos))));
+}
+
 SIMD_INLINE b16 b16_mul(b16 a, b16 b)
 {
     return vmulq_u8(a, b);

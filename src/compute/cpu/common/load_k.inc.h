@@ -68,14 +68,7 @@ SIMD_INLINE struct k_block load_q3_k(const uint8_t *p)
 /* Scales, mins and factors of Q4_K and Q5_K, whose blocks begin alike. */
 SIMD_INLINE void set_scales_and_mins(struct k_block *b, const struct gs_block_q4_k *q)
 {
-    const uint32_t sixes = 0x3f3f3f3f;
-    const uint32_t fours = 0x0f0f0f0f;
-    const uint32_t twos = 0x30303030;
-    const uint32_t s0 = load_u32(q->scales);
-    const uint32_t s1 = load_u32(q->scales + 4);
-    const uint32_t s2 = load_u32(q->scales + 8);
-    const b16 v = b16_set_4(s0 & sixes, (s2 & fours) | (s0 >> 2 & twos), s1 & sixes,
-                            (s2 >> 4 & fours) | (s1 >> 2 & twos));
+    const b16 v = b16_sixes(b16_load(q->scales)); /* four bytes more than there are scales */
 
     b->scales = b16_zip_low(v, v);
     b->min = h16_from_b16(b16_zip_high(v, v));

@@ -72,37 +72,54 @@ static void panel_of_q8k(const void *rows, void *out)
 
 /* ---- rows of tiles ---- */
 
-/* All values of n_rows rows (a multiple of GS_PANEL_GRAIN) and of one or two panels. */
-struct strip {
-    const struct unpacked *w; /* [group][row] */
-    size_t n_rows, groups;
-    const uint8_t *x; /* the groups of a panel, then those of the next */
+/* A part of the weights that is unpacked at once: rows (a multiple of GS_PANEL_GRAIN, those beyond
+ * the last are zeros) and groups of values. With one or two panels of tokens. */
+struct part {
+    size_t row, n_rows;
+    size_t group, n_groups;
+    struct unpacked *w; /* [group][row] */
+    const uint8_t *x;   /* its groups of a panel; */
+    size_t x_step;      /* bytes between panels */
     int offset;
-    float *acc; /* [row][panel][16] */
+    float *acc;          /* [row][panel][16] */
+    const uint8_t *next; /* packed weights that come nearer meanwhile: as many rows and groups, */
+    size_t next_stride, next_bytes; /* bytes between rows, and of a group; 0: none */
 };
 
-SIMD_INLINE void multiply(const struct strip *s, struct kind k, int n_t)
+/* The packed weights of n rows, of one group. */
+SIMD_INLINE void fetch(const struct part *p, size_t row, size_t n, size_t group)
+{
+    const uint8_t *w = p->next + row * p->next_stride + group * p->next_bytes;
+
+    for (size_t r = 0; r < n; r++, w += p->next_stride)
+        for (size_t i = 0; i < p->next_bytes; i += 64)
+            __builtin_prefetch(w + i, 0, 2);
+}
+
+SIMD_INLINE void multiply(const struct part *p, struct kind k, int n_t)
 {
     const int n_r = PANEL_TILE / n_t;
     _Static_assert(GS_PANEL_GRAIN % PANEL_TILE == 0, "no tile beyond the rows");
 
-    memset(s->acc, 0, s->n_rows * (size_t)n_t * LANES * sizeof(float));
-    for (size_t g = 0; g < s->groups; g++)
-        for (size_t r = 0; r < s->n_rows; r += (size_t)n_r)
-            tile(k, s->offset, n_t, n_r, s->w + g * s->n_rows + r, s->x + g * GS_PANEL_BYTES,
-                 s->groups * GS_PANEL_BYTES, s->acc + r * (size_t)n_t * LANES);
+    for (size_t g = 0; g < p->n_groups; g++) {
+        for (size_t r = 0; r < p->n_rows; r += (size_t)n_r) {
+            fetch(p, r, (size_t)n_r, g);
+            tile(k, p->offset, n_t, n_r, p->w + g * p->n_rows + r, p->x + g * GS_PANEL_BYTES,
+                 p->x_step, p->acc + r * (size_t)n_t * LANES);
+        }
+    }
 }
 
-typedef void multiply_fn(const struct strip *s, int n_t);
+typedef void multiply_fn(const struct part *p, int n_t);
 
 #define MULTIPLY(name, ...)                                                                        \
-    static void multiply_##name(const struct strip *s, int n_t)                                    \
+    static void multiply_##name(const struct part *p, int n_t)                                     \
     {                                                                                              \
         const struct kind k = {__VA_ARGS__};                                                       \
         if (PANEL_PAIR && n_t == 2)                                                                \
-            multiply(s, k, 2);                                                                     \
+            multiply(p, k, 2);                                                                     \
         else                                                                                       \
-            multiply(s, k, 1);                                                                     \
+            multiply(p, k, 1);                                                                     \
     }
 
 MULTIPLY(k256_4, false, 0, 256, 4)
@@ -125,17 +142,6 @@ MULTIPLY(b16_5, true, 0, 16, 5)
 
 /* ---- rows ---- */
 
-typedef void unpack_fn(const uint8_t *w, struct unpacked *out);
-
-/* A format: how its groups are unpacked and multiplied. */
-struct panel_format {
-    unpack_fn *unpack;
-    multiply_fn *multiply;
-    size_t group_bytes;
-    size_t block_bytes, block_len;
-    int offset;
-};
-
 SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offset)
 {
 #pragma GCC unroll 4
@@ -144,7 +150,7 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
 }
 
 #define UNPACK_K(name, plus, mins)                                                                 \
-    static void unpack_##name(const uint8_t *w, struct unpacked *out)                              \
+    SIMD_INLINE void unpack_##name(const uint8_t *w, struct unpacked *out)                         \
     {                                                                                              \
         const struct k_block b = load_##name(w);                                                   \
         store_values(out, b.w, plus);                                                              \
@@ -158,7 +164,7 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
     }
 
 #define UNPACK_32(name, plus, mins)                                                                \
-    static void unpack_##name(const uint8_t *w, struct unpacked *out)                              \
+    SIMD_INLINE void unpack_##name(const uint8_t *w, struct unpacked *out)                         \
     {                                                                                              \
         const struct group g = load_##name(w);                                                     \
         store_values(out, g.w, plus);                                                              \
@@ -169,7 +175,7 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
 
 /* Weights times scales, where the products fit a byte: one scale is left. */
 #define UNPACK_WHOLE(name, minus, sign, plus, mins)                                                \
-    static void unpack_##name(const uint8_t *w, struct unpacked *out)                              \
+    SIMD_INLINE void unpack_##name(const uint8_t *w, struct unpacked *out)                         \
     {                                                                                              \
         const struct k_block b = load_##name(w);                                                   \
         const b16 scales = (sign) < 0 ? b16_negate(b.scales) : b.scales;                           \
@@ -185,7 +191,7 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
         }                                                                                          \
     }
 
-static void unpack_nvfp4(const uint8_t *w, struct unpacked *out)
+SIMD_INLINE void unpack_nvfp4(const uint8_t *w, struct unpacked *out)
 {
     const struct gs_block_nvfp4 *b = (const struct gs_block_nvfp4 *)w;
 
@@ -195,28 +201,34 @@ static void unpack_nvfp4(const uint8_t *w, struct unpacked *out)
     }
 }
 
-/* The rows of the call, unpacked to [group][row]; those up to n_padded are zeros. */
-SIMD_INLINE void unpack_rows(const struct gs_panel *p, const struct panel_format *f,
-                             size_t n_padded, struct unpacked *out)
+/* How the groups of a format lie, and one is unpacked: constants. */
+struct packed {
+    void (*unpack)(const uint8_t *w, struct unpacked *out);
+    size_t group_bytes;
+    size_t block_bytes, block_len;
+};
+
+SIMD_INLINE void unpack_part(const struct gs_panel *p, const struct part *part, struct packed f)
 {
     const size_t groups = p->n / GS_ACT_GROUP;
-    const size_t rest = p->n % GS_ACT_GROUP / f->block_len * f->block_bytes;
+    const size_t rest = p->n % GS_ACT_GROUP / f.block_len * f.block_bytes;
 
-    for (size_t r = 0; r < p->n_rows; r++) {
-        const uint8_t *w = p->w + r * p->w_stride;
-        struct unpacked *to = out + r;
-        for (size_t g = 0; g < groups; g++, w += f->group_bytes, to += n_padded) {
-            prefetch_ahead(w, f->group_bytes);
-            f->unpack(w, to);
-        }
-        if (rest > 0) {
-            uint8_t padded[8 * sizeof(struct gs_block_q8_0)] = {0};
-            memcpy(padded, w, rest);
-            f->unpack(padded, to);
+    for (size_t r = 0; r < part->n_rows; r++) {
+        const uint8_t *row = p->w + (part->row + r) * p->w_stride;
+        for (size_t g = 0; g < part->n_groups; g++) {
+            const uint8_t *w = row + (part->group + g) * f.group_bytes;
+            struct unpacked *to = part->w + g * part->n_rows + r;
+            if (part->row + r >= p->n_rows) {
+                memset(to, 0, sizeof(*to));
+            } else if (part->group + g < groups) {
+                f.unpack(w, to);
+            } else {
+                uint8_t padded[8 * sizeof(struct gs_block_q8_0)] = {0};
+                memcpy(padded, w, rest);
+                f.unpack(padded, to);
+            }
         }
     }
-    for (size_t g = 0; g < groups + (rest > 0); g++)
-        memset(out + g * n_padded + p->n_rows, 0, (n_padded - p->n_rows) * sizeof(*out));
 }
 
 /* Up to 16 rows and n tokens of acc, `stride` floats between rows, to out[token][row]. */
@@ -227,8 +239,9 @@ SIMD_INLINE void store_16(const struct gs_panel *p, size_t row, size_t token, si
     const vf bias = p->bias ? vf_load_n(p->bias + row, n_r) : vf_zero();
     vi v[16];
 
+#pragma GCC unroll 16
     for (size_t r = 0; r < LANES; r++)
-        v[r] = r < n_r ? vb_load(acc + r * stride) : vi_zero();
+        v[r] = vb_load(acc + r * stride);
     vi_transpose(v);
     for (size_t t = 0; t < n; t++) {
         vf y = vf_of_bits(v[t]);
@@ -238,41 +251,99 @@ SIMD_INLINE void store_16(const struct gs_panel *p, size_t row, size_t token, si
     }
 }
 
+/* All rows and n tokens of acc, which lie in n_t panels. */
+static void store_rows(const struct gs_panel *p, size_t token, size_t n, const float *acc,
+                       size_t n_t)
+{
+    for (size_t t = 0; t < n_t; t++)
+        for (size_t r = 0; r < p->n_rows; r += LANES)
+            store_16(p, r, token + t * LANES, GS_MIN(n - t * LANES, (size_t)LANES),
+                     acc + (r * n_t + t) * LANES, n_t * LANES);
+}
+
+/* A format: how parts of the weights are unpacked and multiplied. */
+struct panel_format {
+    void (*unpack)(const struct gs_panel *p, const struct part *part);
+    multiply_fn *multiply;
+    size_t group_bytes;
+    int offset;
+};
+
+#define AT_ONCE (LANES * (PANEL_PAIR + 1)) /* tokens that pass by */
+#define BITE    4 /* groups of GS_PANEL_GRAIN rows that stay in the first cache */
+
+/* Few tokens, which pass by the weights once: these are unpacked in bites. */
+static void run_few(const struct gs_panel *p, const struct panel_format *f, struct part all)
+{
+    const int n_t = p->n_tokens > LANES ? 2 : 1;
+    struct part bite = all;
+
+    bite.n_rows = GS_PANEL_GRAIN;
+    for (bite.row = 0; bite.row < all.n_rows; bite.row += GS_PANEL_GRAIN) {
+        bite.acc = all.acc + bite.row * (size_t)n_t * LANES;
+        for (bite.group = 0; bite.group < all.n_groups; bite.group += BITE) {
+            bite.n_groups = GS_MIN(all.n_groups - bite.group, (size_t)BITE);
+            bite.x = all.x + bite.group * GS_PANEL_BYTES;
+            bite.next =
+                p->w + (bite.row + GS_PANEL_GRAIN) * p->w_stride + bite.group * f->group_bytes;
+            f->unpack(p, &bite);
+            f->multiply(&bite, n_t);
+        }
+    }
+    store_rows(p, 0, p->n_tokens, all.acc, (size_t)n_t);
+}
+
+/* Many: all weights of the call are unpacked once. */
+static void run_many(const struct gs_panel *p, const struct panel_format *f, struct part all)
+{
+    f->unpack(p, &all);
+    for (size_t token = 0; token < p->n_tokens; token += AT_ONCE) {
+        const size_t n = GS_MIN(p->n_tokens - token, (size_t)AT_ONCE);
+        const int n_t = n > LANES ? 2 : 1;
+        if (token > 0)
+            memset(all.acc, 0, GS_PANEL_MAX_ROWS * AT_ONCE * sizeof(float));
+        f->multiply(&all, n_t);
+        store_rows(p, token, n, all.acc, (size_t)n_t);
+        all.x += AT_ONCE / LANES * all.x_step;
+        all.next_bytes = 0;
+    }
+}
+
 static void run_panel(const struct gs_panel *p, const struct panel_format *f)
 {
-    GS_ALIGNED(64) float acc[GS_PANEL_MAX_ROWS * (PANEL_PAIR + 1) * LANES];
+    GS_ALIGNED(64) float acc[GS_PANEL_MAX_ROWS * AT_ONCE] = {0};
     const size_t groups = (p->n + GS_ACT_GROUP - 1) / GS_ACT_GROUP;
-    const size_t n_padded = (p->n_rows + GS_PANEL_GRAIN - 1) / GS_PANEL_GRAIN * GS_PANEL_GRAIN;
-    struct strip s = {.w = p->scratch,
-                      .n_rows = n_padded,
-                      .groups = groups,
-                      .x = p->x,
-                      .offset = f->offset,
-                      .acc = acc};
+    const struct part all = {
+        .n_rows = (p->n_rows + GS_PANEL_GRAIN - 1) / GS_PANEL_GRAIN * GS_PANEL_GRAIN,
+        .n_groups = groups,
+        .w = p->scratch,
+        .x = p->x,
+        .x_step = groups * GS_PANEL_BYTES,
+        .offset = f->offset,
+        .acc = acc,
+        .next = p->w + p->n_rows * p->w_stride,
+        .next_stride = p->w_stride,
+        .next_bytes = f->group_bytes,
+    };
 
-    unpack_rows(p, f, n_padded, p->scratch);
-    for (size_t token = 0; token < p->n_tokens;) {
-        const size_t n_t = PANEL_PAIR && p->n_tokens - token > LANES ? 2 : 1;
-        f->multiply(&s, (int)n_t);
-        for (size_t t = 0; t < n_t; t++, token += LANES)
-            for (size_t r = 0; r < p->n_rows; r += LANES)
-                store_16(p, r, token, GS_MIN(p->n_tokens - token, (size_t)LANES),
-                         acc + (r * n_t + t) * LANES, n_t * LANES);
-        s.x += n_t * groups * GS_PANEL_BYTES;
-    }
+    (p->n_tokens <= AT_ONCE ? run_few : run_many)(p, f, all);
 }
 
 /* ---- formats ---- */
 
 #define PANEL(name, kind, groups, len, off)                                                        \
+    static void unpack_part_##name(const struct gs_panel *p, const struct part *part)              \
+    {                                                                                              \
+        unpack_part(p, part,                                                                       \
+                    (struct packed){unpack_##name, (groups) * sizeof(struct gs_block_##name),      \
+                                    sizeof(struct gs_block_##name), len});                         \
+    }                                                                                              \
     static void panel_##name(const struct gs_panel *p)                                             \
     {                                                                                              \
-        static const struct panel_format f = {.unpack = unpack_##name,                             \
+        static const struct panel_format f = {.unpack = unpack_part_##name,                        \
                                               .multiply = multiply_##kind,                         \
                                               .group_bytes =                                       \
                                                   (groups) * sizeof(struct gs_block_##name),       \
-                                              .block_bytes = sizeof(struct gs_block_##name),       \
-                                              .block_len = (len),                                  \
                                               .offset = (off)};                                    \
         run_panel(p, &f);                                                                          \
     }

@@ -60,24 +60,33 @@ SIMD_INLINE vi span_end(vi sum, vi part)
 
 #endif
 
+/* p, of which all rows of a tile count: gcc 12 keeps an address of each, more than there are
+ * registers. */
+SIMD_INLINE const uint8_t *keep_address(const uint8_t *p)
+{
+    __asm__("" : "+r"(p));
+    return p;
+}
+
 /* s[row][token] += the products of a span of values that begins with four number `first`. */
 SIMD_INLINE void tile_span(struct kind k, int n_t, int n_r, const struct unpacked *w,
                            const struct panel *const x[2], int first, vi s[PANEL_TILE])
 {
+    const uint8_t *q = keep_address(w->q + 4 * first);
     vi part[PANEL_TILE];
 
 #pragma GCC unroll 12
     for (int i = 0; i < n_t * n_r; i++)
         part[i] = span_begin(s[i]);
 #pragma GCC unroll 8
-    for (int c = first; c < first + span_of(k); c++) {
+    for (int c = 0; c < span_of(k); c++) {
         vb v[2];
 #pragma GCC unroll 2
         for (int t = 0; t < n_t; t++)
-            v[t] = vb_load(x[t]->q[c]);
+            v[t] = vb_load(x[t]->q[first + c]);
 #pragma GCC unroll 12
         for (int r = 0; r < n_r; r++) {
-            const vb b = vb_set_4(w[r].q + 4 * c);
+            const vb b = vb_set_4(q + (size_t)r * sizeof(*w) + 4 * c);
 #pragma GCC unroll 2
             for (int t = 0; t < n_t; t++)
                 part[r * n_t + t] = span_add(part[r * n_t + t], b, v[t], k);

@@ -109,6 +109,19 @@ SIMD_INLINE b16 b16_add(b16 a, b16 b)
     return _mm_add_epi8(a, b);
 }
 
+/* 16 numbers of six bits in twelve bytes, as Q4_K packs them: the first four bytes have numbers
+ * 0..3 and the high bits of 4..7, the next four 8..11 and the high bits of 12..15, the last the low
+ * nibbles of 4..7 and 12..15. */
+SIMD_INLINE b16 b16_sixes(b16 v)
+{
+    const b16 low = _mm_srlv_epi32(_mm_shuffle_epi32(v, 0x98), _mm_setr_epi32(0, 0, 0, 4));
+    const b16 high = _mm_srli_epi32(_mm_shuffle_epi32(v, 0x50), 2);
+    const b16 sixes = _mm_setr_epi32(0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f);
+    const b16 twos = _mm_setr_epi32(0, 0x30303030, 0, 0x30303030);
+
+    return _mm_or_si128(_mm_and_si128(low, sixes), _mm_and_si128(high, twos));
+}
+
 /* The low bytes of the products. */
 SIMD_INLINE b16 b16_mul(b16 a, b16 b)
 {
