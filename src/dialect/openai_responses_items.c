@@ -48,17 +48,6 @@ static void join_turn(struct items_reader *m, enum gs_role role)
 
 /* ---- content ---- */
 
-static void add_note(struct gs_dialect_reader *r, const char *what, struct gs_slice name)
-{
-    const int n = (int)GS_MIN(name.len, 200);
-    const struct gs_slice text = gs_arena_printf(r->a, "[%s that cannot be read here%s%.*s]", what,
-                                                 n ? ": " : "", n, n ? name.ptr : "");
-
-    if (!text.ptr)
-        gs_dialect_reader_nomem(r);
-    gs_dialect_add_text(r, GS_BLOCK_TEXT, text);
-}
-
 /* What of a part reads as text. */
 static struct gs_slice part_text(const struct gs_json *part)
 {
@@ -67,21 +56,36 @@ static struct gs_slice part_text(const struct gs_json *part)
     return gs_dialect_peek_string(part, type_is(part, "refusal") ? "refusal" : "text");
 }
 
-/* A part that is no text: an image, or a word that something was there. */
+/* A file is taken if its data is text: "data:text/plain;base64,...". */
+static void read_file(struct gs_dialect_reader *r, const struct gs_json *part)
+{
+    const struct gs_slice data = gs_dialect_peek_string(part, "file_data");
+    const struct gs_slice mark = GS_SLICE_LIT(";base64,");
+    const size_t at = gs_slice_find(data, mark, 0);
+
+    if (at == SIZE_MAX || !gs_slice_starts(data, GS_SLICE_LIT("data:text/")))
+        gs_dialect_reader_fail(r, "a file that is no text cannot be read here: send its text");
+    else
+        gs_dialect_add_text(
+            r, GS_BLOCK_TEXT,
+            gs_dialect_decode_base64(r, gs_slice_sub(data, at + mark.len, data.len)));
+}
+
+/* A part that is no text. Kinds that nobody knows are passed over. */
 static void read_other(struct gs_dialect_reader *r, const struct gs_json *part)
 {
     const struct gs_json *image = gs_json_get(part, "image_url");
 
     if (image && image->kind == GS_JSON_STRING)
         gs_dialect_add_image(r, image->u.string);
-    else if (image)
+    else if (image && image->kind == GS_JSON_OBJECT)
         gs_dialect_add_image(r, gs_dialect_peek_string(image, "url"));
     else if (type_is(part, "input_image"))
-        add_note(r, "an image", gs_dialect_peek_string(part, "file_id"));
+        gs_dialect_reader_fail(r, "files are not kept here: send the image itself");
     else if (type_is(part, "input_file"))
-        add_note(r, "a file", gs_dialect_peek_string(part, "filename"));
+        read_file(r, part);
     else if (type_is(part, "input_audio"))
-        add_note(r, "audio", gs_slice(NULL, 0));
+        gs_dialect_reader_fail(r, "models here do not take audio");
 }
 
 static void read_content(struct gs_dialect_reader *r, const struct gs_json *content)
@@ -104,6 +108,7 @@ static void read_content(struct gs_dialect_reader *r, const struct gs_json *cont
             gs_dialect_add_text(r, GS_BLOCK_TEXT, text);
         else
             read_other(r, part);
+        gs_dialect_reader_at(r, "content", i);
     }
 }
 
@@ -227,8 +232,10 @@ static void read_output(struct items_reader *m, const struct gs_json *item)
         return;
     b->text = text;
     b->id = call_id(item);
-    for (size_t i = 0; output && output->kind == GS_JSON_ARRAY && i < output->u.array.len; i++)
+    for (size_t i = 0; output && output->kind == GS_JSON_ARRAY && i < output->u.array.len; i++) {
         read_other(m->r, &output->u.array.items[i]);
+        gs_dialect_reader_at(m->r, "output", i);
+    }
 }
 
 static void read_item(struct items_reader *m, const struct gs_json *item)
