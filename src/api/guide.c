@@ -103,9 +103,12 @@ static bool may_call(const struct gs_chat *chat, struct gs_slice name)
 
 /* Every tool that may be called in every spelling; in the arena, *out_n of them. */
 static struct gs_constraint_call *list_calls(const struct gs_chat *chat,
-                                             const struct gs_tool_spelling *spellings,
-                                             size_t n_spellings, struct gs_arena *a, size_t *out_n)
+                                             const struct gs_prompt_traits *traits,
+                                             const struct gs_constraint_notation *notation,
+                                             struct gs_arena *a, size_t *out_n)
 {
+    size_t n_spellings;
+    const struct gs_tool_spelling *spellings = gs_parser_spellings(traits, &n_spellings);
     struct gs_constraint_call *calls =
         gs_arena_array(a, chat->n_tools * n_spellings, sizeof(*calls));
 
@@ -120,8 +123,10 @@ static struct gs_constraint_call *list_calls(const struct gs_chat *chat,
                                 t->name.ptr, s->between);
         if (!begin.ptr)
             return NULL;
-        calls[(*out_n)++] = (struct gs_constraint_call){
-            .begin = begin, .end = gs_slice_str(s->end), .schema = t->parameters};
+        calls[(*out_n)++] = (struct gs_constraint_call){.begin = begin,
+                                                        .end = gs_slice_str(s->end),
+                                                        .notation = notation,
+                                                        .schema = t->parameters};
     }
     return calls;
 }
@@ -139,19 +144,21 @@ static enum gs_status make_calls(const struct gs_chat *chat, const struct gs_pro
 {
     const bool demanded =
         chat->tool_choice == GS_TOOL_CHOICE_ANY || chat->tool_choice == GS_TOOL_CHOICE_NAMED;
-    size_t n_spellings;
-    size_t n;
-    const struct gs_tool_spelling *spellings = gs_parser_spellings(traits, &n_spellings);
+    const struct gs_tool_notation *own = gs_parser_notation(traits);
+    struct gs_constraint_notation notation = {.quote = NULL};
     enum gs_status st = GS_OK;
     struct gs_arena a;
+    size_t n;
 
-    if (n_spellings == 0) {
-        if (demanded)
-            note(ignored, "tool_choice");
-        return GS_OK;
-    }
+    if (own)
+        notation = (struct gs_constraint_notation){.key_begin = own->key_begin,
+                                                   .key_end = own->key_end,
+                                                   .value_begin = own->value_begin,
+                                                   .value_end = own->value_end,
+                                                   .quote = own->quote};
     gs_arena_init(&a, GS_MAX_TEXT_BYTES);
-    const struct gs_constraint_call *calls = list_calls(chat, spellings, n_spellings, &a, &n);
+    const struct gs_constraint_call *calls =
+        list_calls(chat, traits, own ? &notation : NULL, &a, &n);
     if (!calls)
         st = gs_error_nomem(err, "describe the tools");
     else if (n == 0)

@@ -573,7 +573,18 @@ bool gs_parser_in_reasoning(const struct gs_parser *p)
 
 struct gs_slice gs_parser_region(const struct gs_parser *p)
 {
-    return p->state == CALL ? gs_buf_view(&p->hold) : gs_slice("", 0);
+    const struct gs_slice none = {"", 0};
+
+    if (p->state != CALL ||
+        (p->syntax->certain &&
+         gs_slice_find(gs_buf_view(&p->hold), gs_slice_str(p->syntax->certain), 0) == SIZE_MAX))
+        return none;
+    return gs_buf_view(&p->hold);
+}
+
+const struct gs_tool_notation *gs_parser_notation(const struct gs_prompt_traits *traits)
+{
+    return gs_chat_tool_syntax(traits->syntax)->notation;
 }
 
 const struct gs_tool_spelling *gs_parser_spellings(const struct gs_prompt_traits *traits,

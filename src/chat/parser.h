@@ -13,14 +13,25 @@
 
 struct gs_parser;
 
-/* How a call is written whose arguments are JSON: begin NAME between ARGUMENTS end. */
+/* How a call is written: begin NAME between ARGUMENTS end. */
 struct gs_tool_spelling {
     const char *begin, *between, *end;
 };
 
-/* The spellings of a template's family; *out_n is 0 where arguments are not JSON. */
+/* How arguments are written that are no JSON: a key and its value between tags, or with a quote
+ * {KEY:VALUE,...} where strings stand between two of that. */
+struct gs_tool_notation {
+    const char *key_begin, *key_end;
+    const char *value_begin; /* "" = directly behind the key's end */
+    const char *value_end;
+    const char *quote; /* or NULL */
+};
+
+/* The spellings of a template's family. */
 const struct gs_tool_spelling *gs_parser_spellings(const struct gs_prompt_traits *traits,
                                                    size_t *out_n);
+/* NULL: JSON. */
+const struct gs_tool_notation *gs_parser_notation(const struct gs_prompt_traits *traits);
 /* What opens a call in running text. */
 const char *const *gs_parser_triggers(const struct gs_prompt_traits *traits, size_t *out_n);
 
@@ -58,7 +69,8 @@ size_t gs_parser_tool_calls(const struct gs_parser *p); /* completed so far */
  * reasoning and channels with them. All others are scaffolding of the conversation. */
 bool gs_parser_reads_token(const struct gs_prompt_traits *traits, struct gs_slice spelling);
 bool gs_parser_in_reasoning(const struct gs_parser *p);
-/* The region of tool calls that is being written; empty outside of one. Until the next feed. */
+/* The region of tool calls that is being written; empty outside of one, and where it may still
+ * come to mean something else. Until the next feed. */
 struct gs_slice gs_parser_region(const struct gs_parser *p);
 /* Calls were passed over after the one that may come. */
 bool gs_parser_dropped_calls(const struct gs_parser *p);

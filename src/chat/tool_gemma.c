@@ -133,7 +133,11 @@ static bool read_call(struct gs_slice region, struct gs_tool_region *r)
 
 static const char *const controls[] = {"<|channel>", "<channel|>", QUOTE, NULL};
 
+static const struct gs_tool_notation notation = {.quote = QUOTE};
+
 const struct gs_tool_syntax gs_chat_syntax_gemma = {.triggers = {BEGIN},
+                                                    .spellings = {{BEGIN "call:", "", END}},
+                                                    .notation = &notation,
                                                     .region_len = region_len,
                                                     .open = open_call,
                                                     .read = read_call,

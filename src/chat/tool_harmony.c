@@ -100,6 +100,12 @@ static const char *const controls[] = {START,     CHANNEL,    MESSAGE,      "<|c
 
 const struct gs_tool_syntax gs_chat_syntax_harmony = {
     .triggers = {CHANNEL, START, "<|end|>", "<|call|>", "<|return|>"},
+    .spellings = {{CHANNEL "commentary " RECIPIENT FUNCTIONS, " <|constrain|>json" MESSAGE, ""},
+                  {START "assistant" CHANNEL "commentary " RECIPIENT FUNCTIONS,
+                   " <|constrain|>json" MESSAGE, ""},
+                  {START "assistant " RECIPIENT FUNCTIONS, CHANNEL "commentary json" MESSAGE, ""},
+                  {RECIPIENT FUNCTIONS, CHANNEL "commentary json" MESSAGE, ""}},
+    .certain = RECIPIENT,
     .bare = RECIPIENT,
     .channels = true,
     .region_len = region_len,

@@ -14,7 +14,7 @@
 #include "genset/chat.h"
 
 #define GS_SYNTAX_MAX_TRIGGERS  5
-#define GS_SYNTAX_MAX_SPELLINGS 2
+#define GS_SYNTAX_MAX_SPELLINGS 4
 #define GS_SYNTAX_MAX_CALLS     128 /* of one region */
 
 struct gs_tool_call {
@@ -53,8 +53,10 @@ struct gs_tool_region {
 struct gs_tool_syntax {
     const char *triggers[GS_SYNTAX_MAX_TRIGGERS]; /* text that opens a region; NULL = none */
     struct gs_tool_spelling spellings[GS_SYNTAX_MAX_SPELLINGS]; /* none: begin NULL */
-    const char *bare; /* this at the very start of the answer opens one too; or NULL */
-    bool channels;    /* regions also say what is text and what reasoning, tools or not */
+    const struct gs_tool_notation *notation;                    /* of arguments; NULL: JSON */
+    const char *certain; /* a region that holds this is a call; NULL: every region is */
+    const char *bare;    /* this at the very start of the answer opens one too; or NULL */
+    bool channels;       /* regions also say what is text and what reasoning, tools or not */
     /* Length of the region at the start of s (its trigger included), 0 while it is unfinished. */
     size_t (*region_len)(struct gs_slice s);
     /* Whether the next call at or after s->at has opened: its name and the beginning of its

@@ -14,16 +14,9 @@
 #include "base/limits.h"
 #include "base/slice.h"
 
-/* The tags around a key and its value. */
-struct pair_tags {
-    const char *key_begin, *key_end;
-    const char *value_begin; /* "" = directly after the key's end */
-    const char *value_end;
-};
-
-static const struct pair_tags qwen_pairs = {"<parameter=", ">", "", "</parameter>"};
-static const struct pair_tags glm_pairs = {"<arg_key>", "</arg_key>", "<arg_value>",
-                                           "</arg_value>"};
+static const struct gs_tool_notation qwen_pairs = {"<parameter=", ">", "", "</parameter>", NULL};
+static const struct gs_tool_notation glm_pairs = {"<arg_key>", "</arg_key>", "<arg_value>",
+                                                  "</arg_value>", NULL};
 
 static size_t count(struct gs_slice s, const char *text)
 {
@@ -46,8 +39,9 @@ static struct gs_slice unwrap_lines(struct gs_slice s)
 
 /* The pair whose key tag is at `at`; *out_next: the next pair, or SIZE_MAX. A forgotten closing tag
  * of a value ends at the next pair. */
-static bool read_pair(struct gs_tool_region *r, const struct pair_tags *t, struct gs_slice tool,
-                      struct gs_slice body, size_t at, struct gs_json_member *out, size_t *out_next)
+static bool read_pair(struct gs_tool_region *r, const struct gs_tool_notation *t,
+                      struct gs_slice tool, struct gs_slice body, size_t at,
+                      struct gs_json_member *out, size_t *out_next)
 {
     const size_t key_at = at + strlen(t->key_begin);
     const size_t key_end = gs_chat_find(body, t->key_end, key_at);
@@ -70,8 +64,8 @@ static bool read_pair(struct gs_tool_region *r, const struct pair_tags *t, struc
 }
 
 /* A call whose arguments are the pairs in `body`. */
-static bool read_pairs(struct gs_tool_region *r, const struct pair_tags *t, struct gs_slice name,
-                       struct gs_slice body)
+static bool read_pairs(struct gs_tool_region *r, const struct gs_tool_notation *t,
+                       struct gs_slice name, struct gs_slice body)
 {
     const size_t n = count(body, t->key_begin);
     struct gs_json_member *members = gs_arena_array(r->a, n, sizeof(*members));
@@ -130,8 +124,8 @@ static void put_value(struct gs_tool_stream *s, struct gs_slice region, struct g
 
 /* A value up to one of `ends`. Text is written as it comes, all else when it is complete. False
  * when more is needed. */
-static bool feed_value(struct gs_tool_stream *s, const struct pair_tags *t, struct gs_slice region,
-                       const char *const *ends, struct gs_buf *b)
+static bool feed_value(struct gs_tool_stream *s, const struct gs_tool_notation *t,
+                       struct gs_slice region, const char *const *ends, struct gs_buf *b)
 {
     const size_t end = find_any(region, ends, s->at);
 
@@ -162,8 +156,9 @@ static bool feed_value(struct gs_tool_stream *s, const struct pair_tags *t, stru
 
 /* The first pair at or after `at` in a call that goes on until one of `call_ends`. False while it
  * is not certain where its value begins. */
-static bool find_pair(const struct pair_tags *t, struct gs_slice s, const char *const *call_ends,
-                      size_t at, struct gs_slice *out_key, size_t *out_value_at)
+static bool find_pair(const struct gs_tool_notation *t, struct gs_slice s,
+                      const char *const *call_ends, size_t at, struct gs_slice *out_key,
+                      size_t *out_value_at)
 {
     const size_t tag = gs_chat_find(s, t->key_begin, at);
     const size_t key_at = tag == SIZE_MAX ? tag : tag + strlen(t->key_begin);
@@ -182,8 +177,8 @@ static bool find_pair(const struct pair_tags *t, struct gs_slice s, const char *
 
 /* From behind a value to the beginning of the next, or to the end of the call. False when more is
  * needed. */
-static bool feed_key(struct gs_tool_stream *s, const struct pair_tags *t, struct gs_slice region,
-                     const char *const *call_ends, struct gs_buf *b)
+static bool feed_key(struct gs_tool_stream *s, const struct gs_tool_notation *t,
+                     struct gs_slice region, const char *const *call_ends, struct gs_buf *b)
 {
     struct gs_slice key;
 
@@ -209,8 +204,8 @@ static bool feed_key(struct gs_tool_stream *s, const struct pair_tags *t, struct
 }
 
 /* ends[0] and [1] end a value, and all but these a call, too. */
-static void feed_pairs(struct gs_tool_stream *s, const struct pair_tags *t, struct gs_slice region,
-                       const char *const *ends, struct gs_buf *b)
+static void feed_pairs(struct gs_tool_stream *s, const struct gs_tool_notation *t,
+                       struct gs_slice region, const char *const *ends, struct gs_buf *b)
 {
     while (!s->is_done)
         if (!(s->in_value ? feed_value(s, t, region, ends, b)
@@ -384,15 +379,23 @@ const struct gs_tool_syntax gs_chat_syntax_tool_call = {
     .region_len = tool_call_len,
     .open = open_tool_call,
     .read = read_tool_call};
-const struct gs_tool_syntax gs_chat_syntax_qwen_xml = {.triggers = {BEGIN, "<function="},
-                                                       .region_len = tool_call_len,
-                                                       .open = open_tool_call,
-                                                       .read = read_tool_call};
+const struct gs_tool_syntax gs_chat_syntax_qwen_xml = {
+    .triggers = {BEGIN, "<function="},
+    .spellings = {{BEGIN "\n<function=", ">\n", "</function>\n" END},
+                  {"<function=", ">\n", "</function>"}},
+    .notation = &qwen_pairs,
+    .region_len = tool_call_len,
+    .open = open_tool_call,
+    .read = read_tool_call};
 const struct gs_tool_syntax gs_chat_syntax_function_tag = {
     .triggers = {"<function="},
     .spellings = {{"<function=", ">", "</function>"}},
     .region_len = function_len,
     .open = open_function,
     .read = read_functions};
-const struct gs_tool_syntax gs_chat_syntax_glm = {
-    .triggers = {BEGIN}, .region_len = glm_len, .open = open_glm, .read = read_glm};
+const struct gs_tool_syntax gs_chat_syntax_glm = {.triggers = {BEGIN},
+                                                  .spellings = {{BEGIN, "", END}},
+                                                  .notation = &glm_pairs,
+                                                  .region_len = glm_len,
+                                                  .open = open_glm,
+                                                  .read = read_glm};

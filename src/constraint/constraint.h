@@ -42,11 +42,20 @@ GS_MUST_CHECK enum gs_status gs_constraint_from_schema(struct gs_slice schema,
                                                        struct gs_buf *ignored,
                                                        struct gs_constraint **out_c,
                                                        struct gs_error *err);
+/* How arguments are written that are no JSON: each parameter between tags, or with a quote
+ * {K:V,...} where strings stand between two of that. The first character of a mark is in it once.
+ */
+struct gs_constraint_notation {
+    const char *key_begin, *key_end;     /* not empty */
+    const char *value_begin, *value_end; /* the first may be empty */
+    const char *quote;                   /* not NULL: in place of all these */
+};
 /* Calls of tools: any number of them from one on, or exactly one. */
 struct gs_constraint_call {
-    struct gs_slice begin, end; /* what stands around the arguments */
-    struct gs_slice schema;     /* of the arguments; one that is bad, or beyond enforcing, is taken
-                                 * for any object, and named */
+    struct gs_slice begin, end;                    /* what stands around the arguments */
+    const struct gs_constraint_notation *notation; /* NULL: a JSON object */
+    struct gs_slice schema; /* of the arguments; one that is bad, or beyond enforcing, is taken
+                             * for any object, and named */
 };
 GS_MUST_CHECK enum gs_status gs_constraint_from_calls(const struct gs_constraint_call *calls,
                                                       size_t n, bool several,

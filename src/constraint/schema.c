@@ -536,14 +536,32 @@ static void clear(struct gs_schema *c)
     gs_arena_clear(&c->a);
 }
 
+static void compile_waiting(struct gs_schema *c)
+{
+    for (; c->first && c->st == GS_OK; c->first = c->first->next)
+        gs_grammar_define(&c->g, c->first->rule, compile(c, c->first->schema));
+    c->first = c->last = NULL;
+}
+
 /* The rule of a whole document (NULL: any value), and all it leads to. */
 static uint32_t compile_document(struct gs_schema *c, const struct gs_json *schema)
 {
     c->root = schema;
     const uint32_t rule = gs_schema_rule(c, schema);
-    for (; c->first && c->st == GS_OK; c->first = c->first->next)
-        gs_grammar_define(&c->g, c->first->rule, compile(c, c->first->schema));
-    c->first = c->last = NULL;
+    compile_waiting(c);
+    return rule;
+}
+
+/* The rule of arguments in their notation. */
+static uint32_t compile_arguments(struct gs_schema *c, const struct gs_json *schema,
+                                  const struct gs_constraint_notation *notation)
+{
+    if (!notation)
+        return compile_document(c, schema);
+    c->root = schema;
+    const uint32_t rule = gs_grammar_rule(&c->g);
+    gs_grammar_define(&c->g, rule, gs_schema_tagged(c, schema, notation, GS_GRAMMAR_END));
+    compile_waiting(c);
     return rule;
 }
 
@@ -618,7 +636,8 @@ enum gs_status gs_constraint_from_schema(struct gs_slice schema, struct gs_buf *
 }
 
 /* The rule of a tool's arguments. */
-static uint32_t arguments_rule(struct gs_schema *c, struct gs_slice schema)
+static uint32_t arguments_rule(struct gs_schema *c, struct gs_slice schema,
+                               const struct gs_constraint_notation *notation)
 {
     struct gs_json *v = gs_arena_alloc(&c->a, sizeof(*v));
     struct gs_error *err = c->err;
@@ -632,11 +651,11 @@ static uint32_t arguments_rule(struct gs_schema *c, struct gs_slice schema)
         *v = any_object;
     else if (gs_json_parse(schema, &c->a, v, NULL) != GS_OK)
         c->st = GS_EFORMAT;
-    uint32_t rule = c->st == GS_OK ? compile_document(c, v) : c->value;
+    uint32_t rule = c->st == GS_OK ? compile_arguments(c, v, notation) : c->value;
     if (c->st == GS_EFORMAT) {
         c->st = GS_OK;
         gs_schema_ignore(c, "input_schema");
-        rule = compile_document(c, &any_object);
+        rule = compile_arguments(c, &any_object, notation);
     }
     c->err = err;
     return rule;
@@ -652,11 +671,16 @@ static enum gs_status from_calls(const struct gs_constraint_call *calls, size_t 
 
     init(&c, ignored, err);
     const uint32_t one = gs_grammar_rule(&c.g);
+    uint32_t rule = 0;
     for (size_t i = 0; i < n && c.st == GS_OK; i++) {
         const struct gs_slice schema = any ? gs_slice(NULL, 0) : calls[i].schema;
+        const bool is_same = i > 0 && calls[i].schema.ptr == calls[i - 1].schema.ptr &&
+                             calls[i].notation == calls[i - 1].notation; /* spelled otherwise */
         const uint32_t end = gs_grammar_text(&c.g, calls[i].end, GS_GRAMMAR_END);
-        const uint32_t args = gs_grammar_call(&c.g, arguments_rule(&c, schema), end);
-        node = gs_grammar_fork(&c.g, node, gs_grammar_text(&c.g, calls[i].begin, args));
+        if (!is_same)
+            rule = arguments_rule(&c, schema, calls[i].notation);
+        node = gs_grammar_fork(
+            &c.g, node, gs_grammar_text(&c.g, calls[i].begin, gs_grammar_call(&c.g, rule, end)));
     }
     gs_grammar_define(&c.g, one, node);
     const uint32_t more = gs_grammar_rule(&c.g);

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/map.h"
+#include "constraint/constraint.h"
 #include "constraint/grammar.h"
 #include "json/json.h"
 
@@ -29,7 +30,9 @@ struct gs_schema {
     struct gs_buf *ignored;
     struct gs_error *err;
     enum gs_status st;
-    uint32_t space, character, string, value; /* rules */
+    uint32_t space, character, string, value;      /* rules */
+    const struct gs_constraint_notation *notation; /* NULL: the next two are not made */
+    uint32_t notation_text, notation_value;        /* rules of schema_tagged.c */
 };
 
 /* ---- schema.c ---- */
@@ -74,6 +77,9 @@ bool gs_schema_says(const struct gs_json *schema);
 
 /* ---- by type ---- */
 
+/* An object in another notation than JSON's; c->root is its document. */
+uint32_t gs_schema_tagged(struct gs_schema *c, const struct gs_json *schema,
+                          const struct gs_constraint_notation *notation, uint32_t next);
 uint32_t gs_schema_object(struct gs_schema *c, const struct gs_json *s, uint32_t next);
 uint32_t gs_schema_array(struct gs_schema *c, const struct gs_json *s, uint32_t next);
 uint32_t gs_schema_string(struct gs_schema *c, const struct gs_json *s, uint32_t next);

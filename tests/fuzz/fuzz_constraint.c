@@ -1,6 +1,6 @@
-/* Compiles the input as a schema, a grammar or a regular expression (its first byte says which) and
- * walks what it allows at random: a schema's outputs are JSON, and every position offers a way on
- * or an end. */
+/* Compiles the input as a schema, of a value or of a call, a grammar or a regular expression (its
+ * first byte says which) and walks what it allows at random: a schema's outputs are JSON, and every
+ * position offers a way on or an end. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -83,6 +83,20 @@ static void walk(struct gs_constraint *c, const struct gs_constraint_vocab *v, b
     gs_arena_clear(&a);
 }
 
+/* Arguments by the schema `text`, in the notation that a byte chooses. */
+static enum gs_status compile_call(uint8_t byte, struct gs_slice text, struct gs_buf *ignored,
+                                   struct gs_constraint **out_c, struct gs_error *err)
+{
+    static const struct gs_constraint_notation notations[] = {
+        {"<parameter=", ">", "", "</parameter>", NULL}, {NULL, NULL, NULL, NULL, "<|\"|>"}};
+    const struct gs_constraint_call call = {.begin = GS_SLICE_LIT("<call>"),
+                                            .end = GS_SLICE_LIT("</call>"),
+                                            .notation = &notations[byte & 1],
+                                            .schema = text};
+
+    return gs_constraint_from_calls(&call, 1, byte & 2, ignored, out_c, err);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct gs_constraint *c = NULL;
@@ -95,7 +109,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct gs_slice text = gs_slice((const char *)data + 1, size - 1);
     const int kind = data[0] % 3;
     gs_buf_init(&ignored, GS_MIB);
-    if (kind == 0)
+    const bool is_call = kind == 0 && data[0] & 64;
+    if (is_call)
+        st = compile_call(data[0], text, &ignored, &c, &err);
+    else if (kind == 0)
         st = gs_constraint_from_schema(text, &ignored, &c, &err);
     else if (kind == 1)
         st = gs_constraint_from_gbnf(text, &c, &err);
@@ -106,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (st == GS_OK) {
         struct gs_constraint_vocab *v = bytes_vocab();
         for (uint64_t seed = 1; seed <= 3; seed++)
-            walk(c, v, kind == 0, seed);
+            walk(c, v, kind == 0 && !is_call, seed);
         gs_constraint_free(c);
         gs_constraint_vocab_free(v);
     }

@@ -1,6 +1,7 @@
 /* Constraints: what schemas, regular expressions and grammars allow, and the masks of tokens. */
 #include "cmocka_headers.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -469,6 +470,102 @@ static void memory_may_run_out_anywhere(void **state)
     }
 }
 
+/* Arguments in other notations, as these families write them. */
+static void arguments_are_held_in_their_notation(void **state)
+{
+    static const struct gs_constraint_notation notations[] = {
+        {"<parameter=", ">", "", "</parameter>", NULL},
+        {"<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", NULL},
+        {NULL, NULL, NULL, NULL, "<|\"|>"},
+    };
+    static const char schema[] =
+        "{\"$defs\":{\"u\":{\"type\":\"string\",\"maxLength\":3}},\"type\":\"object\","
+        "\"properties\":{\"mode\":{\"enum\":[\"on\",\"off\"]},\"path\":{\"$ref\":\"#/$defs/u\"},"
+        "\"n\":{\"type\":\"integer\"},\"l\":{\"type\":\"array\",\"items\":{\"type\":"
+        "\"boolean\"}},\"x\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}},"
+        "\"required\":[\"path\"]}";
+    static const struct {
+        int notation;
+        const char *args;
+        bool allowed;
+    } rows[] = {
+        {0, "\n<parameter=path>\na < b\n</p></paramete </parameter>\n", true},
+        {0, "<parameter=path></parameter>", true},
+        {0, "", false},
+        {0, "<parameter=mode>\non\n</parameter><parameter=path>a</parameter>", true},
+        {0, "<parameter=mode>\nof\n</parameter><parameter=path>a</parameter>", false},
+        {0, "<parameter=path>a</parameter><parameter=mode>on</parameter>", false},
+        {0, "<parameter=path>a</parameter><parameter=n>\n-12\n</parameter>", true},
+        {0, "<parameter=path>a</parameter><parameter=n>\nx\n</parameter>", false},
+        {0, "<parameter=path>a</parameter><parameter=l>[true, false]</parameter>", true},
+        {0, "<parameter=path>a</parameter><parameter=l>[1]</parameter>", false},
+        {0, "<parameter=path>a</parameter><parameter=x>\nnull</parameter>", true},
+        {0, "<parameter=path>a</parameter><parameter=y>1</parameter>", false},
+        {0, "<parameter=path>a</parameter>b", false},
+        {1, "<arg_key>path</arg_key>\n<arg_value><<</arg_value>\n", true},
+        {1,
+         "\n<arg_key>path</arg_key><arg_value></</arg_value><arg_key>n</arg_key>"
+         "<arg_value>3</arg_value>",
+         true},
+        {1, "<arg_key>n</arg_key><arg_value>3</arg_value>", false},
+        {2, "{path:<|\"|>{a:,<|\"<|\"|>}", true},
+        {2, "{l:[true],mode:<|\"|>off<|\"|>,n:3,path:<|\"|><|\"|>}", true},
+        {2, "{path:<|\"|>a<|\"|>,mode:<|\"|>off<|\"|>}", false},
+        {2, "{n:<|\"|>3<|\"|>,path:<|\"|>a<|\"|>}", false},
+        {2, "{path:<|\"|>a<|\"|>,x:{a:[1.5,<|\"|>b<|\"|>,{}],b:null}}", true},
+        {2, "{n:3}", false},
+        {2, "{}", false},
+    };
+    struct gs_buf ignored;
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        const struct gs_constraint_call call = {.begin = GS_SLICE_LIT("<call>"),
+                                                .end = GS_SLICE_LIT("</call>"),
+                                                .notation = &notations[rows[i].notation],
+                                                .schema = GS_SLICE_LIT(schema)};
+        struct gs_constraint *c;
+        char text[256];
+        gs_buf_init(&ignored, GS_KIB);
+        assert_int_equal(gs_constraint_from_calls(&call, 1, false, &ignored, &c, NULL), GS_OK);
+        assert_true(gs_slice_find(gs_buf_view(&ignored), GS_SLICE_LIT("maxLength"), 0) != SIZE_MAX);
+        snprintf(text, sizeof(text), "<call>%s</call>", rows[i].args);
+        if (allows(c, text) != rows[i].allowed)
+            fail_msg("%s %s", rows[i].allowed ? "refuses" : "allows", text);
+        gs_constraint_free(c);
+        gs_buf_clear(&ignored);
+    }
+}
+
+/* Without declared parameters any may come; what is no schema is taken for one that says nothing.
+ */
+static void undeclared_arguments_are_free(void **state)
+{
+    static const struct gs_constraint_notation tags = {"<parameter=", ">", "", "</parameter>",
+                                                       NULL};
+    static const char *const sources[] = {"{\"type\":\"object\"}", "", "{"};
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(sources); i++) {
+        const struct gs_constraint_call calls[] = {
+            {.begin = GS_SLICE_LIT("<a>"),
+             .end = GS_SLICE_LIT("</a>"),
+             .notation = &tags,
+             .schema = gs_slice_str(sources[i])},
+            {.begin = GS_SLICE_LIT("<b>"),
+             .end = GS_SLICE_LIT("</b>"),
+             .notation = &tags,
+             .schema = GS_SLICE_LIT("{\"properties\":{\"k\":{\"type\":\"null\"}}}")}};
+        struct gs_constraint *c;
+        assert_int_equal(gs_constraint_from_calls(calls, 2, true, NULL, &c, NULL), GS_OK);
+        assert_true(allows(c, "<a></a>"));
+        assert_true(allows(c, "<a><parameter=x>1</parameter><parameter=y.z>a</parameter></a>"));
+        assert_true(allows(c, "<b></b>\n<b><parameter=k>null</parameter></b>"));
+        assert_false(allows(c, "<b><parameter=x>1</parameter></b>"));
+        gs_constraint_free(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +581,8 @@ int main(void)
         cmocka_unit_test(masks_hold_the_tokens_that_fit),
         cmocka_unit_test(long_strings_share_masks),
         cmocka_unit_test(memory_may_run_out_anywhere),
+        cmocka_unit_test(arguments_are_held_in_their_notation),
+        cmocka_unit_test(undeclared_arguments_are_free),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/llm.h"
 #include "base/buf.h"
 #include "base/os.h"
 #include "base/slice.h"
+#include "chat/prompt.h"
 #include "genset/genset.h"
 #include "standin/standin.h"
 #include "json/json.h"
@@ -224,6 +226,50 @@ static void a_demanded_call_is_made(void **state)
     }
 }
 
+/* Whatever a family writes arguments in, they are those of the schema. */
+static void every_family_keeps_to_the_schema(void **state)
+{
+    static const char *const signs[] = {"<function= <parameter=", "<arg_key>",
+                                        "<|tool_call>call:",      "<|channel|>analysis",
+                                        "[TOOL_CALLS]",           "<｜tool▁call▁begin｜>",
+                                        "<|tool_call|>",          "<function="};
+    struct gs_prompter *own = llm->prompter;
+    struct gs_chat chat = new_chat();
+    struct gs_error err = {0};
+    char source[1024];
+
+    (void)state;
+    chat.tools = tools;
+    chat.n_tools = 2;
+    chat.one_tool_call = true;
+    chat.tool_choice = GS_TOOL_CHOICE_NAMED;
+    chat.tool_choice_name = GS_SLICE_LIT("draw");
+    for (size_t i = 0; i < 2 * GS_COUNT_OF(signs); i++) {
+        struct record r;
+        snprintf(
+            source, sizeof(source),
+            "{# %s #}{%% for t in tools or [] %%}{{ t | tojson }}{%% endfor %%}"
+            "{%% for m in messages %%}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+            "{%% endfor %%}{%% if add_generation_prompt %%}<|im_start|>assistant\n{%% endif %%}",
+            signs[i / 2]);
+        chat.sampling.temperature = (float)(i % 2);
+        if (gs_prompter_create(gs_slice_str(source), llm->bos_text, llm->eos_text, &llm->prompter,
+                               &err) != GS_OK)
+            fail_msg("%s", err.msg);
+        if (answer(&chat, &r, &err) != GS_OK)
+            fail_msg("%s", err.msg);
+        print_message("%s: %.*s\n", signs[i / 2], (int)r.args.len, r.args.ptr);
+        assert_int_equal(r.n_calls, 1);
+        assert_string_equal(r.name, "draw");
+        assert_int_equal(r.stop, GS_STOP_TOOL_CALL);
+        assert_int_equal(r.ignored.len, 0);
+        assert_point(gs_buf_view(&r.args));
+        clear(&r);
+        gs_prompter_free(llm->prompter);
+    }
+    llm->prompter = own;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +277,7 @@ int main(void)
         cmocka_unit_test(expressions_and_grammars_do_too),
         cmocka_unit_test(what_cannot_be_enforced_is_said),
         cmocka_unit_test(a_demanded_call_is_made),
+        cmocka_unit_test(every_family_keeps_to_the_schema),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
