@@ -42,7 +42,7 @@ struct gs_llm_options {
     size_t struct_size;
     int32_t n_threads;       /* 0 = as many as the machine gives this process */
     int64_t ctx_tokens;      /* context of one sequence at most; 0 = the model's, within memory */
-    int64_t kv_bytes;        /* memory for all sequences' KV; 0 = a share of what is free */
+    int64_t kv_bytes;        /* memory for KV that is used or kept; 0 = a share of what is free */
     enum gs_kv_type kv_type; /* default GS_KV_F16 */
     int32_t max_sequences;   /* answers computed at once, 1..64, fewer where memory is short */
     int32_t batch_tokens;    /* tokens of one step at most; default 512 */

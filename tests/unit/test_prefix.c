@@ -290,6 +290,32 @@ static void test_side_requests(void **state)
     }
 }
 
+/* Snapshots are paid for; a page of a window that several hold is paid for once. */
+static void test_prices(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(tiny_shapes); i++) {
+        struct rig r = rig_create(&tiny_shapes[i], 40000);
+        const bool recurrent = gs_model_params(r.model)->is_recurrent;
+        struct text t = {.n = 80};
+        size_t found;
+
+        struct gs_seq *s = begin(&r, &t, &found);
+        compute(&r, s, &t, 70);
+        const uint64_t before = gs_exec_free_pages(r.exec);
+        gs_prefix_keep(r.prefix, s, t.tokens, false);
+        const uint64_t after_one = gs_exec_free_pages(r.exec);
+        for (size_t n = 71; n <= 80; n++) {
+            compute(&r, s, &t, n);
+            gs_prefix_keep(r.prefix, s, t.tokens, false);
+        }
+        assert_int_equal(after_one < before, gs_exec_needs_snapshots(r.exec));
+        assert_int_equal(gs_exec_free_pages(r.exec) < after_one, recurrent);
+        gs_seq_free(s);
+        rig_free(&r);
+    }
+}
+
 /* Storing and finding allocate nothing; creating fails cleanly. */
 static void test_allocations(void **state)
 {
@@ -325,7 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_like_a_list), cmocka_unit_test(test_short_of_memory),
         cmocka_unit_test(test_same_logits), cmocka_unit_test(test_side_requests),
-        cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_prices),      cmocka_unit_test(test_allocations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
