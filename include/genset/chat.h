@@ -200,7 +200,7 @@ struct gs_logprob {
  * that leaves 0, or with ERROR, all is over. */
 enum gs_event_kind {
     GS_EVENT_START,    /* usage.prompt_tokens is known */
-    GS_EVENT_PROGRESS, /* prefill: `done` of `total` tokens */
+    GS_EVENT_PROGRESS, /* prefill: `done` of `total` tokens; an upload: total 0, send more */
     GS_EVENT_BEGIN,
     GS_EVENT_DELTA,
     GS_EVENT_END,

@@ -62,6 +62,8 @@ struct gs_dialect {
     bool fails_in_stream; /* a stream that fails has an end of its own, which is a clean one, and
                              even a prompt that does not fit is told of in it */
 
+    bool takes_pieces; /* the body is no JSON: it follows the request in pieces */
+
     /* Parse a request body into *out_chat, or out_ctx->texts or errand, and *out_ctx; everything
      * lives in `a`, `path` too. Unknown fields are ignored. errors: GS_EINVAL, GS_EFORMAT,
      * GS_EUNSUPPORTED, GS_ENOMEM.
@@ -91,6 +93,7 @@ extern const struct gs_dialect gs_dialect_ollama;
 extern const struct gs_dialect gs_dialect_llama; /* llama-server's completions */
 /* Errands. */
 extern const struct gs_dialect gs_dialect_ollama_models;
+extern const struct gs_dialect gs_dialect_ollama_blob; /* POST /api/blobs/DIGEST */
 extern const struct gs_dialect gs_dialect_llama_errands;
 /* Vectors and scores instead of answers; errors as of their APIs' chats. */
 extern const struct gs_dialect gs_dialect_openai_embed;

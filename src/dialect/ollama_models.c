@@ -357,3 +357,28 @@ const struct gs_dialect gs_dialect_ollama_models = {
     .clear_state = clear_state,
     .write_error = gs_dialect_ollama_write_error,
 };
+
+/* The blob itself follows. */
+static enum gs_status read_blob(struct gs_chat *out_chat, struct gs_dialect_context *out_ctx,
+                                struct gs_slice text, const char *path, struct gs_arena *a,
+                                struct gs_error *err)
+{
+    const enum gs_status st = read_request(out_chat, out_ctx, text, path, a, err);
+
+    if (st == GS_OK)
+        out_ctx->errand->kind = GS_ERRAND_BLOB_ADD;
+    return st;
+}
+
+const struct gs_dialect gs_dialect_ollama_blob = {
+    .name = "ollama-blob",
+    .stream_content_type = "application/json",
+    .state_bytes = 1,
+    .overload_status = 503,
+    .takes_pieces = true,
+    .read_request = read_blob,
+    .write_event = write_event,
+    .write_keepalive = gs_dialect_no_keepalive,
+    .clear_state = clear_state,
+    .write_error = gs_dialect_ollama_write_error,
+};

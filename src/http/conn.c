@@ -19,6 +19,7 @@
 #include "http/tls.h"
 
 #define MAX_PIPELINE_BYTES    ((size_t)64 << 10)
+#define MAX_PIECE_BYTES       ((size_t)256 << 10)
 #define MAX_ANSWER_HEAD_BYTES ((size_t)16 << 10)
 #define EMPTY_LINE_BYTES      2 /* may precede a request: RFC 9112, 2.2 */
 
@@ -93,6 +94,9 @@ static void enter_head(struct gs_http_conn *c)
     r->head = (struct gs_http_head){0};
     r->chunks = (struct gs_http_chunks){0};
     r->is_streaming = false;
+    r->on_piece = NULL;
+    r->piece_bytes = 0;
+    r->is_held = false;
     gs_http_timer_start(c->timer,
                         c->has_answered ? c->server->opt.idle_ms : c->server->opt.head_ms);
 }
@@ -167,11 +171,36 @@ static bool has_room(struct gs_http_conn *c, size_t n)
     return false;
 }
 
-static void begin_body(struct gs_http_conn *c, struct evbuffer *in)
+static void say_go_on(struct gs_http_conn *c)
 {
-    struct gs_http_request *r = &c->request;
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
+    if (c->request.head.expects_continue && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0)
+        bufferevent_write(c->bev, go_on, sizeof(go_on) - 1);
+}
+
+/* The handler answers at once, or calls gs_http_request_receive(). */
+static void begin_pieces(struct gs_http_conn *c)
+{
+    const struct gs_http_handler *h = &c->server->opt.handler;
+
+    gs_buf_init(&c->request.body, 2 * MAX_PIECE_BYTES);
+    c->phase = GS_HTTP_PHASE_PIECES;
+    c->is_last = c->is_last || !c->request.head.keep_alive || c->server->is_draining;
+    bufferevent_setwatermark(c->bev, EV_READ, 0, MAX_PIECE_BYTES);
+    gs_http_timer_start(c->timer, c->server->opt.body_ms);
+    h->on_request(h->ud, &c->request);
+}
+
+static void begin_body(struct gs_http_conn *c)
+{
+    struct gs_http_request *r = &c->request;
+    const struct gs_http_handler *h = &c->server->opt.handler;
+
+    if (h->wants_pieces && h->wants_pieces(h->ud, &r->head)) {
+        begin_pieces(c);
+        return;
+    }
     if (r->head.body_bytes > c->server->opt.max_body_bytes) {
         refuse_body(c, r->head.body_bytes);
         return;
@@ -183,8 +212,7 @@ static void begin_body(struct gs_http_conn *c, struct evbuffer *in)
     }
     c->phase = GS_HTTP_PHASE_BODY;
     gs_http_timer_start(c->timer, c->server->opt.body_ms);
-    if (r->head.expects_continue && evbuffer_get_length(in) == 0)
-        bufferevent_write(c->bev, go_on, sizeof(go_on) - 1);
+    say_go_on(c);
 }
 
 /* Each of these takes what it can from the input; false: it needs more, or the connection is no
@@ -232,7 +260,7 @@ static bool step_head(struct gs_http_conn *c, struct evbuffer *in)
     if (status)
         refuse(c, status, &err);
     else
-        begin_body(c, in);
+        begin_body(c);
     return true;
 }
 
@@ -283,6 +311,66 @@ static bool step_body(struct gs_http_conn *c, struct evbuffer *in)
     return true;
 }
 
+/* Hand on a piece; the last one makes the answer due. */
+static void give_piece(struct gs_http_conn *c, struct gs_slice piece, bool is_last)
+{
+    struct gs_http_request *r = &c->request;
+
+    r->piece_bytes += piece.len;
+    if (is_last) {
+        c->phase = GS_HTTP_PHASE_ANSWER;
+        bufferevent_setwatermark(c->bev, EV_READ, 0, MAX_PIPELINE_BYTES);
+        gs_http_timer_stop(c->timer);
+    }
+    r->is_held = true;
+    const bool goes_on = r->on_piece(r->piece_ud, piece, is_last);
+    if (c->phase != GS_HTTP_PHASE_PIECES)
+        return;
+    r->is_held = !goes_on;
+    if (r->is_held)
+        gs_http_timer_stop(c->timer); /* it is not the client who is waited for */
+}
+
+static bool step_pieces_chunked(struct gs_http_conn *c, struct evbuffer *in, struct gs_slice bytes)
+{
+    struct gs_http_request *r = &c->request;
+    const size_t used = gs_http_chunks_feed(&r->chunks, bytes, &r->body);
+
+    evbuffer_drain(in, used);
+    if (r->chunks.state == GS_HTTP_CHUNK_BAD || !gs_buf_ok(&r->body)) {
+        gs_http_conn_close(c);
+        return false;
+    }
+    const bool is_last = r->chunks.state == GS_HTTP_CHUNK_DONE;
+    if (r->body.len > 0 || is_last)
+        give_piece(c, gs_buf_view(&r->body), is_last);
+    gs_buf_reset(&r->body);
+    return true;
+}
+
+static bool step_pieces(struct gs_http_conn *c, struct evbuffer *in)
+{
+    struct gs_http_request *r = &c->request;
+    const uint64_t left = r->head.body_bytes - r->piece_bytes;
+    const size_t len = evbuffer_get_contiguous_space(in);
+
+    if (r->is_held || !r->on_piece || (len == 0 && (r->head.is_chunked || left > 0)))
+        return false;
+    gs_http_timer_start(c->timer, c->server->opt.body_ms);
+    const size_t take = r->head.is_chunked ? len : (size_t)GS_MIN((uint64_t)len, left);
+    const char *p = (const char *)evbuffer_pullup(in, (ev_ssize_t)take);
+    if (take > 0 && !p) {
+        gs_http_conn_close(c);
+        return false;
+    }
+    if (r->head.is_chunked)
+        return step_pieces_chunked(c, in, gs_slice(p, take));
+    give_piece(c, gs_slice(p, take), take == left);
+    if (!c->is_dead)
+        evbuffer_drain(in, take);
+    return true;
+}
+
 static bool step(struct gs_http_conn *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
@@ -292,6 +380,8 @@ static bool step(struct gs_http_conn *c)
         return step_head(c, in);
     case GS_HTTP_PHASE_BODY:
         return step_body(c, in);
+    case GS_HTTP_PHASE_PIECES:
+        return step_pieces(c, in);
     case GS_HTTP_PHASE_ANSWER:
     case GS_HTTP_PHASE_FLUSH:
         return false;
@@ -350,7 +440,7 @@ static void conn_timeout(void *ud)
     struct gs_http_conn *c = ud;
     const bool is_mid_request = c->phase == GS_HTTP_PHASE_BODY || c->has_first_byte;
 
-    if (c->phase == GS_HTTP_PHASE_LINGER || !is_mid_request)
+    if (c->phase == GS_HTTP_PHASE_LINGER || c->phase == GS_HTTP_PHASE_PIECES || !is_mid_request)
         gs_http_conn_close(c);
     else
         refuse_text(c, 408, "the request did not arrive in time");
@@ -514,6 +604,7 @@ void gs_http_respond(struct gs_http_request *r, int status, const char *type, st
 
     if (c->is_dead)
         return;
+    c->is_last = c->is_last || c->phase == GS_HTTP_PHASE_PIECES; /* what follows is no request */
     send_head(r, status, type, (int64_t)body.len);
     if (r->head.method != GS_HTTP_HEAD)
         put(c, body.ptr, body.len);
@@ -589,6 +680,27 @@ void gs_http_request_take_body(struct gs_http_request *r, struct gs_buf *out_bod
 {
     *out_body = r->body;
     gs_buf_init(&r->body, 0);
+}
+
+void gs_http_request_receive(struct gs_http_request *r,
+                             bool (*on_piece)(void *ud, struct gs_slice piece, bool is_last),
+                             void *ud)
+{
+    r->on_piece = on_piece;
+    r->piece_ud = ud;
+    say_go_on(r->conn);
+}
+
+void gs_http_request_more(struct gs_http_request *r)
+{
+    struct gs_http_conn *c = r->conn;
+
+    if (c->is_dead || c->phase != GS_HTTP_PHASE_PIECES || !r->is_held)
+        return;
+    r->is_held = false;
+    gs_http_timer_start(c->timer, c->server->opt.body_ms);
+    if (!c->is_stepping)
+        bufferevent_trigger(c->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
 }
 
 void gs_http_request_watch(struct gs_http_request *r, void (*on_gone)(void *ud),

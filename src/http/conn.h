@@ -15,12 +15,13 @@ struct gs_http_timer;
 
 /* What a connection does now:
  *
- *     HEAD -> BODY -> ANSWER -> HEAD ...     (keep-alive)
- *       \______\_________\_____ FLUSH -> LINGER -> closed
+ *     HEAD -> BODY or PIECES -> ANSWER -> HEAD ...     (keep-alive)
+ *       \__________\______________\_____ FLUSH -> LINGER -> closed
  */
 enum gs_http_phase {
     GS_HTTP_PHASE_HEAD,
     GS_HTTP_PHASE_BODY,
+    GS_HTTP_PHASE_PIECES, /* of a body, given to the handler as they come */
     GS_HTTP_PHASE_ANSWER,
     GS_HTTP_PHASE_FLUSH,  /* the last answer is being written */
     GS_HTTP_PHASE_LINGER, /* written; what the client still sends is dropped until it closes */
@@ -38,6 +39,10 @@ struct gs_http_request {
     void (*on_gone)(void *ud);
     void (*on_drain)(void *ud);
     void *ud;
+    bool (*on_piece)(void *ud, struct gs_slice piece, bool is_last);
+    void *piece_ud;
+    uint64_t piece_bytes; /* given so far */
+    bool is_held;         /* no more pieces for now */
 };
 
 struct gs_http_conn {

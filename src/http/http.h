@@ -27,6 +27,9 @@ struct gs_http_handler {
     /* A request refused with `status` by this room: answer it now, with gs_http_respond(). Its path
      * may be empty and it has no body. */
     void (*on_refuse)(void *ud, struct gs_http_request *r, int status, const struct gs_error *err);
+    /* Whether the body that follows this head is wanted in pieces, however long it is: on_request
+     * then comes before it. May be NULL. */
+    bool (*wants_pieces)(void *ud, const struct gs_http_head *head);
 };
 
 struct gs_http_options {
@@ -75,6 +78,14 @@ struct gs_slice gs_http_request_body(const struct gs_http_request *r);
  * it is given to gs_http_server_drop_body(). */
 void gs_http_request_take_body(struct gs_http_request *r, struct gs_buf *out_body);
 void gs_http_server_drop_body(struct gs_http_server *s, struct gs_buf *body);
+
+/* Receive a body in pieces; called in on_request. `on_piece` gets them in their order, the last one
+ * perhaps empty; false: no more until gs_http_request_more(). A request that is answered before its
+ * last piece is the last of its connection. */
+void gs_http_request_receive(struct gs_http_request *r,
+                             bool (*on_piece)(void *ud, struct gs_slice piece, bool is_last),
+                             void *ud);
+void gs_http_request_more(struct gs_http_request *r);
 
 /* Who wants to know that the client went before the answer ended (r is invalid from then on), and
  * that the output waiting fell to GS_HTTP_LOW_BYTES. Both may be NULL. */

@@ -283,7 +283,9 @@ static enum gs_status search(const struct search *s, const char *path, struct gs
     if (stat(plain, &sb) != 0)
         return gs_error_errno(err, errno == ENOENT || errno == ENOTDIR ? GS_ENOTFOUND : GS_EIO,
                               errno, "could not look for models in \"%s\"", plain);
-    return S_ISDIR(sb.st_mode) ? search_folder(s, plain, 0, err) : add_file(s, plain, &sb, err);
+    if (S_ISDIR(sb.st_mode))
+        return search_folder(s, plain, 0, err);
+    return s->own ? GS_OK : add_file(s, plain, &sb, err); /* a folder, or nothing */
 }
 
 static int by_name(const void *a, const void *b)
@@ -306,7 +308,10 @@ enum gs_status gs_local_catalog_init(struct gs_local_catalog *c,
     *c = (struct gs_local_catalog){0};
     gs_arena_init(&c->a, 0);
     if (places->own) {
-        const struct search own = {.c = c, .old = old, .own = strlen(places->own) + 1};
+        size_t len = strlen(places->own);
+        while (len > 1 && places->own[len - 1] == '/')
+            len--;
+        const struct search own = {.c = c, .old = old, .own = len + 1};
         st = search(&own, places->own, err);
     }
     for (size_t i = 0; i < places->n_paths && st == GS_OK; i++)

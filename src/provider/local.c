@@ -28,6 +28,7 @@
 #include "provider/local_open.h"
 #include "provider/local_texts.h"
 #include "provider/shelf.h"
+#include "provider/shelf_files.h"
 
 #define MAX_CALLS    512
 #define MAX_PRELOADS 8
@@ -93,7 +94,7 @@ struct gs_local_call {
     pthread_mutex_t lock; /* guards what follows */
     gs_answer *answer;
     bool resumed;         /* before the answer was there */
-    bool has_job;         /* the texts thread does, or the disk thread */
+    size_t n_jobs;        /* that the texts thread has, or the disk thread */
     bool release_is_late; /* asked for while it did */
     struct gs_local_job job;
     struct gs_local_chore chore;
@@ -168,7 +169,7 @@ static void job_done(void *ud)
     struct gs_queue *inbox = c->l->inbox;
 
     pthread_mutex_lock(&c->lock);
-    c->has_job = false;
+    c->n_jobs--;
     const bool is_late = c->release_is_late;
     pthread_mutex_unlock(&c->lock);
     if (is_late && !gs_queue_push(inbox, &c->release))
@@ -180,9 +181,9 @@ static enum gs_status start_texts(struct gs_local *l, struct gs_local_call *c, s
     c->job = (struct gs_local_job){
         .texts = c->texts, .llm = c->model->llm, .on_event = on_event, .on_end = job_done, .ud = c};
     pthread_mutex_lock(&c->lock);
-    c->has_job = !atomic_load(&c->cancelled);
-    const bool fits = !c->has_job || gs_local_texts_start(l->texts, &c->job);
-    c->has_job = c->has_job && fits;
+    const bool is_wanted = !atomic_load(&c->cancelled);
+    const bool fits = !is_wanted || gs_local_texts_start(l->texts, &c->job);
+    c->n_jobs = is_wanted && fits;
     pthread_mutex_unlock(&c->lock);
     return fits ? GS_OK : gs_error_set(err, GS_EBUSY, "too many requests are being answered");
 }
@@ -192,10 +193,12 @@ static void chore_done(void *ud, enum gs_status st, const struct gs_error *err)
 {
     struct gs_local_call *c = ud;
 
-    if (st == GS_OK)
-        on_event(c, &(struct gs_event){.kind = GS_EVENT_STOP});
-    else
+    if (st != GS_OK)
         emit_error(c, err);
+    else if (c->errand->kind == GS_ERRAND_BLOB_ADD && !c->chore.is_last)
+        on_event(c, &(struct gs_event){.kind = GS_EVENT_PROGRESS});
+    else
+        on_event(c, &(struct gs_event){.kind = GS_EVENT_STOP});
     job_done(c);
 }
 
@@ -287,6 +290,7 @@ static void start_call(struct gs_local *l, struct gs_local_call *c, enum message
 
 static void destroy_call(struct gs_local_call *c)
 {
+    gs_local_upload_free(c->chore.upload);
     if (c->on_free)
         c->on_free(c->free_ud);
     pthread_mutex_destroy(&c->lock);
@@ -307,7 +311,7 @@ static void end_answer(struct gs_local_call *c)
 static bool must_wait(struct gs_local_call *c)
 {
     pthread_mutex_lock(&c->lock);
-    const bool waits = c->has_job;
+    const bool waits = c->n_jobs > 0;
     c->release_is_late = true;
     pthread_mutex_unlock(&c->lock);
     return waits;
@@ -359,7 +363,7 @@ static void end_all(struct gs_local *l)
         end_answer(c);
         pthread_mutex_lock(&c->lock);
         const bool is_released = c->release_is_late;
-        c->has_job = false;
+        c->n_jobs = 0;
         pthread_mutex_unlock(&c->lock);
         gs_local_texts_clear(&c->job);
         if (!c->is_told)
@@ -585,8 +589,8 @@ enum gs_status gs_local_errand(struct gs_local *l, struct gs_errand *errand, gs_
         return GS_ENOMEM;
     c->errand = errand;
     c->chore = (struct gs_local_chore){.errand = errand, .on_end = chore_done, .ud = c};
-    c->has_job = is_for_disk(errand->kind);
-    const bool is_for_shelf = c->has_job;
+    const bool is_for_shelf = is_for_disk(errand->kind) && errand->kind != GS_ERRAND_BLOB_ADD;
+    c->n_jobs = is_for_shelf;
     const enum gs_status st = start(l, MSG_ERRAND, c, out_call, err);
     if (st == GS_OK && is_for_shelf) {
         const bool is_taken = gs_local_shelf_start(l->shelf, &c->chore); /* room for all calls */
@@ -596,13 +600,22 @@ enum gs_status gs_local_errand(struct gs_local *l, struct gs_errand *errand, gs_
     return st;
 }
 
+void gs_local_call_feed(struct gs_local_call *c, struct gs_slice bytes, bool is_last)
+{
+    c->chore.piece = bytes;
+    c->chore.is_last = is_last;
+    pthread_mutex_lock(&c->lock);
+    c->n_jobs += c->l && gs_local_shelf_start(c->l->shelf, &c->chore);
+    pthread_mutex_unlock(&c->lock);
+}
+
 void gs_local_call_resume(struct gs_local_call *c)
 {
     pthread_mutex_lock(&c->lock);
     c->resumed = true;
     if (c->answer)
         gs_answer_resume(c->answer);
-    if (c->has_job && c->texts)
+    if (c->n_jobs > 0 && c->texts)
         gs_local_texts_resume(&c->job);
     pthread_mutex_unlock(&c->lock);
 }
@@ -613,7 +626,7 @@ void gs_local_call_cancel(struct gs_local_call *c)
     pthread_mutex_lock(&c->lock);
     if (c->answer)
         gs_answer_cancel(c->answer);
-    if (c->has_job && c->texts)
+    if (c->n_jobs > 0 && c->texts)
         gs_local_texts_cancel(&c->job);
     pthread_mutex_unlock(&c->lock);
 }

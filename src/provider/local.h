@@ -68,6 +68,10 @@ GS_MUST_CHECK enum gs_status gs_local_embed(struct gs_local *l, const struct gs_
 GS_MUST_CHECK enum gs_status gs_local_errand(struct gs_local *l, struct gs_errand *errand,
                                              gs_event_fn *on_event, void *ud,
                                              struct gs_local_call **out_call, struct gs_error *err);
+/* Hand over a piece of what GS_ERRAND_BLOB_ADD takes: the first after the errand was started, each
+ * other after PROGRESS, which, as STOP or ERROR, says that `bytes` may go. thread: any, one at a
+ * time. */
+void gs_local_call_feed(struct gs_local_call *c, struct gs_slice bytes, bool is_last);
 void gs_local_call_resume(struct gs_local_call *c); /* thread: any */
 void gs_local_call_cancel(struct gs_local_call *c); /* takes effect within one token; thread: any */
 /* Cancel and release. Returns at once: the rest is done on the local thread, after which

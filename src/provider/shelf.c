@@ -393,8 +393,8 @@ static enum gs_status do_errand(struct gs_local_shelf *s, struct gs_errand *e, s
             st = check_target(s, e->target, err);
         break;
     case GS_ERRAND_BLOB_FIND:
-    case GS_ERRAND_BLOB_ADD:
         break;
+    case GS_ERRAND_BLOB_ADD:
     case GS_ERRAND_OPEN:
     case GS_ERRAND_CLOSE:
     case GS_ERRAND_TOKENIZE:
@@ -409,6 +409,20 @@ static enum gs_status do_errand(struct gs_local_shelf *s, struct gs_errand *e, s
     return st;
 }
 
+static enum gs_status take_piece(struct gs_local_shelf *s, struct gs_local_chore *chore,
+                                 struct gs_error *err)
+{
+    enum gs_status st = GS_OK;
+
+    if (!chore->upload)
+        st = gs_local_upload_create(s->places.own, chore->errand->digest, &chore->upload, err);
+    if (st == GS_OK)
+        st = gs_local_upload_write(chore->upload, chore->piece, err);
+    if (st == GS_OK && chore->is_last)
+        st = gs_local_upload_finish(chore->upload, err);
+    return st;
+}
+
 static void run(void *arg)
 {
     struct gs_local_shelf *s = arg;
@@ -419,7 +433,9 @@ static void run(void *arg)
         struct gs_error err = {0};
         if (!chore || atomic_load(&s->is_closing))
             break;
-        const enum gs_status st = do_errand(s, chore->errand, &err);
+        const enum gs_status st = chore->errand->kind == GS_ERRAND_BLOB_ADD
+                                      ? take_piece(s, chore, &err)
+                                      : do_errand(s, chore->errand, &err);
         chore->on_end(chore->ud, st, &err);
     }
 }

@@ -9,6 +9,7 @@
 #include "provider/catalog.h"
 
 struct gs_local_shelf;
+struct gs_local_upload;
 
 struct gs_local_shelf_options {
     struct gs_local_places places;
@@ -22,6 +23,9 @@ struct gs_local_shelf_options {
 /* An errand for the disk thread. */
 struct gs_local_chore {
     struct gs_errand *errand;
+    struct gs_slice piece; /* of GS_ERRAND_BLOB_ADD, done piece by piece */
+    bool is_last;
+    struct gs_local_upload *upload; /* its state: the owner's to free */
     /* The disk thread's last word on it, unless the shelf is closed before. */
     void (*on_end)(void *ud, enum gs_status st, const struct gs_error *err);
     void *ud;

@@ -266,6 +266,12 @@ static void handle_event(struct gs_server_exchange *ex, const struct gs_event *e
         gs_server_exchange_fail(ex, ev->error);
         return;
     }
+    if (ev->kind == GS_EVENT_PROGRESS) {
+        gs_server_upload_go_on(ex);
+        return;
+    }
+    if (ev->kind == GS_EVENT_STOP && ex->ctx.errand)
+        gs_buf_reset(&ex->out); /* a piece of an upload */
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         ex->usage = ev->usage;
     if (ev->kind == GS_EVENT_START || ev->kind == GS_EVENT_STOP) {
@@ -410,6 +416,8 @@ static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_er
     ex->ctx.created_us = gs_clock_wall_us();
     ex->ctx.fingerprint = GS_SLICE_LIT("genset-" GENSET_VERSION);
     const enum gs_status st = call_backend(ex, err);
+    if (st == GS_OK && ex->dialect->takes_pieces)
+        gs_server_upload_begin(ex);
     if (st == GS_OK && ex->ctx.streams_at_once)
         stream_begin(ex, ex->dialect->stream_content_type);
     return st;

@@ -46,6 +46,11 @@ static enum gs_status errand(void *self, struct gs_errand *e, gs_event_fn *on_ev
     return st;
 }
 
+static void feed(void *call, struct gs_slice piece, bool is_last)
+{
+    gs_local_call_feed(call, piece, is_last);
+}
+
 static size_t models(void *self, const struct gs_local_model **out_models)
 {
     return gs_local_models(self, out_models);
@@ -69,6 +74,7 @@ void gs_server_backend_local(struct gs_server_backend *out_backend, struct gs_lo
         .count = count,
         .embed = embed,
         .errand = errand,
+        .feed = feed,
         .models = models,
         .resume = resume,
         .free_call = free_call,

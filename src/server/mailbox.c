@@ -109,7 +109,7 @@ enum gs_flow gs_server_mailbox_put(struct gs_server_mailbox *m, const struct gs_
     enum gs_flow flow = GS_FLOW_CONTINUE;
 
     *out_wake = false;
-    if (ev->kind == GS_EVENT_PROGRESS)
+    if (ev->kind == GS_EVENT_PROGRESS && ev->total > 0)
         return flow; /* no dialect has words for it */
     pthread_mutex_lock(&m->lock);
     struct gs_server_mail *mail = m->is_closed || m->has_failed ? NULL : copy_event(&m->arena, ev);

@@ -68,6 +68,7 @@ static const struct route routes[] = {
     {"/api/copy", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_models},
     {"/api/delete", GS_HTTP_DELETE, ACTION_CHAT, &gs_dialect_ollama_models},
     {"/api/blobs/", GS_HTTP_HEAD, ACTION_CHAT, &gs_dialect_ollama_models},
+    {"/api/blobs/", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_blob},
     {"/api/version", GS_HTTP_GET, ACTION_VERSION, &gs_dialect_ollama},
     {"/api/status", GS_HTTP_GET, ACTION_STATUS, &gs_dialect_ollama},
     {"/api/me", GS_HTTP_POST, ACTION_ME, &gs_dialect_ollama},
@@ -211,6 +212,11 @@ static void allow(const struct route *route, struct gs_http_request *r)
     gs_buf_clear(&b);
 }
 
+static bool takes_pieces(const struct route *route)
+{
+    return route && route->dialect && route->dialect->takes_pieces;
+}
+
 /* 0, or the status to refuse with. */
 static int check_form(const struct route *route, const char *path, struct gs_http_request *r,
                       struct gs_error *err)
@@ -230,7 +236,7 @@ static int check_form(const struct route *route, const char *path, struct gs_htt
                      gs_http_method_name(head->method), route->path);
         return 405;
     }
-    if (route->method == GS_HTTP_POST && !type_fits(head)) {
+    if (route->method == GS_HTTP_POST && !takes_pieces(route) && !type_fits(head)) {
         gs_error_set(err, GS_EUNSUPPORTED, "the body must be JSON, not compressed");
         gs_error_hint(err, "Send \"Content-Type: application/json\".");
         return 415;
@@ -412,6 +418,15 @@ void gs_server_route_request(void *server, struct gs_http_request *r)
         gs_server_reply_error(s, r, dialect_of(route, path, head), id, status, &err);
     else
         act(s, r, route, path, id);
+}
+
+bool gs_server_route_wants_pieces(void *server, const struct gs_http_head *head)
+{
+    char path[MAX_PATH_BYTES];
+
+    (void)server;
+    tidy_path(head->path, path);
+    return head->method == GS_HTTP_POST && takes_pieces(find_route(path, head->method));
 }
 
 void gs_server_route_refuse(void *server, struct gs_http_request *r, int status,

@@ -226,8 +226,10 @@ enum gs_status gs_server_create(const struct gs_server_options *opt, struct gs_s
     http.port = opt->port;
     http.tls_cert = opt->tls_cert;
     http.tls_key = opt->tls_key;
-    http.handler = (struct gs_http_handler){
-        .ud = s, .on_request = gs_server_route_request, .on_refuse = gs_server_route_refuse};
+    http.handler = (struct gs_http_handler){.ud = s,
+                                            .on_request = gs_server_route_request,
+                                            .on_refuse = gs_server_route_refuse,
+                                            .wants_pieces = gs_server_route_wants_pieces};
     if (st == GS_OK)
         st = gs_http_server_create(s->loop, &http, &s->http, err);
     if (st != GS_OK) {

@@ -37,6 +37,8 @@ struct gs_server_backend {
                             void *ud, void **out_call, struct gs_error *err);
     enum gs_status (*errand)(void *self, struct gs_errand *errand, gs_event_fn *on_event, void *ud,
                              void **out_call, struct gs_error *err);
+    /* Hand over a piece of the body of an errand that takes one; it lives until the next event. */
+    void (*feed)(void *call, struct gs_slice piece, bool is_last);
     size_t (*models)(void *self, const struct gs_local_model **out_models);
     void (*resume)(void *call);
     void (*free_call)(void *call, void (*on_free)(void *ud), void *ud); /* cancels too */

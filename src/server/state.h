@@ -182,6 +182,12 @@ bool gs_server_query_get(const struct gs_http_head *head, const char *key, char 
 void gs_server_responses_request(struct gs_server *s, struct gs_http_request *r, struct gs_slice of,
                                  const char *id);
 
+/* ---- upload.c ---- */
+
+/* Receive the body of an errand that takes one, and go on after a piece was taken. */
+void gs_server_upload_begin(struct gs_server_exchange *ex);
+void gs_server_upload_go_on(struct gs_server_exchange *ex);
+
 /* ---- gauges.c: what the server is doing ---- */
 
 /* One request was answered with `status`. */
@@ -201,6 +207,8 @@ int gs_server_access_key(const struct gs_server *s, const struct gs_http_head *h
 /* ---- route.c: the handler of http/ ---- */
 
 void gs_server_route_request(void *server, struct gs_http_request *r);
+/* Whether the body after this head is received in pieces. */
+bool gs_server_route_wants_pieces(void *server, const struct gs_http_head *head);
 void gs_server_route_refuse(void *server, struct gs_http_request *r, int status,
                             const struct gs_error *err);
 

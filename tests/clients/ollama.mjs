@@ -1,7 +1,8 @@
 // The official ollama package against genset serve.
 import assert from "node:assert/strict";
 import { Ollama } from "ollama";
-import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { check, embedders, withServer } from "./serve.mjs";
 
@@ -181,6 +182,50 @@ await withServer(async (url, model, folder) => {
     await assert.rejects(client.delete({ model: "mine" }), { status_code: 404 });
     await assert.rejects(client.copy({ source: model, destination: "../x" }), /cannot be the name/);
     await assert.rejects(client.create({ model: "x", from: model, system: "Be brief." }), /system/);
+  });
+
+  await check("create from a file that was sent", async () => {
+    const bytes = readFileSync(standinPath(folder));
+    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    const send = (to, body) => fetch(`${url}/api/blobs/${to}`, { method: "POST", body, duplex: "half" });
+    const head = async () => (await fetch(`${url}/api/blobs/${digest}`, { method: "HEAD" })).status;
+    const blobs = () => readdirSync(join(folder, ".local", "share", "genset", "models", ".blobs"));
+    assert.equal(await head(), 404);
+    assert.equal((await send(digest, bytes)).status, 200);
+    assert.equal(await head(), 200);
+    assert.equal((await send(digest, new Blob([bytes]).stream())).status, 200); // in chunks
+    const wrong = await send(`sha256:${"0".repeat(64)}`, bytes);
+    assert.equal(wrong.status, 400);
+    assert.match((await wrong.json()).error, new RegExp(digest));
+    assert.equal((await send("sha256:../../x", bytes)).status, 400);
+    assert.deepEqual(blobs(), [digest.replace(":", "-")]);
+    assert.equal((await client.create({ model: "sent", files: { "model.gguf": digest } })).status, "success");
+    assert.ok((await client.generate({ ...request, model: "sent", prompt: "Hi" })).done);
+    await client.delete({ model: "sent" });
+    assert.deepEqual(blobs(), []);
+    const text = Buffer.from("not a model");
+    const other = `sha256:${createHash("sha256").update(text).digest("hex")}`;
+    await send(other, text);
+    await assert.rejects(client.create({ model: "text", files: { "x.gguf": other } }), /GGUF/i);
+  });
+
+  await check("a large file is not held in memory", async () => {
+    const piece = Buffer.alloc(1 << 20, "x");
+    const hash = createHash("sha256");
+    const n = 80; // MiB, more than a request may have otherwise
+    for (let i = 0; i < n; i++) hash.update(piece);
+    const body = new ReadableStream({
+      start: () => {},
+      pull(controller) {
+        if (this.left === undefined) this.left = n;
+        if (this.left-- > 0) controller.enqueue(piece);
+        else controller.close();
+      },
+    });
+    const digest = `sha256:${hash.digest("hex")}`;
+    const sent = await fetch(`${url}/api/blobs/${digest}`, { method: "POST", body, duplex: "half" });
+    assert.equal(sent.status, 200, await sent.text());
+    assert.equal((await fetch(`${url}/api/blobs/${digest}`, { method: "HEAD" })).status, 200);
   });
 
   await check("pull of what is here, and of what is not", async () => {

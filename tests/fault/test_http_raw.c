@@ -25,6 +25,9 @@ struct fixture {
     atomic_size_t flood_most; /* output that waited at most */
     atomic_int n_drains;
     int gone_fd; /* signalled when a held request's client leaves */
+    struct gs_http_request *pieces;
+    size_t pieces_bytes;
+    struct gs_http_timer *more;
 };
 
 /* ---- handler ---- */
@@ -54,6 +57,69 @@ static void flood_more(void *ud)
     gs_http_stream_end(f->flood);
 }
 
+/* ---- bodies in pieces: /pieces takes them as they come, /pieces/slow one by one; /pieces/full
+ * answers at the first ---- */
+
+static bool wants_pieces(void *ud, const struct gs_http_head *head)
+{
+    (void)ud;
+    return gs_slice_starts(head->path, GS_SLICE_LIT("/pieces"));
+}
+
+static void more_pieces(void *ud)
+{
+    struct fixture *f = ud;
+
+    if (f->pieces)
+        gs_http_request_more(f->pieces);
+}
+
+static void pieces_gone(void *ud)
+{
+    struct fixture *f = ud;
+
+    f->pieces = NULL;
+    held_gone(f);
+}
+
+static bool on_piece(void *ud, struct gs_slice piece, bool is_last)
+{
+    struct fixture *f = ud;
+    struct gs_http_request *r = f->pieces;
+    const struct gs_slice path = gs_http_request_head(r)->path;
+    const bool is_slow = gs_slice_eq_str(path, "/pieces/slow");
+    char text[32];
+
+    f->pieces_bytes += piece.len;
+    if (gs_slice_eq_str(path, "/pieces/full")) {
+        f->pieces = NULL;
+        gs_http_respond(r, 500, "text/plain", GS_SLICE_LIT("full"));
+        return true;
+    }
+    if (is_last) {
+        f->pieces = NULL;
+        snprintf(text, sizeof(text), "%zu bytes", f->pieces_bytes);
+        gs_http_respond(r, 200, "text/plain", gs_slice_str(text));
+        return true;
+    }
+    if (is_slow)
+        gs_http_timer_start(f->more, 0);
+    return !is_slow;
+}
+
+static void begin_pieces(struct fixture *f, struct gs_http_request *r)
+{
+    f->pieces = r;
+    f->pieces_bytes = 0;
+    if (gs_slice_eq_str(gs_http_request_head(r)->path, "/pieces/refused")) {
+        f->pieces = NULL;
+        gs_http_respond(r, 403, "text/plain", GS_SLICE_LIT("no"));
+        return;
+    }
+    gs_http_request_watch(r, pieces_gone, NULL, f);
+    gs_http_request_receive(r, on_piece, f);
+}
+
 static void on_request(void *ud, struct gs_http_request *r)
 {
     struct fixture *f = ud;
@@ -61,6 +127,10 @@ static void on_request(void *ud, struct gs_http_request *r)
 
     if (gs_slice_eq_str(path, "/hold")) {
         gs_http_request_watch(r, held_gone, NULL, f);
+        return;
+    }
+    if (gs_slice_starts(path, GS_SLICE_LIT("/pieces"))) {
+        begin_pieces(f, r);
         return;
     }
     if (gs_slice_eq_str(path, "/echo")) {
@@ -119,12 +189,13 @@ static void start(struct fixture *f, const struct gs_http_options *opt)
     struct gs_http_options o = *opt;
 
     *f = (struct fixture){0};
-    o.handler = (struct gs_http_handler){f, on_request, on_refuse};
+    o.handler = (struct gs_http_handler){f, on_request, on_refuse, wants_pieces};
     assert_int_equal(gs_http_loop_create(&f->loop, NULL), GS_OK);
     assert_int_equal(gs_os_event_create(&f->stop_fd, NULL), GS_OK);
     assert_int_equal(gs_os_event_create(&f->gone_fd, NULL), GS_OK);
     assert_int_equal(gs_http_watch_create(f->loop, f->stop_fd, stop, f, &f->stop_watch, NULL),
                      GS_OK);
+    assert_int_equal(gs_http_timer_create(f->loop, more_pieces, f, &f->more, NULL), GS_OK);
     assert_int_equal(gs_http_server_create(f->loop, &o, &f->server, NULL), GS_OK);
     f->port = gs_http_server_port(f->server);
     assert_int_equal(gs_thread_start(&f->thread, GS_THREAD_LOOP, run, f, NULL), GS_OK);
@@ -136,6 +207,7 @@ static void finish(struct fixture *f)
     pthread_join(f->thread, NULL);
     gs_http_server_free(f->server);
     gs_http_watch_free(f->stop_watch);
+    gs_http_timer_free(f->more);
     gs_http_loop_free(f->loop);
     close(f->stop_fd);
     close(f->gone_fd);
@@ -412,6 +484,90 @@ static void test_slow_requests_end(void **state)
     finish(&f);
 }
 
+/* Send a head and what follows it, then read until the server closes. */
+static void exchange(struct fixture *f, const char *head, const char *body, size_t body_bytes,
+                     struct gs_buf *out)
+{
+    const int fd = net_connect(f->port);
+
+    gs_buf_init(out, (size_t)1 << 20);
+    net_send(fd, head);
+    net_send_bytes(fd, body, body_bytes);
+    net_read_all(fd, out);
+    close(fd);
+}
+
+static void test_takes_bodies_in_pieces(void **state)
+{
+    enum { LARGE = 3 << 20 };
+    static const char *const paths[] = {"/pieces", "/pieces/slow"};
+    static char body[LARGE];
+    struct fixture f;
+    struct gs_http_options o;
+    struct gs_buf out;
+    char head[256];
+
+    (void)state;
+    gs_http_options_init(&o);
+    o.max_body_bytes = 1024; /* does not matter */
+    o.max_bodies_bytes = 1024;
+    start(&f, &o);
+    for (size_t i = 0; i < GS_COUNT_OF(paths); i++) {
+        snprintf(head, sizeof(head),
+                 "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\nConnection: close\r\n\r\n",
+                 paths[i], LARGE);
+        exchange(&f, head, body, LARGE, &out);
+        assert_true(net_has(&out, "200 OK") && net_has(&out, "3145728 bytes"));
+        gs_buf_clear(&out);
+        snprintf(head, sizeof(head),
+                 "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+                 "POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 "5\r\nabcde\r\n3\r\nfgh\r\n0\r\n\r\n"
+                 "GET /break HTTP/1.1\r\nHost: h\r\n\r\n",
+                 paths[i], paths[i]);
+        exchange(&f, head, "", 0, &out);
+        assert_true(net_has(&out, "\r\n\r\n0 bytes") && net_has(&out, "\r\n\r\n8 bytes"));
+        gs_buf_clear(&out);
+    }
+    exchange(&f,
+             "POST /pieces HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+             "Connection: close\r\nContent-Length: 0\r\n\r\n",
+             "", 0, &out);
+    assert_true(net_has(&out, "HTTP/1.1 100 Continue\r\n\r\n"));
+    gs_buf_clear(&out);
+    finish(&f);
+}
+
+static void test_pieces_end_early(void **state)
+{
+    struct fixture f;
+    struct gs_http_options o;
+    struct gs_buf out;
+
+    (void)state;
+    gs_http_options_init(&o);
+    o.body_ms = 50;
+    start(&f, &o);
+    exchange(&f, "POST /pieces/full HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n", "abc", 3,
+             &out);
+    assert_true(net_has(&out, "500 ") && net_has(&out, "Connection: close\r\n"));
+    gs_buf_clear(&out);
+    exchange(&f, "POST /pieces/refused HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n", "abc",
+             3, &out);
+    assert_true(net_has(&out, "403 ") && net_has(&out, "Connection: close\r\n"));
+    gs_buf_clear(&out);
+    exchange(&f, "POST /pieces HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+             "3\r\nabcdef", 9, &out);
+    assert_int_equal(out.len, 0); /* malformed */
+    gs_buf_clear(&out);
+    wait_gone(&f);
+    exchange(&f, "POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n", "abc", 3, &out);
+    assert_int_equal(out.len, 0); /* too slow */
+    gs_buf_clear(&out);
+    wait_gone(&f);
+    finish(&f);
+}
+
 static void test_a_leaving_client_is_noticed(void **state)
 {
     static const char *const paths[] = {"hold", "wait", "flood"};
@@ -560,6 +716,8 @@ int main(void)
         cmocka_unit_test(test_speaks_http10),
         cmocka_unit_test(test_a_broken_stream_does_not_end_cleanly),
         cmocka_unit_test(test_slow_requests_end),
+        cmocka_unit_test(test_takes_bodies_in_pieces),
+        cmocka_unit_test(test_pieces_end_early),
         cmocka_unit_test(test_a_leaving_client_is_noticed),
         cmocka_unit_test(test_a_slow_reader_holds_little),
         cmocka_unit_test(test_a_reader_that_stops_is_dropped),

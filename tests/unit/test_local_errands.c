@@ -3,11 +3,14 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 #include "cmocka_headers.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,7 +106,7 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
         f->err = *ev->error;
         f->st = ev->error->code;
     }
-    if (ev->kind == GS_EVENT_ERROR || ev->kind == GS_EVENT_STOP)
+    if (ev->kind == GS_EVENT_ERROR || ev->kind == GS_EVENT_STOP || ev->kind == GS_EVENT_PROGRESS)
         sem_post(&f->last);
     return GS_FLOW_CONTINUE;
 }
@@ -285,6 +288,109 @@ static void test_create(void **state)
     assert_int_equal(run(f, blob), GS_EINVAL);
 }
 
+/* ---- blobs ---- */
+
+static const char blob_digest[] =
+    "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; /* of "abc" */
+
+/* Send the pieces; GS_OK or the code of the error. */
+static enum gs_status send_blob(struct fixture *f, const char *digest, const char *const *pieces,
+                                size_t n)
+{
+    struct gs_local_call *c;
+
+    f->e = (struct gs_errand){
+        .kind = GS_ERRAND_BLOB_ADD, .arena = &f->a, .digest = gs_slice_str(digest)};
+    f->err = (struct gs_error){0};
+    f->st = GS_OK;
+    assert_int_equal(gs_local_errand(f->l, &f->e, on_event, f, &c, NULL), GS_OK);
+    for (size_t i = 0; i < n && f->st == GS_OK; i++) {
+        gs_local_call_feed(c, gs_slice_str(pieces[i]), i + 1 == n);
+        sem_wait(&f->last);
+    }
+    gs_local_call_free(c, on_free, f);
+    sem_wait(&f->freed);
+    return f->st;
+}
+
+static size_t count_blobs(void)
+{
+    char path[128];
+    size_t n = 0;
+
+    snprintf(path, sizeof(path), "%s/.blobs", own);
+    DIR *dir = opendir(path);
+    for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir))
+        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
+static void test_blobs(void **state)
+{
+    static const char *const abc[] = {"a", "", "bc"};
+    struct fixture *f = *state;
+    struct gs_errand e = {.kind = GS_ERRAND_CREATE, .target = GS_SLICE_LIT("x")};
+
+    assert_int_equal(send_blob(f, blob_digest, abc, 3), GS_OK);
+    assert_int_equal(count_blobs(), 1);
+    assert_int_equal(send_blob(f, blob_digest, abc, 3), GS_OK); /* once more */
+    assert_int_equal(count_blobs(), 1);
+    e.digest = gs_slice_str(blob_digest);
+    assert_int_equal(run(f, e), GS_EFORMAT); /* no model */
+    assert_string_equal(names(f), "first");
+    e.kind = GS_ERRAND_BLOB_FIND;
+    assert_int_equal(run(f, e), GS_OK);
+}
+
+static void test_blobs_that_are_not_kept(void **state)
+{
+    static const char *const abd[] = {"ab", "d"};
+    struct fixture *f = *state;
+    struct gs_local_call *c;
+
+    assert_int_equal(send_blob(f, blob_digest, abd, 2), GS_EINVAL);
+    assert_int_equal(send_blob(f, "sha256:ABC", abd, 2), GS_EINVAL);
+    assert_int_equal(count_blobs(), 0);
+    f->e = (struct gs_errand){
+        .kind = GS_ERRAND_BLOB_ADD, .arena = &f->a, .digest = gs_slice_str(blob_digest)};
+    assert_int_equal(gs_local_errand(f->l, &f->e, on_event, f, &c, NULL), GS_OK);
+    gs_local_call_feed(c, GS_SLICE_LIT("a"), false); /* and the client is gone */
+    gs_local_call_free(c, on_free, f);
+    sem_wait(&f->freed);
+    assert_int_equal(count_blobs(), 0);
+}
+
+/* A full disk, as far as a process can have one of its own. */
+static void test_a_full_disk(void **state)
+{
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+    const struct rlimit any = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    static const char *const abc[] = {"abc"};
+    struct fixture *f = *state;
+
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &none);
+    assert_int_equal(send_blob(f, blob_digest, abc, 1), GS_EIO);
+    setrlimit(RLIMIT_FSIZE, &any);
+    assert_non_null(strstr(f->err.msg, "could not write the blob"));
+    assert_int_equal(count_blobs(), 0);
+    assert_int_equal(send_blob(f, blob_digest, abc, 1), GS_OK);
+}
+
+/* Where genset's folder should be there is a file. */
+static void test_no_folder(void **state)
+{
+    static const char *const abc[] = {"abc"};
+    struct fixture *f = *state;
+
+    assert_int_equal(gs_os_write_file(own, "x", 1, NULL), GS_OK);
+    assert_int_equal(send_blob(f, blob_digest, abc, 1), GS_EIO);
+    assert_int_equal(copy(f, "first", "second"), GS_EIO);
+    assert_string_equal(names(f), "first");
+}
+
 /* ---- what a model tells ---- */
 
 static void test_card(void **state)
@@ -378,6 +484,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hostile_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_split_models, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_create, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_blobs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_blobs_that_are_not_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_full_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_card, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tokenizer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keep, set_up, tear_down),
