@@ -281,10 +281,12 @@ static size_t count_coming(const struct gs_engine *e, const struct gs_job *j,
     return last;
 }
 
-/* True if another job is about to compute so much of this one's beginning that it should wait. */
+/* True if another job is about to compute so much of what this one has left to read that it should
+ * wait. */
 static bool is_coming(const struct gs_engine *e, const struct gs_job *j, size_t n_stored)
 {
-    const size_t least = n_stored + GS_MAX(j->n_tokens / 2, (size_t)LEAST_COMING);
+    const size_t left = j->n_tokens - n_stored;
+    const size_t least = n_stored + GS_MAX(left / 2, (size_t)LEAST_COMING);
 
     for (size_t i = 0; i < e->n_running; i++) {
         const struct gs_job *other = e->running[i];

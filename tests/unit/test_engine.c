@@ -719,6 +719,36 @@ static void test_prompt_is_read_once(void **state)
     }
 }
 
+/* Also a prompt so long that parts of it are stored before all is read. */
+static void test_long_prompt_is_read_once(void **state)
+{
+    struct gs_engine_options opt = usual;
+    int32_t prompt[1400];
+    struct record *r[3];
+    struct gs_job *jobs[3];
+
+    (void)state;
+    opt.batch_tokens = 64;
+    opt.ctx_tokens = 2048;
+    opt.kv_tokens = 8192;
+    struct rig rig = rig_create(&tiny_shapes[0], &opt);
+    make_prompt(prompt, 1400, 1);
+    struct holder h = hold(&rig);
+    for (size_t i = 0; i < 3; i++) {
+        r[i] = record_create();
+        const struct gs_job_options job = job_options(r[i], prompt, 1400, 5);
+        jobs[i] = submit(&rig, &job);
+    }
+    let_go(&h);
+    for (size_t i = 0; i < 3; i++) {
+        gs_job_wait(jobs[i]);
+        assert_int_equal(r[i]->stats.cached_tokens, i == 0 ? 0 : 1399);
+        gs_job_free(jobs[i]);
+        record_free(r[i]);
+    }
+    rig_free(&rig);
+}
+
 /* Whenever a job is cancelled, in the middle of a step or between two, what others find stored is
  * right. */
 static void test_cancel_spoils_nothing(void **state)
@@ -839,6 +869,7 @@ int main(void)
         cmocka_unit_test(test_logprobs),
         cmocka_unit_test(test_cached_tokens),
         cmocka_unit_test(test_prompt_is_read_once),
+        cmocka_unit_test(test_long_prompt_is_read_once),
         cmocka_unit_test(test_cancel_spoils_nothing),
         cmocka_unit_test(test_cancelled_prompt_is_kept),
         cmocka_unit_test(test_allocations),
