@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/os.h"
@@ -28,6 +29,7 @@
 #define IDLE_EXIT       "10m"
 #define ASK_MS          2000
 #define WAIT_MS         100
+#define MAX_WAIT_MS     INT64_C(600000)
 #define LOG_SHOWN_BYTES 2000
 #define NO_KEY          "local"
 
@@ -64,6 +66,19 @@ static enum gs_status probe(const struct gs_cli_launch *l, struct gs_error *err)
     gs_error_set(err, GS_EIO, "what answers at %s is not genset", l->place.url);
     gs_error_hint(err, "Choose another address with --listen.");
     return GS_EIO;
+}
+
+/* The same; a server that is silent is waited for, as it may be opening a large model. */
+static enum gs_status probe_patiently(const struct gs_cli_launch *l, struct gs_error *err)
+{
+    const int64_t until_us = gs_clock_mono_us() + MAX_WAIT_MS * 1000;
+    enum gs_status st = probe(l, err);
+
+    if (st == GS_EBUSY)
+        gs_cli_note("genset: waiting for the server at %s", l->place.url);
+    while (st == GS_EBUSY && gs_clock_mono_us() < until_us)
+        st = probe(l, err);
+    return st;
 }
 
 static enum gs_status ask_json(const struct gs_cli_launch *l, const char *path, struct gs_arena *a,
@@ -251,7 +266,7 @@ int gs_cli_launch_prepare(const struct gs_config *c, const char *tool, struct gs
     st = fill_place(l, &err);
     if (st != GS_OK)
         return gs_cli_fail(&err, st == GS_EINVAL ? GS_EXIT_USAGE : GS_EXIT_FAILED);
-    st = probe(l, &err);
+    st = probe_patiently(l, &err);
     if (st == GS_OK) {
         l->is_running = true;
         st = choose_model(l, wanted ? name_of(wanted) : (struct gs_slice){NULL, 0}, &err);
@@ -351,17 +366,19 @@ static int wait_for_server(struct gs_cli_launch *l, pid_t server, const char *lo
 {
     const struct timespec pause = {.tv_nsec = WAIT_MS * 1000000L};
     struct gs_error err = {0};
+    bool has_ended = false;
     int status = 0;
 
     for (;;) {
-        const bool has_ended = waitpid(server, &status, WNOHANG) == server;
-        const enum gs_status st = probe(l, &err);
+        has_ended = has_ended || waitpid(server, &status, WNOHANG) == server;
+        /* once ours has ended, whoever is there is another's, which had the address first */
+        const enum gs_status st = has_ended ? probe_patiently(l, &err) : probe(l, &err);
         if (st == GS_OK)
             break;
-        if (st != GS_ENOTFOUND && st != GS_EBUSY)
-            return gs_cli_fail(&err, GS_EXIT_FAILED);
-        if (has_ended)
+        if (st == GS_ENOTFOUND && has_ended)
             return tell_log(log, status);
+        if (has_ended || (st != GS_ENOTFOUND && st != GS_EBUSY))
+            return gs_cli_fail(&err, GS_EXIT_FAILED);
         nanosleep(&pause, NULL);
     }
     enum gs_status st = choose_model(l, gs_slice_str(l->place.model), &err);
