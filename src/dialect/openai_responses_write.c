@@ -42,6 +42,70 @@ static const struct gs_dialect_responses_request *request_of(const struct gs_dia
     return ctx->own ? ctx->own : &none;
 }
 
+/* ---- kinds of items ---- */
+
+/* How an item spells itself and its pieces; NULL: it has none such. */
+struct spelling {
+    const char *prefix;                 /* of its id */
+    const char *part, *index;           /* type and number of the one part it has */
+    const char *part_added, *part_done; /* told of the part */
+    const char *delta, *done;           /* told of the text */
+    const char *text;                   /* the member of `done` that is all of it */
+};
+
+static const struct spelling message = {
+    .prefix = "msg",
+    .part = "output_text",
+    .index = "content_index",
+    .part_added = "response.content_part.added",
+    .part_done = "response.content_part.done",
+    .delta = "response.output_text.delta",
+    .done = "response.output_text.done",
+    .text = "text",
+};
+static const struct spelling reasoning = {
+    .prefix = "rs",
+    .part = "reasoning_text",
+    .index = "content_index",
+    .part_added = "response.content_part.added",
+    .part_done = "response.content_part.done",
+    .delta = "response.reasoning_text.delta",
+    .done = "response.reasoning_text.done",
+    .text = "text",
+};
+static const struct spelling summary = {
+    .prefix = "rs",
+    .part = "summary_text",
+    .index = "summary_index",
+    .part_added = "response.reasoning_summary_part.added",
+    .part_done = "response.reasoning_summary_part.done",
+    .delta = "response.reasoning_summary_text.delta",
+    .done = "response.reasoning_summary_text.done",
+    .text = "text",
+};
+static const struct spelling function_call = {
+    .prefix = "fc",
+    .delta = "response.function_call_arguments.delta",
+    .done = "response.function_call_arguments.done",
+    .text = "arguments",
+};
+static const struct spelling custom_call = {
+    .prefix = "ctc",
+    .delta = "response.custom_tool_call_input.delta",
+    .done = "response.custom_tool_call_input.done",
+    .text = "input",
+};
+
+static const struct spelling *spelling_of(const struct answer *s,
+                                          const struct gs_dialect_context *ctx)
+{
+    if (s->kind == GS_BLOCK_TEXT)
+        return &message;
+    if (s->kind == GS_BLOCK_REASONING)
+        return request_of(ctx)->has_summary ? &summary : &reasoning;
+    return s->is_custom ? &custom_call : &function_call;
+}
+
 /* ---- pieces ---- */
 
 /* "0123_4": what makes an item's id unique, and lets it be found again. */
@@ -55,21 +119,16 @@ static void write_tail(struct gs_buf *b, const struct answer *s,
 static void write_item_id(struct gs_buf *b, const struct answer *s,
                           const struct gs_dialect_context *ctx, const char *key)
 {
-    const char *prefix = "msg";
-
-    if (s->kind == GS_BLOCK_REASONING)
-        prefix = "rs";
-    else if (s->kind == GS_BLOCK_TOOL_CALL)
-        prefix = s->is_custom ? "ctc" : "fc";
-    gs_buf_printf(b, "\"%s\":\"%s_", key, prefix);
+    gs_buf_printf(b, "\"%s\":\"%s_", key, spelling_of(s, ctx)->prefix);
     write_tail(b, s, ctx);
     gs_buf_putc(b, '"');
 }
 
 /* The one part of a message or of a reasoning. */
-static void write_part(struct gs_buf *b, const struct answer *s, const char *type)
+static void write_part(struct gs_buf *b, const struct answer *s,
+                       const struct gs_dialect_context *ctx)
 {
-    gs_buf_printf(b, "{\"type\":\"%s\",", type);
+    gs_buf_printf(b, "{\"type\":\"%s\",", spelling_of(s, ctx)->part);
     if (s->kind == GS_BLOCK_TEXT) {
         gs_buf_puts(b, "\"annotations\":[],\"logprobs\":[");
         gs_buf_slice(b, gs_buf_view(&s->logprobs));
@@ -77,13 +136,6 @@ static void write_part(struct gs_buf *b, const struct answer *s, const char *typ
     }
     gs_dialect_write_member(b, "text", gs_buf_view(&s->text));
     gs_buf_putc(b, '}');
-}
-
-static const char *part_type(const struct answer *s, const struct gs_dialect_context *ctx)
-{
-    if (s->kind == GS_BLOCK_TEXT)
-        return "output_text";
-    return request_of(ctx)->has_summary ? "summary_text" : "reasoning_text";
 }
 
 static struct gs_slice args_of(const struct answer *s)
@@ -95,16 +147,18 @@ static struct gs_slice args_of(const struct answer *s)
 
 /* From after the id to the end of the item. */
 static void write_reasoning(struct gs_buf *b, const struct answer *s,
-                            const struct gs_dialect_responses_request *own, bool is_whole)
+                            const struct gs_dialect_context *ctx, bool is_whole)
 {
+    const struct gs_dialect_responses_request *own = request_of(ctx);
+
     gs_buf_puts(b, ",\"type\":\"reasoning\",\"summary\":[");
     if (is_whole && own->has_summary)
-        write_part(b, s, "summary_text");
+        write_part(b, s, ctx);
     gs_buf_putc(b, ']');
     if (!own->has_summary) {
         gs_buf_puts(b, ",\"content\":[");
         if (is_whole)
-            write_part(b, s, "reasoning_text");
+            write_part(b, s, ctx);
         gs_buf_putc(b, ']');
     }
     if (is_whole && own->has_encrypted) {
@@ -123,14 +177,14 @@ static void write_item(struct gs_buf *b, const struct answer *s,
     gs_buf_putc(b, '{');
     write_item_id(b, s, ctx, "id");
     if (s->kind == GS_BLOCK_REASONING) {
-        write_reasoning(b, s, request_of(ctx), is_whole);
+        write_reasoning(b, s, ctx, is_whole);
         return;
     }
     gs_buf_printf(b, ",\"status\":\"%s\",", end_names[end]);
     if (s->kind == GS_BLOCK_TEXT) {
         gs_buf_puts(b, "\"type\":\"message\",\"role\":\"assistant\",\"content\":[");
         if (is_whole)
-            write_part(b, s, "output_text");
+            write_part(b, s, ctx);
         gs_buf_puts(b, "]}");
         return;
     }
@@ -260,61 +314,12 @@ static void open_piece(struct answer *s, const struct gs_dialect_context *ctx, c
         gs_buf_printf(b, "\"%s\":0,", index);
 }
 
-/* How a kind of item spells its pieces; NULL: not at all. */
-struct spelling {
-    const char *index;                  /* of the part */
-    const char *part_added, *part_done; /* told of the part */
-    const char *delta, *done;           /* of its text */
-    const char *text;                   /* the member of `done` */
-};
-
-static const struct spelling *spelling_of(const struct answer *s,
-                                          const struct gs_dialect_context *ctx)
-{
-    static const struct spelling text = {"content_index",
-                                         "response.content_part.added",
-                                         "response.content_part.done",
-                                         "response.output_text.delta",
-                                         "response.output_text.done",
-                                         "text"};
-    static const struct spelling summary = {"summary_index",
-                                            "response.reasoning_summary_part.added",
-                                            "response.reasoning_summary_part.done",
-                                            "response.reasoning_summary_text.delta",
-                                            "response.reasoning_summary_text.done",
-                                            "text"};
-    static const struct spelling reasoning = {"content_index",
-                                              "response.content_part.added",
-                                              "response.content_part.done",
-                                              "response.reasoning_text.delta",
-                                              "response.reasoning_text.done",
-                                              "text"};
-    static const struct spelling function = {NULL,
-                                             NULL,
-                                             NULL,
-                                             "response.function_call_arguments.delta",
-                                             "response.function_call_arguments.done",
-                                             "arguments"};
-    static const struct spelling custom = {NULL,
-                                           NULL,
-                                           NULL,
-                                           "response.custom_tool_call_input.delta",
-                                           "response.custom_tool_call_input.done",
-                                           "input"};
-
-    if (s->kind == GS_BLOCK_TEXT)
-        return &text;
-    if (s->kind == GS_BLOCK_REASONING)
-        return request_of(ctx)->has_summary ? &summary : &reasoning;
-    return s->is_custom ? &custom : &function;
-}
-
 static void stream_part(struct answer *s, const struct gs_dialect_context *ctx, const char *type,
                         struct gs_buf *b)
 {
     open_piece(s, ctx, type, spelling_of(s, ctx)->index, b);
     gs_buf_puts(b, "\"part\":");
-    write_part(b, s, part_type(s, ctx));
+    write_part(b, s, ctx);
     close_event(b);
 }
 
