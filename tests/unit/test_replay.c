@@ -4,7 +4,9 @@
 #include "cmocka_headers.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/llm.h"
 #include "api/replay.h"
@@ -16,6 +18,7 @@
 #include "base/slice.h"
 #include "chat/parser.h"
 #include "chat/prompt.h"
+#include "standin/standin.h"
 
 #define LIT(s)                                                                                     \
     {                                                                                              \
@@ -456,6 +459,90 @@ static void prompts_begin_with_the_tokens_before_them(void **state)
     }
 }
 
+/* ---- with an engine ---- */
+
+struct told {
+    struct gs_buf text, tokens; /* of the answer; of prompt and answer */
+    int64_t cached;
+    enum gs_stop_reason stop;
+};
+
+static enum gs_flow on_event(void *ud, const struct gs_event *ev)
+{
+    struct told *t = ud;
+
+    gs_buf_slice(&t->text, ev->text);
+    if (ev->kind == GS_EVENT_STOP) {
+        gs_buf_put(&t->tokens, ev->tokens, ev->n_tokens * sizeof(*ev->tokens));
+        t->cached = ev->usage.cached_tokens;
+        t->stop = ev->stop;
+    }
+    return GS_FLOW_CONTINUE;
+}
+
+static void ask(gs_llm *llm, const struct gs_message *messages, size_t n, struct told *t)
+{
+    struct gs_chat chat = {.messages = messages, .n_messages = n, .wants_tokens = true};
+    struct gs_error err = {.code = GS_OK};
+    gs_answer *a;
+
+    *t = (struct told){.cached = 0};
+    gs_buf_init(&t->text, GS_MIB);
+    gs_buf_init(&t->tokens, GS_MIB);
+    gs_sampling_init(&chat.sampling);
+    if (gs_llm_answer(llm, &chat, on_event, t, &a, &err) != GS_OK)
+        fail_msg("%s", err.msg);
+    gs_answer_wait(a);
+    gs_answer_free(a);
+    assert_int_equal(t->stop, GS_STOP_END);
+}
+
+/* The stand-in ends its answer with a line break, which the client drops. */
+static void the_next_turn_begins_with_this_one(void **state)
+{
+    struct gs_llm_options opt;
+    struct gs_error err = {.code = GS_OK};
+    char path[] = "/tmp/genset-test-replay-XXXXXX";
+    struct told first, second;
+    const int fd = mkstemp(path);
+    gs_llm *llm;
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(gs_os_write_file(path, gs_standin_gguf, gs_standin_gguf_bytes, &err), GS_OK);
+    gs_llm_options_init(&opt);
+    opt.n_threads = 1;
+    opt.ctx_tokens = 1024;
+    assert_int_equal(gs_llm_open(path, &opt, &llm, &err), GS_OK);
+    ask(llm, question, 1, &first);
+    const struct gs_slice said = gs_slice_trim(gs_buf_view(&first.text));
+    assert_true(said.len < first.text.len);
+    const struct gs_block answers[] = {{.kind = GS_BLOCK_TEXT, .text = said}};
+    const struct gs_message messages[] = {MESSAGE(GS_ROLE_USER, asks),
+                                          MESSAGE(GS_ROLE_ASSISTANT, answers),
+                                          MESSAGE(GS_ROLE_USER, wants_more)};
+    ask(llm, messages, 3, &second);
+    assert_true(second.tokens.len > first.tokens.len);
+    assert_true((size_t)second.cached + 1 >= first.tokens.len / sizeof(int32_t));
+    assert_memory_equal(second.tokens.ptr, first.tokens.ptr, first.tokens.len);
+    const struct gs_block edited[] = {
+        {.kind = GS_BLOCK_TEXT, .text = gs_slice_sub(said, 1, said.len)}};
+    const struct gs_message other[] = {MESSAGE(GS_ROLE_USER, asks),
+                                       MESSAGE(GS_ROLE_ASSISTANT, edited),
+                                       MESSAGE(GS_ROLE_USER, wants_more)};
+    gs_buf_clear(&second.text);
+    gs_buf_clear(&second.tokens);
+    ask(llm, other, 3, &second);
+    assert_memory_not_equal(second.tokens.ptr, first.tokens.ptr, first.tokens.len);
+    gs_buf_clear(&second.text);
+    gs_buf_clear(&second.tokens);
+    gs_buf_clear(&first.text);
+    gs_buf_clear(&first.tokens);
+    gs_llm_close(llm);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +551,7 @@ int main(void)
         cmocka_unit_test(the_longest_unused_is_dropped),
         cmocka_unit_test(memory_that_fails_forgets),
         cmocka_unit_test(prompts_begin_with_the_tokens_before_them),
+        cmocka_unit_test(the_next_turn_begins_with_this_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
