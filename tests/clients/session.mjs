@@ -1,6 +1,7 @@
 // A session of Claude Code, forty turns, recorded and then sent to models of two kinds, with other
 // requests between its turns and too little memory to keep them all: after the first turn at least
-// 95 % of the prompts' tokens must not be computed again.
+// 95 % of the prompts' tokens must not be computed again. Then turns that the models write themselves:
+// of reasoning and calls all but the last token must stand in the next prompt as it was written.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createServer, request } from "node:http";
@@ -53,29 +54,53 @@ async function record() {
   return turns;
 }
 
-// What the prompt has, and what of it was computed before.
+// The answer; what its prompt has, and what of that was computed before.
 async function ask(url, body) {
   const answer = await fetch(`${url}/v1/messages?beta=true`, {
     method: "POST",
     headers: { "content-type": "application/json", "anthropic-version": "2023-06-01" },
-    body: JSON.stringify({ ...body, stream: false, max_tokens: 8 }),
+    body: JSON.stringify({ ...body, stream: false }),
   });
-  const { usage, error } = await answer.json();
+  const { content, usage, error } = await answer.json();
   assert.equal(answer.status, 200, error?.message);
   const cached = usage.cache_read_input_tokens;
-  return { cached, prompt: usage.input_tokens + usage.cache_creation_input_tokens + cached };
+  const prompt = usage.input_tokens + usage.cache_creation_input_tokens + cached;
+  return { content, cached, prompt, written: usage.output_tokens };
 }
 
 // Requests that come between, as of titles and sub-agents: each is another.
-const side = (i) => ({ model: "any", system: `Task ${i}. ${"Name it in a few words. ".repeat(200)}`, messages: [{ role: "user", content: `Number ${i}` }] });
+const side = (i) => ({ model: "any", max_tokens: 8, system: `Task ${i}. ${"Name it in a few words. ".repeat(200)}`, messages: [{ role: "user", content: `Number ${i}` }] });
 
 async function replay(url, turns) {
   const usages = [];
   for (const [i, turn] of turns.entries()) {
-    usages.push(await ask(url, turn));
+    usages.push(await ask(url, { ...turn, max_tokens: 8 }));
     await ask(url, side(i));
   }
   return usages;
+}
+
+// A conversation of forced calls after reasoning that a budget ends.
+async function converse(url, display) {
+  const properties = { path: { type: "string", maxLength: 20 }, line: { type: "integer" } };
+  const request = {
+    model: "any",
+    max_tokens: 400,
+    tools: [{ name: "Read", input_schema: { type: "object", properties, required: ["path"], additionalProperties: false } }],
+    tool_choice: { type: "any", disable_parallel_tool_use: true },
+    thinking: { type: "enabled", budget_tokens: 20, display },
+  };
+  const messages = [{ role: "user", content: "Read the files." }];
+  let computed = 0;
+  for (let turn = 0; turn < 6; turn++) {
+    const { content, cached, prompt, written } = await ask(url, { ...request, messages });
+    assert.deepEqual(content.map(({ type }) => type), ["thinking", "tool_use"]);
+    assert.equal(content[0].thinking === "", display === "omitted");
+    assert.ok(cached >= computed - 1, `${cached} of ${computed} tokens were not computed again`);
+    computed = prompt + written;
+    const result = { type: "tool_result", tool_use_id: content[1].id, content: `line ${turn}` };
+    messages.push({ role: "assistant", content }, { role: "user", content: [result] });
+  }
 }
 
 const sum = (list, key) => list.reduce((total, item) => total + item[key], 0);
@@ -94,6 +119,8 @@ await main(async () => {
               `(turn 1: ${first.prompt}, turn ${TURNS}: ${later.at(-1).prompt})`,
             async () => assert.ok(share >= LEAST, JSON.stringify(later)),
           );
+          for (const display of ["summarized", "omitted"])
+            await check(`${name}: its own turns, reasoning ${display}, are not computed again`, () => converse(url, display));
         },
         models,
         join(models, `${name}.gguf`),

@@ -34,7 +34,8 @@ static const char chat_template[] =
     "{{ m.content }}{% if m.tool_calls %}{{ calls(m) }}{% endif %}<|im_end|>\n"
     "{%- else %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
     "{%- endif %}{% endfor %}"
-    "{%- if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    "{%- if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking %}<think>\n{% endif %}{% endif %}";
 
 static struct gs_gguf *standin;
 
