@@ -76,6 +76,14 @@ int gs_os_cpu_count(void);
 enum gs_os_cpu_feature { GS_OS_CPU_DOTPROD, GS_OS_CPU_I8MM };
 bool gs_os_cpu_has(enum gs_os_cpu_feature feature);
 
+/* ---- the network ---- */
+
+/* Give up, for this process and what it starts, for good and on all threads, to open connections or
+ * to send to addresses, even on this machine: the kernel refuses it (EPERM). Listening goes on, and
+ * answering who connects. Is tried out before it returns GS_OK. errors: GS_EUNSUPPORTED (kernel or
+ * processor), GS_EINTERNAL (it had no effect). */
+GS_MUST_CHECK enum gs_status gs_os_forbid_network(struct gs_error *err);
+
 /* ---- waiting and waking ---- */
 
 /* An eventfd: gs_os_event_signal() makes the descriptor readable until gs_os_event_drain(). */

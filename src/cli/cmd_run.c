@@ -152,6 +152,8 @@ int gs_cli_run(struct gs_config *c, struct gs_buf *out)
     struct gs_error err;
     struct gs_buf prompt;
 
+    if (c->hermit && gs_os_forbid_network(&err) != GS_OK)
+        return gs_cli_fail(&err, GS_EXIT_FAILED);
     if (c->args.len < 2 && isatty(STDIN_FILENO))
         return open_and_talk(c, NULL, out);
     gs_buf_init(&prompt, GS_MAX_PROMPT_BYTES);

@@ -13,6 +13,7 @@
 #include "base/os.h"
 #include "base/slice.h"
 #include "cli/launch.h"
+#include "http/http.h"
 #include "ledger/ledger.h"
 #include "provider/local.h"
 #include "server/server.h"
@@ -130,6 +131,33 @@ static void log_address(const struct gs_config *c, const struct gs_server *serve
                  c->tls_cert ? "https" : "http", host_len, c->listen, gs_server_port(server));
 }
 
+/* Give up the network, if that is asked for. What is served beyond this machine is reached by
+ * answering, so it must not be. */
+static enum gs_status become_hermit(const struct gs_config *c, const struct gs_log *log,
+                                    struct gs_error *err)
+{
+    char host[256];
+    bool is_loopback;
+    int port;
+
+    if (!c->hermit)
+        return GS_OK;
+    enum gs_status st = gs_config_address_split(c->listen, host, sizeof(host), &port, err);
+    if (st == GS_OK)
+        st = gs_http_is_loopback(host, &is_loopback, err);
+    if (st != GS_OK)
+        return st;
+    if (!is_loopback) {
+        gs_error_set(err, GS_EINVAL, "a hermit is not served beyond this machine, at \"%s\"", host);
+        gs_error_hint(err, "Listen on 127.0.0.1, or leave out --hermit.");
+        return GS_EINVAL;
+    }
+    st = gs_os_forbid_network(err);
+    if (st == GS_OK)
+        gs_log_write(log, GS_LOG_INFO, "server", "hermit: the kernel refuses every connection out");
+    return st;
+}
+
 int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
 {
     const struct gs_log log = {(enum gs_log_level)c->log_level, (enum gs_log_format)c->log_format,
@@ -142,6 +170,8 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
     int code = GS_EXIT_OK;
 
     (void)out; /* everything is said in the log */
+    if (become_hermit(c, &log, &err) != GS_OK)
+        return gs_cli_fail(&err, err.code == GS_EINVAL ? GS_EXIT_USAGE : GS_EXIT_FAILED);
     if (gs_cli_model_find(c, c->args.len ? c->args.items[0] : NULL, path, sizeof(path), &err) !=
         GS_OK)
         return gs_cli_fail_model(&err);
