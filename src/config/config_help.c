@@ -26,6 +26,8 @@ static const struct note files[] = {
     {"$XDG_CONFIG_HOME/genset/config.yaml", "configuration, if there is one (~/.config)"},
     {"$XDG_DATA_HOME/genset/models/", "models, found by their name (~/.local/share)"},
     {"$XDG_STATE_HOME/genset/history", "lines typed in conversations (~/.local/state)"},
+    {"$XDG_STATE_HOME/genset/serve-PORT.log", "log of the server that launch started"},
+    {"$XDG_STATE_HOME/genset/launch/", "what launch writes for tools that read only files"},
 };
 
 /* "-t, --threads N"; a BOOL that is on by default is shown as the flag that switches it off. */
