@@ -204,6 +204,8 @@ int gs_cli_launch(struct gs_config *c, struct gs_buf *out)
         return fail_missing(l.tool);
     if (!l.is_running && !c->print_env)
         code = gs_cli_launch_serve(&l);
+    if (code == GS_EXIT_OK && !c->print_env)
+        code = gs_cli_launch_load(&l);
     if (code == GS_EXIT_OK && gs_cli_launch_write_files(&l, &err) != GS_OK)
         code = gs_cli_fail(&err, GS_EXIT_FAILED);
     if (code != GS_EXIT_OK || !c->print_env)

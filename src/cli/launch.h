@@ -13,6 +13,7 @@ struct gs_cli_launch {
     int port;
     bool has_key; /* place.key is one */
     bool is_running;
+    bool is_loaded;        /* the model */
     char model_path[4096]; /* of the model to start with; empty: a server runs already */
 };
 
@@ -21,6 +22,9 @@ struct gs_cli_launch {
 int gs_cli_launch_prepare(const struct gs_config *c, const char *tool, struct gs_cli_launch *l);
 /* Start the server and wait until it answers. */
 int gs_cli_launch_serve(struct gs_cli_launch *l);
+/* Have the running server load the model, if it has not: it is ready when the tool asks, and what a
+ * conversation may use of it is known. */
+int gs_cli_launch_load(struct gs_cli_launch *l);
 /* The command line of that server, NULL at its end: its strings live in `l` and the configuration.
  */
 #define GS_CLI_LAUNCH_ARGS 80

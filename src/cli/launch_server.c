@@ -23,7 +23,7 @@
 #include "base/os.h"
 #include "base/slice.h"
 #include "cli/launch.h"
-#include "http/get.h"
+#include "http/ask.h"
 #include "json/json.h"
 
 #define IDLE_EXIT       "10m"
@@ -35,19 +35,20 @@
 
 /* ---- asking ---- */
 
-static enum gs_status ask(const struct gs_cli_launch *l, const char *path, int *out_status,
-                          struct gs_buf *body, struct gs_error *err)
+static enum gs_status ask(const struct gs_cli_launch *l, const char *path, const char *json,
+                          int *out_status, struct gs_buf *body, struct gs_error *err)
 {
-    const struct gs_http_get q = {
+    const struct gs_http_question q = {
         .host = l->host,
         .port = l->port,
         .path = path,
+        .json = json,
         .key = l->has_key ? l->place.key : NULL,
         .tls_cert = l->config->tls_cert,
-        .timeout_ms = ASK_MS,
+        .timeout_ms = json ? MAX_WAIT_MS : ASK_MS,
     };
 
-    return gs_http_get(&q, out_status, body, err);
+    return gs_http_ask(&q, out_status, body, err);
 }
 
 /* GS_OK: a genset answers there. GS_ENOTFOUND: nobody listens. GS_EBUSY: somebody who is silent. */
@@ -57,7 +58,7 @@ static enum gs_status probe(const struct gs_cli_launch *l, struct gs_error *err)
     int status;
 
     gs_buf_init(&body, GS_MAX_RESPONSE_BYTES);
-    enum gs_status st = ask(l, "/", &status, &body, err);
+    enum gs_status st = ask(l, "/", NULL, &status, &body, err);
     const bool is_ours =
         st == GS_OK && gs_slice_starts(gs_buf_view(&body), GS_SLICE_LIT("genset is running"));
     gs_buf_clear(&body);
@@ -81,14 +82,15 @@ static enum gs_status probe_patiently(const struct gs_cli_launch *l, struct gs_e
     return st;
 }
 
-static enum gs_status ask_json(const struct gs_cli_launch *l, const char *path, struct gs_arena *a,
-                               struct gs_json *out, struct gs_error *err)
+/* Ask with JSON, or with nothing, for JSON. */
+static enum gs_status ask_json(const struct gs_cli_launch *l, const char *path, const char *json,
+                               struct gs_arena *a, struct gs_json *out, struct gs_error *err)
 {
     struct gs_buf body;
     int status;
 
     gs_buf_init(&body, GS_MAX_RESPONSE_BYTES);
-    enum gs_status st = ask(l, path, &status, &body, err);
+    enum gs_status st = ask(l, path, json, &status, &body, err);
     if (st == GS_OK && status == 401) {
         st = gs_error_set(err, GS_EINVAL, "the server at %s wants another API key", l->place.url);
         gs_error_hint(err, "Set GENSET_API_KEY, --api-key-file, or api_key in the configuration.");
@@ -127,7 +129,7 @@ static enum gs_status set_model(struct gs_cli_launch *l, struct gs_slice name, s
     }
     if (name.len >= sizeof(l->place.model))
         return gs_error_set(err, GS_EUNSUPPORTED, "the name of the model is too long");
-    memcpy(l->place.model, name.ptr, name.len);
+    memmove(l->place.model, name.ptr, name.len); /* it may be the same */
     l->place.model[name.len] = '\0';
     return GS_OK;
 }
@@ -174,9 +176,9 @@ static enum gs_status choose_model(struct gs_cli_launch *l, struct gs_slice want
     struct gs_arena a;
 
     gs_arena_init(&a, GS_MAX_RESPONSE_BYTES);
-    enum gs_status st = ask_json(l, "/api/ps", &a, &loaded, err);
+    enum gs_status st = ask_json(l, "/api/ps", NULL, &a, &loaded, err);
     if (st == GS_OK)
-        st = ask_json(l, "/v1/models", &a, &all, err);
+        st = ask_json(l, "/v1/models", NULL, &a, &all, err);
     if (st != GS_OK)
         goto out;
     if (!wanted.len)
@@ -189,6 +191,7 @@ static enum gs_status choose_model(struct gs_cli_launch *l, struct gs_slice want
         st = no_such_model(l, list && list->kind == GS_JSON_ARRAY ? list : NULL, wanted, err);
         goto out;
     }
+    l->is_loaded = find_entry(gs_json_get(&loaded, "models"), "name", wanted) != NULL;
     st = set_model(l, gs_json_get(entry, "id")->u.string, err);
     if (!gs_json_get_int(entry, "max_input_tokens", &l->place.ctx_tokens, err))
         st = GS_EFORMAT;
@@ -416,6 +419,25 @@ int gs_cli_launch_serve(struct gs_cli_launch *l)
     gs_cli_note("genset: it ends %s after its last tool and request; its log is %s", IDLE_EXIT,
                 path);
     return wait_for_server(l, server, path);
+}
+
+int gs_cli_launch_load(struct gs_cli_launch *l)
+{
+    char json[sizeof(l->place.model) + 32]; /* the name has nothing to be escaped */
+    struct gs_error err = {0};
+    struct gs_json answer;
+    struct gs_arena a;
+
+    if (l->is_loaded)
+        return GS_EXIT_OK;
+    gs_cli_note("genset: loading model %s", l->place.model);
+    gs_arena_init(&a, GS_MAX_RESPONSE_BYTES);
+    snprintf(json, sizeof(json), "{\"model\":\"%s\",\"stream\":false}", l->place.model);
+    enum gs_status st = ask_json(l, "/api/generate", json, &a, &answer, &err);
+    if (st == GS_OK)
+        st = choose_model(l, gs_slice_str(l->place.model), &err);
+    gs_arena_clear(&a);
+    return st == GS_OK ? GS_EXIT_OK : gs_cli_fail(&err, GS_EXIT_FAILED);
 }
 
 /* ---- holding on ---- */

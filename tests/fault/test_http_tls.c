@@ -15,7 +15,7 @@
 #include "base/os.h"
 #include "base/rng.h"
 #include "base/thread.h"
-#include "http/get.h"
+#include "http/ask.h"
 #include "http/http.h"
 #include "http/loop.h"
 #include "net_test.h"
@@ -178,7 +178,8 @@ static void start(struct fixture *f, int64_t head_ms)
     opt.tls_cert = files.cert;
     opt.tls_key = files.key;
     opt.head_ms = head_ms;
-    opt.handler = (struct gs_http_handler){f, on_request, on_refuse};
+    opt.handler =
+        (struct gs_http_handler){.ud = f, .on_request = on_request, .on_refuse = on_refuse};
     assert_int_equal(gs_http_loop_create(&f->loop, NULL), GS_OK);
     assert_int_equal(gs_os_event_create(&f->stop_fd, NULL), GS_OK);
     assert_int_equal(gs_http_watch_create(f->loop, f->stop_fd, stop, f, &f->stop_watch, NULL),
@@ -458,7 +459,7 @@ static void test_files(void **state)
 }
 
 /* The other side of it: only the certificate it knows will do. */
-static void test_get(void **state)
+static void test_ask(void **state)
 {
     static const struct {
         bool is_known;
@@ -472,13 +473,14 @@ static void test_get(void **state)
         struct gs_error err = {0};
         struct gs_buf body;
         int status = 0;
-        const struct gs_http_get q = {.host = "127.0.0.1",
-                                      .port = f.port,
-                                      .path = "/",
-                                      .tls_cert = cases[i].is_known ? files.cert : files.old_cert,
-                                      .timeout_ms = 20000};
+        const struct gs_http_question q = {.host = "127.0.0.1",
+                                           .port = f.port,
+                                           .path = "/",
+                                           .tls_cert =
+                                               cases[i].is_known ? files.cert : files.old_cert,
+                                           .timeout_ms = 20000};
         gs_buf_init(&body, 1000);
-        assert_int_equal(gs_http_get(&q, &status, &body, &err), cases[i].st);
+        assert_int_equal(gs_http_ask(&q, &status, &body, &err), cases[i].st);
         assert_int_equal(status, cases[i].is_known ? 200 : 0);
         gs_buf_clear(&body);
     }
@@ -491,7 +493,7 @@ int main(void)
         cmocka_unit_test(test_answers), cmocka_unit_test(test_old_versions_are_refused),
         cmocka_unit_test(test_garbage), cmocka_unit_test(test_slow_handshakes),
         cmocka_unit_test(test_leaving), cmocka_unit_test(test_memory_runs_out),
-        cmocka_unit_test(test_files),   cmocka_unit_test(test_get),
+        cmocka_unit_test(test_files),   cmocka_unit_test(test_ask),
     };
 
     signal(SIGPIPE, SIG_IGN); /* SSL_write() to a server that has closed */

@@ -1,5 +1,5 @@
 /* Asking a server: what it may answer, and how long it may take. */
-#include "http/get.h"
+#include "http/ask.h"
 
 #include <pthread.h>
 
@@ -76,12 +76,12 @@ static void test_answers(void **state)
         int status = 0;
         peer_start(&p, cases[i].answer);
         gs_buf_init(&body, 100);
-        const struct gs_http_get q = {.host = "127.0.0.1",
-                                      .port = p.port,
-                                      .path = "/v1/models",
-                                      .key = i % 2 ? "secret" : NULL,
-                                      .timeout_ms = 20000};
-        assert_int_equal(gs_http_get(&q, &status, &body, &err), cases[i].st);
+        const struct gs_http_question q = {.host = "127.0.0.1",
+                                           .port = p.port,
+                                           .path = "/v1/models",
+                                           .key = i % 2 ? "secret" : NULL,
+                                           .timeout_ms = 20000};
+        assert_int_equal(gs_http_ask(&q, &status, &body, &err), cases[i].st);
         assert_int_equal(status, cases[i].status);
         assert_true(gs_slice_eq_str(gs_buf_view(&body), cases[i].body));
         assert_true(net_has(&p.asked, "GET /v1/models HTTP/1.0\r\nHost: localhost\r\n"));
@@ -89,6 +89,25 @@ static void test_answers(void **state)
         gs_buf_clear(&body);
         peer_end(&p);
     }
+}
+
+static void test_posts(void **state)
+{
+    struct gs_error err = {0};
+    struct gs_buf body;
+    struct peer p;
+    int status;
+
+    (void)state;
+    peer_start(&p, "HTTP/1.1 200 OK\r\n\r\n{}");
+    gs_buf_init(&body, 100);
+    const struct gs_http_question q = {
+        .host = "127.0.0.1", .port = p.port, .path = "/x", .json = "", .timeout_ms = 20000};
+    assert_int_equal(gs_http_ask(&q, &status, &body, &err), GS_OK);
+    assert_true(net_has(&p.asked, "POST /x HTTP/1.0\r\n"));
+    assert_true(net_has(&p.asked, "Content-Length: 0\r\n"));
+    gs_buf_clear(&body);
+    peer_end(&p);
 }
 
 static void test_silence_ends(void **state)
@@ -101,36 +120,37 @@ static void test_silence_ends(void **state)
     (void)state;
     peer_start(&p, NULL);
     gs_buf_init(&body, 100);
-    const struct gs_http_get q = {
+    const struct gs_http_question q = {
         .host = "localhost", .port = p.port, .path = "/", .timeout_ms = 50};
-    assert_int_equal(gs_http_get(&q, &status, &body, &err), GS_EBUSY);
+    assert_int_equal(gs_http_ask(&q, &status, &body, &err), GS_EBUSY);
     peer_end(&p);
 }
 
 static void test_nobody_listens(void **state)
 {
-    struct gs_http_get q = {.host = "::1", .port = 1, .path = "/", .timeout_ms = 20000};
+    struct gs_http_question q = {.host = "::1", .port = 1, .path = "/", .timeout_ms = 20000};
     struct gs_error err = {0};
     struct gs_buf body;
     int status;
 
     (void)state;
     gs_buf_init(&body, 100);
-    const enum gs_status st = gs_http_get(&q, &status, &body, &err);
+    const enum gs_status st = gs_http_ask(&q, &status, &body, &err);
     assert_true(st == GS_ENOTFOUND || st == GS_EIO); /* or there is no IPv6 */
     q.host = "127.0.0.1";
-    assert_int_equal(gs_http_get(&q, &status, &body, &err), GS_ENOTFOUND);
+    assert_int_equal(gs_http_ask(&q, &status, &body, &err), GS_ENOTFOUND);
     q.host = "example.org";
-    assert_int_equal(gs_http_get(&q, &status, &body, &err), GS_EINVAL);
+    assert_int_equal(gs_http_ask(&q, &status, &body, &err), GS_EINVAL);
     q.host = "127.0.0.1";
     q.port = 65536;
-    assert_int_equal(gs_http_get(&q, &status, &body, &err), GS_EINVAL);
+    assert_int_equal(gs_http_ask(&q, &status, &body, &err), GS_EINVAL);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_posts),
         cmocka_unit_test(test_silence_ends),
         cmocka_unit_test(test_nobody_listens),
     };
