@@ -82,10 +82,11 @@ async function replay(url, turns) {
 
 // A conversation of forced calls after reasoning that a budget ends.
 async function converse(url, display) {
-  const properties = { path: { type: "string", maxLength: 20 }, line: { type: "integer" } };
+  const properties = { path: { type: "string", maxLength: 20 }, line: { type: "integer", minimum: 0, maximum: 99 } };
   const request = {
     model: "any",
     max_tokens: 400,
+    temperature: 0,
     tools: [{ name: "Read", input_schema: { type: "object", properties, required: ["path"], additionalProperties: false } }],
     tool_choice: { type: "any", disable_parallel_tool_use: true },
     thinking: { type: "enabled", budget_tokens: 20, display },
