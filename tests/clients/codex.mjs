@@ -50,12 +50,14 @@ const UNGUARDED = ["--dangerously-bypass-approvals-and-sandbox", "-m", "scripted
 
 async function answers() {
   await withModel(async (url, model, folder) => {
-    await check("codex exec prints the answer of this server", async () => {
+    await check("codex exec prints the answer, and the next turn begins where it ended", async () => {
       const { code, text, usage, out } = await codex(["-m", model, "Say hello"], url, folder);
       assert.equal(code, 0, out);
       assert.ok(text.length > 0, out);
       if (model === "standin") assert.match(text, /^I am the stand-in model/);
       assert.ok(usage.input_tokens > 1000 && usage.output_tokens > 0, out);
+      const next = await codex(["-m", model, "resume", "--last", "More, please"], url, folder);
+      assert.ok(next.usage.cached_input_tokens > 0.95 * usage.input_tokens, next.out);
     });
 
     for (const local of ["lmstudio", "ollama"]) {
