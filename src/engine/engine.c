@@ -34,9 +34,11 @@
 #define GROW_TOKENS 512
 /* Of a prompt that is read, what is stored at once: so many tokens. */
 #define STORE_EVERY 512
-/* Between snapshots of a prompt that is read; and the least, if its marks are closer. */
-#define SNAPSHOT_EVERY 4096
-#define SNAPSHOT_GAP   64
+/* Between snapshots of a prompt that is read: twice the tokens whose place one takes, but within
+ * these; and the least, if its marks are closer. */
+#define SNAPSHOT_EVERY_MIN 512
+#define SNAPSHOT_EVERY_MAX 4096
+#define SNAPSHOT_GAP       64
 /* What a job waits for rather than compute it beside another that does. */
 #define LEAST_COMING 128
 
@@ -254,10 +256,11 @@ static enum gs_status start(struct gs_engine *e, struct gs_job *j, const struct 
  */
 static size_t next_stop(const struct gs_engine *e, const struct gs_job *j, size_t from)
 {
-    size_t stop = from + SNAPSHOT_EVERY;
+    const uint64_t price = gs_exec_snapshot_pages(e->exec) * GS_KV_PAGE_TOKENS;
 
     if (!gs_exec_needs_snapshots(e->exec))
         return SIZE_MAX;
+    size_t stop = from + (size_t)GS_MIN(GS_MAX(2 * price, SNAPSHOT_EVERY_MIN), SNAPSHOT_EVERY_MAX);
     for (size_t i = 0; i < j->n_marks; i++)
         if (j->marks[i] >= from + SNAPSHOT_GAP)
             stop = GS_MIN(stop, j->marks[i]);

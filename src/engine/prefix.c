@@ -275,6 +275,8 @@ static void keep_snapshot(struct gs_prefix *p, struct gs_seq *s, const int32_t *
         gs_lru_touch(&p->lru, m.snapshot);
         return;
     }
+    if (gs_exec_spare_pages(p->exec) < gs_exec_snapshot_pages(p->exec))
+        return; /* parting with everything would not do */
     while (!gs_seq_snapshot(s, is_last, &i))
         if (!gs_prefix_evict(p))
             return;

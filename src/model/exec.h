@@ -79,6 +79,7 @@ bool gs_exec_page_is_spare(const struct gs_exec *e, uint32_t page); /* no sequen
 /* A snapshot of the sequence as it is. is_last: the sequence will only be freed, and its state is
  * moved, not copied. False: no memory for it. */
 bool gs_seq_snapshot(struct gs_seq *s, bool is_last, uint32_t *out_snapshot);
+uint64_t gs_exec_snapshot_pages(const struct gs_exec *e); /* free pages that one takes, at most */
 void gs_exec_drop_snapshot(struct gs_exec *e, uint32_t snapshot);
 
 /* Begin an empty sequence, for which nothing is reserved, with n_tokens computed by others: their

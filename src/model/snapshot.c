@@ -66,20 +66,30 @@ static uint32_t window_range(const struct gs_exec *e, uint64_t n, uint32_t *out_
     return e->model->kv_window > 0 ? (uint32_t)gs_seq_pages(n) : 0;
 }
 
-/* Full pages that have the bytes of all snapshots and of so many more pages and states. */
-static uint64_t count_lent(const struct gs_exec *e, uint64_t more_pages, uint64_t more_states)
+/* Full pages that have the bytes of so many pages of windows, and states. */
+static uint64_t count_pages(const struct gs_exec *e, uint64_t windows, uint64_t states)
 {
-    const struct gs_kv_pool *window = &e->kv[GS_KV_WINDOW];
     const uint64_t page_bytes = GS_MAX(e->kv[GS_KV_FULL].page_stride, GS_KV_PAGE_TOKENS);
-    const uint64_t bytes = (window->n_kept + more_pages) * window->page_stride +
-                           (e->n_snapshots + more_states) * e->states.slot_stride;
+    const uint64_t bytes =
+        windows * e->kv[GS_KV_WINDOW].page_stride + states * e->states.slot_stride;
 
     return bytes / page_bytes + (bytes % page_bytes != 0);
+}
+
+/* What the place of all snapshots would be, with more of both. */
+static uint64_t count_lent(const struct gs_exec *e, uint64_t more_windows, uint64_t more_states)
+{
+    return count_pages(e, e->kv[GS_KV_WINDOW].n_kept + more_windows, e->n_snapshots + more_states);
 }
 
 uint64_t gs_exec_free_pages(const struct gs_exec *e)
 {
     return e->kv[GS_KV_FULL].n_free - count_lent(e, 0, 0);
+}
+
+uint64_t gs_exec_snapshot_pages(const struct gs_exec *e)
+{
+    return count_pages(e, e->snapshot_window_pages, 1);
 }
 
 static bool can_snapshot(const struct gs_seq *s)

@@ -749,6 +749,42 @@ static void test_long_prompt_is_read_once(void **state)
     rig_free(&rig);
 }
 
+/* Of a long prompt others wait only for the part that they share. */
+static void test_wait_is_for_what_is_shared(void **state)
+{
+    struct gs_engine_options opt = usual;
+    int32_t whole[1000];
+    int32_t half[610];
+    struct record *slow = record_create();
+    struct record *fast = record_create();
+
+    (void)state;
+    opt.batch_tokens = 64;
+    opt.kv_tokens = 4096;
+    opt.ctx_tokens = 1200;
+    make_prompt(whole, 1000, 1);
+    make_prompt(half, 610, 2);
+    memcpy(half, whole, 600 * sizeof(int32_t));
+    half[600] = (whole[600] + 1) % 48;
+    struct rig rig = rig_create(&tiny_shapes[0], &opt);
+    const struct gs_job_options slow_opt = job_options(slow, whole, 1000, 2);
+    const struct gs_job_options fast_opt = job_options(fast, half, 610, 2);
+    struct holder h = hold(&rig);
+    struct gs_job *slow_job = submit(&rig, &slow_opt);
+    struct gs_job *fast_job = submit(&rig, &fast_opt);
+    let_go(&h);
+    gs_job_wait(slow_job);
+    gs_job_wait(fast_job);
+    assert_int_equal(slow->stats.cached_tokens, 0);
+    assert_int_equal(fast->stats.cached_tokens, 512); /* it is stored piece by piece */
+    assert_true(fast->first_token_at < slow->first_token_at);
+    gs_job_free(slow_job);
+    gs_job_free(fast_job);
+    rig_free(&rig);
+    record_free(slow);
+    record_free(fast);
+}
+
 /* Whenever a job is cancelled, in the middle of a step or between two, what others find stored is
  * right. */
 static void test_cancel_spoils_nothing(void **state)
@@ -870,6 +906,7 @@ int main(void)
         cmocka_unit_test(test_cached_tokens),
         cmocka_unit_test(test_prompt_is_read_once),
         cmocka_unit_test(test_long_prompt_is_read_once),
+        cmocka_unit_test(test_wait_is_for_what_is_shared),
         cmocka_unit_test(test_cancel_spoils_nothing),
         cmocka_unit_test(test_cancelled_prompt_is_kept),
         cmocka_unit_test(test_allocations),
