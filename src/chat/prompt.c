@@ -104,6 +104,9 @@ static const struct gs_message with_two_users[] = {MESSAGE(GS_ROLE_USER, say_hel
 static const struct gs_message with_call[] = {MESSAGE(GS_ROLE_USER, say_hello),
                                               MESSAGE(GS_ROLE_ASSISTANT, one_call),
                                               MESSAGE(GS_ROLE_USER, one_result)};
+static const struct gs_message with_user_after_tool[] = {
+    MESSAGE(GS_ROLE_USER, say_hello), MESSAGE(GS_ROLE_ASSISTANT, one_call),
+    MESSAGE(GS_ROLE_USER, one_result), MESSAGE(GS_ROLE_USER, say_answer)};
 static const struct gs_message with_two_calls[] = {MESSAGE(GS_ROLE_USER, say_hello),
                                                    MESSAGE(GS_ROLE_ASSISTANT, two_calls),
                                                    MESSAGE(GS_ROLE_USER, two_results)};
@@ -212,8 +215,11 @@ static void probe_calls(const struct gs_prompter *p, struct gs_prompt_traits *t)
 static void probe(struct gs_prompter *p)
 {
     const struct gs_slice source = gs_template_source(p->tpl);
-    struct gs_prompt_traits t = {
-        .system_role = true, .system_mid = true, .same_role = true, .parallel = true};
+    struct gs_prompt_traits t = {.system_role = true,
+                                 .system_mid = true,
+                                 .same_role = true,
+                                 .user_after_tool = true,
+                                 .parallel = true};
 
     const bool is_known = find_syntax(source, &t.syntax);
     find_reasoning(source, &t);
@@ -230,6 +236,8 @@ static void probe(struct gs_prompter *p)
         t.syntax = GS_SYNTAX_HERMES; /* the one we teach */
     if (t.tools)
         probe_calls(p, &t);
+    t.user_after_tool =
+        !t.tool_role || SAYS(p, &t, with_user_after_tool, true, MARK_2, "Good day.");
     t.parallel = !t.tool_role || SAYS(p, &t, with_two_calls, true, MARK, MARK_2);
     p->traits = t;
 }

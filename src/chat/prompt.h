@@ -36,6 +36,7 @@ struct gs_prompt_traits {
     bool tools;              /* renders `tools`, in a syntax we read */
     bool tools_in_system;    /* as a text that the system message carries */
     bool tool_role;          /* renders calls and role "tool" messages */
+    bool user_after_tool;    /* a user turn behind a tool's result */
     bool parallel;           /* several calls in one message */
     bool args_text;          /* wants call arguments as JSON text, not as an object */
     bool short_ids;          /* wants call ids of nine letters and digits */

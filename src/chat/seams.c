@@ -217,6 +217,21 @@ static enum gs_chat_side side_of(const struct gs_message *m, bool at_its_end)
     return m->role == GS_ROLE_SYSTEM ? GS_SIDE_SYSTEM : GS_SIDES;
 }
 
+/* Who spoke before message `idx`, as the template sees it: what follows a tool's result may have
+ * become a part of it. */
+static enum gs_chat_side side_before(const struct cut *c, size_t idx)
+{
+    const enum gs_chat_side own = side_of(&c->chat->messages[idx - 1], true);
+    enum gs_chat_side side = own;
+
+    if (c->p->traits.user_after_tool)
+        return own;
+    while (idx > 1 &&
+           (side == GS_SIDE_USER || (side == GS_SIDE_SYSTEM && !c->p->traits.system_mid)))
+        side = side_of(&c->chat->messages[--idx - 1], true);
+    return side == GS_SIDE_TOOL ? side : own;
+}
+
 /* Where the first of the shape's ends stands in s, or SIZE_MAX. */
 static size_t find_end(const struct cut *c, struct gs_slice s)
 {
@@ -244,7 +259,7 @@ static struct gs_slice header_of(const struct cut *c, size_t idx)
             return none;
         n_calls += m->blocks[i].kind == GS_BLOCK_TOOL_CALL;
     }
-    const enum gs_chat_side before = side_of(m - 1, true);
+    const enum gs_chat_side before = side_before(c, idx);
     const enum gs_chat_side after = side_of(m + 1, false);
     if (before == GS_SIDES || after == GS_SIDES || (n_calls > 0) != (after == GS_SIDE_TOOL) ||
         (n_calls > 1 && !c->p->traits.parallel) ||
@@ -393,7 +408,7 @@ enum gs_status gs_chat_seams_render(const struct gs_prompter *p, const struct gs
     if (st == GS_OK && !done)
         st = gs_chat_render(p, &p->traits, chat, NULL, true, now_us, b, err);
     if (st == GS_OK && chat->n_messages > 0 && gs_buf_ok(b)) {
-        const enum gs_chat_side last = side_of(&chat->messages[chat->n_messages - 1], true);
+        const enum gs_chat_side last = side_before(&c, chat->n_messages);
         if (last != GS_SIDES && (last != GS_SIDE_SYSTEM || chat->n_messages > 1))
             shape->opening_at =
                 find_last(gs_buf_view(b), p->seams.header[last],

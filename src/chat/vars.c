@@ -276,7 +276,8 @@ static enum gs_status flatten(struct builder *b, struct gs_error *err)
         const struct gs_message *msg = &b->chat->messages[m];
         for (size_t i = 0; i < msg->n_blocks; i++)
             if (msg->blocks[i].kind == GS_BLOCK_IMAGE)
-                return gs_error_set(err, GS_EUNSUPPORTED, "could not process image: it reads text only");
+                return gs_error_set(err, GS_EUNSUPPORTED,
+                                    "could not process image: it reads text only");
         if (msg->role == GS_ROLE_SYSTEM)
             flatten_system(b, msg);
         else if (msg->role == GS_ROLE_ASSISTANT && b->opt->marks && b->opt->marks[m].len > 0)
@@ -301,7 +302,7 @@ static struct gs_slice join(struct builder *b, struct gs_slice x, struct gs_slic
 }
 
 /* System turns at the start become one; where the template wants alternating roles, so do
- * neighbouring turns of one role. */
+ * neighbouring turns of one role, and what a user says behind a tool's result is part of it. */
 static void merge(struct builder *b)
 {
     size_t n = 0;
@@ -309,6 +310,11 @@ static void merge(struct builder *b)
     for (size_t i = 0; i < b->n_turns; i++) {
         struct turn *t = &b->turns[i];
         struct turn *prev = n ? &b->turns[n - 1] : NULL;
+        if (prev && prev->role == GS_ROLE_TOOL && t->role == GS_ROLE_USER &&
+            !b->opt->traits->user_after_tool) {
+            prev->text = join(b, prev->text, t->text);
+            continue;
+        }
         const bool joins = prev && prev->role == t->role && prev->n_calls == 0 && t->n_calls == 0 &&
                            ((t->role == GS_ROLE_SYSTEM && n == 1 && !b->opt->traits->system_mid) ||
                             (t->role != GS_ROLE_TOOL && !b->opt->traits->same_role));

@@ -143,6 +143,30 @@ static void calls_and_results_are_spelled(void **state)
                   "<tool_response>\nError: two\n</tool_response>\n\nGo on.[assistant]");
 }
 
+/* Only the model may speak behind a result: like Mistral's. */
+static const char answering[] =
+    "{% for t in tools or [] %}{{ t | tojson }}{% endfor %}{# [TOOL_CALLS] #}"
+    "{% for m in messages %}{% if m.role == 'user' and loop.index0 > 0 and "
+    "messages[loop.index0 - 1].role == 'tool' %}{{ raise_exception('the model must answer') }}"
+    "{% endif %}<{{ m.role }}>{% for c in m.tool_calls or [] %}{{ c.function.name }}"
+    "{{ c.function.arguments | tojson }}{% endfor %}{{ m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}";
+
+static void what_follows_a_result_may_be_part_of_it(void **state)
+{
+    const struct gs_message messages[] = {with_tools[0], with_tools[1], with_tools[2],
+                                          SAYS(GS_ROLE_SYSTEM, note)};
+    const struct gs_chat chat = {
+        .messages = messages, .n_messages = 4, .tools = tools, .n_tools = 1};
+
+    (void)state;
+    assert_prompt(
+        answering, &chat,
+        "{\"type\": \"function\", \"function\": {\"name\": \"f\", \"description\": "
+        "\"does f\", \"parameters\": {}}}<user>Bye<assistant>f{\"x\": 1}g{\"y\": 2}<tool>one"
+        "<tool>Error: two\n\nGo on.<system>Time is short.<assistant>");
+}
+
 static void an_open_turn_is_left_open(void **state)
 {
     static const struct gs_block part[] = {TEXT("The answer is ")};
@@ -218,14 +242,14 @@ static const struct gs_block w_call[] = {{.kind = GS_BLOCK_TOOL_CALL,
 static const struct gs_block w_result[] = {
     {.kind = GS_BLOCK_TOOL_RESULT, .id = LIT("call_aaaaaaaaa"), .text = LIT("W-RESULT")},
     {.kind = GS_BLOCK_TOOL_RESULT, .id = LIT("call_bbbbbbbbb"), .text = LIT("W-OTHER")}};
+static const struct gs_block w_count[] = {TEXT("W-COUNTDOWN")}; /* as Claude Code does */
 static const struct gs_block w_answer[] = {TEXT("W-ANSWER")};
 static const struct gs_block w_mid[] = {TEXT("W-MIDDLE")};
 static const struct gs_block w_last[] = {TEXT("W-LAST")};
 static const struct gs_message whole[] = {
-    SAYS(GS_ROLE_SYSTEM, w_sys),       SAYS(GS_ROLE_USER, w_user),
-    SAYS(GS_ROLE_ASSISTANT, w_call),   SAYS(GS_ROLE_USER, w_result),
-    SAYS(GS_ROLE_ASSISTANT, w_answer), SAYS(GS_ROLE_SYSTEM, w_mid),
-    SAYS(GS_ROLE_USER, w_last),
+    SAYS(GS_ROLE_SYSTEM, w_sys),  SAYS(GS_ROLE_USER, w_user),    SAYS(GS_ROLE_ASSISTANT, w_call),
+    SAYS(GS_ROLE_USER, w_result), SAYS(GS_ROLE_SYSTEM, w_count), SAYS(GS_ROLE_ASSISTANT, w_answer),
+    SAYS(GS_ROLE_SYSTEM, w_mid),  SAYS(GS_ROLE_USER, w_last),
 };
 static const struct gs_tool look = {
     .name = LIT("look"),
@@ -235,7 +259,7 @@ static const struct gs_tool look = {
 /* Every word is there; those of the turns in the order of the turns. */
 static void assert_nothing_lost(const char *name, struct gs_slice text)
 {
-    static const char *const in_order[] = {"W-USER",   "W-CALL",   "W-RESULT",
+    static const char *const in_order[] = {"W-USER",   "W-CALL",   "W-RESULT", "W-COUNTDOWN",
                                            "W-ANSWER", "W-MIDDLE", "W-LAST"};
     static const char *const anywhere[] = {"W-SYSTEM", "W-TOOL", "W-SECOND", "W-OTHER"};
     size_t at = 0;
@@ -256,7 +280,7 @@ static void real_templates_lose_nothing(void **state)
 {
     const struct gs_chat chat = {
         .messages = whole, .n_messages = GS_COUNT_OF(whole), .tools = &look, .n_tools = 1};
-    const struct gs_message turns[] = {whole[1], whole[4], whole[6]};
+    const struct gs_message turns[] = {whole[1], whole[5], whole[7]};
     const struct gs_chat plain = {.messages = turns, .n_messages = GS_COUNT_OF(turns)};
     DIR *dir = opendir(GENSET_SHARED "/golden/template");
     size_t n = 0;
@@ -325,6 +349,7 @@ int main(void)
         cmocka_unit_test(system_messages_stay_in_place),
         cmocka_unit_test(a_model_without_template_gets_a_play),
         cmocka_unit_test(calls_and_results_are_spelled),
+        cmocka_unit_test(what_follows_a_result_may_be_part_of_it),
         cmocka_unit_test(an_open_turn_is_left_open),
         cmocka_unit_test(efforts_are_those_a_model_knows),
         cmocka_unit_test(images_are_refused),
