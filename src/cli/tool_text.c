@@ -8,6 +8,8 @@
 #include "cli/tools.h"
 #include "json/json.h"
 
+#define MAX_ANSWER_TOKENS 32000
+
 const struct gs_cli_tool *gs_cli_tool_find(const char *name)
 {
     char msg[128];
@@ -25,24 +27,45 @@ const struct gs_cli_tool *gs_cli_tool_find(const char *name)
     return NULL;
 }
 
+/* Of a context, what is left to an answer: tools that subtract it from what they may ask would have
+ * nothing left of a small one. */
+static int64_t answer_tokens(int64_t ctx_tokens)
+{
+    return GS_MIN(ctx_tokens / 4, MAX_ANSWER_TOKENS);
+}
+
+static const char *put_tokens(char number[24], int64_t n)
+{
+    snprintf(number, 24, "%" PRId64, n);
+    return n > 0 ? number : "";
+}
+
 /* The value of a placeholder's name; false: it is no placeholder. */
 static bool find_value(struct gs_slice name, const struct gs_cli_place *place, char number[24],
                        const char **out)
 {
-    snprintf(number, 24, "%" PRId64, place->ctx_tokens);
+    const int64_t ctx = place->ctx_tokens;
     const struct {
         const char *name, *value;
-    } values[] = {
-        {"url", place->url},       {"key", place->key},
-        {"model", place->model},   {"ctx", place->ctx_tokens > 0 ? number : ""},
+    } texts[] = {
+        {"url", place->url},       {"key", place->key}, {"model", place->model},
         {"folder", place->folder}, {"ca", place->ca},
     };
+    const struct {
+        const char *name;
+        int64_t n;
+    } numbers[] = {
+        {"ctx", ctx}, {"answer", answer_tokens(ctx)}, {"prompt", ctx - answer_tokens(ctx)}};
 
-    for (size_t i = 0; i < GS_COUNT_OF(values); i++) {
-        if (gs_slice_eq_str(name, values[i].name)) {
-            *out = values[i].value;
+    for (size_t i = 0; i < GS_COUNT_OF(texts); i++) {
+        *out = texts[i].value;
+        if (gs_slice_eq_str(name, texts[i].name))
             return true;
-        }
+    }
+    for (size_t i = 0; i < GS_COUNT_OF(numbers); i++) {
+        *out = put_tokens(number, numbers[i].n);
+        if (gs_slice_eq_str(name, numbers[i].name))
+            return true;
     }
     return false;
 }

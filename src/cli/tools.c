@@ -18,6 +18,7 @@ static const char claude_env[] = "ANTHROPIC_BASE_URL={url}\n"
                                  "CLAUDE_CODE_SUBAGENT_MODEL={model}\n"
                                  "{?CLAUDE_CODE_MAX_CONTEXT_TOKENS={ctx}\n?}"
                                  "{?CLAUDE_CODE_AUTO_COMPACT_WINDOW={ctx}\n?}"
+                                 "{?CLAUDE_CODE_MAX_OUTPUT_TOKENS={answer}\n?}"
                                  "CLAUDE_CODE_ATTRIBUTION_HEADER=0\n"
                                  "CLAUDE_CODE_TOTAL_TOKENS_REMINDER=off\n"
                                  "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1\n"
@@ -38,7 +39,7 @@ static const char opencode_env[] =
     "OPENCODE_CONFIG_CONTENT={\"provider\":{\"genset\":{\"npm\":\"@ai-sdk/openai-compatible\","
     "\"name\":\"genset\",\"options\":{\"baseURL\":\"{url}/v1\",\"apiKey\":{\"key\"}},"
     "\"models\":{{\"model\"}:{\"name\":{\"model\"},\"tool_call\":true"
-    "{?,\"limit\":{\"context\":{ctx},\"output\":32000}?}}}}},"
+    "{?,\"limit\":{\"context\":{ctx},\"output\":{answer}}?}}}}},"
     "\"model\":\"genset/{model}\",\"small_model\":\"genset/{model}\"}\n";
 
 const struct gs_cli_tool gs_cli_tools[] = {
@@ -95,7 +96,8 @@ const struct gs_cli_tool gs_cli_tools[] = {
                "COPILOT_PROVIDER_WIRE_API=completions\n"
                "COPILOT_PROVIDER_API_KEY={key}\n"
                "COPILOT_MODEL={model}\n"
-               "{?COPILOT_PROVIDER_MAX_PROMPT_TOKENS={ctx}\n?}",
+               "{?COPILOT_PROVIDER_MAX_PROMPT_TOKENS={prompt}\n?}"
+               "{?COPILOT_PROVIDER_MAX_OUTPUT_TOKENS={answer}\n?}",
     },
     {
         .name = "gemini",
@@ -112,7 +114,7 @@ const struct gs_cli_tool gs_cli_tools[] = {
                "AIDER_MODEL=openai/{model}\n"
                "AIDER_MODEL_METADATA_FILE={folder}/models.json\n",
         .files = {{"models.json", "{\"openai/{model}\":{"
-                                  "{?\"max_input_tokens\":{ctx},\"max_tokens\":{ctx},?}"
+                                  "{?\"max_input_tokens\":{ctx},\"max_tokens\":{answer},?}"
                                   "\"litellm_provider\":\"openai\",\"mode\":\"chat\","
                                   "\"input_cost_per_token\":0,\"output_cost_per_token\":0}}\n"}},
     },
@@ -138,8 +140,9 @@ const struct gs_cli_tool gs_cli_tools[] = {
         .files = {{"crush.json",
                    "{\"providers\":{\"genset\":{\"type\":\"openai-compat\",\"name\":\"genset\","
                    "\"base_url\":\"{url}/v1\",\"api_key\":\"$GENSET_TOKEN\",\"models\":[{"
-                   "\"id\":{\"model\"},\"name\":{\"model\"}{?,\"context_window\":{ctx}?},"
-                   "\"default_max_tokens\":8192}]}},\"models\":{"
+                   "\"id\":{\"model\"},\"name\":{\"model\"}"
+                   "{?,\"context_window\":{ctx},\"default_max_tokens\":{answer}?}"
+                   "}]}},\"models\":{"
                    "\"large\":{\"provider\":\"genset\",\"model\":{\"model\"}},"
                    "\"small\":{\"provider\":\"genset\",\"model\":{\"model\"}}}}\n"}},
     },

@@ -1,7 +1,8 @@
 /* The tools that genset launches, one row each, and what their texts become for one server.
  *
- * A text holds placeholders: {url} {key} {model} {ctx} {folder} {ca}, in quotes ({"model"}) as a
- * JSON string. "{?" begins a part that is left out when a value in it is not known, "?}" ends it.
+ * A text holds placeholders: {url} {key} {model} {folder} {ca}, the context's tokens {ctx} and of
+ * them those of a {prompt} and of an {answer}; in quotes ({"model"}) as a JSON string. "{?" begins
+ * a part that is left out when a value in it is not known, "?}" ends it.
  */
 #ifndef GS_CLI_TOOLS_H
 #define GS_CLI_TOOLS_H

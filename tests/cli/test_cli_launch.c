@@ -34,6 +34,10 @@ static void test_placeholders(void **state)
     check_text(&place, "{\"key\":{\"key\"},\"a\":{}}", "{\"key\":\"k'\\\"\",\"a\":{}}");
     check_text(&place, "a{?,{ctx}?}b", "ab");
     check_text(&known, "a{?,{ctx}?}b", "a,4096b");
+    check_text(&known, "{answer} {prompt}", "1024 3072");
+    check_text(&place, "{?{answer}?}{?{prompt}?}", "");
+    known.ctx_tokens = 1000000;
+    check_text(&known, "{answer} {prompt}", "32000 968000");
     check_text(&place, "a{?{model}?}b{?{ctx}?}", "amb");
     check_text(&place, "{nothing} { {\"\"} {", "{nothing} { {\"\"} {");
 }
