@@ -107,23 +107,30 @@ static void load_queries(const struct few *f, const struct job *job, size_t head
     }
 }
 
-/* The page after that of key t in the job, of keys or values; at the end of the keys, the first
- * values. */
-static const uint8_t *next_page(const struct few *f, const struct job *job, size_t head_kv,
-                                size_t t, bool is_v)
+/* A work item, and where the keys of this lane's next one begin (or NULL). */
+struct item {
+    const struct job *job;
+    size_t head_kv;
+    const uint8_t *next;
+};
+
+/* The page to be read after that of key t, of keys or values. */
+static const uint8_t *next_page(const struct few *f, const struct item *item, size_t t, bool is_v)
 {
     const struct gs_kv_layer *kv = f->a->kv;
+    const struct job *job = item->job;
     const size_t next = t - t % PAGE + PAGE;
 
     if (next < job->end)
-        return gs_kv_row(kv, job->run->pages, next, head_kv, is_v);
+        return gs_kv_row(kv, job->run->pages, next, item->head_kv, is_v);
     if (is_v || kv->v_off == kv->k_off)
-        return NULL;
-    return gs_kv_row(kv, job->run->pages, job->begin, head_kv, true);
+        return item->next;
+    return gs_kv_row(kv, job->run->pages, job->begin, item->head_kv, true);
 }
 
-static void score_split(const struct few *f, const struct job *job, size_t head_kv, size_t n_rows)
+static void score_split(const struct few *f, const struct item *item, size_t n_rows)
 {
+    const struct job *job = item->job;
     const struct gs_kv_layer *kv = f->a->kv;
     struct gs_score s = {.k_stride = kv->k_row_bytes,
                          .q = f->queries,
@@ -133,17 +140,17 @@ static void score_split(const struct few *f, const struct job *job, size_t head_
                          .n = kv->d_k};
 
     for (size_t t = job->begin; t < job->end; t += s.n_keys) {
-        s.k = gs_kv_row(kv, job->run->pages, t, head_kv, false);
-        s.next = next_page(f, job, head_kv, t, false);
+        s.k = gs_kv_row(kv, job->run->pages, t, item->head_kv, false);
+        s.next = next_page(f, item, t, false);
         s.out = f->scores + (t - job->begin);
         s.n_keys = GS_MIN(PAGE - t % PAGE, job->end - t);
         f->k->score[kv->type](&s);
     }
 }
 
-static void mix_split(const struct few *f, const struct job *job, size_t head_kv, size_t n_rows,
-                      float *out)
+static void mix_split(const struct few *f, const struct item *item, size_t n_rows, float *out)
 {
+    const struct job *job = item->job;
     const struct gs_kv_layer *kv = f->a->kv;
     const bool v_in_k = kv->v_off == kv->k_off;
     struct gs_mix m = {.v_stride = kv->v_row_bytes,
@@ -155,8 +162,8 @@ static void mix_split(const struct few *f, const struct job *job, size_t head_kv
 
     memset(out, 0, n_rows * kv->d_v * sizeof(float));
     for (size_t t = job->begin; t < job->end; t += m.n_v) {
-        m.v = gs_kv_row(kv, job->run->pages, t, head_kv, true);
-        m.next = v_in_k ? NULL : next_page(f, job, head_kv, t, true);
+        m.v = gs_kv_row(kv, job->run->pages, t, item->head_kv, true);
+        m.next = v_in_k ? NULL : next_page(f, item, t, true);
         m.p = f->scores + (t - job->begin);
         m.n_v = GS_MIN(PAGE - t % PAGE, job->end - t);
         f->k->mix[kv->type](&m);
@@ -186,8 +193,10 @@ static struct part weigh(const struct few *f, const struct job *job, size_t t, f
     return part;
 }
 
-static void run_job(const struct few *f, const struct job *job, size_t head_kv)
+static void run_item(const struct few *f, const struct item *item)
 {
+    const struct job *job = item->job;
+    const size_t head_kv = item->head_kv;
     const size_t rows = job->run->n * f->group;
     size_t n;
 
@@ -195,10 +204,34 @@ static void run_job(const struct few *f, const struct job *job, size_t head_kv)
         const size_t at = part_at(f, job, head_kv, row);
         n = GS_MIN(rows - row, (size_t)ROWS);
         load_queries(f, job, head_kv, row, n);
-        score_split(f, job, head_kv, n);
+        score_split(f, item, n);
         for (size_t i = 0; i < n; i++)
             f->parts[at + i] = weigh(f, job, (row + i) / f->group, f->scores + i * SPLIT);
-        mix_split(f, job, head_kv, n, f->mixed + at * f->a->kv->d_v);
+        mix_split(f, item, n, f->mixed + at * f->a->kv->d_v);
+    }
+}
+
+/* Item number i of a round, and nothing after the last. */
+static struct item item_at(const struct few *f, const struct round *r, size_t i)
+{
+    const size_t heads = f->a->kv->n_head_kv;
+
+    if (i >= r->n_jobs * heads)
+        return (struct item){0};
+    return (struct item){.job = &r->jobs[i / heads], .head_kv = i % heads};
+}
+
+static void run_round(struct gs_lane *lane, const struct few *f, const struct round *r)
+{
+    struct item next = item_at(f, r, gs_lane_next(lane));
+
+    while (next.job) {
+        struct item item = next;
+        next = item_at(f, r, gs_lane_next(lane));
+        if (next.job)
+            item.next =
+                gs_kv_row(f->a->kv, next.job->run->pages, next.job->begin, next.head_kv, false);
+        run_item(f, &item);
     }
 }
 
@@ -311,8 +344,7 @@ void gs_op_attention_few(struct gs_lane *lane, struct gs_rows out, struct gs_row
 
     take_scratch(lane, &f);
     while (plan(a, &at, &r)) {
-        for (size_t i = gs_lane_next(lane); i < r.n_jobs * heads; i = gs_lane_next(lane))
-            run_job(&f, &r.jobs[i / heads], i % heads);
+        run_round(lane, &f, &r);
         gs_lane_sync(lane);
         merge(lane, &f, &r);
         gs_lane_sync(lane);

@@ -268,25 +268,30 @@ SIMD_INLINE void score_tile(load_2_fn *load, const struct gs_score *s, size_t r,
                GS_MIN((size_t)keys, s->n_keys - j) * sizeof(float));
 }
 
-SIMD_INLINE void score_rows(load_2_fn *load, const struct gs_score *s, size_t r, int rows, size_t j)
+/* Queries [r, r + rows) and 16 keys from j; with the first queries the next keys come nearer. */
+SIMD_INLINE void score_rows(load_2_fn *load, const struct gs_score *s, size_t r, int rows, size_t j,
+                            size_t row_bytes)
 {
-    for (size_t t = j; t < GS_MIN(j + 16, s->n_keys); t += 16 / (size_t)rows)
+    const size_t keys = 16 / (size_t)rows;
+
+    for (size_t t = j; t < GS_MIN(j + 16, s->n_keys); t += keys) {
+        for (size_t u = t; s->next && r == 0 && u < GS_MIN(t + keys, s->n_keys); u++)
+            for (size_t i = 0; i < row_bytes; i += 64)
+                __builtin_prefetch(s->next + u * s->k_stride + i, 0, 2);
         score_tile(load, s, r, rows, t);
+    }
 }
 
 SIMD_INLINE void score(load_2_fn *load, const struct gs_score *s, size_t row_bytes)
 {
     for (size_t j = 0; j < s->n_keys; j += 16) {
         size_t r = 0;
-        for (size_t t = j; s->next && t < GS_MIN(j + 16, s->n_keys); t++)
-            for (size_t i = 0; i < row_bytes; i += 64)
-                __builtin_prefetch(s->next + t * s->k_stride + i, 0, 2);
         for (; r + 4 <= s->n_q; r += 4)
-            score_rows(load, s, r, 4, j);
+            score_rows(load, s, r, 4, j, row_bytes);
         for (; r + 2 <= s->n_q; r += 2)
-            score_rows(load, s, r, 2, j);
+            score_rows(load, s, r, 2, j, row_bytes);
         if (r < s->n_q)
-            score_rows(load, s, r, 1, j);
+            score_rows(load, s, r, 1, j, row_bytes);
     }
 }
 
