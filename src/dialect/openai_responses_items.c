@@ -259,10 +259,10 @@ static void read_item(struct items_reader *m, const struct gs_json *item)
 /* The item itself, or the one it refers to; NULL after a failure. */
 static const struct gs_json *resolve(struct items_reader *m, const struct gs_json *item)
 {
+    const bool is_lone = item->kind == GS_JSON_OBJECT && item->u.object.len == 1;
     const struct gs_slice id = gs_dialect_peek_string(item, "id");
 
-    /* "type" may be left out of a reference */
-    if (!type_is(item, "item_reference") && !(id.len && item->u.object.len == 1))
+    if (!type_is(item, "item_reference") && !(is_lone && id.len))
         return item;
     const struct gs_json *found = gs_dialect_responses_item(m->kept, id);
     if (!found && m->r->status == GS_OK) {

@@ -107,8 +107,10 @@ static void read_tools(struct gs_dialect_reader *r, const struct gs_json *body,
         return;
     t.tools = gs_arena_array(r->a, n, sizeof(*t.tools));
     t.known = gs_arena_array(r->a, n, sizeof(*t.known));
-    if (!t.tools || !t.known)
+    if (!t.tools || !t.known) {
         gs_dialect_reader_nomem(r);
+        return;
+    }
     for (size_t i = 0; i < tools->u.array.len && r->status == GS_OK; i++) {
         const struct gs_json *tool = &tools->u.array.items[i];
         const struct gs_json *nested = nested_tools(tool);
