@@ -55,6 +55,7 @@ struct gs_parser {
     size_t n_streamed;            /* calls of the region that have ended */
     bool in_call;                 /* stream's has not */
     struct gs_buf args;           /* of the open call, as sent */
+    bool reasons;                 /* reasoning may begin */
     bool one_call, dropped_calls;
     bool has_spoken; /* some text or call came out: no bare region begins from now on */
     bool skip_space; /* after markup: white space is dropped */
@@ -65,7 +66,8 @@ struct gs_parser {
     struct gs_slice stop; /* the stop string that was met */
     struct gs_logprob lp[MAX_LOGPROBS];
     struct gs_top_logprob (*lp_top)[MAX_TOP]; /* [MAX_LOGPROBS], made when first needed */
-    size_t n_lp;
+    size_t lp_end[MAX_LOGPROBS];              /* where in hold their texts end */
+    size_t lp_from, n_lp;                     /* lp[lp_from, n_lp) are not sent */
     enum gs_flow flow;
     bool failed;
 };
@@ -101,7 +103,9 @@ static void open_block(struct gs_parser *p, enum gs_block_kind kind)
                 .kind = GS_EVENT_BEGIN, .block = kind, .block_idx = p->next_block_idx++});
 }
 
-static void send_text(struct gs_parser *p, enum gs_block_kind kind, struct gs_slice text)
+/* With the log-probabilities of `n_lp` tokens. */
+static void send_text(struct gs_parser *p, enum gs_block_kind kind, struct gs_slice text,
+                      size_t n_lp)
 {
     if (text.len == 0)
         return;
@@ -110,10 +114,31 @@ static void send_text(struct gs_parser *p, enum gs_block_kind kind, struct gs_sl
                                .block = kind,
                                .block_idx = p->next_block_idx - 1,
                                .text = text,
-                               .logprob = p->lp,
-                               .n_logprob = p->n_lp});
-    p->n_lp = 0;
+                               .logprob = p->lp + p->lp_from,
+                               .n_logprob = n_lp});
+    p->lp_from += n_lp;
     p->has_spoken = true;
+}
+
+/* Tokens whose texts end in the first n bytes of hold. */
+static size_t count_lp(const struct gs_parser *p, size_t n)
+{
+    size_t i = p->lp_from;
+
+    while (i < p->n_lp && p->lp_end[i] <= n)
+        i++;
+    return i - p->lp_from;
+}
+
+/* Drop the first n bytes of hold; what was not sent of their tokens goes with them. */
+static void consume(struct gs_parser *p, size_t n)
+{
+    gs_buf_consume(&p->hold, n);
+    p->lp_from += count_lp(p, n);
+    if (p->lp_from == p->n_lp)
+        p->lp_from = p->n_lp = 0;
+    for (size_t i = p->lp_from; i < p->n_lp; i++)
+        p->lp_end[i] -= n;
 }
 
 static void begin_call(struct gs_parser *p, struct gs_slice name)
@@ -138,7 +163,8 @@ static void begin_call(struct gs_parser *p, struct gs_slice name)
 /* Send what of p->args was not sent before. */
 static void send_args(struct gs_parser *p, size_t sent)
 {
-    send_text(p, GS_BLOCK_TOOL_CALL, gs_slice_sub(gs_buf_view(&p->args), sent, p->args.len));
+    send_text(p, GS_BLOCK_TOOL_CALL, gs_slice_sub(gs_buf_view(&p->args), sent, p->args.len),
+              p->n_lp - p->lp_from);
 }
 
 static void end_call(struct gs_parser *p)
@@ -225,20 +251,21 @@ static size_t trimmed_len(struct gs_slice s)
 /* White space before a marker belongs to the markup: hold it where such a marker may come. */
 static bool holds_space(const struct gs_parser *p)
 {
-    return p->state == REASONING || p->syntax != NULL;
+    return p->state == REASONING || p->reasons || p->syntax != NULL;
 }
 
 static void settle(struct gs_parser *p, size_t n)
 {
-    struct gs_slice text = gs_slice_sub(gs_buf_view(&p->hold), 0, n);
+    size_t space = 0;
 
-    if (p->skip_space) {
-        while (text.len > 0 && memchr(" \t\r\n", text.ptr[0], 4))
-            text = gs_slice_sub(text, 1, text.len);
-        p->skip_space = text.len == 0;
-    }
-    send_text(p, p->state == REASONING ? GS_BLOCK_REASONING : GS_BLOCK_TEXT, text);
-    gs_buf_consume(&p->hold, n);
+    while (p->skip_space && space < n && memchr(" \t\r\n", p->hold.ptr[space], 4))
+        space++;
+    consume(p, space);
+    n -= space;
+    p->skip_space = p->skip_space && n == 0;
+    send_text(p, p->state == REASONING ? GS_BLOCK_REASONING : GS_BLOCK_TEXT,
+              gs_slice_sub(gs_buf_view(&p->hold), 0, n), count_lp(p, n));
+    consume(p, n);
 }
 
 /* Text up to `at` is settled but for its trailing white space, which the markup swallows. */
@@ -265,7 +292,7 @@ static bool has_its_call(const struct gs_parser *p)
 
 static void stop(struct gs_parser *p)
 {
-    gs_buf_reset(&p->hold);
+    consume(p, p->hold.len);
     p->state = STOPPED;
 }
 
@@ -281,13 +308,13 @@ static void on_marker(struct gs_parser *p, const struct marker *m, size_t at)
         return;
     case MARK_CALL:
         settle_before_markup(p, at);
-        gs_buf_consume(&p->hold, at - (before - p->hold.len));
+        consume(p, at - (before - p->hold.len));
         begin_region(p);
         return;
     case MARK_THINK_BEGIN:
     case MARK_THINK_END:
         settle_before_markup(p, at);
-        gs_buf_consume(&p->hold, at - (before - p->hold.len) + m->text.len);
+        consume(p, at - (before - p->hold.len) + m->text.len);
         close_block(p);
         p->skip_space = true;
         p->state = m->kind == MARK_THINK_BEGIN ? REASONING : TEXT;
@@ -348,7 +375,7 @@ static void finish_call(struct gs_parser *p, size_t n)
             close_block(p);
         send_calls(p, &r);
         p->state = r.opens_reasoning ? REASONING : TEXT;
-        gs_buf_consume(&p->hold, n);
+        consume(p, n);
         if (has_its_call(p))
             stop(p);
     } else {
@@ -372,7 +399,7 @@ static bool begins_bare(struct gs_parser *p, bool *out_maybe)
     *out_maybe = gs_slice_starts(bare, rest);
     if (!gs_slice_starts(rest, bare))
         return false;
-    gs_buf_consume(&p->hold, i);
+    consume(p, i);
     return true;
 }
 
@@ -431,7 +458,8 @@ static void add_marker(struct gs_parser *p, enum marker_kind kind, struct gs_sli
 
 static bool set_up(struct gs_parser *p, const struct gs_parser_options *opt)
 {
-    if (opt->traits->reasoning) {
+    p->reasons = opt->traits->reasoning;
+    if (p->reasons) {
         add_marker(p, MARK_THINK_BEGIN, gs_slice_str(opt->traits->think_begin));
         add_marker(p, MARK_THINK_END, gs_slice_str(opt->traits->think_end));
     }
@@ -488,8 +516,8 @@ void gs_parser_free(struct gs_parser *p)
     gs_free(p);
 }
 
-/* Keep a token's log-probabilities until its text is sent. */
-static void keep_logprob(struct gs_parser *p, const struct gs_logprob *lp)
+/* Keep a token's log-probabilities until hold is sent up to `end`. */
+static void keep_logprob(struct gs_parser *p, const struct gs_logprob *lp, size_t end)
 {
     if (p->n_lp == MAX_LOGPROBS)
         return;
@@ -506,7 +534,7 @@ static void keep_logprob(struct gs_parser *p, const struct gs_logprob *lp)
         memcpy(p->lp_top[p->n_lp], lp->top, to->n_top * sizeof(*lp->top));
         to->top = p->lp_top[p->n_lp];
     }
-    p->n_lp++;
+    p->lp_end[p->n_lp++] = end;
 }
 
 enum gs_flow gs_parser_feed(struct gs_parser *p, struct gs_slice text, const struct gs_logprob *lp,
@@ -515,9 +543,9 @@ enum gs_flow gs_parser_feed(struct gs_parser *p, struct gs_slice text, const str
     p->flow = GS_FLOW_CONTINUE;
     if (p->state == STOPPED)
         return p->flow;
-    for (size_t i = 0; i < n_lp; i++)
-        keep_logprob(p, &lp[i]);
     gs_buf_slice(&p->hold, text);
+    for (size_t i = 0; i < n_lp; i++) /* half a character goes with the other half */
+        keep_logprob(p, &lp[i], p->hold.len + (text.len == 0));
     while (step(p))
         ;
     p->failed |= !gs_buf_ok(&p->hold) || !gs_buf_ok(&p->args);

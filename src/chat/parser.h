@@ -54,8 +54,9 @@ GS_MUST_CHECK enum gs_status gs_parser_create(const struct gs_parser_options *op
 void gs_parser_free(struct gs_parser *p);
 
 /* Feed text (whole characters). `lp` are the log-probabilities of its tokens, or none: they are
- * copied (their texts borrowed) and ride on the next delta. After a stop string,
- * or after the one call that may come, gs_parser_stopped() is true and further text is dropped. */
+ * copied (their texts borrowed), ride on the delta that completes their text, and go with markup
+ * that is no text. After a stop string, or after the one call that may come, gs_parser_stopped() is
+ * true and further text is dropped. */
 enum gs_flow gs_parser_feed(struct gs_parser *p, struct gs_slice text, const struct gs_logprob *lp,
                             size_t n_lp);
 /* The text is over: release what is held, end the open block. What opens like a tool call but is

@@ -1,12 +1,15 @@
 /* Model text of any family, fed whole and a byte at a time: the blocks are the same, they open and
- * close in turn, and the arguments of calls begin like JSON objects. The first byte chooses the
- * family, the second what the prompt left open. */
+ * close in turn, the arguments of calls begin like JSON objects, and where each byte is a token,
+ * text comes with its own. The first byte chooses the family, the second what the prompt left
+ * open. */
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/slice.h"
 #include "chat/parser.h"
+
+#define FEW 64 /* tokens that a parser can hold back */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,7 +22,18 @@ struct record {
     struct gs_buf args; /* of the open call */
     bool open;
     enum gs_block_kind kind;
+    bool has_tokens; /* and few */
 };
+
+/* The tokens of a piece of text are that piece. */
+static void check_tokens(const struct gs_event *ev)
+{
+    if (ev->n_logprob != ev->text.len)
+        __builtin_trap();
+    for (size_t i = 0; i < ev->n_logprob; i++)
+        if (ev->logprob[i].text.ptr[0] != ev->text.ptr[i])
+            __builtin_trap();
+}
 
 static enum gs_flow on_event(void *ud, const struct gs_event *ev)
 {
@@ -35,6 +49,8 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
         gs_buf_slice(&r->b, ev->name);
     }
     if (ev->kind == GS_EVENT_DELTA) {
+        if (r->has_tokens && ev->block != GS_BLOCK_TOOL_CALL)
+            check_tokens(ev);
         gs_buf_slice(&r->b, ev->text);
         gs_buf_slice(&r->args, ev->text);
     }
@@ -52,13 +68,15 @@ static void parse(const struct gs_parser_options *opt, struct gs_slice text, siz
 {
     struct gs_parser *p;
 
-    *r = (struct record){.open = false};
+    *r = (struct record){.has_tokens = piece == 1 && text.len <= FEW};
     gs_buf_init(&r->b, GS_MAX_TEXT_BYTES);
     gs_buf_init(&r->args, GS_MAX_TEXT_BYTES);
     if (gs_parser_create(opt, on_event, r, &p, NULL) != GS_OK)
         __builtin_trap();
-    for (size_t at = 0; at < text.len; at += piece)
-        gs_parser_feed(p, gs_slice_sub(text, at, at + piece), NULL, 0);
+    for (size_t at = 0; at < text.len; at += piece) {
+        const struct gs_logprob lp = {.text = gs_slice_sub(text, at, at + piece)};
+        gs_parser_feed(p, lp.text, &lp, 1);
+    }
     gs_parser_finish(p);
     if (r->open || gs_parser_failed(p))
         __builtin_trap();

@@ -179,10 +179,9 @@ static void arguments_come_in_pieces(void **state)
         const char *pieces[8]; /* text, events so far, text, events so far... */
     } rows[] = {
         {PLAIN,
-         {"I look.<tool_call>{\"name\": \"weather\", \"arguments\":", "T[I look.",
-          " {\"zip\": \"0", "T[I look.]C weather[{\"zip\":\"0", "1\"}",
-          "T[I look.]C weather[{\"zip\":\"01\"}]", "}</tool_call>",
-          "T[I look.]C weather[{\"zip\":\"01\"}]"}},
+         {"I look.<tool_call>{\"name\": \"weather\", \"arguments\":", "T[I look.", " {\"zip\": \"0",
+          "T[I look.]C weather[{\"zip\":\"0", "1\"}", "T[I look.]C weather[{\"zip\":\"01\"}]",
+          "}</tool_call>", "T[I look.]C weather[{\"zip\":\"01\"}]"}},
         {{.syntax = GS_SYNTAX_QWEN_XML},
          {"<tool_call>\n<function=weather>\n<parameter=zip", "", ">\nabc\n",
           "C weather[{\"zip\":\"abc", "d</para", "C weather[{\"zip\":\"abc\\nd",
@@ -282,6 +281,53 @@ static void logprobs_wait_for_their_text(void **state)
     gs_parser_free(p);
 }
 
+/* The texts of the tokens that came with each block: "T[Hello]". */
+static enum gs_flow spell_logprobs(void *ud, const struct gs_event *ev)
+{
+    static const char kinds[] = {
+        [GS_BLOCK_TEXT] = 'T', [GS_BLOCK_REASONING] = 'R', [GS_BLOCK_TOOL_CALL] = 'C'};
+    struct gs_buf *b = ud;
+
+    if (ev->kind == GS_EVENT_BEGIN)
+        gs_buf_printf(b, "%c[", kinds[ev->block]);
+    for (size_t i = 0; ev->kind == GS_EVENT_DELTA && i < ev->n_logprob; i++)
+        gs_buf_slice(b, ev->logprob[i].text);
+    if (ev->kind == GS_EVENT_END)
+        gs_buf_putc(b, ']');
+    return GS_FLOW_CONTINUE;
+}
+
+static void logprobs_of_markup_are_dropped(void **state)
+{
+    static const struct gs_prompt_traits traits = {.syntax = GS_SYNTAX_HERMES,
+                                                   .reasoning = true,
+                                                   .think_begin = "<think>",
+                                                   .think_end = "</think>"};
+    static const char *const tokens[] = {
+        "<think>", "\n",           "Hm",   ".",  "\n", "</think>",    "\n\n", "~",
+        "~",       "Hello",        " <",   "b>", "\n", "<tool_call>", "\n",   "{}",
+        "\n",      "</tool_call>", "stop", " x"};
+    const struct gs_slice stop = GS_SLICE_LIT("op");
+    const struct gs_parser_options opt = {
+        .traits = &traits, .tools = true, .stops = &stop, .n_stops = 1};
+    struct gs_parser *p;
+    struct gs_buf b;
+
+    (void)state;
+    gs_buf_init(&b, 4096);
+    assert_int_equal(gs_parser_create(&opt, spell_logprobs, &b, &p, NULL), GS_OK);
+    for (size_t i = 0; i < GS_COUNT_OF(tokens); i++) {
+        const struct gs_logprob lp = {.text = gs_slice_str(tokens[i])};
+        const bool is_half = lp.text.ptr[0] == '~'; /* of a character */
+        gs_parser_feed(p, is_half ? gs_slice("", 0) : lp.text, &lp, 1);
+    }
+    gs_parser_finish(p);
+    gs_buf_putc(&b, '\0');
+    assert_string_equal(b.ptr, "R[Hm.]T[~~Hello <b><tool_call>\n{}\n</tool_call>]");
+    gs_buf_clear(&b);
+    gs_parser_free(p);
+}
+
 static void markup_is_told_from_scaffolding(void **state)
 {
     static const struct gs_prompt_traits hermes = PLAIN;
@@ -303,6 +349,7 @@ int main(void)
         cmocka_unit_test(arguments_come_in_pieces),
         cmocka_unit_test(one_call_ends_the_answer),
         cmocka_unit_test(logprobs_wait_for_their_text),
+        cmocka_unit_test(logprobs_of_markup_are_dropped),
         cmocka_unit_test(markup_is_told_from_scaffolding),
     };
 
