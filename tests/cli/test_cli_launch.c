@@ -9,6 +9,7 @@
 #include "base/slice.h"
 #include "cli/launch.h"
 #include "cmocka_headers.h"
+#include "config/config_table.h"
 
 static const struct gs_cli_place place = {
     .url = "http://h:1", .key = "k'\"", .model = "m", .folder = "/f"};
@@ -44,8 +45,16 @@ static void test_placeholders(void **state)
 
 static void test_table(void **state)
 {
+    const char *launched = gs_config_commands[GS_COMMAND_LAUNCH].args;
+    const char *printed = gs_config_commands[GS_COMMAND_ENV].args;
+    size_t n_printed = 0;
+
     (void)state;
     for (const struct gs_cli_tool *t = gs_cli_tools; t->name; t++) {
+        assert_true(
+            gs_slice_eq_str(gs_config_words_get(launched, (size_t)(t - gs_cli_tools)), t->name));
+        if (t->program)
+            assert_true(gs_slice_eq_str(gs_config_words_get(printed, n_printed++), t->name));
         assert_ptr_equal(gs_cli_tool_find(t->name), t);
         assert_non_null(t->title);
         assert_int_equal((t->program != NULL) + (t->settings != NULL) + (t->refusal != NULL), 1);

@@ -13,6 +13,8 @@ complete_words genset run --t
 complete_words genset run --kv-type q
 complete_words genset completion f
 complete_words genset tokens --no
+complete_words genset launch c
+complete_words genset env o
 '
 "$genset" completion zsh | head -n 1
 "$genset" completion fish | head -n 1
