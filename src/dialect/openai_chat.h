@@ -40,6 +40,10 @@ void gs_dialect_openai_read_sampling(struct gs_dialect_reader *r, const struct g
 /* A number of tokens; -1, which LM Studio and llama-server know, is no limit. */
 void gs_dialect_openai_read_limit(struct gs_dialect_reader *r, const struct gs_json *body,
                                   const char *key, int64_t *out);
+/* reasoning_effort is OpenAI's; `reasoning` OpenRouter's, `thinking` DeepSeek's and GLM's,
+ * enable_thinking and thinking_budget Qwen's, the last two within chat_template_kwargs vLLM's. */
+void gs_dialect_openai_read_thinking(struct gs_dialect_reader *r, const struct gs_json *body,
+                                     struct gs_chat *chat);
 /* response_format, and what vLLM and llama-server say instead of it. */
 void gs_dialect_openai_read_format(struct gs_dialect_reader *r, const struct gs_json *body,
                                    struct gs_chat *chat);

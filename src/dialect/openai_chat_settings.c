@@ -81,6 +81,51 @@ void gs_dialect_openai_read_limit(struct gs_dialect_reader *r, const struct gs_j
     *out = GS_MAX(n, 0);
 }
 
+/* ---- thinking ---- */
+
+/* A switch, wherever a server's clients came to look for it. */
+static void read_switch(const struct gs_json *v, const char *key, struct gs_chat *chat)
+{
+    const struct gs_json *on = gs_json_get(v, key);
+
+    if (on && on->kind == GS_JSON_BOOL)
+        chat->thinking = on->u.boolean ? GS_THINKING_ON : GS_THINKING_OFF;
+}
+
+/* Tokens of reasoning at most: 0 is none, -1 no limit. */
+static void read_budget(struct gs_dialect_reader *r, const struct gs_json *v, const char *key,
+                        struct gs_chat *chat)
+{
+    int64_t n = -1;
+
+    gs_dialect_get_int(r, v, key, -1, INT32_MAX, &n);
+    if (n == 0)
+        chat->thinking = GS_THINKING_OFF;
+    else if (n > 0)
+        chat->max_reasoning_tokens = n;
+}
+
+void gs_dialect_openai_read_thinking(struct gs_dialect_reader *r, const struct gs_json *body,
+                                     struct gs_chat *chat)
+{
+    const struct gs_json *reasoning = gs_json_get(body, "reasoning");
+    const struct gs_json *kwargs = gs_json_get(body, "chat_template_kwargs");
+    const struct gs_slice type = gs_dialect_peek_string(gs_json_get(body, "thinking"), "type");
+
+    gs_dialect_set_effort(chat, gs_dialect_peek_string(kwargs, "reasoning_effort"));
+    gs_dialect_set_effort(chat, gs_dialect_peek_string(reasoning, "effort"));
+    gs_dialect_set_effort(chat, gs_dialect_peek_string(body, "reasoning_effort"));
+    read_switch(reasoning, "enabled", chat);
+    read_switch(body, "enable_thinking", chat);
+    read_switch(kwargs, "enable_thinking", chat);
+    read_switch(kwargs, "thinking", chat);
+    if (gs_slice_eq_str(type, "enabled") || gs_slice_eq_str(type, "disabled"))
+        chat->thinking = gs_slice_eq_str(type, "enabled") ? GS_THINKING_ON : GS_THINKING_OFF;
+    read_budget(r, reasoning, "max_tokens", chat);
+    read_budget(r, body, "thinking_budget", chat);
+    read_budget(r, kwargs, "thinking_budget", chat);
+}
+
 /* ---- formats ---- */
 
 enum spelling { AS_SCHEMA, AS_REGEX, AS_GRAMMAR, AS_CHOICE, AS_OBJECT };

@@ -244,16 +244,14 @@ static void read_settings(struct gs_dialect_reader *r, const struct gs_json *bod
     int64_t n_top = 0;
     bool parallel = true;
 
-    gs_sampling_init(&chat->sampling);
-    gs_dialect_get_float(r, body, "temperature", 0, 2, &chat->sampling.temperature);
-    gs_dialect_get_float(r, body, "top_p", 0, 1, &chat->sampling.top_p);
-    gs_dialect_get_int(r, body, "max_output_tokens", 1, INT32_MAX, &chat->max_tokens);
+    gs_dialect_openai_read_sampling(r, body, &chat->sampling);
+    gs_dialect_openai_read_thinking(r, body, chat);
+    gs_dialect_openai_read_limit(r, body, "max_output_tokens", &chat->max_tokens);
     gs_dialect_get_int(r, body, "top_logprobs", 0, 20, &n_top);
     gs_dialect_get_bool(r, body, "parallel_tool_calls", &parallel);
     chat->one_tool_call = !parallel;
     chat->logprobs = includes(body, "message.output_text.logprobs");
     chat->n_top_logprobs = chat->logprobs ? (int32_t)n_top : 0;
-    gs_dialect_set_effort(chat, gs_dialect_peek_string(reasoning, "effort"));
     own->has_limit = chat->max_tokens > 0;
     own->has_logprobs = chat->logprobs;
     own->has_encrypted = includes(body, "reasoning.encrypted_content");
