@@ -160,12 +160,15 @@ static void emit_stop(struct gs_answer *a, enum gs_stop_reason reason, struct gs
 }
 
 /* Release what detokeniser and parser held back. */
-static void flush(struct gs_answer *a)
+static void flush(struct gs_answer *a, bool is_cut)
 {
     gs_buf_reset(&a->text);
     gs_detok_finish(&a->detok, &a->text);
     feed(a, NULL, 0);
-    gs_parser_finish(a->parser);
+    if (is_cut)
+        gs_parser_break_off(a->parser);
+    else
+        gs_parser_finish(a->parser);
     a->failed |= gs_parser_failed(a->parser) || !gs_buf_ok(&a->tokens);
 }
 
@@ -190,7 +193,7 @@ static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *sta
     a->usage.answer_tokens = stats->answer_tokens;
     a->usage.prefill_us = stats->prefill_us;
     a->usage.decode_us = stats->decode_us;
-    flush(a);
+    flush(a, end == GS_JOB_END_LENGTH || end == GS_JOB_END_CONTEXT);
     if (end == GS_JOB_END_ERROR) {
         emit_error(a, err);
         return;

@@ -57,6 +57,7 @@ struct gs_parser {
     struct gs_buf args;           /* of the open call, as sent */
     bool reasons;                 /* reasoning may begin */
     bool one_call, dropped_calls;
+    bool is_cut;     /* the text ends where a limit cut it off */
     bool has_spoken; /* some text or call came out: no bare region begins from now on */
     bool skip_space; /* after markup: white space is dropped */
     bool block_open;
@@ -369,7 +370,10 @@ static void finish_call(struct gs_parser *p, size_t n)
     gs_arena_init(&a, GS_MAX_TEXT_BYTES);
     stream_calls(p, region);
     p->state = TEXT;
-    p->skip_space = p->syntax->read(region, &r) || p->in_call || p->n_streamed > 0;
+    const bool is_read = p->syntax->read(region, &r) && (!p->is_cut || p->syntax->channels);
+    if (!is_read)
+        r.n_calls = 0;
+    p->skip_space = is_read || p->in_call || p->n_streamed > 0;
     if (p->skip_space) {
         if (!p->in_call)
             close_block(p);
@@ -566,6 +570,12 @@ enum gs_flow gs_parser_finish(struct gs_parser *p)
     close_block(p);
     p->failed |= !gs_buf_ok(&p->hold) || !gs_buf_ok(&p->args);
     return p->flow;
+}
+
+enum gs_flow gs_parser_break_off(struct gs_parser *p)
+{
+    p->is_cut = true;
+    return gs_parser_finish(p);
 }
 
 bool gs_parser_stopped(const struct gs_parser *p, struct gs_slice *out_stop)

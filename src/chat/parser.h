@@ -63,6 +63,9 @@ enum gs_flow gs_parser_feed(struct gs_parser *p, struct gs_slice text, const str
  * none comes out as text, so nothing is lost; a call whose arguments had begun ends as it is. */
 enum gs_flow gs_parser_finish(struct gs_parser *p);
 
+/* The same where a limit cut the text off: what lacks of a call is not made up for. */
+enum gs_flow gs_parser_break_off(struct gs_parser *p);
+
 /* *out_stop: the stop string; empty after the one call. */
 bool gs_parser_stopped(const struct gs_parser *p, struct gs_slice *out_stop);
 size_t gs_parser_tool_calls(const struct gs_parser *p); /* completed so far */

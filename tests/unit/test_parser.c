@@ -247,6 +247,44 @@ static void one_call_ends_the_answer(void **state)
     }
 }
 
+/* A limit leaves a command half written: it must not look as if it were whole. */
+static void what_a_limit_cuts_off_stays_so(void **state)
+{
+    static const struct {
+        struct gs_prompt_traits traits;
+        const char *text, *finished, *cut;
+    } rows[] = {
+        {{.syntax = GS_SYNTAX_QWEN_XML},
+         "<function=weather>\n<parameter=zip>\n01",
+         "C weather[{\"zip\":\"01\"}]",
+         "C weather[{\"zip\":\"01]"},
+        {{.syntax = GS_SYNTAX_GLM}, "<tool_call>weat", "C weat[{}]", "T[<tool_call>weat]"},
+        {PLAIN, "<tool_call>{\"name\":\"a\",\"arguments\":{}}", "C a[{}]", "C a[{}]"},
+        {{.syntax = GS_SYNTAX_HARMONY}, "<|channel|>anal", "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * GS_COUNT_OF(rows); i++) {
+        struct gs_tool tool = weather;
+        const struct gs_parser_options opt = {
+            .traits = &rows[i / 2].traits, .tools = true, .tool = &tool, .n_tools = 1};
+        struct record r = {.open = GS_BLOCK_TEXT};
+        struct gs_parser *p;
+        tool.parameters = gs_slice_str(weather.parameters.ptr);
+        gs_buf_init(&r.b, GS_MAX_TEXT_BYTES);
+        assert_int_equal(gs_parser_create(&opt, on_event, &r, &p, NULL), GS_OK);
+        gs_parser_feed(p, gs_slice_str(rows[i / 2].text), NULL, 0);
+        if (i % 2)
+            gs_parser_break_off(p);
+        else
+            gs_parser_finish(p);
+        gs_buf_putc(&r.b, '\0');
+        assert_string_equal(r.b.ptr, i % 2 ? rows[i / 2].cut : rows[i / 2].finished);
+        gs_buf_clear(&r.b);
+        gs_parser_free(p);
+    }
+}
+
 static enum gs_flow count_logprobs(void *ud, const struct gs_event *ev)
 {
     size_t *n = ud;
@@ -348,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_stop_string_is_reported),
         cmocka_unit_test(arguments_come_in_pieces),
         cmocka_unit_test(one_call_ends_the_answer),
+        cmocka_unit_test(what_a_limit_cuts_off_stays_so),
         cmocka_unit_test(logprobs_wait_for_their_text),
         cmocka_unit_test(logprobs_of_markup_are_dropped),
         cmocka_unit_test(markup_is_told_from_scaffolding),
