@@ -140,10 +140,8 @@ struct bufferevent *gs_http_tls_accept(struct gs_http_tls *tls, struct event_bas
         return NULL;
     struct bufferevent *bev = bufferevent_openssl_socket_new(
         base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
-    if (!bev) {
-        SSL_free(ssl);
+    if (!bev) /* which has released ssl */
         return NULL;
-    }
     /* A length or a last chunk ends each of our messages: an end of file tells enough of a client.
      */
     bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
