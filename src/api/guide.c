@@ -186,14 +186,14 @@ static void add_opener(struct gs_guide *g, const char *text)
         g->openers[g->n_openers++] = id;
 }
 
-/* The tokens that end the reasoning, where there is a budget. */
+/* The tokens that end the reasoning, where it may have to be ended. */
 static enum gs_status init_ending(struct gs_guide *g, const struct gs_chat *chat,
                                   const struct gs_prompt_traits *traits, struct gs_error *err)
 {
     const char *end = traits->syntax == GS_SYNTAX_HARMONY ? HARMONY_ENDING : traits->think_end;
     struct gs_token_ids ids = {0};
 
-    if (chat->max_reasoning_tokens <= 0 || !end[0])
+    if ((chat->max_reasoning_tokens <= 0 && !g->text) || !end[0])
         return GS_OK;
     const enum gs_status st =
         gs_token_encode(g->llm->tok, gs_slice_str(end), GS_TOKEN_PARSE_SPECIAL, &ids, err);
@@ -332,13 +332,20 @@ static const uint64_t *mask_of_ending(struct gs_guide *g)
     return g->mask;
 }
 
+/* Whether the reasoning has to end here: its budget is used up, or the model would end its turn
+ * without the text that is demanded. */
+static bool must_answer(struct gs_guide *g, const struct gs_parser *p, int32_t drawn)
+{
+    if (!gs_parser_in_reasoning(p))
+        return false;
+    return (g->max_reasoning > 0 && g->n_reasoned++ >= g->max_reasoning) ||
+           (g->text && is_among(g->llm->end_tokens, g->llm->n_end_tokens, drawn));
+}
+
 const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p, int32_t drawn)
 {
-    const bool reasons = gs_parser_in_reasoning(p);
-
     g->now = NULL;
-    if (g->max_reasoning > 0 && reasons && g->n_ended == g->n_ending &&
-        g->n_reasoned++ >= g->max_reasoning)
+    if (g->n_ended == g->n_ending && must_answer(g, p, drawn))
         g->n_ended = 0;
     if (g->n_ended < g->n_ending)
         return mask_of_ending(g);

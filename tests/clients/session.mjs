@@ -86,22 +86,28 @@ async function converse(url, display) {
   const request = {
     model: "any",
     max_tokens: 400,
-    temperature: 0,
     tools: [{ name: "Read", input_schema: { type: "object", properties, required: ["path"], additionalProperties: false } }],
     tool_choice: { type: "any", disable_parallel_tool_use: true },
     thinking: { type: "enabled", budget_tokens: 20, display },
   };
   const messages = [{ role: "user", content: "Read the files." }];
   let computed = 0;
+  let reasoned = 0;
   for (let turn = 0; turn < 6; turn++) {
     const { content, cached, prompt, written } = await ask(url, { ...request, messages });
-    assert.deepEqual(content.map(({ type }) => type), ["thinking", "tool_use"]);
-    assert.equal(content[0].thinking === "", display === "omitted");
+    const call = content.at(-1);
+    assert.equal(call.type, "tool_use");
+    for (const block of content.slice(0, -1)) {
+      assert.equal(block.type, "thinking");
+      assert.equal(block.thinking === "", display === "omitted");
+      reasoned++;
+    }
     assert.ok(cached >= computed - 1, `${cached} of ${computed} tokens were not computed again`);
     computed = prompt + written;
-    const result = { type: "tool_result", tool_use_id: content[1].id, content: `line ${turn}` };
+    const result = { type: "tool_result", tool_use_id: call.id, content: `line ${turn}` };
     messages.push({ role: "assistant", content }, { role: "user", content: [result] });
   }
+  assert.ok(reasoned > 3); // a model of random weights may begin with the end
 }
 
 const sum = (list, key) => list.reduce((total, item) => total + item[key], 0);

@@ -151,12 +151,26 @@ static void what_follows_keeps_its_format(void **state)
     clear(&r);
 }
 
+/* The model says all it knows and would end its turn, but owes an answer. */
+static void an_owed_answer_follows_without_a_budget(void **state)
+{
+    const struct gs_format format = {GS_FORMAT_REGEX, GS_SLICE_LIT("[0-9]{3}-(yes|no)")};
+    struct record r;
+
+    (void)state;
+    answer(0, format, &r);
+    assert_true(gs_slice_ends(gs_buf_view(&r.reasoning), GS_SLICE_LIT("model.gguf")));
+    assert_in_range(r.text.len, 6, 7);
+    clear(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_budget_it_goes_on),
         cmocka_unit_test(a_budget_ends_it_and_the_answer_follows),
         cmocka_unit_test(what_follows_keeps_its_format),
+        cmocka_unit_test(an_owed_answer_follows_without_a_budget),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
