@@ -420,6 +420,10 @@ static bool step_call(struct gs_parser *p)
         finish_call(p, n);
     else
         stream_calls(p, gs_buf_view(&p->hold));
+    if (n == 0 && has_its_call(p) && p->syntax->open(gs_buf_view(&p->hold), &p->stream)) {
+        p->dropped_calls = true; /* one more opens in the same region */
+        stop(p);
+    }
     return n > 0;
 }
 

@@ -285,6 +285,29 @@ static void what_a_limit_cuts_off_stays_so(void **state)
     }
 }
 
+static void another_call_in_the_region_is_not_waited_for(void **state)
+{
+    static const struct gs_prompt_traits traits = {.syntax = GS_SYNTAX_MISTRAL};
+    const struct gs_parser_options opt = {.traits = &traits, .tools = true, .one_call = true};
+    struct record r = {.open = GS_BLOCK_TEXT};
+    struct gs_parser *p;
+
+    (void)state;
+    gs_buf_init(&r.b, GS_MAX_TEXT_BYTES);
+    assert_int_equal(gs_parser_create(&opt, on_event, &r, &p, NULL), GS_OK);
+    gs_parser_feed(
+        p, GS_SLICE_LIT("[TOOL_CALLS][{\"name\": \"a\", \"arguments\": {}}, {\"name\": "), NULL, 0);
+    assert_false(gs_parser_stopped(p, NULL));
+    assert_false(gs_parser_dropped_calls(p));
+    gs_parser_feed(p, GS_SLICE_LIT("\"b\", \"arguments\": {\"k\""), NULL, 0);
+    assert_true(gs_parser_stopped(p, NULL));
+    assert_true(gs_parser_dropped_calls(p));
+    gs_parser_finish(p);
+    assert_true(gs_slice_eq_str(gs_buf_view(&r.b), "C a[{}]"));
+    gs_buf_clear(&r.b);
+    gs_parser_free(p);
+}
+
 static enum gs_flow count_logprobs(void *ud, const struct gs_event *ev)
 {
     size_t *n = ud;
@@ -387,6 +410,7 @@ int main(void)
         cmocka_unit_test(arguments_come_in_pieces),
         cmocka_unit_test(one_call_ends_the_answer),
         cmocka_unit_test(what_a_limit_cuts_off_stays_so),
+        cmocka_unit_test(another_call_in_the_region_is_not_waited_for),
         cmocka_unit_test(logprobs_wait_for_their_text),
         cmocka_unit_test(logprobs_of_markup_are_dropped),
         cmocka_unit_test(markup_is_told_from_scaffolding),
