@@ -242,20 +242,18 @@ static enum gs_status do_errand(struct gs_local *l, struct gs_local_call *c, str
 /* Use the model the call is about. */
 static enum gs_status use_model(struct gs_local *l, struct gs_local_call *c, struct gs_error *err)
 {
-    const enum gs_local_purpose purpose = c->chat                ? GS_LOCAL_WRITING
-                                          : !c->texts            ? GS_LOCAL_WRITING
-                                          : c->texts->is_ranking ? GS_LOCAL_RANKING
-                                                                 : GS_LOCAL_EMBEDDING;
-    const struct gs_slice name = c->chat    ? c->chat->model
-                                 : c->texts ? c->texts->model
-                                            : c->errand->model;
-    const struct gs_keep keep = c->chat    ? c->chat->keep
-                                : c->texts ? c->texts->keep
-                                           : c->errand->keep;
+    enum gs_local_purpose purpose = GS_LOCAL_WRITING;
 
     if (c->errand && c->errand->kind == GS_ERRAND_CLOSE)
         return GS_OK;
-    return gs_local_open_use(&l->opened, name, c->errand ? NULL : &purpose, keep, &c->model,
+    if (c->errand)
+        return gs_local_open_use(&l->opened, c->errand->model, NULL, c->errand->keep, &c->model,
+                                 &c->load_us, err);
+    if (c->chat)
+        return gs_local_open_use(&l->opened, c->chat->model, &purpose, c->chat->keep, &c->model,
+                                 &c->load_us, err);
+    purpose = c->texts->is_ranking ? GS_LOCAL_RANKING : GS_LOCAL_EMBEDDING;
+    return gs_local_open_use(&l->opened, c->texts->model, &purpose, c->texts->keep, &c->model,
                              &c->load_us, err);
 }
 

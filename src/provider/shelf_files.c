@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/os.h"
 #include "base/sha256.h"
@@ -27,6 +28,8 @@
 #include "provider/catalog.h"
 
 #define MAX_NAME_BYTES 120
+#define BESIDE         ".new-" /* before it is renamed */
+#define STALE_S        86400
 #define HEX_BYTES      (2 * (size_t)GS_SHA256_BYTES)
 
 /* ---- names ---- */
@@ -121,8 +124,8 @@ static enum gs_status link_file(const char *own, const char *from, const char *t
     char beside[PATH_MAX];
     char real[PATH_MAX];
 
-    if (put_path(beside, err, "%s/.new-%016llx", own, (unsigned long long)gs_os_random_u64()) !=
-        GS_OK)
+    if (put_path(beside, err, "%s/" BESIDE "%016llx", own,
+                 (unsigned long long)gs_os_random_u64()) != GS_OK)
         return GS_EINVAL;
     if (!realpath(from, real))
         return gs_error_errno(err, GS_EIO, errno, "could not find \"%s\"", from);
@@ -274,15 +277,36 @@ struct gs_local_upload {
     bool is_done;
 };
 
+/* Delete what processes that were killed left of their uploads. */
+static void drop_stale(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct stat sb;
+
+    while (dir) {
+        const struct dirent *entry = readdir(dir);
+        if (!entry)
+            break;
+        if (strncmp(entry->d_name, BESIDE, strlen(BESIDE)) == 0 &&
+            fstatat(dirfd(dir), entry->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+            gs_clock_wall_us() / 1000000 - sb.st_mtime > STALE_S)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
+}
+
 static enum gs_status open_beside(const char *own, struct gs_local_upload *u, struct gs_error *err)
 {
     enum gs_status st = put_path(u->beside, err, "%s/.blobs", own);
 
     if (st == GS_OK)
         st = gs_os_make_dirs(u->beside, err);
-    if (st == GS_OK)
-        st = put_path(u->beside, err, "%s/.blobs/.new-%016llx", own,
-                      (unsigned long long)gs_os_random_u64());
+    if (st != GS_OK)
+        return st;
+    drop_stale(u->beside);
+    st = put_path(u->beside, err, "%s/.blobs/" BESIDE "%016llx", own,
+                  (unsigned long long)gs_os_random_u64());
     if (st != GS_OK)
         return st;
     u->fd = open(u->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/arena.h"
 #include "base/os.h"
 #include "base/slice.h"
@@ -441,6 +442,54 @@ static void test_tokenizer(void **state)
     assert_int_equal(f->e.n_slots, 3);
 }
 
+/* ---- memory ---- */
+
+/* The errand with the n-th allocation from its start failing; GS_OK once nothing does. */
+static enum gs_status run_short(struct fixture *f, struct gs_errand e, long n)
+{
+    struct gs_local_call *c;
+
+    f->e = e;
+    f->e.arena = &f->a;
+    gs_alloc_fail_at(n);
+    enum gs_status st = gs_local_errand(f->l, &f->e, on_event, f, &c, &f->err);
+    if (st == GS_OK) {
+        sem_wait(&f->last);
+        gs_local_call_free(c, on_free, f);
+        sem_wait(&f->freed);
+        st = f->st;
+    }
+    const bool has_failed = gs_alloc_count() >= n;
+    gs_alloc_fail_at(0);
+    assert_true(st == GS_OK || (has_failed && st == GS_ENOMEM));
+    gs_arena_clear(&f->a);
+    return has_failed ? GS_ENOMEM : GS_OK;
+}
+
+static void test_memory(void **state)
+{
+    static const struct {
+        struct gs_errand e;
+        long step;
+    } cases[] = {
+        {{.kind = GS_ERRAND_LIST}, 1},
+        {{.kind = GS_ERRAND_FIND, .model = GS_SLICE_LIT("first")}, 1},
+        {{.kind = GS_ERRAND_SHOW, .model = GS_SLICE_LIT("first"), .wants_lists = true}, 5},
+        {{.kind = GS_ERRAND_COPY, .model = GS_SLICE_LIT("first"), .target = GS_SLICE_LIT("second")},
+         1},
+        {{.kind = GS_ERRAND_FACTS}, 7},
+        {{.kind = GS_ERRAND_TOKENIZE, .text = GS_SLICE_LIT("Hello"), .wants_pieces = true}, 1},
+        {{.kind = GS_ERRAND_CLOSE}, 1},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < GS_COUNT_OF(cases); i++) {
+        long n = 1;
+        while (run_short(f, cases[i].e, n) != GS_OK)
+            n += cases[i].step;
+    }
+}
+
 /* ---- how long a model stays ---- */
 
 static void open_for(struct fixture *f, bool is_set, int64_t ms)
@@ -490,6 +539,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_card, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tokenizer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keep, set_up, tear_down),
     };
 
