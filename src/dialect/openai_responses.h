@@ -23,10 +23,8 @@ struct gs_dialect_responses_request {
     size_t n_tools;
     bool is_kept;       /* "store" */
     bool has_limit;     /* "max_output_tokens" */
-    bool has_encrypted; /* asked for by "include": reasoning comes back even where its text does not
-                         */
+    bool has_encrypted; /* by "include": reasoning comes back even where its text does not */
     bool has_summary;   /* reasoning goes out as its summary, else as its text */
-    bool has_logprobs;  /* asked for by "include" */
 };
 
 enum gs_status gs_dialect_openai_responses_read(struct gs_chat *out_chat,

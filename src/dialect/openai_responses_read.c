@@ -253,7 +253,6 @@ static void read_settings(struct gs_dialect_reader *r, const struct gs_json *bod
     chat->logprobs = includes(body, "message.output_text.logprobs");
     chat->n_top_logprobs = chat->logprobs ? (int32_t)n_top : 0;
     own->has_limit = chat->max_tokens > 0;
-    own->has_logprobs = chat->logprobs;
     own->has_encrypted = includes(body, "reasoning.encrypted_content");
     own->has_summary = gs_dialect_has(reasoning, "summary");
 }
@@ -267,11 +266,11 @@ static void echo_text(struct gs_buf *b, const struct gs_json *text)
     const struct gs_json *verbosity = gs_json_get(text, "verbosity");
 
     gs_buf_puts(b, ",\"text\":{\"format\":");
-    if (format)
+    if (gs_dialect_has(text, "format"))
         gs_json_write(b, format);
     else
         gs_buf_puts(b, "{\"type\":\"text\"}");
-    if (verbosity) {
+    if (gs_dialect_has(text, "verbosity")) {
         gs_buf_puts(b, ",\"verbosity\":");
         gs_json_write(b, verbosity);
     }
