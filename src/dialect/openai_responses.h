@@ -59,10 +59,11 @@ struct gs_dialect_responses_keeper {
     struct gs_map by_id;
 };
 
-/* The conversation that ends with the response `id`, from its beginning; once per keeper. NULL:
- * some of it is not there, or a failure. */
+/* The conversation that ends with the response `id`, once per keeper, from its beginning or, if
+ * not *out_whole, as far back as it is there. NULL: the response is not, or a failure. */
 const struct gs_dialect_responses_kept *
-gs_dialect_responses_chain(struct gs_dialect_responses_keeper *k, struct gs_slice id);
+gs_dialect_responses_chain(struct gs_dialect_responses_keeper *k, struct gs_slice id,
+                           bool *out_whole);
 /* The item of this id. NULL: not there, or a failure. */
 const struct gs_json *gs_dialect_responses_item(struct gs_dialect_responses_keeper *k,
                                                 struct gs_slice id);

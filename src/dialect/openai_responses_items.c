@@ -279,7 +279,9 @@ static void fail_previous(struct gs_dialect_reader *r, struct gs_slice id)
 {
     if (r->status != GS_OK)
         return;
-    gs_dialect_reader_fail(r, "previous_response_id: there is no response \"%.*s\"",
+    gs_dialect_reader_fail(r,
+                           "previous_response_id: response \"%.*s\", or one that it builds on, is "
+                           "not here",
                            (int)GS_MIN(id.len, 100), id.ptr);
     gs_error_hint(r->err, "Responses are kept in memory, the latest ones; send the whole "
                           "conversation.");
@@ -295,10 +297,10 @@ static void read_kept(struct items_reader *m, const struct gs_json *items)
 /* The conversation up to the response `id`, oldest first. */
 static void read_previous(struct items_reader *m, struct gs_slice id)
 {
-    const struct gs_dialect_responses_kept *k =
-        id.len ? gs_dialect_responses_chain(m->kept, id) : NULL;
+    bool is_whole;
+    const struct gs_dialect_responses_kept *k = gs_dialect_responses_chain(m->kept, id, &is_whole);
 
-    if (id.len && !k)
+    if (!is_whole)
         fail_previous(m->r, id);
     for (; k; k = k->next) {
         read_kept(m, k->input);
@@ -364,7 +366,8 @@ void gs_dialect_responses_items(struct gs_dialect_reader *r, const struct gs_dia
     struct items_reader m = {.r = r, .kept = &kept};
 
     gs_map_init(&kept.by_id, 0);
-    read_previous(&m, own->previous);
+    if (own->previous.len)
+        read_previous(&m, own->previous);
     read_input(&m, gs_json_get(body, "input"), own);
     end_turn(&m);
     gs_map_clear(&kept.by_id);

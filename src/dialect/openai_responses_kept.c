@@ -69,19 +69,21 @@ static struct gs_dialect_responses_kept *find(struct gs_dialect_responses_keeper
 }
 
 const struct gs_dialect_responses_kept *
-gs_dialect_responses_chain(struct gs_dialect_responses_keeper *k, struct gs_slice id)
+gs_dialect_responses_chain(struct gs_dialect_responses_keeper *k, struct gs_slice id,
+                           bool *out_whole)
 {
     struct gs_dialect_responses_kept *first = NULL;
+    struct gs_dialect_responses_kept *kept = find(k, id);
 
-    while (id.len) {
-        struct gs_dialect_responses_kept *kept = find(k, id);
-        if (!kept || kept->is_listed)
-            return NULL;
+    for (; kept && !kept->is_listed; kept = find(k, id)) {
         kept->is_listed = true;
         kept->next = first;
         first = kept;
         id = kept->previous;
+        if (!id.len)
+            break;
     }
+    *out_whole = first && !first->previous.len;
     return first;
 }
 
@@ -256,11 +258,12 @@ enum gs_status gs_dialect_responses_list(const struct gs_dialect_store *store, s
     struct gs_dialect_reader r = {.a = &a, .err = err};
     struct gs_dialect_responses_keeper k = {.r = &r, .store = store};
     struct entry *entries = NULL;
+    bool is_whole; /* what was deleted is not listed */
     size_t n = 0;
 
     gs_arena_init(&a, 16 * GS_MAX_REQUEST_BYTES);
     gs_map_init(&k.by_id, 0);
-    const struct gs_dialect_responses_kept *chain = gs_dialect_responses_chain(&k, id);
+    const struct gs_dialect_responses_kept *chain = gs_dialect_responses_chain(&k, id, &is_whole);
     if (chain)
         entries = list_entries(&r, chain, &n);
     else if (r.status == GS_OK)

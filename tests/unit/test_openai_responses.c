@@ -375,6 +375,10 @@ static void test_input_items_are_listed(void **state)
     expect_list(&kept, "order=asc&after=mine",
                 "{\"object\":\"list\",\"data\":[],\"first_id\":null,\"last_id\":null,"
                 "\"has_more\":false}");
+    gs_server_responses_drop(&kept, GS_SLICE_LIT("resp_a"));
+    expect_list(&kept, "",
+                "{\"object\":\"list\",\"data\":[{\"id\":\"mine\",\"role\":\"user\",\"content\":"
+                "\"two\"}],\"first_id\":\"mine\",\"last_id\":\"mine\",\"has_more\":false}");
     gs_server_responses_clear(&kept);
 }
 
