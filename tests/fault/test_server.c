@@ -358,6 +358,10 @@ static void test_keys(void **state)
     EXPECT(&f, "GET /v1/models HTTP/1.1\r\nHost: any.example\r\n", "HTTP/1.1 401 ",
            "WWW-Authenticate: Bearer\r\n", "invalid_api_key");
     EXPECT(&f, "GET /v1/models HTTP/1.1\r\nHost: a\r\nx-api-key: secre\r\n", "HTTP/1.1 401 ");
+    EXPECT(&f, "GET /health HTTP/1.1\r\nHost: a\r\n", "HTTP/1.1 200 ");
+    EXPECT(&f, "GET /metrics HTTP/1.1\r\nHost: a\r\n", "HTTP/1.1 401 ");
+    EXPECT(&f, "POST /api/blobs/sha256:00 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n",
+           "HTTP/1.1 401 ", "Connection: close\r\n");
     EXPECT(&f, "GET /v1/models HTTP/1.1\r\nHost: a\r\nx-api-key: secretsecret\r\n", "HTTP/1.1 401 ",
            "x-should-retry: false\r\n");
     EXPECT(&f, "GET /v1/models HTTP/1.1\r\nHost: a\r\nx-api-key: another\r\n", "HTTP/1.1 200 ");
