@@ -82,6 +82,11 @@ static void wait_in_line(struct gs_engine *e, struct gs_job *j)
     *at = j;
 }
 
+static void store(struct gs_engine *e, struct gs_job *j, unsigned flags)
+{
+    gs_prefix_keep(e->prefix, j->seq, j->tokens, flags | (j->goes_on ? GS_PREFIX_AGAIN : 0));
+}
+
 static void leave_running(struct gs_engine *e, struct gs_job *j)
 {
     size_t i = 0;
@@ -101,7 +106,7 @@ static void leave_running(struct gs_engine *e, struct gs_job *j)
 static void end_running(struct gs_engine *e, struct gs_job *j, enum gs_job_end end,
                         const struct gs_error *err)
 {
-    gs_prefix_keep(e->prefix, j->seq, j->tokens, true);
+    store(e, j, GS_PREFIX_LAST);
     leave_running(e, j);
     gs_job_end(j, end, err);
 }
@@ -119,7 +124,7 @@ static void end_waiting(struct gs_engine *e, struct gs_job **at, enum gs_job_end
 
 static void evict(struct gs_engine *e, struct gs_job *j)
 {
-    gs_prefix_keep(e->prefix, j->seq, j->tokens, true);
+    store(e, j, GS_PREFIX_LAST);
     leave_running(e, j);
     wait_in_line(e, j);
 }
@@ -334,6 +339,7 @@ static void admit(struct gs_engine *e)
         }
         if (e->n_running > 0 && !has_room(e, j, &m)) /* they give memory back when they end */
             return;
+        j->goes_on |= m.is_end;
         if (start(e, j, &m, &err) != GS_OK) {
             if (e->n_running > 0)
                 return;
@@ -475,7 +481,7 @@ static void advance(struct gs_engine *e, struct gs_job *j)
     const bool is_due = before < j->n_prompt &&
                         (j->n_fed >= j->n_prompt || j->n_fed / STORE_EVERY > before / STORE_EVERY);
     if (needs_snapshots ? j->n_fed == j->n_stop : is_due) {
-        gs_prefix_keep(e->prefix, j->seq, j->tokens, false);
+        store(e, j, 0);
         j->n_stop = next_stop(e, j, j->n_fed);
     }
 }

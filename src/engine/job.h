@@ -49,6 +49,7 @@ struct gs_job {
     size_t n_tokens;
     size_t n_fed;      /* tokens computed */
     size_t n_cached;   /* of the prompt, when it was first admitted */
+    bool goes_on;      /* with a conversation that was stored to its end */
     size_t n_stop;     /* where a snapshot is taken next; SIZE_MAX: nowhere */
     size_t n_reserved; /* tokens seq has memory for */
     uint32_t n_take;   /* tokens of the step being packed */

@@ -107,17 +107,17 @@ static void consider(const struct gs_prefix *p, uint32_t node, size_t past, size
                      struct gs_prefix_match *best)
 {
     if (!p->by_snapshot && past + same > best->n_tokens)
-        *best = (struct gs_prefix_match){past + same, node, NONE};
+        *best = (struct gs_prefix_match){past + same, node, NONE, false};
     if (!p->by_snapshot)
         return;
     for (uint32_t s = p->nodes[node].snapshot; s != NONE; s = p->snapshots[s].next)
         if (p->snapshots[s].n <= same && past + p->snapshots[s].n > best->n_tokens)
-            *best = (struct gs_prefix_match){past + p->snapshots[s].n, node, s};
+            *best = (struct gs_prefix_match){past + p->snapshots[s].n, node, s, false};
 }
 
 struct gs_prefix_match gs_prefix_find(const struct gs_prefix *p, const int32_t *tokens, size_t n)
 {
-    struct gs_prefix_match best = {0, NONE, NONE};
+    struct gs_prefix_match best = {0, NONE, NONE, false};
     uint32_t at = p->root;
 
     for (size_t past = 0; at != NONE; past += BLOCK) {
@@ -132,6 +132,8 @@ struct gs_prefix_match gs_prefix_find(const struct gs_prefix *p, const int32_t *
         }
         at = whole;
     }
+    best.is_end = best.node != NONE && p->nodes[best.node].child == NONE &&
+                  (best.n_tokens - 1) % BLOCK + 1 == p->nodes[best.node].n;
     return best;
 }
 
@@ -257,16 +259,21 @@ static uint32_t store_all(struct gs_prefix *p, struct gs_seq *s, const int32_t *
     return node;
 }
 
-static void keep_pages(struct gs_prefix *p, struct gs_seq *s, const int32_t *tokens, size_t n)
+static void keep_pages(struct gs_prefix *p, struct gs_seq *s, const int32_t *tokens, size_t n,
+                       unsigned flags)
 {
     uint32_t node = store_all(p, s, tokens, n);
 
-    for (; node != p->root; node = p->nodes[node].parent)
-        gs_lru_touch(&p->lru, node);
+    for (; node != p->root; node = p->nodes[node].parent) {
+        if (flags & GS_PREFIX_AGAIN)
+            gs_lru_use(&p->lru, node);
+        else
+            gs_lru_touch(&p->lru, node);
+    }
 }
 
 static void keep_snapshot(struct gs_prefix *p, struct gs_seq *s, const int32_t *tokens, size_t n,
-                          bool is_last)
+                          unsigned flags)
 {
     const struct gs_prefix_match m = gs_prefix_find(p, tokens, n);
     uint32_t i;
@@ -277,7 +284,7 @@ static void keep_snapshot(struct gs_prefix *p, struct gs_seq *s, const int32_t *
     }
     if (gs_exec_spare_pages(p->exec) < gs_exec_snapshot_pages(p->exec))
         return; /* parting with everything would not do */
-    while (!gs_seq_snapshot(s, is_last, &i))
+    while (!gs_seq_snapshot(s, flags & GS_PREFIX_LAST, &i))
         if (!gs_prefix_evict(p))
             return;
     const uint32_t node = store_all(p, s, tokens, n);
@@ -285,18 +292,20 @@ static void keep_snapshot(struct gs_prefix *p, struct gs_seq *s, const int32_t *
         .node = node, .next = p->nodes[node].snapshot, .n = (uint32_t)((n - 1) % BLOCK + 1)};
     p->nodes[node].snapshot = i;
     gs_lru_add(&p->lru, i);
+    if (flags & GS_PREFIX_AGAIN)
+        gs_lru_use(&p->lru, i);
 }
 
-void gs_prefix_keep(struct gs_prefix *p, struct gs_seq *s, const int32_t *tokens, bool is_last)
+void gs_prefix_keep(struct gs_prefix *p, struct gs_seq *s, const int32_t *tokens, unsigned flags)
 {
     const size_t n = (size_t)gs_seq_len(s);
 
     if (n == 0)
         return;
     if (p->by_snapshot)
-        keep_snapshot(p, s, tokens, n, is_last);
+        keep_snapshot(p, s, tokens, n, flags);
     else
-        keep_pages(p, s, tokens, n);
+        keep_pages(p, s, tokens, n, flags);
 }
 
 /* ---- giving way ---- */

@@ -12,7 +12,8 @@
  * taken, and then what no snapshot stands behind is not stored.
  *
  * The store gives way: whatever runs takes its memory. Leaves go first, those used once before
- * those used again, and the longest unused before others.
+ * those used again, and the longest unused before others. A conversation that goes on counts as
+ * used again with all that it adds, so requests beside it do not push it out.
  *
  * thread: that of the executor. */
 #ifndef GS_ENGINE_PREFIX_H
@@ -32,6 +33,13 @@ struct gs_prefix_match {
     size_t n_tokens;   /* 0: none */
     uint32_t node;     /* of the last of them */
     uint32_t snapshot; /* to begin with, if the model needs one */
+    bool is_end; /* nothing longer is stored behind it: who begins with it goes on with a talk */
+};
+
+enum gs_prefix_flags {
+    GS_PREFIX_LAST = 1, /* the sequence will only be freed */
+    GS_PREFIX_AGAIN =
+        2, /* it goes on with what was stored: what it adds is not parted with first */
 };
 
 /* owns: borrows the executor, which must outlive it. errors: GS_ENOMEM. */
@@ -47,9 +55,8 @@ size_t gs_prefix_spare_pages(const struct gs_prefix *p, const struct gs_prefix_m
 /* Begin s, an empty sequence, with the match. */
 void gs_prefix_resume(struct gs_prefix *p, const struct gs_prefix_match *m, struct gs_seq *s);
 
-/* Keep what s has computed, which are `tokens`, as far as there is memory. is_last: s will only be
- * freed. */
-void gs_prefix_keep(struct gs_prefix *p, struct gs_seq *s, const int32_t *tokens, bool is_last);
+/* Keep what s has computed, which are `tokens`, as far as there is memory. */
+void gs_prefix_keep(struct gs_prefix *p, struct gs_seq *s, const int32_t *tokens, unsigned flags);
 /* Part with the least worth; false if there is nothing. */
 bool gs_prefix_evict(struct gs_prefix *p);
 /* Part with things until there are so many free pages; with none if that would not do. */

@@ -111,7 +111,7 @@ static void store(struct rig *r, const struct text *t, size_t *out_found)
     struct gs_seq *s = begin(r, t, out_found);
 
     compute(r, s, t, t->n);
-    gs_prefix_keep(r->prefix, s, t->tokens, true);
+    gs_prefix_keep(r->prefix, s, t->tokens, GS_PREFIX_LAST);
     gs_seq_free(s);
 }
 
@@ -244,10 +244,10 @@ static void test_same_logits(void **state)
 
         struct gs_seq *s = begin(&r, &first, &found);
         compute(&r, s, &first, 40);
-        gs_prefix_keep(r.prefix, s, first.tokens, false);
+        gs_prefix_keep(r.prefix, s, first.tokens, 0);
         check_equal(&r, &tiny_shapes[i], &other, 40);
         compute(&r, s, &first, 70);
-        gs_prefix_keep(r.prefix, s, first.tokens, true);
+        gs_prefix_keep(r.prefix, s, first.tokens, GS_PREFIX_LAST);
         gs_seq_free(s);
         check_equal(&r, &tiny_shapes[i], &other, whole ? 40 : 50);
         check_equal(&r, &tiny_shapes[i], &longer, 70);
@@ -290,6 +290,42 @@ static void test_side_requests(void **state)
     }
 }
 
+/* A conversation that goes on, turn by turn, keeps its last turn although many others come between
+ * two of its own. */
+static void test_conversation_goes_on(void **state)
+{
+    static const size_t shapes[] = {0, 5, 15}; /* llama, qwen35, gemma3 */
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(shapes); i++) {
+        struct rig r = rig_create(&tiny_shapes[shapes[i]], 1200);
+        struct text talk = {.n = 40};
+        struct text side = {.n = 60};
+        unsigned flags = 0;
+
+        for (size_t k = 0; k < MAX_LEN; k++)
+            talk.tokens[k] = (int32_t)(k % 40);
+        for (; talk.n <= MAX_LEN; talk.n += 20) {
+            const struct gs_prefix_match m = gs_prefix_find(r.prefix, talk.tokens, talk.n - 1);
+            size_t found;
+            assert_int_equal(m.n_tokens, talk.n > 40 ? talk.n - 20 : 0);
+            flags |= m.is_end ? GS_PREFIX_AGAIN : 0;
+            struct gs_seq *s = begin(&r, &talk, &found);
+            compute(&r, s, &talk, talk.n);
+            gs_prefix_keep(r.prefix, s, talk.tokens, GS_PREFIX_LAST | flags);
+            gs_seq_free(s);
+            for (int32_t n = 0; n < (flags ? 60 : 0); n++) {
+                side.tokens[0] = n % 48;
+                side.tokens[1] = (int32_t)(talk.n / 20);
+                side.tokens[2] = n / 48;
+                store(&r, &side, &found);
+            }
+        }
+        assert_int_equal(flags, GS_PREFIX_AGAIN);
+        rig_free(&r);
+    }
+}
+
 /* Snapshots are paid for; a page of a window that several hold is paid for once. */
 static void test_prices(void **state)
 {
@@ -303,11 +339,11 @@ static void test_prices(void **state)
         struct gs_seq *s = begin(&r, &t, &found);
         compute(&r, s, &t, 70);
         const uint64_t before = gs_exec_free_pages(r.exec);
-        gs_prefix_keep(r.prefix, s, t.tokens, false);
+        gs_prefix_keep(r.prefix, s, t.tokens, 0);
         const uint64_t after_one = gs_exec_free_pages(r.exec);
         for (size_t n = 71; n <= 80; n++) {
             compute(&r, s, &t, n);
-            gs_prefix_keep(r.prefix, s, t.tokens, false);
+            gs_prefix_keep(r.prefix, s, t.tokens, 0);
         }
         assert_int_equal(after_one < before, gs_exec_needs_snapshots(r.exec));
         assert_int_equal(gs_exec_free_pages(r.exec) < after_one, recurrent);
@@ -327,7 +363,7 @@ static void test_allocations(void **state)
     struct gs_seq *s = begin(&r, &t, &found);
     gs_alloc_fail_at(0);
     compute(&r, s, &t, 100);
-    gs_prefix_keep(r.prefix, s, t.tokens, false);
+    gs_prefix_keep(r.prefix, s, t.tokens, 0);
     gs_prefix_find(r.prefix, t.tokens, 100);
     assert_int_equal(gs_alloc_count(), 0);
     gs_seq_free(s);
@@ -349,9 +385,10 @@ static void test_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_like_a_list), cmocka_unit_test(test_short_of_memory),
-        cmocka_unit_test(test_same_logits), cmocka_unit_test(test_side_requests),
-        cmocka_unit_test(test_prices),      cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_like_a_list),          cmocka_unit_test(test_short_of_memory),
+        cmocka_unit_test(test_same_logits),          cmocka_unit_test(test_side_requests),
+        cmocka_unit_test(test_conversation_goes_on), cmocka_unit_test(test_prices),
+        cmocka_unit_test(test_allocations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
