@@ -187,7 +187,7 @@ static struct gs_job_options job_options(struct record *r, const int32_t *prompt
         .prompt = prompt,
         .n_prompt = n_prompt,
         .max_tokens = max_tokens,
-        .on = {on_prefill, on_token, on_end, r},
+        .on = {on_prefill, on_token, on_end, r, NULL},
     };
 
     gs_sampling_init(&opt.sampling);
