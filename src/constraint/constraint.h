@@ -50,7 +50,8 @@ struct gs_constraint_notation {
     const char *value_begin, *value_end; /* the first may be empty */
     const char *quote;                   /* not NULL: in place of all these */
 };
-/* Calls of tools: any number of them from one on, or exactly one. */
+/* Calls of tools: any number of them from one on, or exactly one. Arguments that are not required
+ * may come anywhere. */
 struct gs_constraint_call {
     struct gs_slice begin, end;                    /* what stands around the arguments */
     const struct gs_constraint_notation *notation; /* NULL: a JSON object */

@@ -556,6 +556,7 @@ static uint32_t compile_document(struct gs_schema *c, const struct gs_json *sche
 static uint32_t compile_arguments(struct gs_schema *c, const struct gs_json *schema,
                                   const struct gs_constraint_notation *notation)
 {
+    c->arguments = schema;
     if (!notation)
         return compile_document(c, schema);
     c->root = schema;

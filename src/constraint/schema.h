@@ -30,7 +30,9 @@ struct gs_schema {
     struct gs_buf *ignored;
     struct gs_error *err;
     enum gs_status st;
-    uint32_t space, character, string, value;      /* rules */
+    uint32_t space, character, string, value; /* rules */
+    const struct gs_json
+        *arguments; /* the schema of a call's, whose optional pairs may come anywhere */
     const struct gs_constraint_notation *notation; /* NULL: the next two are not made */
     uint32_t notation_text, notation_value;        /* rules of schema_tagged.c */
 };

@@ -1,7 +1,9 @@
 /* Objects and arrays.
  *
  * Properties come in the schema's order; each rule of a pair is called from two chains, one for
- * when nothing stands before it and one for when a comma must. */
+ * when nothing stands before it and one for when a comma must. In the arguments of a call that
+ * holds for the required ones only: models write the others as they think of them, and would leave
+ * out what they may not write any more. */
 #include "constraint/schema.h"
 
 #include "base/limits.h"
@@ -304,6 +306,18 @@ struct places {
     uint32_t first, more;
 };
 
+/* Any number of pairs before what follows. */
+static struct places with_any(struct gs_schema *c, struct places then, uint32_t pair)
+{
+    struct gs_grammar *g = &c->g;
+
+    if (pair == GS_GRAMMAR_FAIL)
+        return then;
+    const uint32_t next_pair = define(c, comma(c, gs_grammar_call(g, pair, GS_GRAMMAR_END)));
+    const uint32_t more = gs_grammar_repeat(g, next_pair, 0, GS_GRAMMAR_MANY, then.more);
+    return (struct places){gs_grammar_fork(g, gs_grammar_call(g, pair, more), then.first), more};
+}
+
 /* Put a pair in front of what follows. */
 static struct places before(struct gs_schema *c, struct places then, uint32_t pair, bool required)
 {
@@ -407,6 +421,21 @@ static void count_others(struct gs_schema *c, const struct gs_json *s, const str
         gs_schema_ignore(c, "maxProperties");
 }
 
+/* The rule of any declared pair that is not required; GS_GRAMMAR_FAIL if all are. */
+static uint32_t optional_pair(struct gs_schema *c, const struct names *names,
+                              const struct gs_json *const *values)
+{
+    uint32_t node = GS_GRAMMAR_FAIL;
+
+    for (size_t i = 0; i < names->n; i++)
+        if (!names->required[i])
+            node =
+                gs_grammar_fork(&c->g, node,
+                                gs_grammar_call(&c->g, declared_pair(c, names->items[i], values[i]),
+                                                GS_GRAMMAR_END));
+    return node == GS_GRAMMAR_FAIL ? node : define(c, node);
+}
+
 static uint32_t members(struct gs_schema *c, const struct gs_json *s, const struct gs_json *props,
                         struct patterns *patterns, uint32_t end)
 {
@@ -424,9 +453,14 @@ static uint32_t members(struct gs_schema *c, const struct gs_json *s, const stru
                              i < names.n_own ? &props->u.object.members[i].value : NULL);
     const uint32_t other = other_pair(c, s, patterns, names.items, names.n, names.n_own);
     count_others(c, s, &names, other != GS_GRAMMAR_FAIL, &min, &max);
-    struct places at = others(c, other, min, max, end);
+    const bool is_free = s == c->arguments && max == GS_GRAMMAR_MANY;
+    const uint32_t optional = is_free ? optional_pair(c, &names, values) : GS_GRAMMAR_FAIL;
+    struct places at = with_any(c, others(c, other, min, max, end), optional);
     for (size_t i = names.n; i-- > 0;)
-        at = before(c, at, declared_pair(c, names.items[i], values[i]), names.required[i]);
+        if (!is_free || names.required[i])
+            at = with_any(
+                c, before(c, at, declared_pair(c, names.items[i], values[i]), names.required[i]),
+                optional);
     return at.first;
 }
 

@@ -3,9 +3,7 @@
  * the mark behind it; other values are JSON, which their schemas describe. */
 #include "constraint/schema.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/slice.h"
 
@@ -231,23 +229,40 @@ static bool is_required(const struct gs_json *required, struct gs_slice name)
     return false;
 }
 
-static int compare_names(const void *x, const void *y)
-{
-    const struct gs_slice a = (*(const struct gs_json_member *const *)x)->key;
-    const struct gs_slice b = (*(const struct gs_json_member *const *)y)->key;
-    const int order = strncasecmp(a.ptr, b.ptr, GS_MIN(a.len, b.len));
+/* The places before a parameter: with nothing before it, and behind others, which only commas tell
+ * apart. */
+struct places {
+    uint32_t first, more;
+};
 
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+static struct places before(struct writer *w, uint32_t rule, struct places then)
+{
+    const uint32_t here = gs_grammar_call(&w->c->g, rule, then.more);
+
+    return (struct places){here, w->n->quote ? gs_grammar_byte(&w->c->g, ',', here) : here};
 }
 
-/* The declared parameters in their order; *out_first with nothing before them, *out_more behind
- * others, which only commas tell apart. */
-static void declared(struct writer *w, const struct gs_json *schema, const struct gs_json *props,
-                     uint32_t end, uint32_t *out_first, uint32_t *out_more)
+/* Any number of parameters before what follows. */
+static struct places with_any(struct writer *w, uint32_t rule, struct places then)
+{
+    struct gs_grammar *g = &w->c->g;
+    const uint32_t next = gs_grammar_rule(g);
+
+    gs_grammar_define(g, next,
+                      before(w, rule, (struct places){GS_GRAMMAR_END, GS_GRAMMAR_END}).more);
+    const uint32_t more = gs_grammar_repeat(g, next, 0, GS_GRAMMAR_MANY, then.more);
+    return (struct places){gs_grammar_fork(g, gs_grammar_call(g, rule, more), then.first), more};
+}
+
+/* The declared parameters: those that are required in their order, the others anywhere. */
+static uint32_t declared(struct writer *w, const struct gs_json *schema,
+                         const struct gs_json *props, uint32_t end)
 {
     struct gs_grammar *g = &w->c->g;
     const struct gs_json *required = gs_json_get(schema, "required");
     const size_t n = props->u.object.len;
+    const uint32_t optional = gs_grammar_rule(g);
+    uint32_t node = GS_GRAMMAR_FAIL;
     size_t n_required = 0;
 
     if (required &&
@@ -258,38 +273,27 @@ static void declared(struct writer *w, const struct gs_json *schema, const struc
     if (n > GS_SCHEMA_MAX_WAYS)
         gs_schema_fail(w->c, GS_ELIMIT, "an object has more than %d properties",
                        GS_SCHEMA_MAX_WAYS);
-    const struct gs_json_member **members = gs_arena_array(&w->c->a, n, sizeof(*members));
-    if (!members)
-        gs_schema_nomem(w->c);
-    for (size_t i = 0; members && i < n; i++)
-        members[i] = &props->u.object.members[i];
-    if (members && w->n->quote) /* Gemma's order, in prompts and so in answers */
-        qsort(members, n, sizeof(*members), compare_names);
-    *out_first = *out_more = end;
+    struct places at = with_any(w, optional, (struct places){end, end});
     for (size_t i = n; i-- > 0 && w->c->st == GS_OK;) {
-        const struct gs_json_member *m = members[i];
-        const bool must = required && is_required(required, m->key);
-        n_required += must;
-        const uint32_t here = gs_grammar_call(g, parameter(w, &m->key, &m->value), *out_more);
-        const uint32_t behind = w->n->quote ? gs_grammar_byte(g, ',', here) : here;
-        *out_first = must ? here : gs_grammar_fork(g, here, *out_first);
-        *out_more = must ? behind : gs_grammar_fork(g, behind, *out_more);
+        const struct gs_json_member *m = &props->u.object.members[i];
+        const uint32_t rule = parameter(w, &m->key, &m->value);
+        if (required && is_required(required, m->key)) {
+            at = with_any(w, optional, before(w, rule, at));
+            n_required++;
+        } else {
+            node = gs_grammar_fork(g, gs_grammar_call(g, rule, GS_GRAMMAR_END), node);
+        }
     }
+    gs_grammar_define(g, optional, node);
     if (required && n_required < required->u.array.len) /* some are not declared */
         gs_schema_ignore(w->c, "required");
+    return at.first;
 }
 
 /* Parameters of any name, from none on. */
 static uint32_t undeclared(struct writer *w, uint32_t end)
 {
-    struct gs_grammar *g = &w->c->g;
-    const uint32_t any = parameter(w, NULL, NULL);
-    const uint32_t more = gs_grammar_rule(g);
-    const uint32_t call = gs_grammar_call(g, any, GS_GRAMMAR_END);
-
-    gs_grammar_define(g, more, w->n->quote ? gs_grammar_byte(g, ',', call) : call);
-    return gs_grammar_fork(
-        g, gs_grammar_call(g, any, gs_grammar_repeat(g, more, 0, GS_GRAMMAR_MANY, end)), end);
+    return with_any(w, parameter(w, NULL, NULL), (struct places){end, end}).first;
 }
 
 uint32_t gs_schema_tagged(struct gs_schema *c, const struct gs_json *schema,
@@ -309,7 +313,6 @@ uint32_t gs_schema_tagged(struct gs_schema *c, const struct gs_json *schema,
                                            NULL};
     struct writer w = {.c = c, .n = notation};
     uint32_t first;
-    uint32_t more;
 
     kind_of(c, &schema); /* follows references */
     const struct gs_json *props = gs_json_get(schema, "properties");
@@ -330,7 +333,7 @@ uint32_t gs_schema_tagged(struct gs_schema *c, const struct gs_json *schema,
         next = gs_grammar_byte(&c->g, '}', next);
     name_ignored(c, schema, keywords);
     if (props && props->kind == GS_JSON_OBJECT && props->u.object.len > 0)
-        declared(&w, schema, props, next, &first, &more);
+        first = declared(&w, schema, props, next);
     else
         first = undeclared(&w, next);
     return notation->quote ? gs_grammar_byte(&c->g, '{', first) : gs_schema_space(c, first);

@@ -478,6 +478,7 @@ static void arguments_are_held_in_their_notation(void **state)
         {"<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", NULL},
         {NULL, NULL, NULL, NULL, "<|\"|>"},
     };
+    enum { JSON = 3 };
     static const char schema[] =
         "{\"$defs\":{\"u\":{\"type\":\"string\",\"maxLength\":3}},\"type\":\"object\","
         "\"properties\":{\"mode\":{\"enum\":[\"on\",\"off\"]},\"path\":{\"$ref\":\"#/$defs/u\"},"
@@ -494,7 +495,7 @@ static void arguments_are_held_in_their_notation(void **state)
         {0, "", false},
         {0, "<parameter=mode>\non\n</parameter><parameter=path>a</parameter>", true},
         {0, "<parameter=mode>\nof\n</parameter><parameter=path>a</parameter>", false},
-        {0, "<parameter=path>a</parameter><parameter=mode>on</parameter>", false},
+        {0, "<parameter=path>a</parameter><parameter=mode>on</parameter>", true},
         {0, "<parameter=path>a</parameter><parameter=n>\n-12\n</parameter>", true},
         {0, "<parameter=path>a</parameter><parameter=n>\nx\n</parameter>", false},
         {0, "<parameter=path>a</parameter><parameter=l>[true, false]</parameter>", true},
@@ -510,25 +511,33 @@ static void arguments_are_held_in_their_notation(void **state)
         {1, "<arg_key>n</arg_key><arg_value>3</arg_value>", false},
         {2, "{path:<|\"|>{a:,<|\"<|\"|>}", true},
         {2, "{l:[true],mode:<|\"|>off<|\"|>,n:3,path:<|\"|><|\"|>}", true},
-        {2, "{path:<|\"|>a<|\"|>,mode:<|\"|>off<|\"|>}", false},
+        {2, "{path:<|\"|>a<|\"|>,mode:<|\"|>off<|\"|>}", true},
         {2, "{n:<|\"|>3<|\"|>,path:<|\"|>a<|\"|>}", false},
         {2, "{path:<|\"|>a<|\"|>,x:{a:[1.5,<|\"|>b<|\"|>,{}],b:null}}", true},
         {2, "{n:3}", false},
         {2, "{}", false},
+        {JSON, "{\"n\": 3, \"path\": \"a\", \"mode\": \"on\", \"l\": [true]}", true},
+        {JSON, "{\"path\":\"a\"}", true},
+        {JSON, "{\"n\":3,\"l\":[]}", false},
+        {JSON, "{\"path\":\"a\",}", false},
+        {JSON, "{\"path\":\"a\",\"other\":1}", false},
+        {JSON, "{\"path\":\"long\"}", false},
     };
     struct gs_buf ignored;
 
     (void)state;
     for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
-        const struct gs_constraint_call call = {.begin = GS_SLICE_LIT("<call>"),
-                                                .end = GS_SLICE_LIT("</call>"),
-                                                .notation = &notations[rows[i].notation],
-                                                .schema = GS_SLICE_LIT(schema)};
+        const struct gs_constraint_call call = {
+            .begin = GS_SLICE_LIT("<call>"),
+            .end = GS_SLICE_LIT("</call>"),
+            .notation = rows[i].notation == JSON ? NULL : &notations[rows[i].notation],
+            .schema = GS_SLICE_LIT(schema)};
         struct gs_constraint *c;
         char text[256];
         gs_buf_init(&ignored, GS_KIB);
         assert_int_equal(gs_constraint_from_calls(&call, 1, false, &ignored, &c, NULL), GS_OK);
-        assert_true(gs_slice_find(gs_buf_view(&ignored), GS_SLICE_LIT("maxLength"), 0) != SIZE_MAX);
+        assert_true((gs_slice_find(gs_buf_view(&ignored), GS_SLICE_LIT("maxLength"), 0) ==
+                     SIZE_MAX) == (rows[i].notation == JSON));
         snprintf(text, sizeof(text), "<call>%s</call>", rows[i].args);
         if (allows(c, text) != rows[i].allowed)
             fail_msg("%s %s", rows[i].allowed ? "refuses" : "allows", text);
