@@ -53,6 +53,9 @@ struct gs_llm_options {
     bool lock_memory; /* keep the weights in memory: GS_ENOMEM if that is not allowed */
     bool huge_pages;  /* copy the file into huge pages: GS_EUNSUPPORTED if there are none */
     bool numa_spread; /* take memory from all NUMA nodes in turn: GS_EUNSUPPORTED with one node */
+    /* A folder for a file that says how conversations with the model began: what is in it is
+     * computed when the model is open, before anybody asks. Read while opening; NULL = none. */
+    const char *beginnings_dir;
 };
 
 GS_API void gs_llm_options_init(struct gs_llm_options *opt);

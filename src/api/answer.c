@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "api/beginnings.h"
 #include "api/choices.h"
 #include "api/guide.h"
 #include "api/llm.h"
@@ -258,6 +259,8 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
     size_t n_marks;
 
     gs_llm_turn_marks(llm, ids, marks, &n_marks);
+    if (n_marks > 0 && chat->n_messages > 1 && chat->messages[0].role == GS_ROLE_SYSTEM)
+        gs_beginnings_note(llm->beginnings, ids->ids, marks[0]); /* its system's turn */
     if (a->wants_tokens)
         gs_buf_put(&a->tokens, ids->ids, ids->len * sizeof(*ids->ids));
     const struct gs_job_options opt = {

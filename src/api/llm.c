@@ -1,7 +1,10 @@
 /* Opening and closing a model. */
 #include "api/llm.h"
+#include "api/beginnings.h"
 
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/replay.h"
@@ -9,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/os.h"
 #include "base/slice.h"
 #include "chat/prompt.h"
@@ -252,6 +256,21 @@ static enum gs_status open_all(struct gs_llm *llm, const char *path, struct gs_e
     return st;
 }
 
+/* The file is named after the model's. Where it cannot be, there is none. */
+static enum gs_status open_beginnings(struct gs_llm *llm, const char *path, struct gs_error *err)
+{
+    const char *dir = llm->opt.beginnings_dir;
+    const size_t n_vocab = llm->tok ? (size_t)gs_token_vocab_len(llm->tok) : 0;
+    char name[4096];
+
+    llm->opt.beginnings_dir = NULL; /* the caller's */
+    if (!dir || gs_os_make_dirs(dir, NULL) != GS_OK ||
+        (size_t)snprintf(name, sizeof(name), "%s/%016" PRIx64 ".json", dir,
+                         gs_hash_bytes(path, strlen(path), n_vocab)) >= sizeof(name))
+        return GS_OK;
+    return gs_beginnings_create(name, n_vocab, llm->engine, &llm->beginnings, err);
+}
+
 enum gs_status gs_llm_open(const char *path, const struct gs_llm_options *opt, gs_llm **out_llm,
                            struct gs_error *err)
 {
@@ -273,6 +292,8 @@ enum gs_status gs_llm_open(const char *path, const struct gs_llm_options *opt, g
         st = open_all(llm, path, err);
     if (spread)
         gs_os_memory_gather();
+    if (st == GS_OK && llm->engine)
+        st = open_beginnings(llm, path, err);
     if (st != GS_OK) {
         gs_llm_close(llm);
         return st;
@@ -286,7 +307,8 @@ void gs_llm_close(gs_llm *llm)
 {
     if (!llm)
         return;
-    gs_engine_free(llm->engine); /* first: its jobs use all the rest */
+    gs_beginnings_free(llm->beginnings);
+    gs_engine_free(llm->engine); /* before the rest, which its jobs use */
     gs_encoder_free(llm->encoder);
     gs_compute_free(llm->embed_compute);
     gs_compute_free(llm->compute);

@@ -10,6 +10,7 @@
 #include "genset/genset.h"
 #include "token/token.h"
 
+struct gs_beginnings;
 struct gs_compute;
 struct gs_constraint_vocab;
 struct gs_encoder;
@@ -43,6 +44,7 @@ struct gs_llm {
     struct gs_llm_budget budget;
     struct gs_compute *compute; /* NULL, as the engine: weights_only */
     struct gs_engine *engine;
+    struct gs_beginnings *beginnings;  /* NULL: not wanted */
     pthread_mutex_t embed_lock;        /* guards the next two */
     struct gs_encoder *encoder;        /* NULL: not yet needed */
     struct gs_compute *embed_compute;  /* lanes apart from the engine's; NULL: `compute` */

@@ -38,6 +38,9 @@ GS_MUST_CHECK enum gs_status gs_os_read_file(const char *path, struct gs_buf *b,
 /* Write a whole file ("-" is stdout); a failed or short write is an error, also at close. */
 GS_MUST_CHECK enum gs_status gs_os_write_file(const char *path, const void *p, size_t n,
                                               struct gs_error *err);
+/* The same in one step: nobody sees half of it, nor, but its owner, anything. */
+GS_MUST_CHECK enum gs_status gs_os_replace_file(const char *path, const void *p, size_t n,
+                                                struct gs_error *err);
 /* mkdir -p. */
 GS_MUST_CHECK enum gs_status gs_os_make_dirs(const char *path, struct gs_error *err);
 bool gs_os_is_dir(const char *path);

@@ -104,11 +104,12 @@ enum gs_status gs_os_read_file(const char *path, struct gs_buf *b, struct gs_err
     return st;
 }
 
-enum gs_status gs_os_write_file(const char *path, const void *p, size_t n, struct gs_error *err)
+static enum gs_status write_file(const char *path, const void *p, size_t n, mode_t mode,
+                                 struct gs_error *err)
 {
     const bool is_stdout = strcmp(path, "-") == 0;
     const int fd =
-        is_stdout ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        is_stdout ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     const char *at = p;
     int errnum = 0;
 
@@ -130,6 +131,25 @@ enum gs_status gs_os_write_file(const char *path, const void *p, size_t n, struc
     if (errnum)
         return gs_error_errno(err, GS_EIO, errnum, "could not write file \"%s\"", path);
     return GS_OK;
+}
+
+enum gs_status gs_os_write_file(const char *path, const void *p, size_t n, struct gs_error *err)
+{
+    return write_file(path, p, n, 0666, err);
+}
+
+enum gs_status gs_os_replace_file(const char *path, const void *p, size_t n, struct gs_error *err)
+{
+    char beside[PATH_MAX];
+
+    if ((size_t)snprintf(beside, sizeof(beside), "%s.%ld", path, (long)getpid()) >= sizeof(beside))
+        return gs_error_set(err, GS_EINVAL, "path of a file is too long");
+    enum gs_status st = write_file(beside, p, n, 0600, err);
+    if (st == GS_OK && rename(beside, path) != 0)
+        st = gs_error_errno(err, GS_EIO, errno, "could not rename file \"%s\"", beside);
+    if (st != GS_OK)
+        unlink(beside);
+    return st;
 }
 
 enum gs_status gs_os_make_dirs(const char *path, struct gs_error *err)

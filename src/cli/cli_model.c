@@ -129,14 +129,12 @@ enum gs_status gs_cli_model_find(const struct gs_config *c, const char *name, ch
     return st;
 }
 
-/* Its folder is named after its bytes, so that another version's stand-in is not taken for ours. It
- * is written beside and renamed, so that no half file is ever seen. */
+/* Its folder is named after its bytes, so that another version's stand-in is not taken for ours. */
 enum gs_status gs_cli_standin_path(const struct gs_config *c, char *path, size_t cap,
                                    struct gs_error *err)
 {
     const uint64_t hash = gs_hash_bytes(gs_standin_gguf, gs_standin_gguf_bytes, 0);
     char dir[4096];
-    char beside[4096];
 
     if (!c->cache_dir) {
         gs_error_set(err, GS_ENOTFOUND, "there is no cache folder to put the stand-in model in");
@@ -145,16 +143,13 @@ enum gs_status gs_cli_standin_path(const struct gs_config *c, char *path, size_t
     }
     if ((size_t)snprintf(dir, sizeof(dir), "%s/standin-%016" PRIx64, c->cache_dir, hash) >=
             sizeof(dir) ||
-        (size_t)snprintf(path, cap, "%s/standin.gguf", dir) >= cap ||
-        (size_t)snprintf(beside, sizeof(beside), "%s.%ld", path, (long)getpid()) >= sizeof(beside))
+        (size_t)snprintf(path, cap, "%s/standin.gguf", dir) >= cap)
         return gs_error_set(err, GS_EINVAL, "path of the cache folder is too long");
     if (access(path, R_OK) == 0)
         return GS_OK;
     enum gs_status st = gs_os_make_dirs(dir, err);
     if (st == GS_OK)
-        st = gs_os_write_file(beside, gs_standin_gguf, gs_standin_gguf_bytes, err);
-    if (st == GS_OK && rename(beside, path) != 0)
-        st = gs_error_errno(err, GS_EIO, errno, "could not rename file \"%s\"", beside);
+        st = gs_os_replace_file(path, gs_standin_gguf, gs_standin_gguf_bytes, err);
     return st;
 }
 

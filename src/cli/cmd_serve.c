@@ -167,6 +167,7 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
     struct gs_local *local = NULL;
     struct gs_error err;
     char path[4096];
+    char beginnings[4096];
     int code = GS_EXIT_OK;
 
     (void)out; /* everything is said in the log */
@@ -176,6 +177,10 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
         GS_OK)
         return gs_cli_fail_model(&err);
     gs_cli_llm_options(c, &llm);
+    if (c->warm && c->cache_dir) {
+        snprintf(beginnings, sizeof(beginnings), "%s/beginnings", c->cache_dir);
+        llm.beginnings_dir = beginnings;
+    }
     if (isatty(STDERR_FILENO))
         llm.on_progress = show_progress;
     if (gs_cli_local_create(c, &llm, path, path, &local, &err) != GS_OK)

@@ -289,7 +289,7 @@ void gs_cli_launch_serve_args(const struct gs_cli_launch *l, const char *argv[GS
 {
     const struct gs_config *c = l->config;
     const char *const first[] = {"genset",  "serve",       l->model_path, "--listen",
-                                 c->listen, "--idle-exit", IDLE_EXIT};
+                                 c->listen, "--idle-exit", IDLE_EXIT,     "--warm"};
     size_t n = GS_COUNT_OF(first);
 
     memcpy(argv, first, sizeof(first));

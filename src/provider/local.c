@@ -61,7 +61,7 @@ struct preload {
 
 struct gs_local {
     /* fixed at creation */
-    char *cpu; /* of the options */
+    char *cpu, *beginnings_dir; /* of the options */
     pthread_t thread;
     bool has_thread;
 
@@ -436,11 +436,15 @@ static enum gs_status create_shelf(struct gs_local *l, const struct gs_local_opt
     const enum gs_status st = gs_local_shelf_create(&shelf, &l->shelf, err);
 
     l->opened = (struct gs_local_opened){.shelf = l->shelf, .llm = opt->llm};
-    if (st == GS_OK && opt->llm.cpu) {
-        l->cpu = gs_alloc_str(opt->llm.cpu);
-        l->opened.llm.cpu = l->cpu;
-    }
-    return st == GS_OK && opt->llm.cpu && !l->cpu ? gs_error_nomem(err, "list models") : st;
+    if (st != GS_OK)
+        return st;
+    l->cpu = opt->llm.cpu ? gs_alloc_str(opt->llm.cpu) : NULL;
+    l->beginnings_dir = opt->llm.beginnings_dir ? gs_alloc_str(opt->llm.beginnings_dir) : NULL;
+    l->opened.llm.cpu = l->cpu;
+    l->opened.llm.beginnings_dir = l->beginnings_dir;
+    if ((opt->llm.cpu && !l->cpu) || (opt->llm.beginnings_dir && !l->beginnings_dir))
+        return gs_error_nomem(err, "list models");
+    return GS_OK;
 }
 
 enum gs_status gs_local_create(const struct gs_local_options *opt, struct gs_local **out_l,
@@ -480,6 +484,7 @@ void gs_local_free(struct gs_local *l)
     gs_local_shelf_free(l->shelf);
     gs_queue_free(l->inbox);
     gs_free(l->cpu);
+    gs_free(l->beginnings_dir);
     gs_free(l);
 }
 
