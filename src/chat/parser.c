@@ -14,6 +14,7 @@
  * into a marker is held, and so is white space that a marker would swallow. */
 #include "chat/parser.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -333,6 +334,7 @@ static void stream_calls(struct gs_parser *p, struct gs_slice region)
         if (!p->in_call)
             begin_call(p, gs_slice_sub(region, s->name_at, s->name_at + s->name_len));
         const size_t sent = p->args.len;
+        assert(s->feed); /* open() chose it */
         p->stream.feed(&p->stream, region, &p->args);
         send_args(p, sent);
         if (!s->is_done)
