@@ -42,9 +42,14 @@ static void peer_start(struct peer *p, const char *answer)
     assert_int_equal(gs_thread_start(&p->thread, GS_THREAD_NONE, answer_once, p, NULL), GS_OK);
 }
 
-static void peer_end(struct peer *p)
+/* It has heard all that it will. */
+static void peer_wait(struct peer *p)
 {
     pthread_join(p->thread, NULL);
+}
+
+static void peer_clear(struct peer *p)
+{
     close(p->listener);
     gs_buf_clear(&p->asked);
 }
@@ -82,12 +87,13 @@ static void test_answers(void **state)
                                            .key = i % 2 ? "secret" : NULL,
                                            .timeout_ms = 20000};
         assert_int_equal(gs_http_ask(&q, &status, &body, &err), cases[i].st);
+        peer_wait(&p);
         assert_int_equal(status, cases[i].status);
         assert_true(gs_slice_eq_str(gs_buf_view(&body), cases[i].body));
         assert_true(net_has(&p.asked, "GET /v1/models HTTP/1.0\r\nHost: localhost\r\n"));
         assert_int_equal(net_has(&p.asked, "Authorization: Bearer secret\r\n"), i % 2);
         gs_buf_clear(&body);
-        peer_end(&p);
+        peer_clear(&p);
     }
 }
 
@@ -104,10 +110,11 @@ static void test_posts(void **state)
     const struct gs_http_question q = {
         .host = "127.0.0.1", .port = p.port, .path = "/x", .json = "", .timeout_ms = 20000};
     assert_int_equal(gs_http_ask(&q, &status, &body, &err), GS_OK);
+    peer_wait(&p);
     assert_true(net_has(&p.asked, "POST /x HTTP/1.0\r\n"));
     assert_true(net_has(&p.asked, "Content-Length: 0\r\n"));
     gs_buf_clear(&body);
-    peer_end(&p);
+    peer_clear(&p);
 }
 
 static void test_silence_ends(void **state)
@@ -123,7 +130,8 @@ static void test_silence_ends(void **state)
     const struct gs_http_question q = {
         .host = "localhost", .port = p.port, .path = "/", .timeout_ms = 50};
     assert_int_equal(gs_http_ask(&q, &status, &body, &err), GS_EBUSY);
-    peer_end(&p);
+    peer_wait(&p);
+    peer_clear(&p);
 }
 
 static void test_nobody_listens(void **state)
