@@ -128,7 +128,7 @@ static double relative_error(const float *a, const float *b, size_t n)
 
 static double most_between(const struct tiny_shape *s)
 {
-    return s->type == GS_TYPE_Q8_0 ? 1e-2 : tiny_is_gemma(s) ? 1e-3 : 1e-4;
+    return s->type == GS_TYPE_Q8_0 ? 1e-2 : tiny_is_gemma(s) ? 1e-3 : 1e-5;
 }
 
 static void check_chunks(struct rig *r, const struct tiny_shape *s, const int32_t *tokens,
