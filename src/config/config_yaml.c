@@ -292,6 +292,12 @@ static void report_twice(struct reader *r, enum gs_option option, const char *pa
     report_event(r, &err);
 }
 
+static bool is_nothing(const struct reader *r)
+{
+    return r->event.type == YAML_SCALAR_EVENT && r->event.data.scalar.length == 0 &&
+           r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
 static bool read_mapping(struct reader *r, const char *prefix);
 
 /* The key is looked at. */
@@ -322,8 +328,10 @@ static bool read_pair(struct reader *r, const char *prefix)
             snprintf(inner, sizeof(inner), "%s.", path);
             return read_mapping(r, inner);
         }
-        gs_error_set(&err, GS_ECONFIG, "%s: expected a mapping of keys", path);
-        report_event(r, &err);
+        if (!is_nothing(r)) { /* all its keys may be comments */
+            gs_error_set(&err, GS_ECONFIG, "%s: expected a mapping of keys", path);
+            report_event(r, &err);
+        }
         return skip_node(r);
     }
     if (r->first_line[option])
@@ -348,12 +356,6 @@ static bool read_mapping(struct reader *r, const char *prefix)
 }
 
 /* ---- the document ---- */
-
-static bool is_nothing(const struct reader *r)
-{
-    return r->event.type == YAML_SCALAR_EVENT && r->event.data.scalar.length == 0 &&
-           r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-}
 
 static void read_stream(struct reader *r)
 {
