@@ -315,7 +315,7 @@ static enum gs_status list(struct gs_local_shelf *s, struct gs_errand *e, struct
     return fits ? GS_OK : gs_error_nomem(err, "list models");
 }
 
-/* The model of this very name, in e->models. */
+/* The model of this name, in e->models; one that is to be deleted has exactly this name. */
 static enum gs_status find_named(struct gs_local_shelf *s, struct gs_errand *e,
                                  struct gs_error *err)
 {
@@ -326,7 +326,8 @@ static enum gs_status find_named(struct gs_local_shelf *s, struct gs_errand *e,
         return gs_error_nomem(err, "find a model");
     refresh(s);
     pthread_mutex_lock(&s->lock);
-    const size_t idx = gs_local_catalog_find(&s->catalog, e->model);
+    const size_t idx = (e->kind == GS_ERRAND_DELETE ? gs_local_catalog_find_exact
+                                                    : gs_local_catalog_find)(&s->catalog, e->model);
     if (idx == SIZE_MAX)
         st = gs_local_catalog_not_found(&s->catalog, e->model, err);
     else if (!copy_model(s, idx, e->arena, m))

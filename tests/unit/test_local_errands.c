@@ -204,6 +204,9 @@ static void test_copy_and_delete(void **state)
     assert_int_equal(copy(f, "me/other:8b", "me/Other-8b:latest"), GS_OK); /* itself */
     assert_int_equal(copy(f, "me/other:8b", "plain"), GS_OK);
     assert_string_equal(names(f), "first me/Other-8b plain");
+    assert_int_equal(run_on(f, GS_ERRAND_DELETE, "pl"), GS_ENOTFOUND); /* its whole name */
+    assert_int_equal(run_on(f, GS_ERRAND_DELETE, "you/plain"), GS_ENOTFOUND);
+    assert_string_equal(names(f), "first me/Other-8b plain");
     assert_int_equal(run_on(f, GS_ERRAND_DELETE, "me/other:8b"), GS_OK);
     assert_string_equal(names(f), "first plain");
     assert_int_equal(run_on(f, GS_ERRAND_OPEN, "plain"), GS_OK);
