@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
-const SCHEMAS = Number(process.env.GENSET_SCHEMAS ?? 2000);
+const SCHEMAS = Number(process.env.GENSET_SCHEMAS ?? 10000);
 const SEED = Number(process.env.GENSET_SCHEMA_SEED ?? 1);
 const BATCH = 250; // schemas of one run, and of one validator: it keeps all it has compiled
 const OUTPUTS = 9;
