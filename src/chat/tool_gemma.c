@@ -110,9 +110,21 @@ static bool open_call(struct gs_slice region, struct gs_tool_stream *s)
            gs_chat_open(s, region, name_before(region, brace), brace, respell);
 }
 
+/* A closing mark between quotes is not the end. */
 static size_t region_len(struct gs_slice s)
 {
-    return gs_chat_len_to(s, END);
+    size_t end = gs_chat_find(s, END, 0);
+    size_t quote = gs_chat_find(s, QUOTE, 0);
+
+    while (end != SIZE_MAX && quote < end) {
+        const size_t closing = gs_chat_find(s, QUOTE, quote + strlen(QUOTE));
+        if (closing == SIZE_MAX)
+            return 0;
+        if (end < closing)
+            end = gs_chat_find(s, END, closing);
+        quote = gs_chat_find(s, QUOTE, closing + strlen(QUOTE));
+    }
+    return end == SIZE_MAX ? 0 : end + strlen(END);
 }
 
 static bool read_call(struct gs_slice region, struct gs_tool_region *r)

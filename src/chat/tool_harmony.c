@@ -32,13 +32,25 @@ static size_t end_mark_len(struct gs_slice s)
     return 0;
 }
 
+/* Offset of `mark` in the message that begins at `from`, or SIZE_MAX; in JSON not one in a string.
+ */
+static size_t find_mark(struct gs_slice s, size_t from, const char *mark)
+{
+    const size_t body = gs_chat_skip(s, from, " \t\r\n");
+
+    if (body == s.len || s.ptr[body] != '{')
+        return gs_chat_find(s, mark, from);
+    const size_t len = gs_chat_len_past_json(s, body, mark);
+    return len ? len - strlen(mark) : SIZE_MAX;
+}
+
 /* Where the message that begins at `from` is over; SIZE_MAX if it goes on. */
 static size_t message_end(struct gs_slice s, size_t from)
 {
-    size_t end = gs_chat_find(s, START, from);
+    size_t end = find_mark(s, from, START);
 
     for (size_t i = 0; i < GS_COUNT_OF(ends); i++)
-        end = GS_MIN(end, gs_chat_find(s, ends[i], from));
+        end = GS_MIN(end, find_mark(s, from, ends[i]));
     return end;
 }
 

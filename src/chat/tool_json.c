@@ -99,8 +99,8 @@ const struct gs_tool_syntax gs_chat_syntax_mistral = {
 static size_t deepseek_len(struct gs_slice s)
 {
     return gs_slice_starts(s, GS_SLICE_LIT(DEEPSEEK_CALL_BEGIN))
-               ? gs_chat_len_to(s, DEEPSEEK_CALL_END)
-               : gs_chat_len_to(s, DEEPSEEK_CALLS_END);
+               ? gs_chat_len_past_json(s, 0, DEEPSEEK_CALL_END)
+               : gs_chat_len_past_json(s, 0, DEEPSEEK_CALLS_END);
 }
 
 /* The name in what follows the beginning of a call, and where its arguments open, or SIZE_MAX. */

@@ -23,6 +23,23 @@ size_t gs_chat_len_to(struct gs_slice s, const char *end)
     return at == SIZE_MAX ? 0 : at + strlen(end);
 }
 
+size_t gs_chat_len_past_json(struct gs_slice s, size_t from, const char *end)
+{
+    const struct gs_slice mark = gs_slice_str(end);
+    bool in_string = false;
+
+    for (size_t i = from; i < s.len; i++) {
+        const char c = s.ptr[i];
+        if (in_string && c == '\\')
+            i++;
+        else if (c == '"')
+            in_string = !in_string;
+        else if (!in_string && c == mark.ptr[0] && gs_slice_starts(gs_slice_sub(s, i, s.len), mark))
+            return i + mark.len;
+    }
+    return 0;
+}
+
 size_t gs_chat_json_end(struct gs_slice s, size_t from)
 {
     size_t depth = 0;

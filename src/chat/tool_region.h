@@ -11,6 +11,8 @@
 size_t gs_chat_find(struct gs_slice s, const char *text, size_t from);
 /* Length of s up to and with the first `end`; 0 if there is none. */
 size_t gs_chat_len_to(struct gs_slice s, const char *end);
+/* The same for the first `end` behind `from` that stands in no JSON string. */
+size_t gs_chat_len_past_json(struct gs_slice s, size_t from, const char *end);
 /* End of the JSON value whose first bracket is at or after `from`; 0 if unfinished. */
 size_t gs_chat_json_end(struct gs_slice s, size_t from);
 /* s trimmed, and without `begin` in front and `end` behind, where they are there. */

@@ -8,7 +8,8 @@
 #include "base/slice.h"
 #include "chat/tool_region.h"
 
-#define SPACE " \t\r\n"
+#define SPACE   " \t\r\n"
+#define ESCAPES "\"\\/bfnrtu" /* may follow a backslash */
 
 size_t gs_chat_skip(struct gs_slice s, size_t at, const char *chars)
 {
@@ -30,10 +31,15 @@ void gs_chat_write_piece(struct gs_buf *b, struct gs_slice text)
 
 /* ---- JSON ---- */
 
-/* A byte within a string; models forget to escape line breaks. */
+/* A byte within a string. Models forget to escape line breaks, and escape what needs it not: there
+ * the backslash stands for itself. */
 static void feed_string(struct gs_tool_stream *s, char c, struct gs_buf *b)
 {
-    if ((unsigned char)c < 0x20 && !s->is_escaped) {
+    if (s->is_escaped && !memchr(ESCAPES, c, strlen(ESCAPES))) {
+        gs_buf_putc(b, '\\');
+        s->is_escaped = false;
+    }
+    if ((unsigned char)c < 0x20) {
         gs_chat_write_piece(b, gs_slice(&c, 1));
         return;
     }

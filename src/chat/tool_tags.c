@@ -265,13 +265,15 @@ static bool read_functions(struct gs_slice s, struct gs_tool_region *r)
         const size_t name_end = gs_chat_find(s, ">", name_at);
         if (name_end == SIZE_MAX)
             return false;
-        const size_t next = gs_chat_find(s, "<function=", name_end);
-        size_t end = gs_chat_find(s, "</function>", name_end);
+        const size_t body_at = gs_chat_skip(s, name_end + 1, " \t\r\n");
+        const bool is_json = body_at < s.len && s.ptr[body_at] == '{';
+        const size_t from = GS_MAX(name_end, is_json ? gs_chat_json_end(s, body_at) : 0);
+        const size_t next = gs_chat_find(s, "<function=", from);
+        size_t end = gs_chat_find(s, "</function>", from);
         if (end == SIZE_MAX || end > next)
             end = GS_MIN(next, s.len);
         const struct gs_slice name = gs_slice_sub(s, name_at, name_end);
         const struct gs_slice body = gs_slice_sub(s, name_end + 1, end);
-        const bool is_json = gs_slice_starts(gs_slice_trim(body), GS_SLICE_LIT("{"));
         if (is_json ? !gs_chat_add_text(r, name, body) : !read_pairs(r, &qwen_pairs, name, body))
             return false;
         at = next;
@@ -279,29 +281,25 @@ static bool read_functions(struct gs_slice s, struct gs_tool_region *r)
     return r->n_calls > 0;
 }
 
+/* Length of s up to and with the first `end` behind a function, of whose JSON no string is it. */
+static size_t len_to_end(struct gs_slice s, const char *end)
+{
+    const size_t name_end = gs_chat_find(s, ">", GS_MIN(gs_chat_find(s, "<function=", 0), s.len));
+    const size_t body = gs_chat_skip(s, GS_MIN(name_end, s.len - 1) + 1, " \t\r\n");
+
+    return body < s.len && s.ptr[body] == '{' ? gs_chat_len_past_json(s, body, end)
+                                              : gs_chat_len_to(s, end);
+}
+
 static size_t function_len(struct gs_slice s)
 {
-    return gs_chat_len_to(s, "</function>");
+    return len_to_end(s, "</function>");
 }
 
 /* ---- <tool_call> ---- */
 
 #define BEGIN "<tool_call>"
 #define END   "</tool_call>"
-
-/* Whether JSON text stops within a string. */
-static bool stops_in_string(struct gs_slice s)
-{
-    bool inside = false;
-
-    for (size_t i = 0; i < s.len; i++) {
-        if (inside && s.ptr[i] == '\\')
-            i++;
-        else if (s.ptr[i] == '"')
-            inside = !inside;
-    }
-    return inside;
-}
 
 /* A closing tag within a JSON string is not the end. */
 static size_t tool_call_len(struct gs_slice s)
@@ -310,12 +308,8 @@ static size_t tool_call_len(struct gs_slice s)
 
     if (gs_slice_starts(s, GS_SLICE_LIT("<function=")))
         return function_len(s);
-    if (!gs_slice_starts(body, GS_SLICE_LIT("{")))
-        return gs_chat_len_to(s, END);
-    size_t end = gs_chat_find(s, END, 0);
-    while (end != SIZE_MAX && stops_in_string(gs_slice_sub(s, 0, end)))
-        end = gs_chat_find(s, END, end + 1);
-    return end == SIZE_MAX ? 0 : end + strlen(END);
+    return gs_slice_starts(body, GS_SLICE_LIT("{")) ? gs_chat_len_past_json(s, 0, END)
+                                                    : len_to_end(s, END);
 }
 
 static bool read_tool_call(struct gs_slice s, struct gs_tool_region *r)
@@ -338,7 +332,10 @@ static bool open_tool_call(struct gs_slice region, struct gs_tool_stream *s)
 
 static size_t glm_len(struct gs_slice s)
 {
-    return gs_chat_len_to(s, END);
+    const size_t body = gs_chat_skip(s, strlen(BEGIN), " \t\r\n");
+
+    return body < s.len && s.ptr[body] == '{' ? gs_chat_len_past_json(s, body, END)
+                                              : gs_chat_len_to(s, END);
 }
 
 static bool read_glm(struct gs_slice s, struct gs_tool_region *r)
