@@ -123,6 +123,8 @@ static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
 {
     struct gs_answer *a = ud;
 
+    if (a->guide && gs_guide_failed(a->guide))
+        return GS_FLOW_CANCEL;
     if (a->guide)
         gs_guide_accept(a->guide, token->id);
     a->usage.answer_tokens++;
@@ -201,6 +203,12 @@ static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *sta
     }
     if (a->failed) {
         gs_error_nomem(&own, "hold the answer's text");
+        emit_error(a, &own);
+        return;
+    }
+    if (a->guide && gs_guide_failed(a->guide)) {
+        gs_error_set(&own, GS_ELIMIT, "the answer can no longer be held to its format");
+        gs_error_hint(&own, "Ask for a format that goes on in fewer ways, or free memory.");
         emit_error(a, &own);
         return;
     }

@@ -35,6 +35,7 @@ struct gs_guide {
     size_t n_ending, n_ended;          /* of them forced so far; all: it ends by itself */
     size_t n_words;
     uint64_t *mask;
+    bool failed;
 };
 
 /* ---- vocabulary ---- */
@@ -353,7 +354,8 @@ const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p, int
     if (!g->now || fits(g, drawn))
         return NULL;
     const uint64_t *mask = gs_constraint_mask(g->now, g->vocab);
-    if (!mask) { /* no memory: the answer goes on as it would without */
+    if (!mask) { /* no memory, or too many ways to go on: a call goes on as it would without */
+        g->failed |= g->now == g->text;
         g->now = NULL;
         return NULL;
     }
@@ -364,6 +366,11 @@ const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p, int
     for (size_t i = 0; g->now == g->text && !g->text_begun && i < g->n_openers; i++)
         allow(g, g->openers[i]);
     return g->mask;
+}
+
+bool gs_guide_failed(const struct gs_guide *g)
+{
+    return g->failed;
 }
 
 void gs_guide_accept(struct gs_guide *g, int32_t id)

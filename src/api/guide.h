@@ -16,6 +16,9 @@ GS_MUST_CHECK enum gs_status gs_guide_create(gs_llm *llm, const struct gs_chat *
                                              struct gs_error *err);
 void gs_guide_free(struct gs_guide *g);
 
+/* The answer can no longer be held to what was demanded of it: it must not go on. */
+bool gs_guide_failed(const struct gs_guide *g);
+
 /* NULL if the token that was drawn may come where the parser is now; else the tokens that may. */
 const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p, int32_t drawn);
 /* This token was chosen: the one drawn, or one of the mask. */

@@ -497,7 +497,7 @@ const uint64_t *gs_constraint_mask(struct gs_constraint *c, const struct gs_cons
 {
     const size_t words = (v->n_tokens + 63) / 64;
 
-    if (c->bytes > MAX_BYTES || c->mask_of != v)
+    if (!c->failed && (c->bytes > MAX_BYTES || c->mask_of != v))
         forget(c);
     c->mask_of = v;
     if (c->failed)
@@ -541,19 +541,19 @@ bool gs_constraint_advance(struct gs_constraint *c, struct gs_slice bytes)
 
 bool gs_constraint_allows(struct gs_constraint *c, struct gs_slice bytes)
 {
-    if (c->bytes > MAX_BYTES)
+    if (!c->failed && c->bytes > MAX_BYTES)
         forget(c);
     return follow(c, bytes) != 0;
 }
 
 bool gs_constraint_may_end(const struct gs_constraint *c)
 {
-    return c->sets[c->now].may_end;
+    return !c->failed && c->sets[c->now].may_end;
 }
 
 bool gs_constraint_must_end(const struct gs_constraint *c)
 {
-    return c->sets[c->now].may_end && c->sets[c->now].n == 0;
+    return !c->failed && c->sets[c->now].may_end && c->sets[c->now].n == 0;
 }
 
 /* ---- life ---- */

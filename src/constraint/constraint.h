@@ -87,7 +87,7 @@ bool gs_constraint_allows(struct gs_constraint *c, struct gs_slice bytes);
 bool gs_constraint_may_end(const struct gs_constraint *c);
 bool gs_constraint_must_end(const struct gs_constraint *c);
 /* The tokens that may come next: bit i % 64 of word i / 64. Valid until the next call. NULL = no
- * memory. */
+ * memory, or more ways to go on than are followed: nothing is allowed from then on. */
 const uint64_t *gs_constraint_mask(struct gs_constraint *c, const struct gs_constraint_vocab *v);
 
 #endif

@@ -169,6 +169,30 @@ static void expressions_and_grammars_do_too(void **state)
     clear(&r);
 }
 
+/* A grammar that goes on in 2^20 ways is too much to follow: what is no longer held to it is no
+ * answer. */
+static void what_cannot_be_held_to_ends(void **state)
+{
+    struct gs_chat chat = new_chat();
+    struct gs_buf grammar;
+    struct record r;
+
+    (void)state;
+    gs_buf_init(&grammar, (size_t)1 << 20);
+    gs_buf_puts(&grammar, "root ::= \"a\" x0\n");
+    for (int i = 0; i < 20; i++)
+        gs_buf_printf(&grammar, "x%d ::= \"e\" x%d \"c\" | \"e\" x%d \"d\"\n", i, i + 1, i + 1);
+    gs_buf_puts(&grammar, "x20 ::= \"f\"\n");
+    chat.format = (struct gs_format){GS_FORMAT_GBNF, gs_buf_view(&grammar)};
+    assert_int_equal(answer(&chat, &r, NULL), GS_OK);
+    assert_int_equal(r.code, GS_ELIMIT);
+    assert_true(r.text.len < 20);
+    for (size_t i = 1; i < r.text.len; i++)
+        assert_int_equal(r.text.ptr[i], 'e');
+    clear(&r);
+    gs_buf_clear(&grammar);
+}
+
 static void what_cannot_be_enforced_is_said(void **state)
 {
     struct gs_chat chat = new_chat();
@@ -275,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_schema_shapes_the_answer),
         cmocka_unit_test(expressions_and_grammars_do_too),
+        cmocka_unit_test(what_cannot_be_held_to_ends),
         cmocka_unit_test(what_cannot_be_enforced_is_said),
         cmocka_unit_test(a_demanded_call_is_made),
         cmocka_unit_test(every_family_keeps_to_the_schema),
