@@ -51,6 +51,7 @@ struct gs_parser {
     struct gs_rng ids;
     enum state state;
     struct gs_buf hold;
+    size_t n_text;                /* of hold: a region that was none; only a stop may be in it */
     size_t scanned;               /* of hold, in CALL: already looked at */
     struct gs_tool_stream stream; /* of the region's newest call */
     size_t n_streamed;            /* calls of the region that have ended */
@@ -136,6 +137,7 @@ static size_t count_lp(const struct gs_parser *p, size_t n)
 static void consume(struct gs_parser *p, size_t n)
 {
     gs_buf_consume(&p->hold, n);
+    p->n_text -= GS_MIN(n, p->n_text);
     p->lp_from += count_lp(p, n);
     if (p->lp_from == p->n_lp)
         p->lp_from = p->n_lp = 0;
@@ -192,8 +194,10 @@ static bool applies(const struct gs_parser *p, enum marker_kind kind)
     case MARK_THINK_END:
         return p->state == REASONING;
     case MARK_CALL:
-        return p->state == TEXT || (p->state == REASONING && p->syntax->channels);
+        return (p->state == TEXT && p->n_text == 0) ||
+               (p->state == REASONING && p->syntax->channels);
     case MARK_THINK_BEGIN:
+        return p->state == TEXT && p->n_text == 0;
     case MARK_STOP:
         return p->state == TEXT;
     case MARK_NONE:
@@ -385,7 +389,7 @@ static void finish_call(struct gs_parser *p, size_t n)
         if (has_its_call(p))
             stop(p);
     } else {
-        settle(p, n);
+        p->n_text = n;
     }
     gs_arena_clear(&a);
 }
@@ -429,6 +433,20 @@ static bool step_call(struct gs_parser *p)
     return n > 0;
 }
 
+/* Text that opened like a region. */
+static bool step_text(struct gs_parser *p)
+{
+    const struct gs_slice s = gs_buf_view(&p->hold);
+    const struct marker *m = NULL;
+    const size_t at = find_marker(p, s, &m);
+
+    if (at < p->n_text)
+        on_marker(p, m, at);
+    else
+        settle(p, at == SIZE_MAX ? GS_MIN(p->n_text, open_tail(p, s)) : p->n_text);
+    return p->n_text == 0;
+}
+
 /* One transition or settlement; false when more text is needed. */
 static bool step(struct gs_parser *p)
 {
@@ -437,6 +455,8 @@ static bool step(struct gs_parser *p)
 
     if (p->hold.len == 0 || p->state == STOPPED || p->flow == GS_FLOW_CANCEL)
         return false;
+    if (p->n_text > 0)
+        return step_text(p);
     if (begins_bare(p, &maybe_bare)) {
         begin_region(p);
     } else if (maybe_bare) {
@@ -526,9 +546,25 @@ void gs_parser_free(struct gs_parser *p)
     gs_free(p);
 }
 
+/* Make room at the end where what was sent is in front. */
+static void move_logprobs(struct gs_parser *p)
+{
+    p->n_lp -= p->lp_from;
+    memmove(p->lp, p->lp + p->lp_from, p->n_lp * sizeof(*p->lp));
+    memmove(p->lp_end, p->lp_end + p->lp_from, p->n_lp * sizeof(*p->lp_end));
+    if (p->lp_top)
+        memmove(p->lp_top, p->lp_top + p->lp_from, p->n_lp * sizeof(*p->lp_top));
+    for (size_t i = 0; i < p->n_lp; i++)
+        if (p->lp[i].n_top > 0)
+            p->lp[i].top = p->lp_top[i];
+    p->lp_from = 0;
+}
+
 /* Keep a token's log-probabilities until hold is sent up to `end`. */
 static void keep_logprob(struct gs_parser *p, const struct gs_logprob *lp, size_t end)
 {
+    if (p->n_lp == MAX_LOGPROBS)
+        move_logprobs(p);
     if (p->n_lp == MAX_LOGPROBS)
         return;
     struct gs_logprob *to = &p->lp[p->n_lp];

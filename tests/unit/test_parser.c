@@ -125,6 +125,15 @@ static const struct parse_case cases[] = {
      "<tool_call>{\"name\":\"a\",\"arguments\":{}}</tool_call>\n"
      "<tool_call>{\"name\":\"b\",\"parameters\":{\"k\":[1,2.5]}}</tool_call>",
      "C a[{}]C b[{\"k\":[1,2.5]}]"},
+    {PLAIN, false, true, "STOP", "<tool_call>{no STOP call}</tool_call> on", "T[<tool_call>{no ]"},
+    {{.syntax = GS_SYNTAX_LLAMA_JSON},
+     false,
+     true,
+     "STOP",
+     "{\"a\": \"STOP\", \"b\": 1} on",
+     "T[{\"a\": \"]"},
+    {{.syntax = GS_SYNTAX_LLAMA_JSON}, false, true, "}\n", "{\"a\": 1}\n on", "T[{\"a\": 1]"},
+    {{.syntax = GS_SYNTAX_LLAMA_JSON}, false, true, "STOP", "{\"a\": STOP", "T[{\"a\": ]"},
     {PLAIN, false, true, NULL, "<tool_call>{\"name\":\"a\",\"arguments\":\"{\\\"k\\\":1}\"}",
      "C a[{\"k\":1}]"},
     {PLAIN, false, true, NULL, "<tool_call>{broken</tool_call> on",
@@ -342,6 +351,28 @@ static void logprobs_wait_for_their_text(void **state)
     gs_parser_free(p);
 }
 
+/* Where each token holds its last letter back, none is lost however many come. */
+static void logprobs_may_wait_for_ever(void **state)
+{
+    static const struct gs_prompt_traits traits = PLAIN;
+    const struct gs_slice stop = GS_SLICE_LIT("ab");
+    const struct gs_parser_options opt = {.traits = &traits, .stops = &stop, .n_stops = 1};
+    struct gs_parser *p;
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(gs_parser_create(&opt, count_logprobs, &n, &p, NULL), GS_OK);
+    for (int32_t i = 0; i < 1000; i++) {
+        const struct gs_top_logprob top = {.token = i};
+        const struct gs_logprob lp = {.token = i, .top = &top, .n_top = 1};
+        gs_parser_feed(p, GS_SLICE_LIT("a"), &lp, 1);
+        assert_int_equal(n, i);
+    }
+    gs_parser_finish(p);
+    assert_int_equal(n, 1000);
+    gs_parser_free(p);
+}
+
 /* The texts of the tokens that came with each block: "T[Hello]". */
 static enum gs_flow spell_logprobs(void *ud, const struct gs_event *ev)
 {
@@ -412,6 +443,7 @@ int main(void)
         cmocka_unit_test(what_a_limit_cuts_off_stays_so),
         cmocka_unit_test(another_call_in_the_region_is_not_waited_for),
         cmocka_unit_test(logprobs_wait_for_their_text),
+        cmocka_unit_test(logprobs_may_wait_for_ever),
         cmocka_unit_test(logprobs_of_markup_are_dropped),
         cmocka_unit_test(markup_is_told_from_scaffolding),
     };
