@@ -312,11 +312,17 @@ static size_t tool_call_len(struct gs_slice s)
                                                     : len_to_end(s, END);
 }
 
+/* A region without its closing tag. White space at its end may be a value's. */
+static struct gs_slice without_end(struct gs_slice s)
+{
+    return gs_slice_sub(s, 0, s.len - (gs_slice_ends(s, GS_SLICE_LIT(END)) ? strlen(END) : 0));
+}
+
 static bool read_tool_call(struct gs_slice s, struct gs_tool_region *r)
 {
     const struct gs_slice body = gs_chat_strip(s, BEGIN, END);
 
-    return gs_slice_starts(body, GS_SLICE_LIT("<function=")) ? read_functions(body, r)
+    return gs_slice_starts(body, GS_SLICE_LIT("<function=")) ? read_functions(without_end(s), r)
                                                              : gs_chat_add_described(r, body);
 }
 
@@ -340,11 +346,12 @@ static size_t glm_len(struct gs_slice s)
 
 static bool read_glm(struct gs_slice s, struct gs_tool_region *r)
 {
-    const struct gs_slice body = gs_chat_strip(s, BEGIN, END);
+    const struct gs_slice stripped = gs_chat_strip(s, BEGIN, END);
+    const struct gs_slice body = gs_slice_sub(without_end(s), strlen(BEGIN), s.len);
     const size_t name_end = GS_MIN(gs_chat_find(body, "<arg_key>", 0), body.len);
 
-    if (gs_slice_starts(body, GS_SLICE_LIT("{")))
-        return gs_chat_add_described(r, body);
+    if (gs_slice_starts(stripped, GS_SLICE_LIT("{")))
+        return gs_chat_add_described(r, stripped);
     return read_pairs(r, &glm_pairs, gs_slice_sub(body, 0, name_end), body);
 }
 
