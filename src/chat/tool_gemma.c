@@ -53,12 +53,15 @@ static bool feed_string(struct gs_tool_stream *s, struct gs_slice region, struct
     return true;
 }
 
-/* A key or a value without quotes, up to a mark. False when more is needed. */
+/* A key or a value without quotes, up to a mark; behind a key, a colon is none. False when more is
+ * needed. */
 static bool feed_word(struct gs_tool_stream *s, struct gs_slice region, struct gs_buf *b)
 {
+    const bool has_key = b->len > 0 && b->ptr[b->len - 1] == ':';
+    const size_t n_marks = strlen(MARKS) - has_key; /* the colon is the last */
     size_t end = s->at;
 
-    while (end < region.len && !memchr(MARKS, region.ptr[end], strlen(MARKS)))
+    while (end < region.len && !memchr(MARKS, region.ptr[end], n_marks))
         end++;
     if (end == region.len)
         return false;
