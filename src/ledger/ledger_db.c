@@ -3,8 +3,10 @@
  * how file(1) and we know the file for a ledger. */
 #include "ledger/ledger_db.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -123,6 +125,16 @@ static enum gs_status set_up(sqlite3 *db, bool to_write, struct gs_error *err)
     return st;
 }
 
+/* A new ledger is its owner's alone; SQLite gives the files beside it the same mode. Where this
+ * fails SQLite will say why. */
+static void make_private(const char *path)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd);
+}
+
 enum gs_status gs_ledger_db_open(const char *path, bool to_write, sqlite3 **out_db,
                                  struct gs_error *err)
 {
@@ -137,6 +149,8 @@ enum gs_status gs_ledger_db_open(const char *path, bool to_write, sqlite3 **out_
         gs_error_hint(err, "A server keeps it: start one with \"genset serve\".");
         return GS_ENOTFOUND;
     }
+    if (to_write)
+        make_private(path);
     if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK)
         st = gs_ledger_db_error(db, "open it", err);
     if (st == GS_OK)

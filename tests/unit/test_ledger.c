@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -362,6 +363,22 @@ static void a_full_disk_loses_rows_and_says_so(void **state)
     assert_int_equal(read_back(f, (struct gs_ledger_query){0}, 0).n + loss.n_lost, 11);
 }
 
+static void nobody_else_may_read_it(void **state)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    const struct folder *f = *state;
+    struct gs_ledger *l = open_ledger(f, 0, 0);
+    char path[160];
+    struct stat sb;
+
+    for (size_t i = 0; i < GS_COUNT_OF(ends); i++) {
+        snprintf(path, sizeof(path), "%s%s", f->path, ends[i]);
+        assert_int_equal(stat(path, &sb), 0);
+        assert_int_equal(sb.st_mode & 0777, 0600);
+    }
+    gs_ledger_close(l);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
@@ -376,6 +393,7 @@ int main(void)
         TEST(a_newer_ledger_is_left_alone),
         TEST(a_missing_ledger_is_not_made_by_reading),
         TEST(a_full_disk_loses_rows_and_says_so),
+        TEST(nobody_else_may_read_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
