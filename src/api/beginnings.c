@@ -2,7 +2,6 @@
  * and readable by its owner alone. */
 #include "api/beginnings.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -76,8 +75,11 @@ static void write_file(const struct gs_beginnings *b)
     gs_buf_putc(&text, '[');
     for (size_t i = 0; i < b->n; i++) {
         gs_buf_puts(&text, i ? ",\n[" : "[");
-        for (size_t t = 0; t < b->kept[i].n; t++)
-            gs_buf_printf(&text, "%s%" PRId32, t ? "," : "", b->kept[i].tokens[t]);
+        for (size_t t = 0; t < b->kept[i].n; t++) {
+            if (t > 0)
+                gs_buf_putc(&text, ',');
+            gs_buf_int(&text, b->kept[i].tokens[t]);
+        }
         gs_buf_putc(&text, ']');
     }
     gs_buf_puts(&text, "]\n");

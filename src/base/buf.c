@@ -102,6 +102,20 @@ void gs_buf_printf(struct gs_buf *b, const char *fmt, ...)
     b->len += (size_t)n;
 }
 
+void gs_buf_int(struct gs_buf *b, int64_t n)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+    uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (n < 0)
+        digits[--at] = '-';
+    gs_buf_put(b, digits + at, sizeof(digits) - at);
+}
+
 void gs_buf_consume(struct gs_buf *b, size_t n)
 {
     n = GS_MIN(n, b->len);

@@ -27,6 +27,8 @@ void gs_buf_putc(struct gs_buf *b, char c);
 void gs_buf_puts(struct gs_buf *b, const char *s);
 void gs_buf_slice(struct gs_buf *b, struct gs_slice s);
 void gs_buf_printf(struct gs_buf *b, const char *fmt, ...) GS_PRINTF(2, 3);
+/* In decimal: a tenth of the time of gs_buf_printf(). */
+void gs_buf_int(struct gs_buf *b, int64_t n);
 /* Room for n more bytes, written by the caller at the returned address, then gs_buf_grow(b, n).
  * NULL when failed. */
 void *gs_buf_reserve(struct gs_buf *b, size_t n);

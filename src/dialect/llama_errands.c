@@ -111,7 +111,9 @@ static void write_tokens(struct gs_buf *b, const struct gs_errand *e)
     }
     gs_buf_putc(b, '[');
     for (size_t i = 0; i < e->n_tokens; i++) {
-        gs_buf_printf(b, "%s{\"id\":%d,\"piece\":", i ? "," : "", (int)e->tokens[i]);
+        gs_buf_puts(b, i ? ",{\"id\":" : "{\"id\":");
+        gs_buf_int(b, e->tokens[i]);
+        gs_buf_puts(b, ",\"piece\":");
         write_piece(b, e->pieces[i]);
         gs_buf_putc(b, '}');
     }

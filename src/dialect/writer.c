@@ -109,8 +109,11 @@ void gs_dialect_write_logprobs(struct gs_buf *b, const struct gs_event *ev, bool
 void gs_dialect_write_tokens(struct gs_buf *b, const int32_t *tokens, size_t n)
 {
     gs_buf_putc(b, '[');
-    for (size_t i = 0; i < n; i++)
-        gs_buf_printf(b, "%s%d", i ? "," : "", tokens[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            gs_buf_putc(b, ',');
+        gs_buf_int(b, tokens[i]);
+    }
     gs_buf_putc(b, ']');
 }
 

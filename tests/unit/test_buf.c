@@ -1,12 +1,33 @@
 /* Capped buffers. */
 #include "cmocka_headers.h"
 
+#include <inttypes.h>
+
 #include <stdint.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/slice.h"
+
+static void writes_whole_numbers(void **state)
+{
+    static const int64_t numbers[] = {0, 7, -1, 10, -1234567, 999999999999, INT64_MAX, INT64_MIN};
+    struct gs_buf b;
+    struct gs_buf expected;
+
+    (void)state;
+    gs_buf_init(&b, 1000);
+    gs_buf_init(&expected, 1000);
+    for (size_t i = 0; i < GS_COUNT_OF(numbers); i++) {
+        gs_buf_int(&b, numbers[i]);
+        gs_buf_putc(&b, ' ');
+        gs_buf_printf(&expected, "%" PRId64 " ", numbers[i]);
+    }
+    assert_true(gs_slice_eq(gs_buf_view(&b), gs_buf_view(&expected)));
+    gs_buf_clear(&b);
+    gs_buf_clear(&expected);
+}
 
 static void appends(void **state)
 {
@@ -88,6 +109,7 @@ static void no_memory_is_sticky(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writes_whole_numbers),
         cmocka_unit_test(appends),
         cmocka_unit_test(ceiling_is_sticky),
         cmocka_unit_test(no_memory_is_sticky),
