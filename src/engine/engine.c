@@ -6,7 +6,8 @@
  *
  * Both lists are in order of arrival. What runs arrived before what waits, but for jobs that are
  * paused or wait for what another is about to store; so the oldest that runs always gets on, and
- * evictions come to an end. Memory that is only stored gives way before any job does. */
+ * evictions come to an end. Memory that is only stored gives way before any job does, and what is
+ * paused before what gets on. */
 #include "engine/engine.h"
 
 #include <assert.h>
@@ -322,13 +323,26 @@ static void join_running(struct gs_engine *e, struct gs_job *j)
     atomic_fetch_sub(&e->n_waiting, 1);
 }
 
+/* Take from a paused job what it holds, for one that gets on: its receiver may be slow for ever,
+ * and what it has computed is stored. False: none is paused. */
+static bool evict_paused(struct gs_engine *e)
+{
+    for (size_t i = e->n_running; i-- > 0;) {
+        if (!e->running[i]->paused)
+            continue;
+        evict(e, e->running[i]);
+        return true;
+    }
+    return false;
+}
+
 /* Admit the oldest waiting jobs for which there is memory, in order: none overtakes, but those that
  * are paused, or wait for what another computes, are passed over. */
 static void admit(struct gs_engine *e)
 {
     struct gs_job **at = &e->waiting;
 
-    while (*at && e->n_running < e->opt.max_sequences) {
+    while (*at) {
         struct gs_job *j = *at;
         const struct gs_prefix_match m = find_stored(e, j);
         struct gs_error err = {0};
@@ -337,8 +351,12 @@ static void admit(struct gs_engine *e)
             at = &j->next;
             continue;
         }
-        if (e->n_running > 0 && !has_room(e, j, &m)) /* they give memory back when they end */
-            return;
+        const bool is_full = e->n_running == e->opt.max_sequences;
+        if (is_full || (e->n_running > 0 && !has_room(e, j, &m))) {
+            if (!evict_paused(e))
+                return; /* the others give back what they have when they end */
+            continue;
+        }
         j->goes_on |= m.is_end;
         if (start(e, j, &m, &err) != GS_OK) {
             if (e->n_running > 0)
@@ -364,6 +382,8 @@ static bool secure(struct gs_engine *e, struct gs_job *j)
         if (reserve(e, j, wanted_reserve(j, needed), &err) == GS_OK ||
             reserve(e, j, needed, &err) == GS_OK)
             return true;
+        if (evict_paused(e))
+            continue;
         if (e->n_running == 1) {
             end_running(e, j, GS_JOB_END_ERROR, &err);
             return false;
@@ -436,8 +456,11 @@ static void spread_rows(struct gs_engine *e)
         e->running[i]->n_take = rows[i];
     for (size_t i = 0; i < e->n_running;) {
         struct gs_job *j = e->running[i];
-        if (j->n_take == 0 || secure(e, j))
-            i++;
+        const size_t n = e->n_running;
+        if (j->n_take > 0 && !secure(e, j))
+            i = 0;
+        else
+            i = e->n_running == n ? i + 1 : 0; /* where others left, all are looked at again */
     }
 }
 

@@ -590,6 +590,64 @@ static void test_pause(void **state)
     record_free(other);
 }
 
+/* What a paused job holds, memory or the only sequence, is there for one that gets on; it goes on
+ * later where it was. */
+static void check_pause_gives_way(struct gs_engine_options opt)
+{
+    int32_t prompt[40];
+    int32_t long_prompt[80];
+    struct record *alone = record_create();
+    struct record *still = record_create();
+    struct record *other = record_create();
+    struct rig rig = rig_create(&tiny_shapes[0], &few_rows);
+
+    make_prompt(prompt, 40, 4);
+    make_prompt(long_prompt, 80, 5);
+    const struct gs_job_options alone_opt = job_options(alone, prompt, 40, 6);
+    run_alone(&rig, &alone_opt);
+    rig_free(&rig);
+
+    rig = rig_create(&tiny_shapes[0], &opt);
+    still->pauses = true;
+    const struct gs_job_options still_opt = job_options(still, prompt, 40, 6);
+    struct gs_job *j = submit(&rig, &still_opt);
+    for (int n = 1; n <= 6; n++) { /* five times in the prompt, then with two tokens */
+        sem_wait(&still->entered);
+        gs_job_resume(j);
+    }
+    sem_wait(&still->entered);
+    assert_int_equal(still->n_tokens, 2);
+    const struct gs_job_options other_opt = job_options(other, long_prompt, 80, 20);
+    run_alone(&rig, &other_opt);
+    assert_int_equal(other->n_tokens, 20);
+    assert_int_equal(still->n_ends, 0);
+    for (int n = 3; n <= 6; n++) {
+        gs_job_resume(j);
+        sem_wait(&still->entered);
+    }
+    gs_job_resume(j);
+    gs_job_wait(j);
+    gs_job_free(j);
+    assert_int_equal(still->n_tokens, 6);
+    assert_memory_equal(still->tokens, alone->tokens, 6 * sizeof(alone->tokens[0]));
+    rig_free(&rig);
+    record_free(alone);
+    record_free(still);
+    record_free(other);
+}
+
+static void test_pause_gives_way(void **state)
+{
+    struct gs_engine_options one = few_rows;
+    struct gs_engine_options small = few_rows;
+
+    (void)state;
+    one.max_sequences = 1;
+    check_pause_gives_way(one);
+    small.kv_tokens = 128;
+    check_pause_gives_way(small);
+}
+
 static void test_closing_ends_all(void **state)
 {
     static const int32_t prompt[] = {1, 2, 3};
@@ -901,6 +959,7 @@ int main(void)
         cmocka_unit_test(test_full_queue),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_pause_gives_way),
         cmocka_unit_test(test_closing_ends_all),
         cmocka_unit_test(test_logprobs),
         cmocka_unit_test(test_cached_tokens),
