@@ -50,13 +50,39 @@ static struct gs_ledger_request row_of(sqlite3_stmt *s)
     };
 }
 
+/* Give each row to `row`, until it returns false. */
+static enum gs_status step_through(sqlite3 *db, sqlite3_stmt *s,
+                                   bool (*row)(void *ud, sqlite3_stmt *s), void *ud,
+                                   struct gs_error *err)
+{
+    int rc;
+
+    do
+        rc = sqlite3_step(s);
+    while (rc == SQLITE_ROW && row(ud, s));
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? GS_OK : gs_ledger_db_error(db, "read it", err);
+}
+
+struct row_reader {
+    gs_ledger_request_fn *fn;
+    void *ud;
+};
+
+static bool give_row(void *ud, sqlite3_stmt *s)
+{
+    const struct row_reader *r = ud;
+    const struct gs_ledger_request row = row_of(s);
+
+    return r->fn(r->ud, &row);
+}
+
 enum gs_status gs_ledger_read(const char *path, const struct gs_ledger_query *q,
                               gs_ledger_request_fn *fn, void *ud, struct gs_error *err)
 {
+    struct row_reader reader = {fn, ud};
     sqlite3 *db;
     sqlite3_stmt *s = NULL;
     enum gs_status st = gs_ledger_db_open(path, false, &db, err);
-    int rc = SQLITE_DONE;
 
     if (st != GS_OK)
         return st;
@@ -66,13 +92,7 @@ enum gs_status gs_ledger_read(const char *path, const struct gs_ledger_query *q,
         sqlite3_bind_int(s, 2, q->failed);
         sqlite3_bind_int(s, 3, GS_LEDGER_FAILED);
         sqlite3_bind_int64(s, 4, q->limit > 0 ? q->limit : -1);
-        while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-            const struct gs_ledger_request r = row_of(s);
-            if (!fn(ud, &r))
-                break;
-        }
-        if (rc != SQLITE_DONE && rc != SQLITE_ROW)
-            st = gs_ledger_db_error(db, "read the ledger", err);
+        st = step_through(db, s, give_row, &reader, err);
     }
     sqlite3_finalize(s);
     sqlite3_close(db);
@@ -117,33 +137,41 @@ static struct gs_ledger_total total_of(sqlite3_stmt *s, sqlite3_stmt *first, int
     };
 }
 
+struct total_reader {
+    sqlite3_stmt *first;
+    int64_t since_us;
+    gs_ledger_total_fn *fn;
+    void *ud;
+};
+
+static bool give_total(void *ud, sqlite3_stmt *s)
+{
+    const struct total_reader *r = ud;
+    const struct gs_ledger_total total = total_of(s, r->first, r->since_us);
+
+    return r->fn(r->ud, &total);
+}
+
 enum gs_status gs_ledger_sum(const char *path, const struct gs_ledger_query *q,
                              gs_ledger_total_fn *fn, void *ud, struct gs_error *err)
 {
+    struct total_reader reader = {.since_us = q->since_us, .fn = fn, .ud = ud};
     sqlite3 *db;
     sqlite3_stmt *s = NULL;
-    sqlite3_stmt *first = NULL;
     enum gs_status st = gs_ledger_db_open(path, false, &db, err);
-    int rc = SQLITE_DONE;
 
     if (st != GS_OK)
         return st;
     st = gs_ledger_db_prepare(db, sums_sql, &s, err);
     if (st == GS_OK)
-        st = gs_ledger_db_prepare(db, first_sql, &first, err);
+        st = gs_ledger_db_prepare(db, first_sql, &reader.first, err);
     if (st == GS_OK) {
         sqlite3_bind_int64(s, 1, q->since_us);
         sqlite3_bind_int(s, 2, GS_LEDGER_FAILED);
         sqlite3_bind_int(s, 3, GS_LEDGER_LEFT);
-        while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-            const struct gs_ledger_total t = total_of(s, first, q->since_us);
-            if (!fn(ud, &t))
-                break;
-        }
-        if (rc != SQLITE_DONE && rc != SQLITE_ROW)
-            st = gs_ledger_db_error(db, "read the ledger", err);
+        st = step_through(db, s, give_total, &reader, err);
     }
-    sqlite3_finalize(first);
+    sqlite3_finalize(reader.first);
     sqlite3_finalize(s);
     sqlite3_close(db);
     return st;
