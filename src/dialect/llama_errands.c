@@ -168,11 +168,6 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
                    ctx->errand->text);
 }
 
-static void clear_state(void *state)
-{
-    (void)state;
-}
-
 const struct gs_dialect gs_dialect_llama_errands = {
     .name = "llama-errands",
     .stream_content_type = "application/json",
@@ -181,6 +176,6 @@ const struct gs_dialect gs_dialect_llama_errands = {
     .read_request = read_request,
     .write_event = write_event,
     .write_keepalive = gs_dialect_no_keepalive,
-    .clear_state = clear_state,
+    .clear_state = gs_dialect_no_state,
     .write_error = gs_dialect_openai_chat_write_error,
 };

@@ -340,11 +340,6 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     }
 }
 
-static void clear_state(void *state)
-{
-    (void)state;
-}
-
 const struct gs_dialect gs_dialect_ollama_models = {
     .name = "ollama-models",
     .stream_content_type = "application/x-ndjson",
@@ -354,7 +349,7 @@ const struct gs_dialect gs_dialect_ollama_models = {
     .read_request = read_request,
     .write_event = write_event,
     .write_keepalive = gs_dialect_no_keepalive,
-    .clear_state = clear_state,
+    .clear_state = gs_dialect_no_state,
     .write_error = gs_dialect_ollama_write_error,
 };
 
@@ -379,6 +374,6 @@ const struct gs_dialect gs_dialect_ollama_blob = {
     .read_request = read_blob,
     .write_event = write_event,
     .write_keepalive = gs_dialect_no_keepalive,
-    .clear_state = clear_state,
+    .clear_state = gs_dialect_no_state,
     .write_error = gs_dialect_ollama_write_error,
 };

@@ -47,25 +47,6 @@ static void read_part(struct gs_dialect_reader *r, const struct gs_json *part)
     }
 }
 
-static void read_content(struct gs_dialect_reader *r, const struct gs_json *content)
-{
-    if (!content || content->kind == GS_JSON_NULL)
-        return;
-    if (content->kind == GS_JSON_STRING) {
-        gs_dialect_add_text(r, GS_BLOCK_TEXT, content->u.string);
-        return;
-    }
-    if (content->kind != GS_JSON_ARRAY) {
-        gs_dialect_reader_fail(r, "content: expected a string or an array, found %s",
-                               gs_json_kind_name(content->kind));
-        return;
-    }
-    for (size_t i = 0; i < content->u.array.len && r->status == GS_OK; i++) {
-        read_part(r, &content->u.array.items[i]);
-        gs_dialect_reader_at(r, "content", i);
-    }
-}
-
 /* A tool's result is one text, however many parts it came in; images stand beside it. */
 static void read_result(struct gs_dialect_reader *r, const struct gs_json *message)
 {
@@ -73,7 +54,7 @@ static void read_result(struct gs_dialect_reader *r, const struct gs_json *messa
     struct gs_buf joined;
     size_t kept = first;
 
-    read_content(r, gs_json_get(message, "content"));
+    gs_dialect_read_content(r, gs_json_get(message, "content"), read_part);
     gs_buf_init(&joined, SIZE_MAX / 2);
     for (size_t i = first; i < r->n_blocks; i++) {
         if (r->blocks[i].kind == GS_BLOCK_TEXT)
@@ -127,7 +108,7 @@ static void read_assistant(struct gs_dialect_reader *r, const struct gs_json *me
     if (!reasoning.len)
         reasoning = gs_dialect_peek_string(message, "reasoning");
     gs_dialect_add_text(r, GS_BLOCK_REASONING, reasoning);
-    read_content(r, gs_json_get(message, "content"));
+    gs_dialect_read_content(r, gs_json_get(message, "content"), read_part);
     for (size_t i = 0; calls && i < calls->u.array.len; i++)
         read_call(r, &calls->u.array.items[i]);
     if (gs_dialect_has(message, "function_call")) { /* before 2023-11 */
@@ -148,10 +129,10 @@ static void read_message(struct gs_dialect_reader *r, const struct gs_json *mess
         read_result(r, message);
         gs_dialect_end_message(r, GS_ROLE_TOOL);
     } else if (gs_slice_eq_str(role, "user")) {
-        read_content(r, gs_json_get(message, "content"));
+        gs_dialect_read_content(r, gs_json_get(message, "content"), read_part);
         gs_dialect_end_message(r, GS_ROLE_USER);
     } else if (gs_slice_eq_str(role, "system") || gs_slice_eq_str(role, "developer")) {
-        read_content(r, gs_json_get(message, "content"));
+        gs_dialect_read_content(r, gs_json_get(message, "content"), read_part);
         gs_dialect_end_message(r, GS_ROLE_SYSTEM);
     } else {
         gs_dialect_reader_fail(r, "role: expected \"system\", \"developer\", \"user\", "

@@ -88,28 +88,14 @@ static void read_other(struct gs_dialect_reader *r, const struct gs_json *part)
         gs_dialect_reader_fail(r, "models here do not take audio");
 }
 
-static void read_content(struct gs_dialect_reader *r, const struct gs_json *content)
+static void read_part(struct gs_dialect_reader *r, const struct gs_json *part)
 {
-    if (!content || content->kind == GS_JSON_NULL)
-        return;
-    if (content->kind == GS_JSON_STRING) {
-        gs_dialect_add_text(r, GS_BLOCK_TEXT, content->u.string);
-        return;
-    }
-    if (content->kind != GS_JSON_ARRAY) {
-        gs_dialect_reader_fail(r, "content: expected a string or an array, found %s",
-                               gs_json_kind_name(content->kind));
-        return;
-    }
-    for (size_t i = 0; i < content->u.array.len && r->status == GS_OK; i++) {
-        const struct gs_json *part = &content->u.array.items[i];
-        const struct gs_slice text = part_text(part);
-        if (text.len)
-            gs_dialect_add_text(r, GS_BLOCK_TEXT, text);
-        else
-            read_other(r, part);
-        gs_dialect_reader_at(r, "content", i);
-    }
+    const struct gs_slice text = part_text(part);
+
+    if (text.len)
+        gs_dialect_add_text(r, GS_BLOCK_TEXT, text);
+    else
+        read_other(r, part);
 }
 
 /* The texts of parts of this type, joined. */
@@ -143,11 +129,11 @@ static void read_message(struct items_reader *m, const struct gs_json *item)
 
     if (gs_slice_eq_str(role, "assistant")) {
         join_turn(m, GS_ROLE_ASSISTANT);
-        read_content(m->r, content);
+        gs_dialect_read_content(m->r, content, read_part);
         return;
     }
     end_turn(m);
-    read_content(m->r, content);
+    gs_dialect_read_content(m->r, content, read_part);
     if (gs_slice_eq_str(role, "user"))
         gs_dialect_end_message(m->r, GS_ROLE_USER);
     else if (gs_slice_eq_str(role, "system") || gs_slice_eq_str(role, "developer"))

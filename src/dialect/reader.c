@@ -93,6 +93,27 @@ void gs_dialect_add_text(struct gs_dialect_reader *r, enum gs_block_kind kind, s
         b->text = text;
 }
 
+void gs_dialect_read_content(struct gs_dialect_reader *r, const struct gs_json *content,
+                             void (*read_part)(struct gs_dialect_reader *r,
+                                               const struct gs_json *part))
+{
+    if (!content || content->kind == GS_JSON_NULL)
+        return;
+    if (content->kind == GS_JSON_STRING) {
+        gs_dialect_add_text(r, GS_BLOCK_TEXT, content->u.string);
+        return;
+    }
+    if (content->kind != GS_JSON_ARRAY) {
+        gs_dialect_reader_fail(r, "content: expected a string or an array, found %s",
+                               gs_json_kind_name(content->kind));
+        return;
+    }
+    for (size_t i = 0; i < content->u.array.len && r->status == GS_OK; i++) {
+        read_part(r, &content->u.array.items[i]);
+        gs_dialect_reader_at(r, "content", i);
+    }
+}
+
 void gs_dialect_add_image(struct gs_dialect_reader *r, struct gs_slice url)
 {
     const size_t comma = gs_slice_find(url, GS_SLICE_LIT(","), 0);

@@ -39,6 +39,10 @@ void gs_dialect_reader_at(struct gs_dialect_reader *r, const char *key, size_t i
 struct gs_block *gs_dialect_add_block(struct gs_dialect_reader *r, enum gs_block_kind kind);
 void gs_dialect_add_text(struct gs_dialect_reader *r, enum gs_block_kind kind,
                          struct gs_slice text);
+/* `content` of a message: a string becomes text, parts go to read_part one by one. */
+void gs_dialect_read_content(struct gs_dialect_reader *r, const struct gs_json *content,
+                             void (*read_part)(struct gs_dialect_reader *r,
+                                               const struct gs_json *part));
 /* "data:image/png;base64,..." becomes media type and data; another URL stays whole. */
 void gs_dialect_add_image(struct gs_dialect_reader *r, struct gs_slice url);
 /* Reasoning, with the signature that came back with it; where its text did not, it is read from a

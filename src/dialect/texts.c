@@ -113,6 +113,11 @@ void gs_dialect_write_vector(struct gs_buf *b, const float *values, size_t n)
     gs_buf_putc(b, ']');
 }
 
+void gs_dialect_no_state(void *state)
+{
+    (void)state;
+}
+
 void gs_dialect_no_keepalive(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b)
 {
     (void)state;

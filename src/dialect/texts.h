@@ -29,6 +29,8 @@ void gs_dialect_vectors_clear(void *state);
 void gs_dialect_write_vector(struct gs_buf *b, const float *values, size_t n);
 void gs_dialect_write_float(struct gs_buf *b, float x);
 /* Nothing of these is streamed. */
+/* A state that holds nothing. */
+void gs_dialect_no_state(void *state);
 void gs_dialect_no_keepalive(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b);
 
 #endif
