@@ -130,6 +130,9 @@ struct gs_chat {
     bool has_suffix; /* raw: the answer goes between raw_prompt and raw_suffix, plain texts both */
     struct gs_slice raw_suffix;
     bool continue_last; /* the last message is an open assistant turn to be continued */
+    bool broke_off;     /* the same, and it ends at any byte: in half a word, in reasoning, in a
+                         * call's arguments, which are then a piece of JSON. Its last block goes on:
+                         * it gets no BEGIN, and block_idx counts on from its place */
     int32_t n_answers;  /* to this chat, 0 = 1; by a seed each its own, made from the chat's */
     const struct gs_chat *next; /* answered beside this one, its answers counted on from here */
 };
@@ -231,6 +234,8 @@ struct gs_event {
     size_t n_tokens;
     const struct gs_error *error; /* ERROR */
     struct gs_slice served_by;    /* START, STOP: who answers: "local/qwen3-4b" */
+    struct gs_slice answer_id;    /* START: what an upstream calls its answer; may be empty */
+    struct gs_slice model;        /* START: and what it calls its model; may be empty */
     struct gs_slice ignored; /* START: what of the format and the tools' schemas is not enforced */
 };
 

@@ -1,0 +1,158 @@
+/* What the configuration file says of other computers: providers, routes to them, what they may
+ * cost and what must not leave the machine. Read with the rest of the file; one generation lives in
+ * one arena and is replaced whole.
+ *
+ *     providers:
+ *       anthropic: {kind: anthropic, url: https://api.anthropic.com, key: client}
+ *       garage:    {kind: openai, url: http://10.0.0.7:8000/v1, key: env:GARAGE_KEY}
+ *     routes:
+ *       - match: claude-*
+ *         targets: [anthropic, garage/qwen3.5-27b, local/qwen3.5-4b]
+ *         policy: order
+ *         on_break: continue
+ *         deadlines: {connect: 3s, headers: 10s, first_token: 10s, stall: 10s}
+ *         when: {images: false, prompt_under: 100000}
+ *         privacy: any
+ *     budgets:
+ *       anthropic: {day: 5 USD, month: 60 USD}
+ *     prices:                       # USD per million tokens
+ *       anthropic/claude-opus-*: {in: 5, cached: 0.5, cache_write: 6.25, out: 25}
+ *     privacy:
+ *       - {find: private-key, class: local-only}
+ *       - {find: email, class: redact}
+ *       - {path: "**" "/.env", class: local-only}
+ */
+#ifndef GS_CONFIG_ROUTES_H
+#define GS_CONFIG_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "genset/slice.h"
+#include "genset/status.h"
+
+enum gs_provider_kind {
+    GS_PROVIDER_LOCAL, /* this machine's engine: always there, index 0, named "local" */
+    GS_PROVIDER_ANTHROPIC,
+    GS_PROVIDER_OPENAI,
+    GS_PROVIDER_OLLAMA,
+    GS_PROVIDER_GENSET,
+};
+
+/* APIs a provider speaks, as bits; the lowest one set is used where the client speaks another. */
+enum gs_provider_api {
+    GS_PROVIDER_API_MESSAGES = 1 << 0,
+    GS_PROVIDER_API_CHAT = 1 << 1,
+    GS_PROVIDER_API_RESPONSES = 1 << 2,
+    GS_PROVIDER_API_OLLAMA = 1 << 3,
+};
+
+enum gs_key_source {
+    GS_KEY_NONE,    /* none is sent, and the client's is not either */
+    GS_KEY_CLIENT,  /* the one the client came with */
+    GS_KEY_ENV,     /* env:NAME */
+    GS_KEY_FILE,    /* file:PATH, its first line, read when it changes */
+    GS_KEY_COMMAND, /* command:WORDS, its first line of output, asked again after a 401 */
+};
+
+struct gs_config_deadlines { /* milliseconds; 0 = the default, negative = none */
+    int64_t connect_ms, headers_ms, first_token_ms, stall_ms, total_ms;
+};
+
+struct gs_config_provider {
+    const char *name;
+    enum gs_provider_kind kind;
+    const char *url; /* without a '/' at the end */
+    unsigned apis;   /* enum gs_provider_api */
+    enum gs_key_source key_source;
+    const char *key;             /* what follows env:, file:, command: */
+    const char *proxy, *ca_file; /* as of upstream.h */
+    struct gs_config_deadlines deadlines;
+    bool is_loopback; /* its URL is of this machine: nothing leaves by it */
+};
+
+enum gs_policy {
+    GS_POLICY_ORDER,
+    GS_POLICY_LOCAL_FIRST,
+    GS_POLICY_CLOUD_FIRST,
+    GS_POLICY_LOCAL_ONLY,
+    GS_POLICY_CHEAPEST,
+    GS_POLICY_FASTEST,
+    GS_POLICY_HEDGE,
+};
+
+enum gs_on_break { GS_ON_BREAK_CONTINUE, GS_ON_BREAK_ERROR };
+
+/* Rising strictness. */
+enum gs_privacy { GS_PRIVACY_ANY, GS_PRIVACY_REDACT, GS_PRIVACY_LOCAL_ONLY };
+
+struct gs_config_target {
+    size_t provider;   /* index */
+    const char *model; /* as it is called there; NULL: the name the client gave */
+};
+
+enum gs_condition { GS_CONDITION_NONE, GS_CONDITION_NO, GS_CONDITION_YES };
+
+struct gs_config_route {
+    const char *match; /* model name, '*' stands for anything; "*" the default route */
+    const struct gs_config_target *targets;
+    size_t n_targets;
+    enum gs_policy policy;
+    enum gs_on_break on_break;
+    enum gs_privacy privacy;
+    struct gs_config_deadlines deadlines;
+    int64_t attempts;  /* of one request at most; 0 = the default */
+    int64_t budget_ms; /* until the first token, all attempts together; 0 = the default */
+    int64_t hedge_ms;  /* policy hedge: the next starts beside it after so long; 0 = p95 */
+    int64_t prompt_over, prompt_under; /* tokens, estimated; 0 = any: when the route applies */
+    enum gs_condition images, tools;
+    int line; /* in the file, for messages */
+};
+
+struct gs_config_budget {
+    size_t provider;                    /* index; SIZE_MAX: all together */
+    int64_t day_nanousd, month_nanousd; /* 0 = no limit */
+};
+
+struct gs_config_price {
+    const char *match; /* "provider/model", '*' stands for anything */
+    int64_t in_nanousd, cached_nanousd, cache_write_nanousd, out_nanousd; /* for one token */
+};
+
+struct gs_config_secret_rule {
+    const char *find; /* name of a detector, or NULL */
+    const char *path; /* pattern of a file's path in a tool call, or NULL */
+    enum gs_privacy privacy;
+};
+
+struct gs_config_routes {
+    const struct gs_config_provider *providers; /* [0] is local */
+    size_t n_providers;
+    const struct gs_config_route *routes; /* in their order; the last one is "*" */
+    size_t n_routes;
+    const struct gs_config_budget *budgets;
+    size_t n_budgets;
+    const struct gs_config_price *prices;
+    size_t n_prices;
+    const struct gs_config_secret_rule *rules;
+    size_t n_rules;
+};
+
+/* Read these sections of a configuration file's text; what is elsewhere in it is not looked at.
+ * Where the file has no providers: what the environment suggests (`env` as of config.h), that is
+ * "anthropic" with key env:ANTHROPIC_API_KEY or client, "openai" likewise, and routes claude-* and
+ * gpt-*, o1*..., to them before local; with neither, all is local. All errors go to `report`.
+ * errors: GS_ECONFIG, GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_config_read_routes(const char *name, struct gs_slice text,
+                                                   const char *(*env)(void *ud, const char *name),
+                                                   void *env_ud, struct gs_arena *a,
+                                                   struct gs_config_routes *out_routes,
+                                                   struct gs_buf *report);
+/* '*' stands for any run of characters, case does not matter. */
+bool gs_config_match(const char *pattern, struct gs_slice name);
+
+#endif

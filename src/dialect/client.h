@@ -1,0 +1,80 @@
+/* The other side of a wire API: asking a server that speaks it, and hearing its answer as events.
+ *
+ *     c->write_request(&chat, &to, &body, &err);
+ *     ... frames.h cuts what comes into frames; for each:
+ *     c->read_frame(state, &frame, on_event, ud, &effect, &err);
+ *     ... when the body has ended: c->read_end(state, on_event, ud, &err);
+ *
+ * A server's bytes are hostile. What is not known in them is passed over. */
+#ifndef GS_DIALECT_CLIENT_H
+#define GS_DIALECT_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "dialect/dialect.h"
+#include "dialect/frames.h"
+#include "genset/chat.h"
+#include "genset/fault.h"
+
+/* Whom a request is written for. */
+struct gs_dialect_to {
+    struct gs_slice model; /* as it is called there */
+    /* Signatures of reasoning begin so where they are of this provider; others, and ours, are not
+     * sent: the reasoning goes as the API spells unsigned reasoning, or not at all. */
+    bool sends_signatures;
+    bool stream;
+    int64_t default_max_tokens; /* where the API wants a number and the chat has none */
+};
+
+/* What one frame meant. */
+enum gs_dialect_effect {
+    GS_DIALECT_NOTHING, /* signs of life and frames that open things: nothing to see yet */
+    GS_DIALECT_CONTENT, /* text, reasoning or part of a tool call that was not there before */
+    GS_DIALECT_FINISH,  /* the reason of the answer's end is known; no content comes any more */
+    GS_DIALECT_END,     /* the API's end mark: STOP was emitted */
+    GS_DIALECT_FAILED,  /* an error in the answer: err and *out_fault say which, nothing emitted */
+};
+
+struct gs_dialect_client {
+    const char *name;                /* "anthropic", as of struct gs_dialect */
+    const struct gs_dialect *server; /* the same API's other side */
+    const char *path;                /* "/v1/messages", after the provider's URL */
+    enum gs_dialect_framing framing;
+    size_t state_bytes; /* zeroed before the first frame, then clear_state */
+
+    /* Append the body that asks for this chat. errors: GS_EUNSUPPORTED (the API cannot say it:
+     * named in err), GS_ENOMEM. */
+    enum gs_status (*write_request)(const struct gs_chat *chat, const struct gs_dialect_to *to,
+                                    struct gs_buf *b, struct gs_error *err);
+    /* Read one frame of a streamed answer. Emits START once (with answer_id and model), BEGIN,
+     * DELTA, END as of genset/chat.h, and STOP with the API's end mark. Usage is what was told
+     * last, never a sum. FAILED: the fault is in *out_fault (ERROR_EVENT, OVERLOADED, RATE_LIMIT,
+     * EMPTY, MALFORMED...). The return value of on_event is not looked at. */
+    enum gs_dialect_effect (*read_frame)(void *state, const struct gs_dialect_frame *frame,
+                                         gs_event_fn *on_event, void *ud, enum gs_fault *out_fault,
+                                         struct gs_error *err);
+    /* The body has ended. After FINISH without END: STOP is emitted, END returned. Before it:
+     * FAILED with CUT, or EMPTY if there was no frame at all. */
+    enum gs_dialect_effect (*read_end)(void *state, gs_event_fn *on_event, void *ud,
+                                       enum gs_fault *out_fault, struct gs_error *err);
+    /* Read a whole answer (not streamed): all its events, START to STOP; END or FAILED. */
+    enum gs_dialect_effect (*read_whole)(struct gs_slice body, struct gs_arena *a,
+                                         gs_event_fn *on_event, void *ud, enum gs_fault *out_fault,
+                                         struct gs_error *err);
+    void (*clear_state)(void *state);
+    /* What a refusal means: an HTTP status that is not 200 and its body. `err` gets code and the
+     * server's own words (cleaned, cut to fit); the waits it asks for are read from headers
+     * elsewhere. */
+    enum gs_fault (*read_refusal)(int status, struct gs_slice body, struct gs_error *err);
+};
+
+extern const struct gs_dialect_client gs_dialect_client_anthropic;
+extern const struct gs_dialect_client gs_dialect_client_openai_chat;
+extern const struct gs_dialect_client gs_dialect_client_openai_responses;
+extern const struct gs_dialect_client gs_dialect_client_ollama;
+
+#endif
