@@ -24,25 +24,32 @@ struct gs_dialect_frame {
 /* Zeroed is not enough: gs_dialect_frames_init(). */
 struct gs_dialect_frames {
     enum gs_dialect_framing framing;
+    size_t max_bytes;
     struct gs_buf in;   /* what is not handed over yet */
-    struct gs_buf data; /* of the frame handed over last */
+    struct gs_buf data; /* of the frame handed over last, where it has several lines */
     size_t pos;         /* where in `in` the next frame begins */
-    size_t scan;        /* how far we looked for its end */
+    size_t whole;       /* where its last whole frame ends */
+    size_t scan;        /* how far we looked for the end of the one that is not whole */
+    bool is_begun;      /* the stream's first bytes were handed over */
 };
 
-/* A frame may have max_bytes. */
+/* A frame may have max_bytes, its end included. */
 void gs_dialect_frames_init(struct gs_dialect_frames *f, enum gs_dialect_framing framing,
                             size_t max_bytes);
 void gs_dialect_frames_clear(struct gs_dialect_frames *f);
-/* Take more bytes. errors: GS_ELIMIT (a frame beyond max_bytes), GS_ENOMEM. */
+/* Take more bytes; the whole frames in them are there for gs_dialect_frames_next(), which should
+ * have been called until there was none: what is left counts as part of a frame.
+ * errors: GS_ELIMIT (a frame beyond max_bytes), GS_ENOMEM; what came before it can still be had. */
 GS_MUST_CHECK enum gs_status gs_dialect_frames_feed(struct gs_dialect_frames *f,
                                                     struct gs_slice bytes, struct gs_error *err);
-/* The next whole frame, valid until the next call here; false if there is none (yet). Lines end in
- * LF, CRLF or CR. A byte order mark at the start is passed over but kept in raw. */
+/* The next whole frame, valid until the next call here; false if there is none (yet). Where a
+ * stream is cut makes no difference: a CR that came last waits for what follows it. Lines of SSE
+ * end in LF, CRLF or CR, those of JSON in LF or CRLF. A byte order mark at the start is passed over
+ * but kept in raw. */
 GS_MUST_CHECK bool gs_dialect_frames_next(struct gs_dialect_frames *f,
                                           struct gs_dialect_frame *out_frame);
-/* The stream has ended: what is left as the last frame, if its data is whole JSON lines may be
- * without a newline; an SSE event without its blank line is not handed over. */
+/* The stream has ended: what is left of it, if that is a frame: a line needs no line end, an event
+ * of SSE its blank line. */
 GS_MUST_CHECK bool gs_dialect_frames_rest(struct gs_dialect_frames *f,
                                           struct gs_dialect_frame *out_frame);
 
