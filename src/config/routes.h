@@ -152,6 +152,15 @@ GS_MUST_CHECK enum gs_status gs_config_read_routes(const char *name, struct gs_s
                                                    void *env_ud, struct gs_arena *a,
                                                    struct gs_config_routes *out_routes,
                                                    struct gs_buf *report);
+/* Fetch the keys of providers that have their own (env:, file:, command:), in `a`; blocking. One
+ * that is not there is a line in `report` and stays NULL. errors: GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_config_load_keys(struct gs_config_routes *routes,
+                                                 const char *(*env)(void *ud, const char *name),
+                                                 void *env_ud, struct gs_arena *a,
+                                                 struct gs_buf *report);
+/* Whether a client's credential is one that a provider gave out, rather than a word that fills the
+ * place ("ollama", "none", genset's own). */
+bool gs_config_is_real_key(struct gs_slice key);
 /* '*' stands for any run of characters, case does not matter. */
 bool gs_config_match(const char *pattern, struct gs_slice name);
 
