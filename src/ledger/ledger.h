@@ -1,5 +1,5 @@
-/* The ledger: what was asked of this machine and what came of it, one row a request, in an SQLite
- * file. Prompts and answers are never in it.
+/* The ledger: what was asked of this machine, who was asked to answer it and what came of it, in an
+ * SQLite file. Prompts and answers are never in it.
  *
  * Writing is a message to a thread of the ledger's own and blocks nobody; a full queue drops the
  * row and says so. Reading opens the file by itself, so that a command may read while a server
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "genset/fault.h"
 #include "genset/slice.h"
 #include "genset/status.h"
 
@@ -34,8 +35,45 @@ struct gs_ledger_request {
     enum gs_ledger_outcome outcome;
     struct gs_slice error; /* one line; empty unless it failed */
     int64_t prompt_tokens, cached_tokens, answer_tokens, reasoning_tokens;
-    int64_t first_us; /* from its coming until the first of the answer; -1: there was none */
-    int64_t total_us; /* until the end */
+    int64_t first_us;        /* from its coming until the first of the answer; -1: there was none */
+    int64_t total_us;        /* until the end */
+    int64_t n_attempts;      /* to have somebody answer; 0: none were counted */
+    int64_t cost_nanousd;    /* of all attempts */
+    bool is_estimated;       /* the cost, at least in part */
+    int64_t left_bytes;      /* that left this machine because of it */
+    struct gs_slice privacy; /* its class, "redact"; empty: none was asked for */
+    struct gs_slice redacted; /* what was, and how often: "email 2, api-key 1" */
+    struct gs_slice faults;   /* when reading: of its attempts, in order, "anthropic overloaded" */
+};
+
+/* One try to have a provider answer a request. */
+struct gs_ledger_attempt {
+    struct gs_slice request;  /* its id */
+    int number;               /* from 1 */
+    struct gs_slice provider; /* as configured; "local" is this machine */
+    struct gs_slice model;    /* as it is called there */
+    int64_t at_us;            /* wall clock: when it began */
+    /* From its beginning; -1: it did not come so far. */
+    int64_t connected_us, head_us, first_us;
+    int64_t total_us;
+    enum gs_fault fault;  /* GS_FAULT_NONE: it answered to the end */
+    bool is_uplink;       /* a fault of our network, not held against the provider */
+    bool is_continuation; /* it took over in the middle of an answer */
+    int status;           /* of HTTP; 0: none came */
+    int64_t sent_bytes, received_bytes;
+    int64_t prompt_tokens, cached_tokens, cache_write_tokens, answer_tokens;
+    int64_t cost_nanousd;
+    bool is_estimated;      /* the tokens, or no price is known */
+    int64_t retry_after_us; /* as it asked for; -1: it did not */
+};
+
+/* What is known of a circuit breaker; all zero but the key: nothing against it, it is forgotten. */
+struct gs_ledger_breaker {
+    struct gs_slice key;
+    int64_t n_failures;  /* in a row */
+    int64_t n_opens;     /* in a row */
+    int64_t until_us;    /* wall clock: not asked before */
+    enum gs_fault fault; /* the last one */
 };
 
 /* ---- writing ---- */
@@ -48,24 +86,49 @@ struct gs_ledger_options {
     /* Rows could not be written, `n_lost` so far; once for each run of failures. On the ledger's
      * thread; may be NULL. */
     void (*on_loss)(void *ud, const struct gs_error *err, uint64_t n_lost);
+    /* `n_written` rows are committed, since it was opened. On the ledger's thread; may be NULL. */
+    void (*on_written)(void *ud, uint64_t n_written);
     void *ud;
 };
 
-/* errors: GS_EIO (cannot be opened or made), GS_EFORMAT (no ledger, or a damaged one),
- *         GS_EUNSUPPORTED (of a newer genset), GS_ENOMEM. */
+/* A file of an older genset is brought up to date. errors: GS_EIO (cannot be opened or made),
+ *         GS_EFORMAT (no ledger, or a damaged one), GS_EUNSUPPORTED (of a newer genset), GS_ENOMEM.
+ */
 GS_MUST_CHECK enum gs_status gs_ledger_open(const struct gs_ledger_options *opt,
                                             struct gs_ledger **out_l, struct gs_error *err);
 /* Write what waits, then close. NULL is allowed. */
 void gs_ledger_close(struct gs_ledger *l);
 /* Queue a row; texts are copied, long ones cut. thread: any. */
 void gs_ledger_record(struct gs_ledger *l, const struct gs_ledger_request *r);
+/* The same for an attempt, once it has ended; also before its request. */
+void gs_ledger_record_attempt(struct gs_ledger *l, const struct gs_ledger_attempt *a);
+/* Remember a breaker in the place of what was remembered of this key. thread: any. */
+void gs_ledger_save_breaker(struct gs_ledger *l, const struct gs_ledger_breaker *b);
+
+/* What a provider has cost today and this month, by the local calendar. */
+struct gs_ledger_spent {
+    struct gs_slice provider;
+    int64_t day_nanousd, month_nanousd;
+};
+
+/* Receives what is remembered; each pointer may be NULL. The texts are valid during the call. */
+struct gs_ledger_memory {
+    void (*on_breaker)(void *ud, const struct gs_ledger_breaker *b);
+    void (*on_spent)(void *ud, const struct gs_ledger_spent *s);
+    void *ud;
+};
+
+/* Read it all now, before serving: this one waits for the disk. */
+GS_MUST_CHECK enum gs_status
+gs_ledger_restore(struct gs_ledger *l, const struct gs_ledger_memory *m, struct gs_error *err);
 
 /* ---- reading ---- */
 
 struct gs_ledger_query {
-    int64_t since_us; /* wall clock */
-    int64_t limit;    /* rows at most, the latest; 0: any number */
-    bool failed;      /* only those that failed */
+    int64_t since_us;   /* wall clock */
+    int64_t limit;      /* rows at most, the latest; 0: any number */
+    bool failed;        /* only those that failed */
+    struct gs_slice id; /* only this request; empty: all */
 };
 
 /* False ends the reading. Everything in `r` is valid during the call. */
@@ -75,6 +138,15 @@ typedef bool gs_ledger_request_fn(void *ud, const struct gs_ledger_request *r);
 GS_MUST_CHECK enum gs_status gs_ledger_read(const char *path, const struct gs_ledger_query *q,
                                             gs_ledger_request_fn *fn, void *ud,
                                             struct gs_error *err);
+
+/* False ends the reading. Everything in `a` is valid during the call. */
+typedef bool gs_ledger_attempt_fn(void *ud, const struct gs_ledger_attempt *a);
+
+/* The attempts of request q->id, in their order. */
+GS_MUST_CHECK enum gs_status gs_ledger_read_attempts(const char *path,
+                                                     const struct gs_ledger_query *q,
+                                                     gs_ledger_attempt_fn *fn, void *ud,
+                                                     struct gs_error *err);
 
 /* What one server of answers did. */
 struct gs_ledger_total {

@@ -1,12 +1,35 @@
-/* The reading side: rows and totals, for people and programs that ask. */
+/* The reading side: requests, their attempts and totals, for people and programs that ask. */
+#include "ledger/ledger_read.h"
+
+#include "base/clock.h"
 #include "base/error.h"
-#include "ledger/ledger.h"
-#include "ledger/ledger_db.h"
+#include "base/slice.h"
+#include "ledger/ledger_days.h"
+
+#define ROW_COLUMNS                                                                                \
+    "SELECT id, at_us, api, model, served_by, status, stream, outcome, error, prompt_tokens,"      \
+    " cached_tokens, answer_tokens, reasoning_tokens, first_us, total_us, attempts, cost_nanousd," \
+    " is_estimated, left_bytes, privacy, redacted,"                                                \
+    " CASE WHEN attempts > 0 THEN (SELECT group_concat(what, ', ') FROM"                           \
+    " (SELECT provider || ' ' || fault AS what FROM attempt WHERE request = id"                    \
+    " AND fault <> 'none' ORDER BY number)) END FROM request"
 
 static const char rows_sql[] =
-    "SELECT id, at_us, api, model, served_by, status, stream, outcome, error, prompt_tokens,"
-    " cached_tokens, answer_tokens, reasoning_tokens, first_us, total_us FROM request"
-    " WHERE at_us >= ?1 AND (NOT ?2 OR outcome = ?3) ORDER BY n DESC LIMIT ?4";
+    ROW_COLUMNS " WHERE at_us >= ?1 AND (NOT ?2 OR outcome = ?3) ORDER BY n DESC LIMIT ?4";
+static const char row_sql[] = ROW_COLUMNS " WHERE id = ?1 ORDER BY n DESC LIMIT ?4";
+
+static const char attempts_sql[] =
+    "SELECT request, number, provider, model, at_us, connected_us, head_us, first_us, total_us,"
+    " fault, is_uplink, is_continuation, status, sent_bytes, received_bytes, prompt_tokens,"
+    " cached_tokens, cache_write_tokens, answer_tokens, cost_nanousd, is_estimated, retry_after_us"
+    " FROM attempt WHERE request = ?1 ORDER BY number, n";
+
+static const char breakers_sql[] =
+    "SELECT key, failures, opens, until_us, fault FROM breaker ORDER BY key";
+
+static const char spent_sql[] =
+    "SELECT provider, sum(CASE WHEN day = ?1 THEN cost_nanousd ELSE 0 END), sum(cost_nanousd)"
+    " FROM spent WHERE day >= ?2 GROUP BY provider ORDER BY provider";
 
 /* Of answers that began, the time from the first token to the end; "timed" tokens are theirs. */
 static const char sums_sql[] =
@@ -20,8 +43,7 @@ static const char first_sql[] =
     "SELECT first_us FROM request WHERE at_us >= ?1 AND served_by = ?2 AND first_us >= 0"
     " ORDER BY first_us LIMIT 1 OFFSET ?3";
 
-/* Valid until the next step. */
-static struct gs_slice text_at(sqlite3_stmt *s, int column)
+struct gs_slice gs_ledger_text_at(sqlite3_stmt *s, int column)
 {
     const char *text = (const char *)sqlite3_column_text(s, column);
     const int n = sqlite3_column_bytes(s, column);
@@ -29,31 +51,44 @@ static struct gs_slice text_at(sqlite3_stmt *s, int column)
     return text ? (struct gs_slice){text, (size_t)n} : (struct gs_slice){"", 0};
 }
 
+enum gs_fault gs_ledger_fault_at(sqlite3_stmt *s, int column)
+{
+    const char *word = (const char *)sqlite3_column_text(s, column);
+    enum gs_fault fault;
+
+    return word && gs_fault_find(word, &fault) ? fault : GS_FAULT_OURS;
+}
+
 static struct gs_ledger_request row_of(sqlite3_stmt *s)
 {
     return (struct gs_ledger_request){
-        .id = text_at(s, 0),
+        .id = gs_ledger_text_at(s, 0),
         .at_us = sqlite3_column_int64(s, 1),
-        .api = text_at(s, 2),
-        .model = text_at(s, 3),
-        .served_by = text_at(s, 4),
+        .api = gs_ledger_text_at(s, 2),
+        .model = gs_ledger_text_at(s, 3),
+        .served_by = gs_ledger_text_at(s, 4),
         .status = sqlite3_column_int(s, 5),
         .stream = sqlite3_column_int(s, 6) != 0,
         .outcome = (enum gs_ledger_outcome)sqlite3_column_int(s, 7),
-        .error = text_at(s, 8),
+        .error = gs_ledger_text_at(s, 8),
         .prompt_tokens = sqlite3_column_int64(s, 9),
         .cached_tokens = sqlite3_column_int64(s, 10),
         .answer_tokens = sqlite3_column_int64(s, 11),
         .reasoning_tokens = sqlite3_column_int64(s, 12),
         .first_us = sqlite3_column_int64(s, 13),
         .total_us = sqlite3_column_int64(s, 14),
+        .n_attempts = sqlite3_column_int64(s, 15),
+        .cost_nanousd = sqlite3_column_int64(s, 16),
+        .is_estimated = sqlite3_column_int(s, 17) != 0,
+        .left_bytes = sqlite3_column_int64(s, 18),
+        .privacy = gs_ledger_text_at(s, 19),
+        .redacted = gs_ledger_text_at(s, 20),
+        .faults = gs_ledger_text_at(s, 21),
     };
 }
 
-/* Give each row to `row`, until it returns false. */
-static enum gs_status step_through(sqlite3 *db, sqlite3_stmt *s,
-                                   bool (*row)(void *ud, sqlite3_stmt *s), void *ud,
-                                   struct gs_error *err)
+enum gs_status gs_ledger_step_through(sqlite3 *db, sqlite3_stmt *s, gs_ledger_row_fn *row, void *ud,
+                                      struct gs_error *err)
 {
     int rc;
 
@@ -86,18 +121,162 @@ enum gs_status gs_ledger_read(const char *path, const struct gs_ledger_query *q,
 
     if (st != GS_OK)
         return st;
-    st = gs_ledger_db_prepare(db, rows_sql, &s, err);
+    st = gs_ledger_db_prepare(db, q->id.len ? row_sql : rows_sql, &s, err);
     if (st == GS_OK) {
-        sqlite3_bind_int64(s, 1, q->since_us);
+        if (q->id.len)
+            sqlite3_bind_text(s, 1, q->id.ptr, (int)q->id.len, SQLITE_STATIC);
+        else
+            sqlite3_bind_int64(s, 1, q->since_us);
         sqlite3_bind_int(s, 2, q->failed);
         sqlite3_bind_int(s, 3, GS_LEDGER_FAILED);
         sqlite3_bind_int64(s, 4, q->limit > 0 ? q->limit : -1);
-        st = step_through(db, s, give_row, &reader, err);
+        st = gs_ledger_step_through(db, s, give_row, &reader, err);
     }
     sqlite3_finalize(s);
     sqlite3_close(db);
     return st;
 }
+
+/* ---- attempts ---- */
+
+static struct gs_ledger_attempt attempt_of(sqlite3_stmt *s)
+{
+    return (struct gs_ledger_attempt){
+        .request = gs_ledger_text_at(s, 0),
+        .number = sqlite3_column_int(s, 1),
+        .provider = gs_ledger_text_at(s, 2),
+        .model = gs_ledger_text_at(s, 3),
+        .at_us = sqlite3_column_int64(s, 4),
+        .connected_us = sqlite3_column_int64(s, 5),
+        .head_us = sqlite3_column_int64(s, 6),
+        .first_us = sqlite3_column_int64(s, 7),
+        .total_us = sqlite3_column_int64(s, 8),
+        .fault = gs_ledger_fault_at(s, 9),
+        .is_uplink = sqlite3_column_int(s, 10) != 0,
+        .is_continuation = sqlite3_column_int(s, 11) != 0,
+        .status = sqlite3_column_int(s, 12),
+        .sent_bytes = sqlite3_column_int64(s, 13),
+        .received_bytes = sqlite3_column_int64(s, 14),
+        .prompt_tokens = sqlite3_column_int64(s, 15),
+        .cached_tokens = sqlite3_column_int64(s, 16),
+        .cache_write_tokens = sqlite3_column_int64(s, 17),
+        .answer_tokens = sqlite3_column_int64(s, 18),
+        .cost_nanousd = sqlite3_column_int64(s, 19),
+        .is_estimated = sqlite3_column_int(s, 20) != 0,
+        .retry_after_us = sqlite3_column_int64(s, 21),
+    };
+}
+
+struct attempt_reader {
+    gs_ledger_attempt_fn *fn;
+    void *ud;
+};
+
+static bool give_attempt(void *ud, sqlite3_stmt *s)
+{
+    const struct attempt_reader *r = ud;
+    const struct gs_ledger_attempt attempt = attempt_of(s);
+
+    return r->fn(r->ud, &attempt);
+}
+
+enum gs_status gs_ledger_read_attempts(const char *path, const struct gs_ledger_query *q,
+                                       gs_ledger_attempt_fn *fn, void *ud, struct gs_error *err)
+{
+    struct attempt_reader reader = {fn, ud};
+    sqlite3 *db;
+    sqlite3_stmt *s = NULL;
+    enum gs_status st = gs_ledger_db_open(path, false, &db, err);
+
+    if (st != GS_OK)
+        return st;
+    st = gs_ledger_db_prepare(db, attempts_sql, &s, err);
+    if (st == GS_OK) {
+        sqlite3_bind_text(s, 1, q->id.ptr, (int)q->id.len, SQLITE_STATIC);
+        st = gs_ledger_step_through(db, s, give_attempt, &reader, err);
+    }
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return st;
+}
+
+/* ---- what a server remembers ---- */
+
+static bool give_breaker(void *ud, sqlite3_stmt *s)
+{
+    const struct gs_ledger_memory *m = ud;
+    const struct gs_ledger_breaker b = {
+        .key = gs_ledger_text_at(s, 0),
+        .n_failures = sqlite3_column_int64(s, 1),
+        .n_opens = sqlite3_column_int64(s, 2),
+        .until_us = sqlite3_column_int64(s, 3),
+        .fault = gs_ledger_fault_at(s, 4),
+    };
+
+    m->on_breaker(m->ud, &b);
+    return true;
+}
+
+static bool give_spent(void *ud, sqlite3_stmt *s)
+{
+    const struct gs_ledger_memory *m = ud;
+    const struct gs_ledger_spent spent = {
+        .provider = gs_ledger_text_at(s, 0),
+        .day_nanousd = sqlite3_column_int64(s, 1),
+        .month_nanousd = sqlite3_column_int64(s, 2),
+    };
+
+    m->on_spent(m->ud, &spent);
+    return true;
+}
+
+static enum gs_status read_breakers(sqlite3 *db, const struct gs_ledger_memory *m,
+                                    struct gs_error *err)
+{
+    struct gs_ledger_memory copy = *m;
+    sqlite3_stmt *s = NULL;
+    enum gs_status st = gs_ledger_db_prepare(db, breakers_sql, &s, err);
+
+    if (st == GS_OK)
+        st = gs_ledger_step_through(db, s, give_breaker, &copy, err);
+    sqlite3_finalize(s);
+    return st;
+}
+
+static enum gs_status read_spent(sqlite3 *db, const struct gs_ledger_memory *m,
+                                 struct gs_error *err)
+{
+    struct gs_ledger_memory copy = *m;
+    const int64_t now_us = gs_clock_wall_us();
+    sqlite3_stmt *s = NULL;
+    enum gs_status st = gs_ledger_db_prepare(db, spent_sql, &s, err);
+
+    if (st == GS_OK) {
+        sqlite3_bind_int64(s, 1, gs_ledger_day(now_us));
+        sqlite3_bind_int64(s, 2, gs_ledger_month(now_us));
+        st = gs_ledger_step_through(db, s, give_spent, &copy, err);
+    }
+    sqlite3_finalize(s);
+    return st;
+}
+
+enum gs_status gs_ledger_recall(const char *path, const struct gs_ledger_memory *m,
+                                struct gs_error *err)
+{
+    sqlite3 *db;
+    enum gs_status st = gs_ledger_db_open(path, false, &db, err);
+
+    if (st != GS_OK)
+        return st;
+    if (m->on_breaker)
+        st = read_breakers(db, m, err);
+    if (st == GS_OK && m->on_spent)
+        st = read_spent(db, m, err);
+    sqlite3_close(db);
+    return st;
+}
+
+/* ---- totals ---- */
 
 /* The value that `share` hundredths of the n first times do not pass: nearest rank. */
 static int64_t percentile(sqlite3_stmt *s, int64_t since_us, struct gs_slice served_by, int64_t n,
@@ -118,7 +297,7 @@ static int64_t percentile(sqlite3_stmt *s, int64_t since_us, struct gs_slice ser
 
 static struct gs_ledger_total total_of(sqlite3_stmt *s, sqlite3_stmt *first, int64_t since_us)
 {
-    const struct gs_slice served_by = text_at(s, 0);
+    const struct gs_slice served_by = gs_ledger_text_at(s, 0);
     const int64_t n_begun = sqlite3_column_int64(s, 7);
     const int64_t timed_us = sqlite3_column_int64(s, 9);
 
@@ -169,7 +348,7 @@ enum gs_status gs_ledger_sum(const char *path, const struct gs_ledger_query *q,
         sqlite3_bind_int64(s, 1, q->since_us);
         sqlite3_bind_int(s, 2, GS_LEDGER_FAILED);
         sqlite3_bind_int(s, 3, GS_LEDGER_LEFT);
-        st = step_through(db, s, give_total, &reader, err);
+        st = gs_ledger_step_through(db, s, give_total, &reader, err);
     }
     sqlite3_finalize(reader.first);
     sqlite3_finalize(s);

@@ -3,9 +3,7 @@
 #include "cmocka_headers.h"
 
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -17,52 +15,7 @@
 #include "base/os.h"
 #include "base/slice.h"
 #include "ledger/ledger.h"
-
-#define US_PER_DAY ((int64_t)24 * 3600 * 1000000)
-
-struct folder {
-    char dir[64];
-    char path[128];
-};
-
-static int make_folder(void **state)
-{
-    struct folder *f = gs_alloc_zero(sizeof(*f));
-
-    assert_non_null(f);
-    snprintf(f->dir, sizeof(f->dir), "/tmp/genset-ledger-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    snprintf(f->path, sizeof(f->path), "%s/ledger.db", f->dir);
-    *state = f;
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
-    struct folder *f = *state;
-    char path[160];
-
-    for (size_t i = 0; i < GS_COUNT_OF(ends); i++) {
-        snprintf(path, sizeof(path), "%s%s", f->path, ends[i]);
-        unlink(path);
-    }
-    rmdir(f->dir);
-    gs_free(f);
-    return 0;
-}
-
-static struct gs_ledger *open_ledger(const struct folder *f, int64_t keep_days, int64_t keep_rows)
-{
-    const struct gs_ledger_options opt = {
-        .path = f->path, .keep_days = keep_days, .keep_rows = keep_rows, .max_waiting = 4096};
-    struct gs_ledger *l;
-    struct gs_error err;
-
-    if (gs_ledger_open(&opt, &l, &err) != GS_OK)
-        fail_msg("%s", err.msg);
-    return l;
-}
+#include "ledger_test.h"
 
 static struct gs_ledger_request request(int i)
 {
@@ -272,15 +225,6 @@ static void assert_refused(const struct folder *f, enum gs_status expected, cons
     if (!strstr(err.msg, why))
         fail_msg("%s", err.msg);
     assert_int_equal(gs_ledger_read(f->path, &all, see, &s, &err), expected);
-}
-
-static void run_sql(const struct folder *f, const char *sql)
-{
-    sqlite3 *db;
-
-    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
 }
 
 static void a_file_that_is_none_is_left_alone(void **state)

@@ -1,0 +1,87 @@
+/* A folder with a ledger in it, for each test of one. */
+#ifndef GS_TESTS_LEDGER_TEST_H
+#define GS_TESTS_LEDGER_TEST_H
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "cmocka_headers.h"
+#include "ledger/ledger.h"
+
+#define US_PER_DAY ((int64_t)24 * 3600 * 1000000)
+
+struct folder {
+    char dir[64];
+    char path[128];
+};
+
+static inline int make_folder(void **state)
+{
+    struct folder *f = gs_alloc_zero(sizeof(*f));
+
+    assert_non_null(f);
+    snprintf(f->dir, sizeof(f->dir), "/tmp/genset-ledger-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(f->path, sizeof(f->path), "%s/ledger.db", f->dir);
+    *state = f;
+    return 0;
+}
+
+static inline int remove_folder(void **state)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    struct folder *f = *state;
+    char path[160];
+
+    for (size_t i = 0; i < GS_COUNT_OF(ends); i++) {
+        snprintf(path, sizeof(path), "%s%s", f->path, ends[i]);
+        unlink(path);
+    }
+    rmdir(f->dir);
+    gs_free(f);
+    return 0;
+}
+
+static inline struct gs_ledger *open_ledger(const struct folder *f, int64_t keep_days,
+                                            int64_t keep_rows)
+{
+    const struct gs_ledger_options opt = {
+        .path = f->path, .keep_days = keep_days, .keep_rows = keep_rows, .max_waiting = 4096};
+    struct gs_ledger *l;
+    struct gs_error err;
+
+    if (gs_ledger_open(&opt, &l, &err) != GS_OK)
+        fail_msg("%s", err.msg);
+    return l;
+}
+
+static inline void run_sql(const struct folder *f, const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* The number a query answers. */
+static inline int64_t ask_number(const struct folder *f, const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *s;
+    int64_t n = -1;
+
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+    if (sqlite3_step(s) == SQLITE_ROW)
+        n = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return n;
+}
+
+#endif

@@ -1,0 +1,302 @@
+/* What the ledger keeps of attempts and breakers: they come back as they went in, sums outlive
+ * them, and a ledger of the first genset is brought up to date without losing a row. */
+#include "cmocka_headers.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/slice.h"
+#include "ledger_test.h"
+
+static struct gs_ledger_attempt attempt(const char *provider, enum gs_fault fault)
+{
+    return (struct gs_ledger_attempt){
+        .request = GS_SLICE_LIT("req_1"),
+        .number = 1,
+        .provider = gs_slice_str(provider),
+        .model = GS_SLICE_LIT("large"),
+        .at_us = gs_clock_wall_us() - 2000000,
+        .connected_us = 1000,
+        .head_us = 2000,
+        .first_us = fault == GS_FAULT_NONE ? 3000 : -1,
+        .total_us = 2000000,
+        .fault = fault,
+        .status = fault == GS_FAULT_NONE ? 200 : 529,
+        .sent_bytes = 4000,
+        .received_bytes = 500,
+        .prompt_tokens = 100,
+        .cached_tokens = 60,
+        .cache_write_tokens = 20,
+        .answer_tokens = 10,
+        .cost_nanousd = 5000,
+        .retry_after_us = -1,
+    };
+}
+
+/* ---- reading back ---- */
+
+struct seen {
+    struct gs_ledger_attempt last; /* but its texts */
+    char words[512];
+    size_t n;
+};
+
+static bool see_attempt(void *ud, const struct gs_ledger_attempt *a)
+{
+    struct seen *s = ud;
+    const size_t len = strlen(s->words);
+
+    snprintf(s->words + len, sizeof(s->words) - len, "%d %.*s/%.*s %s;", a->number,
+             (int)a->provider.len, a->provider.ptr, (int)a->model.len, a->model.ptr,
+             gs_fault_word(a->fault));
+    s->last = *a;
+    s->n++;
+    return true;
+}
+
+static bool see_request(void *ud, const struct gs_ledger_request *r)
+{
+    struct seen *s = ud;
+
+    assert_int_equal(r->n_attempts, 2);
+    assert_int_equal(r->cost_nanousd, 7000);
+    assert_true(r->is_estimated);
+    assert_int_equal(r->left_bytes, 8000);
+    snprintf(s->words, sizeof(s->words), "%.*s|%.*s|%.*s", (int)r->privacy.len, r->privacy.ptr,
+             (int)r->redacted.len, r->redacted.ptr, (int)r->faults.len, r->faults.ptr);
+    s->n++;
+    return true;
+}
+
+static void attempts_come_back_in_order(void **state)
+{
+    const struct folder *f = *state;
+    struct gs_ledger *l = open_ledger(f, 0, 0);
+    struct gs_ledger_attempt a = attempt("garage", GS_FAULT_NONE);
+    const struct gs_ledger_request r = {
+        .id = GS_SLICE_LIT("req_1"),
+        .at_us = a.at_us,
+        .n_attempts = 2,
+        .cost_nanousd = 7000,
+        .is_estimated = true,
+        .left_bytes = 8000,
+        .privacy = GS_SLICE_LIT("redact"),
+        .redacted = GS_SLICE_LIT("email 2"),
+    };
+    const struct gs_ledger_query one = {.id = GS_SLICE_LIT("req_1"), .since_us = INT64_MAX};
+    struct seen s = {.n = 0};
+
+    a.number = 2;
+    a.is_continuation = a.is_estimated = true;
+    a.retry_after_us = 7;
+    gs_ledger_record_attempt(l, &a);
+    a = attempt("anthropic", GS_FAULT_OVERLOADED);
+    gs_ledger_record_attempt(l, &a);
+    a.request = GS_SLICE_LIT("req_2");
+    gs_ledger_record_attempt(l, &a);
+    gs_ledger_record(l, &r);
+    gs_ledger_close(l);
+    assert_int_equal(gs_ledger_read_attempts(f->path, &one, see_attempt, &s, NULL), GS_OK);
+    assert_string_equal(s.words, "1 anthropic/large overloaded;2 garage/large none;");
+    assert_int_equal(s.last.connected_us, 1000);
+    assert_int_equal(s.last.head_us, 2000);
+    assert_int_equal(s.last.first_us, 3000);
+    assert_int_equal(s.last.total_us, 2000000);
+    assert_int_equal(s.last.status, 200);
+    assert_int_equal(s.last.sent_bytes, 4000);
+    assert_int_equal(s.last.received_bytes, 500);
+    assert_int_equal(s.last.cache_write_tokens, 20);
+    assert_int_equal(s.last.cost_nanousd, 5000);
+    assert_int_equal(s.last.retry_after_us, 7);
+    assert_true(s.last.is_continuation && s.last.is_estimated && !s.last.is_uplink);
+    s.n = 0;
+    assert_int_equal(gs_ledger_read(f->path, &one, see_request, &s, NULL), GS_OK);
+    assert_int_equal(s.n, 1);
+    assert_string_equal(s.words, "redact|email 2|anthropic overloaded");
+}
+
+/* ---- what a server remembers ---- */
+
+static void see_breaker(void *ud, const struct gs_ledger_breaker *b)
+{
+    struct seen *s = ud;
+
+    snprintf(s->words, sizeof(s->words), "%.*s %d %d %d %s", (int)b->key.len, b->key.ptr,
+             (int)b->n_failures, (int)b->n_opens, (int)b->until_us, gs_fault_word(b->fault));
+    s->n++;
+}
+
+static void see_spent(void *ud, const struct gs_ledger_spent *spent)
+{
+    struct seen *s = ud;
+
+    s->last.cost_nanousd = spent->day_nanousd;
+    s->last.sent_bytes = spent->month_nanousd;
+    s->n++;
+}
+
+static void breakers_and_costs_are_remembered(void **state)
+{
+    const struct folder *f = *state;
+    struct gs_ledger *l = open_ledger(f, 0, 0);
+    struct seen s = {.n = 0};
+    struct gs_ledger_breaker b = {.key = GS_SLICE_LIT("a/b"),
+                                  .n_failures = 3,
+                                  .n_opens = 1,
+                                  .until_us = 77,
+                                  .fault = GS_FAULT_STALL};
+    struct gs_ledger_attempt a = attempt("anthropic", GS_FAULT_NONE);
+
+    a.at_us = gs_clock_wall_us() - a.total_us;
+    gs_ledger_save_breaker(l, &b);
+    b.n_opens = 2;
+    gs_ledger_save_breaker(l, &b);
+    b.key = GS_SLICE_LIT("closed");
+    gs_ledger_save_breaker(l, &b);
+    b = (struct gs_ledger_breaker){.key = b.key};
+    gs_ledger_save_breaker(l, &b);
+    gs_ledger_record_attempt(l, &a);
+    gs_ledger_record_attempt(l, &a);
+    a.at_us -= (int64_t)40 * US_PER_DAY; /* neither today nor this month */
+    gs_ledger_record_attempt(l, &a);
+    gs_ledger_close(l);
+    l = open_ledger(f, 0, 0);
+    struct gs_ledger_memory m = {.on_breaker = see_breaker, .ud = &s};
+    assert_int_equal(gs_ledger_restore(l, &m, NULL), GS_OK);
+    assert_int_equal(s.n, 1);
+    assert_string_equal(s.words, "a/b 3 2 77 stall");
+    m = (struct gs_ledger_memory){.on_spent = see_spent, .ud = &s};
+    assert_int_equal(gs_ledger_restore(l, &m, NULL), GS_OK);
+    assert_int_equal(s.n, 2);
+    assert_int_equal(s.last.cost_nanousd, 10000);
+    assert_int_equal(s.last.sent_bytes, 10000);
+    gs_ledger_close(l);
+}
+
+/* ---- an older ledger ---- */
+
+static const char first_schema[] =
+    "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+    "CREATE TABLE request ("
+    "  n INTEGER PRIMARY KEY, id TEXT NOT NULL, at_us INTEGER NOT NULL, api TEXT NOT NULL,"
+    "  model TEXT NOT NULL, served_by TEXT NOT NULL, status INTEGER NOT NULL,"
+    "  stream INTEGER NOT NULL, outcome INTEGER NOT NULL, error TEXT NOT NULL,"
+    "  prompt_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,"
+    "  answer_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,"
+    "  first_us INTEGER NOT NULL, total_us INTEGER NOT NULL);"
+    "CREATE INDEX request_at ON request (at_us);"
+    "PRAGMA user_version=1; PRAGMA application_id=0x67736c31;"
+    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 500)"
+    " INSERT INTO request SELECT i, 'req_' || i, 1000000 * i, 'anthropic', 'm', 'local/m', 200, 1,"
+    " 0, '', i, 0, 2, 0, 3, 4 FROM c";
+
+static bool sum_prompts(void *ud, const struct gs_ledger_request *r)
+{
+    struct seen *s = ud;
+
+    assert_int_equal(r->cost_nanousd, 0);
+    assert_int_equal(r->privacy.len, 0);
+    s->last.prompt_tokens += r->prompt_tokens;
+    s->n++;
+    return true;
+}
+
+static void an_old_ledger_is_brought_up_to_date(void **state)
+{
+    const struct folder *f = *state;
+    const struct gs_ledger_query all = {0};
+    struct stat sb;
+
+    for (int by_reading = 0; by_reading < 2; by_reading++) {
+        struct seen s = {.n = 0};
+        run_sql(f, first_schema);
+        assert_int_equal(chmod(f->path, 0644), 0);
+        if (!by_reading) {
+            struct gs_ledger *l = open_ledger(f, 0, 0);
+            const struct gs_ledger_attempt a = attempt("a", GS_FAULT_NONE);
+            gs_ledger_record_attempt(l, &a);
+            gs_ledger_close(l);
+            assert_int_equal(stat(f->path, &sb), 0);
+            assert_int_equal(sb.st_mode & 0777, 0600);
+        }
+        assert_int_equal(gs_ledger_read(f->path, &all, sum_prompts, &s, NULL), GS_OK);
+        assert_int_equal(s.n, 500);
+        assert_int_equal(s.last.prompt_tokens, 500 * 501 / 2);
+        assert_int_equal(unlink(f->path), 0);
+    }
+}
+
+/* Somebody is writing for good: nothing is changed, and it is said. */
+static void a_failed_migration_changes_nothing(void **state)
+{
+    const struct folder *f = *state;
+    const struct gs_ledger_query all = {0};
+    struct gs_error err;
+    struct seen s = {.n = 0};
+
+    run_sql(f, first_schema);
+    run_sql(f, "CREATE TABLE spent (x)"); /* in the way of the last steps */
+    assert_int_equal(gs_ledger_read(f->path, &all, sum_prompts, &s, &err), GS_EIO);
+    assert_non_null(strstr(err.msg, "up to date"));
+    run_sql(f, "DROP TABLE spent");
+    assert_int_equal(gs_ledger_read(f->path, &all, sum_prompts, &s, &err), GS_OK);
+    assert_int_equal(s.n, 500);
+}
+
+/* ---- keeping ---- */
+
+static void old_attempts_go_and_their_sums_stay(void **state)
+{
+    const struct folder *f = *state;
+    struct gs_ledger *l = open_ledger(f, 0, 0);
+    const struct gs_ledger_query one = {.id = GS_SLICE_LIT("req_1")};
+    struct seen s = {.n = 0};
+
+    for (int i = 0; i < 20; i++) {
+        struct gs_ledger_attempt a = attempt("a", GS_FAULT_NONE);
+        a.at_us -= i < 12 ? 100 * US_PER_DAY : 0;
+        gs_ledger_record_attempt(l, &a);
+    }
+    gs_ledger_close(l);
+    gs_ledger_close(open_ledger(f, 90, 0));
+    assert_int_equal(gs_ledger_read_attempts(f->path, &one, see_attempt, &s, NULL), GS_OK);
+    assert_int_equal(s.n, 8);
+    gs_ledger_close(open_ledger(f, 90, 2));
+    s.n = 0;
+    assert_int_equal(gs_ledger_read_attempts(f->path, &one, see_attempt, &s, NULL), GS_OK);
+    assert_int_equal(s.n, 4); /* two a request */
+    assert_int_equal(ask_number(f, "SELECT sum(n) FROM spent"), 20);
+    assert_int_equal(ask_number(f, "SELECT count(*) FROM uptime"), 2);
+}
+
+/* Only names that somebody answered to have sums of their own. */
+static void made_up_names_do_not_add_up(void **state)
+{
+    const struct folder *f = *state;
+    struct gs_ledger *l = open_ledger(f, 0, 0);
+    char name[32];
+
+    for (int i = 0; i < 50; i++) {
+        struct gs_ledger_attempt a = attempt("a", GS_FAULT_MODEL_GONE);
+        snprintf(name, sizeof(name), "made-up-%d", i);
+        a.model = gs_slice_str(name);
+        a.cost_nanousd = 0;
+        gs_ledger_record_attempt(l, &a);
+    }
+    gs_ledger_close(l);
+    assert_true(ask_number(f, "SELECT count(*) FROM spent") <= 2); /* midnight */
+    assert_int_equal(ask_number(f, "SELECT sum(n_failed) FROM spent"), 50);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+    const struct CMUnitTest tests[] = {
+        TEST(attempts_come_back_in_order),         TEST(breakers_and_costs_are_remembered),
+        TEST(an_old_ledger_is_brought_up_to_date), TEST(a_failed_migration_changes_nothing),
+        TEST(old_attempts_go_and_their_sums_stay), TEST(made_up_names_do_not_add_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
