@@ -170,7 +170,8 @@ enum gs_stop_reason {
 
 struct gs_usage {
     int64_t prompt_tokens;
-    int64_t cached_tokens; /* of the prompt, not computed again */
+    int64_t cached_tokens;      /* of the prompt, not computed again */
+    int64_t cache_write_tokens; /* of the prompt, kept for later at a price; 0 where none is told */
     int64_t answer_tokens;
     int64_t reasoning_tokens; /* of the answer */
     int64_t cut_texts;        /* inputs of gs_texts that did not fit */

@@ -19,17 +19,20 @@ struct answer {
 
 /* ---- pieces ---- */
 
-/* All that is computed is kept for later, so of a prompt with marks all of it was "created". */
+/* All that is computed here is kept for later, so of a prompt with marks all of it was "created";
+ * of one that was computed elsewhere, what that server says. */
 static void write_usage(struct gs_buf *b, const struct gs_dialect_context *ctx,
                         const struct gs_usage *u)
 {
     const int64_t computed = u->prompt_tokens - u->cached_tokens;
+    const int64_t created = u->cache_write_tokens > 0 ? GS_MIN(u->cache_write_tokens, computed)
+                            : ctx->marks_cache        ? computed
+                                                      : 0;
 
     gs_buf_printf(b,
                   "\"usage\":{\"input_tokens\":%lld,\"cache_creation_input_tokens\":%lld,"
                   "\"cache_read_input_tokens\":%lld,\"output_tokens\":%lld}",
-                  (long long)(ctx->marks_cache ? 0 : computed),
-                  (long long)(ctx->marks_cache ? computed : 0), (long long)u->cached_tokens,
+                  (long long)(computed - created), (long long)created, (long long)u->cached_tokens,
                   (long long)u->answer_tokens);
 }
 
@@ -208,9 +211,11 @@ static void write_error_body(int status, const struct gs_error *err, struct gs_s
     struct gs_error worded = *err;
 
     gs_buf_printf(b, ",\"error\":{\"type\":\"%s\",\"message\":", error_type(status));
-    if (err->code == GS_ECONTEXT)
+    if (err->code == GS_ECONTEXT && err->needed > 0)
         gs_error_set(&worded, err->code, "prompt is too long: %lld tokens > %lld maximum",
                      err->needed, err->available);
+    else if (err->code == GS_ECONTEXT)
+        gs_error_set(&worded, err->code, "prompt is too long");
     gs_error_hint(&worded, "%s", err->hint);
     gs_dialect_write_words(b, &worded);
     if (err->code == GS_EUNSUPPORTED && err->source[0])

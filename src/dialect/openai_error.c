@@ -56,7 +56,7 @@ void gs_dialect_openai_chat_write_error(int status, const struct gs_error *err,
     struct gs_error worded = *err;
 
     (void)request_id; /* it goes out as a header */
-    if (err->code == GS_ECONTEXT)
+    if (err->code == GS_ECONTEXT && err->needed > 0)
         gs_error_set(&worded, err->code,
                      "This model's maximum context length is %lld tokens. However, your messages "
                      "resulted in %lld tokens",
