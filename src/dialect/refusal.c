@@ -180,63 +180,46 @@ static enum gs_fault find_words(const struct said *s, unsigned on)
 
 /* ---- statuses ---- */
 
-/* Where words count, and what it is where they mean nothing. */
+/* Where words count, and what it is where they mean nothing, of each status and of the others of
+ * its hundred. */
+static const struct {
+    int first, last;
+    unsigned on;
+    enum gs_fault fault;
+} statuses[] = {
+    {300, 399, 0, GS_FAULT_REDIRECT},
+    {401, 401, ON_KEY, GS_FAULT_AUTH},
+    {402, 402, 0, GS_FAULT_BILLING},
+    {403, 403, ON_KEY, GS_FAULT_AUTH},
+    {404, 404, ON_REQUEST | ON_MISSING, GS_FAULT_SERVER_ERROR}, /* no such path */
+    {405, 405, 0, GS_FAULT_SERVER_ERROR},                       /* the same */
+    {407, 407, 0, GS_FAULT_PROXY},
+    {408, 409, ON_FAILURE, GS_FAULT_SERVER_ERROR},
+    {410, 410, ON_REQUEST | ON_MISSING, GS_FAULT_MODEL_GONE},
+    {413, 414, ON_REQUEST, GS_FAULT_TOO_LARGE},
+    {421, 421, ON_FAILURE, GS_FAULT_SERVER_ERROR},
+    {424, 425, ON_FAILURE, GS_FAULT_SERVER_ERROR},
+    {429, 429, ON_LIMIT, GS_FAULT_RATE_LIMIT},
+    {431, 431, ON_REQUEST, GS_FAULT_TOO_LARGE},
+    {503, 503, 0, GS_FAULT_OVERLOADED},
+    {511, 511, 0, GS_FAULT_PORTAL},
+    {529, 529, 0, GS_FAULT_OVERLOADED},
+    {400, 499, ON_REQUEST, GS_FAULT_BAD_REQUEST},
+    {500, 599, ON_FAILURE, GS_FAULT_SERVER_ERROR},
+};
+
+/* What stands between us and the server answers some of them with a page of its own. */
 static unsigned read_status(const struct said *s, enum gs_fault *out_else)
 {
-    switch (s->status) {
-    case 401:
-        *out_else = GS_FAULT_AUTH;
-        return ON_KEY;
-    case 403:
-        *out_else = s->is_page ? GS_FAULT_PORTAL : GS_FAULT_AUTH;
-        return ON_KEY;
-    case 402:
-        *out_else = GS_FAULT_BILLING;
-        return 0;
-    case 404:
-    case 410:
-        *out_else = s->status == 410 ? GS_FAULT_MODEL_GONE : GS_FAULT_SERVER_ERROR;
-        return s->is_page ? 0 : ON_REQUEST | ON_MISSING;
-    case 405: /* as 404, there is no such path */
-        *out_else = GS_FAULT_SERVER_ERROR;
-        return 0;
-    case 407:
-        *out_else = GS_FAULT_PROXY;
-        return 0;
-    case 408:
-    case 409:
-    case 421:
-    case 424:
-    case 425:
-        *out_else = GS_FAULT_SERVER_ERROR;
-        return ON_FAILURE;
-    case 413:
-    case 414:
-    case 431:
-        *out_else = GS_FAULT_TOO_LARGE;
-        return ON_REQUEST;
-    case 429:
-        *out_else = GS_FAULT_RATE_LIMIT;
-        return ON_LIMIT;
-    case 503:
-    case 529:
-        *out_else = GS_FAULT_OVERLOADED;
-        return 0;
-    case 511:
-        *out_else = GS_FAULT_PORTAL;
-        return 0;
-    default:
-        break;
+    for (size_t i = 0; i < GS_COUNT_OF(statuses); i++) {
+        if (s->status < statuses[i].first || s->status > statuses[i].last)
+            continue;
+        const bool is_missing = s->is_page && s->status == 404;
+        *out_else = s->is_page && s->status == 403 ? GS_FAULT_PORTAL : statuses[i].fault;
+        return is_missing ? 0 : statuses[i].on;
     }
-    if (s->status >= 300 && s->status < 400)
-        *out_else = GS_FAULT_REDIRECT;
-    else if (s->status >= 400 && s->status < 500)
-        *out_else = GS_FAULT_BAD_REQUEST;
-    else if (s->status >= 500)
-        *out_else = GS_FAULT_SERVER_ERROR;
-    else
-        *out_else = s->is_page ? GS_FAULT_PORTAL : GS_FAULT_MALFORMED;
-    return s->status >= 500 ? ON_FAILURE : s->status >= 400 ? ON_REQUEST : 0;
+    *out_else = s->is_page ? GS_FAULT_PORTAL : GS_FAULT_MALFORMED;
+    return 0;
 }
 
 /* Of an error within an answer, whose status may be among its words. */
