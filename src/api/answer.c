@@ -8,6 +8,7 @@
 #include "api/beginnings.h"
 #include "api/choices.h"
 #include "api/guide.h"
+#include "api/heal.h"
 #include "api/llm.h"
 #include "api/replay.h"
 #include "base/alloc.h"
@@ -35,6 +36,10 @@ struct gs_answer {
     struct gs_buf ignored;  /* of the format and the tools' schemas */
     struct gs_parser *parser;
     struct gs_replay *replay; /* the answer as it will be kept; NULL: it will not */
+    struct gs_heal heal;      /* of an answer that broke off: its last word */
+    size_t n_known;           /* bytes of text to come that the receiver has */
+    int64_t max_tokens;       /* new ones at most, if some write again what is there; or 0 */
+    bool is_full;             /* they are */
     struct gs_detok detok;
     struct gs_buf text; /* of one token */
     struct gs_top_logprob top[MAX_TOP];
@@ -113,10 +118,28 @@ static struct gs_logprob logprob_of(struct gs_answer *a, const struct gs_job_tok
 /* Give the parser what is in a->text. */
 static enum gs_flow feed(struct gs_answer *a, const struct gs_logprob *lp, size_t n_lp)
 {
+    const size_t n_known = GS_MIN(a->n_known, a->text.len);
+
+    a->n_known -= n_known;
+    gs_buf_consume(&a->text, n_known);
     const enum gs_flow flow = gs_parser_feed(a->parser, gs_buf_view(&a->text), lp, n_lp);
 
     a->failed |= !gs_buf_ok(&a->text) || gs_parser_failed(a->parser);
     return a->failed || gs_parser_stopped(a->parser, NULL) ? GS_FLOW_CANCEL : flow;
+}
+
+/* Note what was chosen. False: it only wrote again what is there. */
+static bool accept(struct gs_answer *a, int32_t id)
+{
+    if (gs_heal_goes_on(&a->heal)) {
+        const struct gs_slice beyond = gs_heal_accept(&a->heal, id);
+        if (a->guide && beyond.len > 0)
+            gs_guide_accept_text(a->guide, a->parser, beyond);
+        return beyond.len > 0;
+    }
+    if (a->guide)
+        gs_guide_accept(a->guide, id);
+    return true;
 }
 
 static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
@@ -125,27 +148,38 @@ static enum gs_flow on_token(void *ud, const struct gs_job_token *token)
 
     if (a->guide && gs_guide_failed(a->guide))
         return GS_FLOW_CANCEL;
-    if (a->guide)
-        gs_guide_accept(a->guide, token->id);
-    a->usage.answer_tokens++;
+    const bool is_new = accept(a, token->id);
+    a->usage.answer_tokens += is_new;
     if (a->replay)
         gs_replay_take_token(a->replay, token->id);
     if (a->wants_tokens)
         gs_buf_put(&a->tokens, &token->id, sizeof(token->id));
     if (is_silent(a, token->id))
         return GS_FLOW_CONTINUE;
-    a->usage.reasoning_tokens += gs_parser_in_reasoning(a->parser);
+    a->usage.reasoning_tokens += is_new && gs_parser_in_reasoning(a->parser);
     gs_buf_reset(&a->text);
     gs_detok_feed(&a->detok, token->id, &a->text);
-    const struct gs_logprob lp = a->logprobs ? logprob_of(a, token) : (struct gs_logprob){0};
-    return feed(a, &lp, a->logprobs ? 1 : 0);
+    const bool with_lp = a->logprobs && is_new;
+    const struct gs_logprob lp = with_lp ? logprob_of(a, token) : (struct gs_logprob){0};
+    const enum gs_flow flow = feed(a, &lp, with_lp ? 1 : 0);
+    a->is_full = a->max_tokens > 0 && a->usage.answer_tokens >= a->max_tokens;
+    return a->is_full ? GS_FLOW_CANCEL : flow;
+}
+
+static bool may_follow(void *ud, struct gs_slice text)
+{
+    struct gs_answer *a = ud;
+
+    return !a->guide || gs_guide_allows(a->guide, a->parser, text);
 }
 
 static const uint64_t *on_mask(void *ud, int32_t drawn)
 {
     struct gs_answer *a = ud;
 
-    return gs_guide_mask(a->guide, a->parser, drawn);
+    if (gs_heal_goes_on(&a->heal))
+        return gs_heal_mask(&a->heal, drawn, may_follow, a);
+    return a->guide ? gs_guide_mask(a->guide, a->parser, drawn) : NULL;
 }
 
 static void emit_error(struct gs_answer *a, const struct gs_error *err)
@@ -193,9 +227,11 @@ static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *sta
 
     a->usage.prompt_tokens = stats->prompt_tokens;
     a->usage.cached_tokens = stats->cached_tokens;
-    a->usage.answer_tokens = stats->answer_tokens;
+    a->usage.answer_tokens = stats->answer_tokens - a->heal.n_again;
     a->usage.prefill_us = stats->prefill_us;
     a->usage.decode_us = stats->decode_us;
+    if (end == GS_JOB_END_STOPPED && a->is_full)
+        end = GS_JOB_END_LENGTH;
     flush(a, end == GS_JOB_END_LENGTH || end == GS_JOB_END_CONTEXT);
     if (end == GS_JOB_END_ERROR) {
         emit_error(a, err);
@@ -254,9 +290,32 @@ static enum gs_status create_parser(struct gs_answer *a, const struct gs_chat *c
         .stops = chat->stops,
         .n_stops = chat->n_stops,
         .id_seed = gs_os_random_u64(), /* not the seed: ids are unique in a conversation */
+        .partial = gs_llm_partial(chat),
     };
 
     return gs_parser_create(&opt, emit, a, &a->parser, err);
+}
+
+static bool ends_in_control(const struct gs_llm *llm, const struct gs_token_ids *ids)
+{
+    return ids->len > 0 && gs_token_kind_of(llm->tok, ids->ids[ids->len - 1]) == GS_TOKEN_CONTROL;
+}
+
+/* An answer begins anew; a continuation does where it follows a control token (BOS), while after
+ * other text its first space counts. */
+static void begin_text(struct gs_answer *a, const struct gs_chat *chat,
+                       const struct gs_llm_prompt *p)
+{
+    const bool goes_on =
+        gs_llm_partial(chat) ? p->ids.len > p->answer_at : chat->is_raw || chat->continue_last;
+
+    gs_detok_init(&a->detok, a->llm->tok, true);
+    a->detok.at_start = !goes_on || ends_in_control(a->llm, &p->ids);
+    struct gs_detok again = a->detok;
+    gs_buf_reset(&a->text);
+    for (size_t i = 0; i < a->heal.n_tokens; i++)
+        gs_detok_feed(&again, a->heal.tokens[i], &a->text);
+    a->n_known = a->text.len;
 }
 
 static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
@@ -275,7 +334,9 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
         .prompt = ids->ids,
         .n_prompt = ids->len,
         .sampling = chat->sampling,
-        .max_tokens = chat->max_tokens,
+        .max_tokens = chat->max_tokens > 0 && chat->max_tokens < INT64_MAX - GS_HEAL_BYTES
+                          ? chat->max_tokens + (int64_t)a->heal.n
+                          : chat->max_tokens,
         .end_tokens = llm->end_tokens,
         .n_end_tokens = llm->n_end_tokens,
         .marks = marks,
@@ -284,17 +345,11 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
         .n_top_logprobs = chat->logprobs ? chat->n_top_logprobs : 0,
         .on = {.on_prefill = on_prefill,
                .on_token = on_token,
-               .on_mask = a->guide ? on_mask : NULL,
+               .on_mask = a->guide || a->heal.n > 0 ? on_mask : NULL,
                .on_end = on_end,
                .ud = a},
     };
 
-    /* An answer begins anew; a continuation does where it follows a control token (BOS), while
-     * after other text its first space counts. */
-    gs_detok_init(&a->detok, llm->tok, true);
-    a->detok.at_start =
-        (!chat->is_raw && !chat->continue_last) ||
-        (ids->len > 0 && gs_token_kind_of(llm->tok, ids->ids[ids->len - 1]) == GS_TOKEN_CONTROL);
     return gs_engine_submit(llm->engine, &opt, &a->job, err);
 }
 
@@ -306,6 +361,18 @@ static enum gs_status check_stops(const struct gs_chat *chat, struct gs_error *e
         gs_error_amounts(err, (long long)chat->n_stops, GS_MAX_STOPS);
         return GS_ELIMIT;
     }
+    return GS_OK;
+}
+
+static enum gs_status check_partial(const struct gs_chat *chat, struct gs_error *err)
+{
+    if (!chat->broke_off)
+        return GS_OK;
+    if (chat->is_raw)
+        return gs_error_set(err, GS_EUNSUPPORTED,
+                            "an answer to a raw prompt cannot be gone on with");
+    if (chat->n_messages == 0 || chat->messages[chat->n_messages - 1].role != GS_ROLE_ASSISTANT)
+        return gs_error_set(err, GS_EINVAL, "the last message is not the answer that broke off");
     return GS_OK;
 }
 
@@ -336,6 +403,8 @@ static enum gs_status start_one(gs_llm *llm, const struct gs_chat *chat, gs_even
     gs_buf_init(&a->ignored, GS_MAX_TEXT_BYTES);
     st = check_stops(chat, err);
     if (st == GS_OK)
+        st = check_partial(chat, err);
+    if (st == GS_OK)
         st = gs_llm_prompt_make(llm, chat, &prompt, err);
     if (st == GS_OK)
         st = create_parser(a, chat, prompt.opens_reasoning, err);
@@ -343,8 +412,13 @@ static enum gs_status start_one(gs_llm *llm, const struct gs_chat *chat, gs_even
         st = gs_replay_begin(llm->replays, chat, gs_buf_view(&prompt.opening), &a->replay, err);
     if (st == GS_OK)
         st = gs_guide_create(llm, chat, a->traits, &a->ignored, &a->guide, err);
-    if (st == GS_OK)
+    if (st == GS_OK) {
+        a->heal = prompt.heal;
+        prompt.heal = (struct gs_heal){.n = 0};
+        a->max_tokens = a->heal.n > 0 ? chat->max_tokens : 0;
+        begin_text(a, chat, &prompt);
         st = submit(a, chat, &prompt.ids, err);
+    }
     gs_llm_prompt_clear(&prompt);
     if (st != GS_OK) {
         gs_answer_free(a);
@@ -357,8 +431,9 @@ static enum gs_status start_one(gs_llm *llm, const struct gs_chat *chat, gs_even
 static enum gs_status start_several(gs_llm *llm, const struct gs_chat *chat, gs_event_fn *on_event,
                                     void *ud, gs_answer **out_answer, struct gs_error *err)
 {
+    if (chat->broke_off)
+        return gs_error_set(err, GS_EUNSUPPORTED, "of several answers none can be gone on with");
     struct gs_answer *a = gs_alloc_zero(sizeof(*a));
-
     if (!a)
         return gs_error_nomem(err, "start answers");
     const enum gs_status st = gs_choices_create(llm, chat, on_event, ud, &a->choices, err);
@@ -415,6 +490,7 @@ void gs_answer_free(gs_answer *a)
     gs_parser_free(a->parser);
     gs_replay_free(a->replay);
     gs_guide_free(a->guide);
+    gs_heal_clear(&a->heal);
     gs_buf_clear(&a->text);
     gs_buf_clear(&a->tokens);
     gs_buf_clear(&a->ignored);

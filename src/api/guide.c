@@ -140,11 +140,9 @@ static void note(struct gs_buf *ignored, const char *what)
 }
 
 static enum gs_status make_calls(const struct gs_chat *chat, const struct gs_prompt_traits *traits,
-                                 struct gs_buf *ignored, struct gs_constraint **out_c,
-                                 struct gs_error *err)
+                                 bool demanded, struct gs_buf *ignored,
+                                 struct gs_constraint **out_c, struct gs_error *err)
 {
-    const bool demanded =
-        chat->tool_choice == GS_TOOL_CHOICE_ANY || chat->tool_choice == GS_TOOL_CHOICE_NAMED;
     const struct gs_tool_notation *own = gs_parser_notation(traits);
     struct gs_constraint_notation notation = {.quote = NULL};
     enum gs_status st = GS_OK;
@@ -207,25 +205,67 @@ static enum gs_status init_ending(struct gs_guide *g, const struct gs_chat *chat
     return st;
 }
 
+static bool has_call(const struct gs_message *m)
+{
+    for (size_t i = 0; m && i < m->n_blocks; i++)
+        if (m->blocks[i].kind == GS_BLOCK_TOOL_CALL)
+            return true;
+    return false;
+}
+
+/* The format goes on from the text that is there. A text that began otherwise is left alone. */
+static void go_on(struct gs_guide *g, const struct gs_message *m, struct gs_buf *ignored)
+{
+    bool fits = true;
+
+    for (size_t i = 0; i < m->n_blocks && fits; i++) {
+        const struct gs_block *b = &m->blocks[i];
+        if (b->kind != GS_BLOCK_TEXT || b->text.len == 0)
+            continue;
+        g->text_begun = true;
+        fits = gs_constraint_advance(g->text, b->text);
+    }
+    if (fits)
+        return;
+    gs_constraint_free(g->text);
+    g->text = NULL;
+    note(ignored, "response format");
+}
+
+/* What text and calls have to be, if anything. */
+static enum gs_status init_constraints(struct gs_guide *g, const struct gs_chat *chat,
+                                       const struct gs_prompt_traits *traits, bool demanded,
+                                       struct gs_buf *ignored, struct gs_error *err)
+{
+    const struct gs_message *partial = gs_llm_partial(chat);
+    enum gs_status st = GS_OK;
+
+    if (gs_llm_chat_has_tools(chat))
+        st = make_calls(chat, traits, demanded, ignored, demanded ? &g->text : &g->call, err);
+    if (st != GS_OK || demanded)
+        return st;
+    if (chat->format.kind != GS_FORMAT_TEXT && traits->syntax == GS_SYNTAX_HARMONY)
+        note(ignored, "response format"); /* its channels are text, too */
+    else
+        st = make_format(&chat->format, ignored, &g->text, err);
+    if (g->text && partial)
+        go_on(g, partial, ignored);
+    return st;
+}
+
 static enum gs_status init(struct gs_guide *g, gs_llm *llm, const struct gs_chat *chat,
                            const struct gs_prompt_traits *traits, struct gs_buf *ignored,
                            struct gs_error *err)
 {
     const bool with_tools = gs_llm_chat_has_tools(chat);
-    const bool demanded = with_tools && (chat->tool_choice == GS_TOOL_CHOICE_ANY ||
-                                         chat->tool_choice == GS_TOOL_CHOICE_NAMED);
-    enum gs_status st = GS_OK;
+    const bool demanded =
+        with_tools && !has_call(gs_llm_partial(chat)) &&
+        (chat->tool_choice == GS_TOOL_CHOICE_ANY || chat->tool_choice == GS_TOOL_CHOICE_NAMED);
     size_t n_triggers = 0;
 
     g->llm = llm;
     g->traits = llm->prompter ? gs_prompter_traits(llm->prompter) : NULL;
-    if (with_tools)
-        st = make_calls(chat, traits, ignored, demanded ? &g->text : &g->call, err);
-    if (st == GS_OK && !demanded && chat->format.kind != GS_FORMAT_TEXT &&
-        traits->syntax == GS_SYNTAX_HARMONY)
-        note(ignored, "response format"); /* its channels are text, too */
-    else if (st == GS_OK && !demanded)
-        st = make_format(&chat->format, ignored, &g->text, err);
+    enum gs_status st = init_constraints(g, chat, traits, demanded, ignored, err);
     if (st == GS_OK)
         st = init_ending(g, chat, traits, err);
     if (st != GS_OK || is_idle(g))
@@ -384,5 +424,23 @@ void gs_guide_accept(struct gs_guide *g, int32_t id)
     if (g->now == g->text)
         g->text_begun = true;
     if (!gs_constraint_advance(g->now, token_text(g->llm, g->traits, id)))
+        g->left_alone = true;
+}
+
+bool gs_guide_allows(struct gs_guide *g, const struct gs_parser *p, struct gs_slice text)
+{
+    struct gs_constraint *c = holding(g, p);
+
+    return !c || gs_constraint_allows(c, text);
+}
+
+void gs_guide_accept_text(struct gs_guide *g, const struct gs_parser *p, struct gs_slice text)
+{
+    struct gs_constraint *c = holding(g, p);
+
+    if (!c)
+        return;
+    g->text_begun |= c == g->text;
+    if (!gs_constraint_advance(c, text))
         g->left_alone = true;
 }

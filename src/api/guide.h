@@ -23,5 +23,8 @@ bool gs_guide_failed(const struct gs_guide *g);
 const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p, int32_t drawn);
 /* This token was chosen: the one drawn, or one of the mask. */
 void gs_guide_accept(struct gs_guide *g, int32_t id);
+/* The same of a part of a token: whether it may come, and that it has. */
+bool gs_guide_allows(struct gs_guide *g, const struct gs_parser *p, struct gs_slice text);
+void gs_guide_accept_text(struct gs_guide *g, const struct gs_parser *p, struct gs_slice text);
 
 #endif

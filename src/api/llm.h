@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "api/heal.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "genset/genset.h"
@@ -74,7 +75,12 @@ struct gs_llm_prompt {
     bool opens_reasoning;  /* as of gs_prompter_render() */
     bool knows_opening;    /* the answer can be kept for replay */
     struct gs_buf opening; /* what stands between the header of the model's turn and the answer */
+    size_t answer_at;      /* what follows these tokens is of the answer, which broke off */
+    struct gs_heal heal;   /* of its last word */
 };
+
+/* What is there of the answer to `chat`, which broke off; NULL: nothing. */
+const struct gs_message *gs_llm_partial(const struct gs_chat *chat);
 
 GS_MUST_CHECK enum gs_status gs_llm_prompt_make(const struct gs_llm *llm,
                                                 const struct gs_chat *chat,

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "chat/partial.h"
 #include "chat/prompt.h"
 
 bool gs_llm_chat_has_tools(const struct gs_chat *chat)
@@ -168,6 +169,64 @@ static enum gs_status make_chat(const struct gs_llm *llm, const struct gs_chat *
     return st;
 }
 
+/* ---- an answer that broke off ---- */
+
+const struct gs_message *gs_llm_partial(const struct gs_chat *chat)
+{
+    const struct gs_message *m =
+        chat->n_messages > 0 ? &chat->messages[chat->n_messages - 1] : NULL;
+
+    return chat->broke_off && m && m->role == GS_ROLE_ASSISTANT && m->n_blocks > 0 ? m : NULL;
+}
+
+/* What the model would have written of it; the last word is left to be written again. */
+static enum gs_status append_partial(const struct gs_llm *llm,
+                                     const struct gs_chat_partial *partial, struct gs_llm_prompt *p,
+                                     struct gs_error *err)
+{
+    enum gs_status st = GS_OK;
+    size_t from = 0;
+    size_t floor = p->ids.len;
+
+    p->answer_at = p->ids.len;
+    for (size_t i = 0; i < partial->n_pieces && st == GS_OK; i++) {
+        const struct gs_chat_piece *piece = &partial->pieces[i];
+        const unsigned flags =
+            (piece->is_markup ? GS_TOKEN_PARSE_SPECIAL : 0) | (i > 0 ? GS_TOKEN_GOES_ON : 0);
+        floor = p->ids.len;
+        st = gs_token_encode(llm->tok, gs_slice_sub(gs_buf_view(&partial->text), from, piece->end),
+                             flags, &p->ids, err);
+        if (piece->is_markup)
+            floor = p->ids.len;
+        from = piece->end;
+    }
+    return st == GS_OK ? gs_heal_begin(&p->heal, llm->tok, gs_prompter_traits(llm->prompter),
+                                       &p->ids, floor, err)
+                       : st;
+}
+
+/* The conversation up to the answer asks for one, as always; what is there of it follows. */
+static enum gs_status make_partial(const struct gs_llm *llm, const struct gs_chat *chat,
+                                   struct gs_llm_prompt *p, struct gs_error *err)
+{
+    struct gs_chat before = *chat;
+    struct gs_chat_partial partial;
+
+    before.n_messages--;
+    before.broke_off = before.continue_last = false;
+    enum gs_status st = make_chat(llm, &before, p, err);
+    if (st != GS_OK)
+        return st;
+    p->knows_opening = false;
+    st = gs_chat_partial_write(gs_prompter_traits(llm->prompter), gs_llm_partial(chat),
+                               p->opens_reasoning, &partial, err);
+    if (st != GS_OK)
+        return st;
+    st = append_partial(llm, &partial, p, err);
+    gs_chat_partial_clear(&partial);
+    return st;
+}
+
 static enum gs_status make(const struct gs_llm *llm, const struct gs_chat *chat,
                            struct gs_llm_prompt *p, struct gs_error *err)
 {
@@ -182,8 +241,9 @@ static enum gs_status make(const struct gs_llm *llm, const struct gs_chat *chat,
         st = encode_prompt(llm, gs_slice("", 0), &p->ids, err); /* BOS */
     if (st != GS_OK)
         return st;
-    return chat->has_suffix ? gs_llm_infill_tokens(llm, chat, &p->ids, err)
-                            : make_chat(llm, chat, p, err);
+    if (chat->has_suffix)
+        return gs_llm_infill_tokens(llm, chat, &p->ids, err);
+    return gs_llm_partial(chat) ? make_partial(llm, chat, p, err) : make_chat(llm, chat, p, err);
 }
 
 enum gs_status gs_llm_prompt_make(const struct gs_llm *llm, const struct gs_chat *chat,
@@ -205,6 +265,7 @@ void gs_llm_prompt_clear(struct gs_llm_prompt *p)
 {
     gs_token_ids_clear(&p->ids);
     gs_buf_clear(&p->opening);
+    gs_heal_clear(&p->heal);
 }
 
 /* Templates that begin with a control token begin every turn with it. A prompt without turns may at

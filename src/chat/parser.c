@@ -52,6 +52,7 @@ struct gs_parser {
     enum state state;
     struct gs_buf hold;
     size_t n_text;                /* of hold: a region that was none; only a stop may be in it */
+    size_t n_known;               /* of hold: the receiver has it */
     size_t scanned;               /* of hold, in CALL: already looked at */
     struct gs_tool_stream stream; /* of the region's newest call */
     size_t n_streamed;            /* calls of the region that have ended */
@@ -138,6 +139,7 @@ static void consume(struct gs_parser *p, size_t n)
 {
     gs_buf_consume(&p->hold, n);
     p->n_text -= GS_MIN(n, p->n_text);
+    p->n_known -= GS_MIN(n, p->n_known);
     p->lp_from += count_lp(p, n);
     if (p->lp_from == p->n_lp)
         p->lp_from = p->n_lp = 0;
@@ -270,7 +272,7 @@ static void settle(struct gs_parser *p, size_t n)
     n -= space;
     p->skip_space = p->skip_space && n == 0;
     send_text(p, p->state == REASONING ? GS_BLOCK_REASONING : GS_BLOCK_TEXT,
-              gs_slice_sub(gs_buf_view(&p->hold), 0, n), count_lp(p, n));
+              gs_slice_sub(gs_buf_view(&p->hold), GS_MIN(p->n_known, n), n), count_lp(p, n));
     consume(p, n);
 }
 
@@ -511,6 +513,26 @@ static bool set_up(struct gs_parser *p, const struct gs_parser_options *opt)
     return true;
 }
 
+/* Go on behind the last block of `m`. What its text ends with may be the beginning of a stop
+ * string, but not of markup: that is not ours. */
+static void go_on(struct gs_parser *p, const struct gs_message *m)
+{
+    const struct gs_block *last = &m->blocks[m->n_blocks - 1];
+
+    p->next_block_idx = (uint32_t)m->n_blocks;
+    p->block = last->kind;
+    p->block_open = p->has_spoken = true;
+    p->skip_space = last->text.len == 0;
+    p->state = last->kind == GS_BLOCK_REASONING && p->reasons ? REASONING : TEXT;
+    for (size_t i = 0; i + 1 < m->n_blocks; i++)
+        p->n_calls += m->blocks[i].kind == GS_BLOCK_TOOL_CALL;
+    if (last->kind != GS_BLOCK_TEXT)
+        return;
+    p->n_text = SIZE_MAX; /* no markup */
+    gs_buf_slice(&p->hold, gs_slice_sub(last->text, open_tail(p, last->text), last->text.len));
+    p->n_text = p->n_known = p->hold.len;
+}
+
 enum gs_status gs_parser_create(const struct gs_parser_options *opt, gs_event_fn *on_event,
                                 void *ud, struct gs_parser **out_p, struct gs_error *err)
 {
@@ -528,6 +550,12 @@ enum gs_status gs_parser_create(const struct gs_parser_options *opt, gs_event_fn
     p->state = opt->opens_reasoning ? REASONING : TEXT;
     p->skip_space = opt->opens_reasoning;
     if (!set_up(p, opt)) {
+        gs_parser_free(p);
+        return gs_error_nomem(err, "read the answer");
+    }
+    if (opt->partial)
+        go_on(p, opt->partial);
+    if (!gs_buf_ok(&p->hold)) {
         gs_parser_free(p);
         return gs_error_nomem(err, "read the answer");
     }

@@ -44,7 +44,9 @@ struct gs_parser_options {
     size_t n_tools;                        /* read during create only */
     const struct gs_slice *stops;          /* copied */
     size_t n_stops;
-    uint64_t id_seed; /* tool call ids are made from it */
+    uint64_t id_seed;                 /* tool call ids are made from it */
+    const struct gs_message *partial; /* what is there of the answer: its last block goes on, what
+                                       * is fed follows it; or NULL. Read during create only */
 };
 
 /* Events go to `on_event`; its answer is handed back by the calls below. */

@@ -143,7 +143,6 @@ static enum gs_status encode_text(struct gs_token_job *job, struct gs_slice text
     const struct gs_tokenizer *const t = job->t;
     enum gs_status st = GS_OK;
 
-    job->after_special = true;
     for (size_t pos = 0; st == GS_OK && pos < text.len;) {
         int32_t id = -1;
         size_t len;
@@ -168,6 +167,14 @@ static enum gs_status encode_text(struct gs_token_job *job, struct gs_slice text
     return st;
 }
 
+static bool ends_in_special(const struct gs_tokenizer *t, const struct gs_token_ids *ids)
+{
+    const enum gs_token_kind kind =
+        ids->len > 0 ? gs_token_kind_of(t, ids->ids[ids->len - 1]) : GS_TOKEN_CONTROL;
+
+    return kind == GS_TOKEN_CONTROL || kind == GS_TOKEN_USER_DEFINED;
+}
+
 enum gs_status gs_token_encode(const struct gs_tokenizer *t, struct gs_slice text, unsigned flags,
                                struct gs_token_ids *out, struct gs_error *err)
 {
@@ -184,6 +191,7 @@ enum gs_status gs_token_encode(const struct gs_tokenizer *t, struct gs_slice tex
     }
     gs_buf_init(&job.text, MAX_BUF_BYTES);
     gs_buf_init(&job.word, MAX_BUF_BYTES);
+    job.after_special = !(flags & GS_TOKEN_GOES_ON) || ends_in_special(t, out);
     if (add && t->add_bos)
         st = gs_token_job_put(&job, t->bos);
     if (st == GS_OK)

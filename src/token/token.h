@@ -16,7 +16,11 @@
 struct gs_gguf;
 struct gs_tokenizer;
 
-enum gs_token_flags { GS_TOKEN_ADD_SPECIAL = 1, GS_TOKEN_PARSE_SPECIAL = 2 };
+enum gs_token_flags {
+    GS_TOKEN_ADD_SPECIAL = 1,
+    GS_TOKEN_PARSE_SPECIAL = 2,
+    GS_TOKEN_GOES_ON = 4, /* the text goes on where that of *out ends */
+};
 
 /* tokenizer.ggml.token_type */
 enum gs_token_kind {
