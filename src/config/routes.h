@@ -70,6 +70,7 @@ struct gs_config_provider {
     unsigned apis;   /* enum gs_provider_api */
     enum gs_key_source key_source;
     const char *key;             /* what follows env:, file:, command: */
+    const char *secret; /* the key itself, of gs_config_load_keys(); NULL: there is none */
     const char *proxy, *ca_file; /* as of upstream.h */
     struct gs_config_deadlines deadlines;
     bool is_loopback; /* its URL is of this machine: nothing leaves by it */
