@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/slice.h"
 #include "cmocka_headers.h"
 #include "ledger/ledger.h"
 
@@ -82,6 +84,32 @@ static inline int64_t ask_number(const struct folder *f, const char *sql)
     sqlite3_finalize(s);
     sqlite3_close(db);
     return n;
+}
+
+/* One that ended now. */
+static inline struct gs_ledger_attempt an_attempt(const char *provider, enum gs_fault fault)
+{
+    return (struct gs_ledger_attempt){
+        .request = GS_SLICE_LIT("req_1"),
+        .number = 1,
+        .provider = gs_slice_str(provider),
+        .model = GS_SLICE_LIT("large"),
+        .at_us = gs_clock_wall_us() - 2000000,
+        .connected_us = 1000,
+        .head_us = 2000,
+        .first_us = fault == GS_FAULT_NONE ? 3000 : -1,
+        .total_us = 2000000,
+        .fault = fault,
+        .status = fault == GS_FAULT_NONE ? 200 : 529,
+        .sent_bytes = 4000,
+        .received_bytes = 500,
+        .prompt_tokens = 100,
+        .cached_tokens = 60,
+        .cache_write_tokens = 20,
+        .answer_tokens = 10,
+        .cost_nanousd = 5000,
+        .retry_after_us = -1,
+    };
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/queue.h"
 #include "base/slice.h"
 #include "base/thread.h"
+#include "ledger/ledger_ask.h"
 #include "ledger/ledger_read.h"
 #include "ledger/ledger_write.h"
 
@@ -30,6 +31,7 @@ struct gs_ledger {
     atomic_ullong n_lost;
     pthread_t thread;
     bool has_thread;
+    struct gs_ledger_asker asker;
 
     /* the ledger's thread */
     struct gs_ledger_writer writer;
@@ -130,6 +132,8 @@ enum gs_status gs_ledger_open(const struct gs_ledger_options *opt, struct gs_led
     if (st == GS_OK)
         st = gs_thread_start(&l->thread, GS_THREAD_LEDGER, run, l, err);
     l->has_thread = st == GS_OK;
+    if (st == GS_OK)
+        st = gs_ledger_asker_start(&l->asker, l->path, err);
     if (st != GS_OK) {
         gs_ledger_close(l);
         return st;
@@ -146,6 +150,7 @@ void gs_ledger_close(struct gs_ledger *l)
         gs_queue_close(l->queue);
         pthread_join(l->thread, NULL);
     }
+    gs_ledger_asker_stop(&l->asker);
     gs_queue_free(l->queue);
     gs_ledger_writer_close(&l->writer);
     gs_free(l);
@@ -232,4 +237,10 @@ enum gs_status gs_ledger_restore(struct gs_ledger *l, const struct gs_ledger_mem
                                  struct gs_error *err)
 {
     return gs_ledger_recall(l->path, m, err);
+}
+
+bool gs_ledger_ask(struct gs_ledger *l, enum gs_ledger_subject subject,
+                   const struct gs_ledger_query *q, gs_ledger_answer_fn *on_answer, void *ud)
+{
+    return gs_ledger_asker_ask(&l->asker, subject, q, on_answer, ud);
 }

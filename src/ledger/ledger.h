@@ -3,7 +3,7 @@
  *
  * Writing is a message to a thread of the ledger's own and blocks nobody; a full queue drops the
  * row and says so. Reading opens the file by itself, so that a command may read while a server
- * writes.
+ * writes. What it tells of providers: history.h.
  */
 #ifndef GS_LEDGER_LEDGER_H
 #define GS_LEDGER_LEDGER_H
@@ -16,6 +16,7 @@
 #include "genset/slice.h"
 #include "genset/status.h"
 
+struct gs_buf;
 struct gs_ledger;
 
 enum gs_ledger_outcome {
@@ -161,5 +162,24 @@ typedef bool gs_ledger_total_fn(void *ud, const struct gs_ledger_total *t);
 /* A total for each server, the busiest first; of the query only since_us counts. */
 GS_MUST_CHECK enum gs_status gs_ledger_sum(const char *path, const struct gs_ledger_query *q,
                                            gs_ledger_total_fn *fn, void *ud, struct gs_error *err);
+
+/* ---- asking a server's ledger ---- */
+
+enum gs_ledger_subject {
+    GS_LEDGER_HISTORY, /* {"uptime":[...],"incidents":[...],"speed":[...],"breakers":[...]} */
+    GS_LEDGER_COST,    /* {"days":[...]} */
+    GS_LEDGER_LOG,     /* {"requests":[...]}; of one, with its "attempts" */
+};
+
+/* The answer, a JSON object: *json may be taken with gs_buf_take(). Or `err`, and json is NULL.
+ * On the thread that reads. */
+typedef void gs_ledger_answer_fn(void *ud, struct gs_buf *json, const struct gs_error *err);
+
+/* Ask on a thread of the ledger's own; the answer comes by on_answer, which is called in any case,
+ * at the latest by gs_ledger_close(). The id of `q` is copied, and cut as in a record.
+ * thread: any. False, and it is not called: too many ask, or no memory. */
+GS_MUST_CHECK bool gs_ledger_ask(struct gs_ledger *l, enum gs_ledger_subject subject,
+                                 const struct gs_ledger_query *q, gs_ledger_answer_fn *on_answer,
+                                 void *ud);
 
 #endif

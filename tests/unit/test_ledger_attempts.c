@@ -9,31 +9,6 @@
 #include "base/slice.h"
 #include "ledger_test.h"
 
-static struct gs_ledger_attempt attempt(const char *provider, enum gs_fault fault)
-{
-    return (struct gs_ledger_attempt){
-        .request = GS_SLICE_LIT("req_1"),
-        .number = 1,
-        .provider = gs_slice_str(provider),
-        .model = GS_SLICE_LIT("large"),
-        .at_us = gs_clock_wall_us() - 2000000,
-        .connected_us = 1000,
-        .head_us = 2000,
-        .first_us = fault == GS_FAULT_NONE ? 3000 : -1,
-        .total_us = 2000000,
-        .fault = fault,
-        .status = fault == GS_FAULT_NONE ? 200 : 529,
-        .sent_bytes = 4000,
-        .received_bytes = 500,
-        .prompt_tokens = 100,
-        .cached_tokens = 60,
-        .cache_write_tokens = 20,
-        .answer_tokens = 10,
-        .cost_nanousd = 5000,
-        .retry_after_us = -1,
-    };
-}
-
 /* ---- reading back ---- */
 
 struct seen {
@@ -73,7 +48,7 @@ static void attempts_come_back_in_order(void **state)
 {
     const struct folder *f = *state;
     struct gs_ledger *l = open_ledger(f, 0, 0);
-    struct gs_ledger_attempt a = attempt("garage", GS_FAULT_NONE);
+    struct gs_ledger_attempt a = an_attempt("garage", GS_FAULT_NONE);
     const struct gs_ledger_request r = {
         .id = GS_SLICE_LIT("req_1"),
         .at_us = a.at_us,
@@ -91,7 +66,7 @@ static void attempts_come_back_in_order(void **state)
     a.is_continuation = a.is_estimated = true;
     a.retry_after_us = 7;
     gs_ledger_record_attempt(l, &a);
-    a = attempt("anthropic", GS_FAULT_OVERLOADED);
+    a = an_attempt("anthropic", GS_FAULT_OVERLOADED);
     gs_ledger_record_attempt(l, &a);
     a.request = GS_SLICE_LIT("req_2");
     gs_ledger_record_attempt(l, &a);
@@ -146,7 +121,7 @@ static void breakers_and_costs_are_remembered(void **state)
                                   .n_opens = 1,
                                   .until_us = 77,
                                   .fault = GS_FAULT_STALL};
-    struct gs_ledger_attempt a = attempt("anthropic", GS_FAULT_NONE);
+    struct gs_ledger_attempt a = an_attempt("anthropic", GS_FAULT_NONE);
 
     a.at_us = gs_clock_wall_us() - a.total_us;
     gs_ledger_save_breaker(l, &b);
@@ -214,7 +189,7 @@ static void an_old_ledger_is_brought_up_to_date(void **state)
         assert_int_equal(chmod(f->path, 0644), 0);
         if (!by_reading) {
             struct gs_ledger *l = open_ledger(f, 0, 0);
-            const struct gs_ledger_attempt a = attempt("a", GS_FAULT_NONE);
+            const struct gs_ledger_attempt a = an_attempt("a", GS_FAULT_NONE);
             gs_ledger_record_attempt(l, &a);
             gs_ledger_close(l);
             assert_int_equal(stat(f->path, &sb), 0);
@@ -254,7 +229,7 @@ static void old_attempts_go_and_their_sums_stay(void **state)
     struct seen s = {.n = 0};
 
     for (int i = 0; i < 20; i++) {
-        struct gs_ledger_attempt a = attempt("a", GS_FAULT_NONE);
+        struct gs_ledger_attempt a = an_attempt("a", GS_FAULT_NONE);
         a.at_us -= i < 12 ? 100 * US_PER_DAY : 0;
         gs_ledger_record_attempt(l, &a);
     }
@@ -278,7 +253,7 @@ static void made_up_names_do_not_add_up(void **state)
     char name[32];
 
     for (int i = 0; i < 50; i++) {
-        struct gs_ledger_attempt a = attempt("a", GS_FAULT_MODEL_GONE);
+        struct gs_ledger_attempt a = an_attempt("a", GS_FAULT_MODEL_GONE);
         snprintf(name, sizeof(name), "made-up-%d", i);
         a.model = gs_slice_str(name);
         a.cost_nanousd = 0;
