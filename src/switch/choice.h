@@ -15,7 +15,7 @@
 
 struct gs_choice_question {
     struct gs_slice model;
-    int64_t prompt_tokens; /* an estimate: gs_budget_prompt_tokens() */
+    int64_t prompt_tokens; /* an estimate: gs_price_tokens() */
     bool has_images, has_tools;
     enum gs_privacy privacy; /* what the request asks for or was found in it; the route may be
                                 stricter */

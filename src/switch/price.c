@@ -1,0 +1,59 @@
+/* Sums saturate: a cost too large to be told is the largest that can be. */
+#include "switch/price.h"
+
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/slice.h"
+
+#define BYTES_A_TOKEN 4
+#define NAME_BYTES    512
+
+const struct gs_config_price *gs_price_find(const struct gs_config_routes *routes, size_t provider,
+                                            struct gs_slice model)
+{
+    char name[NAME_BYTES]; /* "provider/model", cut where it is too long to be a price's */
+    const struct gs_slice p = gs_slice_str(routes->providers[provider].name);
+    size_t len = GS_MIN(p.len, sizeof(name) - 1);
+
+    memcpy(name, p.ptr, len);
+    name[len++] = '/';
+    const size_t n = GS_MIN(model.len, sizeof(name) - len);
+    if (n > 0)
+        memcpy(name + len, model.ptr, n);
+    for (size_t i = 0; i < routes->n_prices; i++)
+        if (gs_config_match(routes->prices[i].match, gs_slice(name, len + n)))
+            return &routes->prices[i];
+    return NULL;
+}
+
+static int64_t add_cost(int64_t sum, int64_t n_tokens, int64_t price)
+{
+    int64_t cost;
+
+    if (n_tokens <= 0 || price <= 0)
+        return sum;
+    if (__builtin_mul_overflow(n_tokens, price, &cost) || __builtin_add_overflow(sum, cost, &sum))
+        return INT64_MAX;
+    return sum;
+}
+
+int64_t gs_price_nanousd(const struct gs_config_price *price, const struct gs_price_use *use)
+{
+    const int64_t prompt = GS_MAX(use->prompt_tokens, 0);
+    const int64_t cached = GS_MIN(GS_MAX(use->cached_tokens, 0), prompt);
+    const int64_t written = GS_MIN(GS_MAX(use->cache_write_tokens, 0), prompt - cached);
+    int64_t sum = 0;
+
+    if (!price)
+        return 0;
+    sum = add_cost(sum, prompt - cached - written, price->in_nanousd);
+    sum = add_cost(sum, cached, price->cached_nanousd);
+    sum = add_cost(sum, written, price->cache_write_nanousd);
+    return add_cost(sum, use->answer_tokens, price->out_nanousd);
+}
+
+int64_t gs_price_tokens(size_t n_bytes)
+{
+    return (int64_t)(n_bytes / BYTES_A_TOKEN) + 1;
+}
