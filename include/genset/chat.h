@@ -195,7 +195,7 @@ struct gs_logprob {
 };
 
 /* The order of one answer is START, PROGRESS*, (BEGIN DELTA* END)*, then STOP or ERROR, once. ERROR
- * may also come first.
+ * may also come first. A DELTA without text says that an upstream has opened what holds the text.
  * `block_idx` counts from 0. A tool call's deltas are pieces of its arguments' JSON text.
  * Of texts it is VECTOR for each input, in their order, then STOP or ERROR.
  *
@@ -237,6 +237,9 @@ struct gs_event {
     struct gs_slice served_by;    /* START, STOP: who answers: "local/qwen3-4b" */
     struct gs_slice answer_id;    /* START: what an upstream calls its answer; may be empty */
     struct gs_slice model;        /* START: and what it calls its model; may be empty */
+    struct gs_slice item_id;      /* BEGIN: what an upstream calls the block; may be empty */
+    uint32_t item_idx;            /* BEGIN: its place among the items there, blocks or not */
+    bool is_whole;           /* END: nothing that follows shows any more that it was cut short */
     struct gs_slice ignored; /* START: what of the format and the tools' schemas is not enforced */
 };
 

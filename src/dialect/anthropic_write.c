@@ -12,6 +12,7 @@
 #include "json/json.h"
 
 struct answer {
+    struct gs_dialect_names names;
     struct gs_buf content; /* not streamed: the blocks so far, comma-separated */
     struct gs_buf block;   /* raw text of the block being made: not streamed, or not shown */
     int64_t prompt_tokens;
@@ -62,13 +63,13 @@ static void write_stop(struct gs_buf *b, const struct gs_event *ev)
         gs_buf_puts(b, "null");
 }
 
-static void write_message_head(struct gs_buf *b, const struct gs_dialect_context *ctx)
+static void write_message_head(struct gs_buf *b, const struct answer *s,
+                               const struct gs_dialect_context *ctx)
 {
-    const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
-
-    gs_buf_printf(b, "\"id\":\"msg_%.*s\",\"type\":\"message\",\"role\":\"assistant\",",
-                  (int)tail.len, tail.ptr);
-    gs_dialect_write_member(b, "model", ctx->model);
+    gs_buf_puts(b, "\"id\":");
+    gs_dialect_write_id(b, &s->names, ctx, "msg_");
+    gs_buf_puts(b, ",\"type\":\"message\",\"role\":\"assistant\",");
+    gs_dialect_write_model(b, &s->names, ctx);
 }
 
 /* "type", "id" and "name" of a tool call. */
@@ -104,12 +105,13 @@ static void close_event(struct gs_buf *b)
     gs_buf_puts(b, "}\n\n");
 }
 
-static void stream_start(const struct gs_dialect_context *ctx, const struct gs_event *ev,
-                         struct gs_buf *b)
+static void stream_start(struct answer *s, const struct gs_dialect_context *ctx,
+                         const struct gs_event *ev, struct gs_buf *b)
 {
+    gs_dialect_names_take(&s->names, ev, b);
     open_event(b, "message_start");
     gs_buf_puts(b, ",\"message\":{");
-    write_message_head(b, ctx);
+    write_message_head(b, s, ctx);
     gs_buf_puts(b, ",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,");
     write_usage(b, ctx, &ev->usage);
     gs_buf_putc(b, '}');
@@ -233,7 +235,7 @@ static void stream_event(struct answer *s, const struct gs_dialect_context *ctx,
     gs_dialect_writer_ready(&s->block);
     switch (ev->kind) {
     case GS_EVENT_START:
-        stream_start(ctx, ev, b);
+        stream_start(s, ctx, ev, b);
         break;
     case GS_EVENT_PROGRESS:
     case GS_EVENT_VECTOR:
@@ -245,7 +247,7 @@ static void stream_event(struct answer *s, const struct gs_dialect_context *ctx,
     case GS_EVENT_DELTA:
         if (hides(ctx, ev))
             gs_buf_slice(&s->block, ev->text);
-        else
+        else if (ev->text.len)
             stream_delta(ev, b);
         break;
     case GS_EVENT_END:
@@ -307,7 +309,7 @@ static void write_whole(const struct answer *s, const struct gs_dialect_context 
 {
     gs_dialect_writer_check(&s->content, b);
     gs_buf_putc(b, '{');
-    write_message_head(b, ctx);
+    write_message_head(b, s, ctx);
     gs_buf_puts(b, ",\"content\":[");
     gs_buf_slice(b, gs_buf_view(&s->content));
     gs_buf_puts(b, "],");
@@ -325,6 +327,7 @@ static void collect_event(struct answer *s, const struct gs_dialect_context *ctx
     switch (ev->kind) {
     case GS_EVENT_START:
         s->prompt_tokens = ev->usage.prompt_tokens;
+        gs_dialect_names_take(&s->names, ev, &s->content);
         break;
     case GS_EVENT_BEGIN:
         collect_begin(s, ctx, ev);
@@ -371,6 +374,7 @@ static void clear_state(void *state)
 {
     struct answer *s = state;
 
+    gs_dialect_names_clear(&s->names);
     gs_buf_clear(&s->content);
     gs_buf_clear(&s->block);
 }

@@ -9,6 +9,7 @@
 #include "json/json.h"
 
 struct answer {
+    struct gs_dialect_names names;
     struct gs_buf text, reasoning; /* not streamed: so far */
     struct gs_buf calls;           /* items of tool_calls not yet written, comma-separated */
     struct gs_buf args;            /* of the call being made */
@@ -16,13 +17,14 @@ struct answer {
     unsigned n_calls;
 };
 
-static void write_head(struct gs_buf *b, const struct gs_dialect_context *ctx)
+static void write_head(struct gs_buf *b, const struct answer *s,
+                       const struct gs_dialect_context *ctx)
 {
     char when[40];
 
     gs_clock_format_us(ctx->created_us, when, sizeof(when));
     gs_buf_putc(b, '{');
-    gs_dialect_write_member(b, "model", ctx->model);
+    gs_dialect_write_model(b, &s->names, ctx);
     gs_buf_printf(b, ",\"created_at\":\"%s\",", when);
 }
 
@@ -46,11 +48,11 @@ static void write_body(struct gs_buf *b, const struct gs_dialect_context *ctx, s
         gs_buf_putc(b, '}');
 }
 
-static void write_line(struct gs_buf *b, const struct gs_dialect_context *ctx,
-                       const struct gs_event *ev, struct gs_slice text, struct gs_slice reasoning,
-                       struct gs_slice calls)
+static void write_line(struct gs_buf *b, const struct answer *s,
+                       const struct gs_dialect_context *ctx, const struct gs_event *ev,
+                       struct gs_slice text, struct gs_slice reasoning, struct gs_slice calls)
 {
-    write_head(b, ctx);
+    write_head(b, s, ctx);
     write_body(b, ctx, text, reasoning, calls);
     gs_buf_puts(b, ",\"done\":false");
     if (ev->n_logprob) {
@@ -78,7 +80,7 @@ static void write_done(const struct answer *s, const struct gs_dialect_context *
     gs_dialect_writer_check(&s->calls, b);
     gs_dialect_writer_check(&s->args, b);
     gs_dialect_writer_check(&s->logprobs, b);
-    write_head(b, ctx);
+    write_head(b, s, ctx);
     write_body(b, ctx, gs_buf_view(&s->text), gs_buf_view(&s->reasoning), gs_buf_view(&s->calls));
     gs_buf_printf(b, ",\"done\":true,\"done_reason\":\"%s\"", done_reason(ctx, ev->stop));
     if (!ctx->errand)
@@ -127,7 +129,7 @@ static void call_end(struct answer *s, const struct gs_dialect_context *ctx,
     if (!ctx->stream)
         return;
     gs_dialect_writer_check(&s->calls, b);
-    write_line(b, ctx, ev, none, none, gs_buf_view(&s->calls));
+    write_line(b, s, ctx, ev, none, none, gs_buf_view(&s->calls));
     gs_buf_reset(&s->calls);
 }
 
@@ -151,10 +153,10 @@ static void write_delta(struct answer *s, const struct gs_dialect_context *ctx,
 
     if (ev->block == GS_BLOCK_TOOL_CALL)
         gs_buf_slice(&s->args, ev->text);
-    else if (ctx->stream)
-        write_line(b, ctx, ev, is_reasoning ? none : ev->text, is_reasoning ? ev->text : none,
+    else if (ctx->stream && (ev->text.len || ev->n_logprob))
+        write_line(b, s, ctx, ev, is_reasoning ? none : ev->text, is_reasoning ? ev->text : none,
                    none);
-    else
+    else if (!ctx->stream)
         gs_buf_slice(is_reasoning ? &s->reasoning : &s->text, ev->text);
     if (ctx->stream || ev->block == GS_BLOCK_TOOL_CALL || !ev->n_logprob)
         return;
@@ -175,6 +177,8 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     gs_dialect_writer_ready(&s->logprobs);
     switch (ev->kind) {
     case GS_EVENT_START:
+        gs_dialect_names_take(&s->names, ev, b);
+        break;
     case GS_EVENT_PROGRESS:
     case GS_EVENT_VECTOR:
         break;
@@ -212,6 +216,7 @@ static void clear_state(void *state)
 {
     struct answer *s = state;
 
+    gs_dialect_names_clear(&s->names);
     gs_buf_clear(&s->text);
     gs_buf_clear(&s->reasoning);
     gs_buf_clear(&s->calls);

@@ -5,6 +5,7 @@
 
 #include "dialect/dialect.h"
 
+struct gs_dialect_names;
 struct gs_dialect_reader;
 struct gs_json;
 
@@ -54,9 +55,10 @@ void gs_dialect_openai_read_stream(struct gs_dialect_reader *r, const struct gs_
 
 /* ---- answers ---- */
 
-/* `{"id":"PREFIX-...","object":...,"created":...,"model":...,"system_fingerprint":...` */
-void gs_dialect_openai_write_head(struct gs_buf *b, const struct gs_dialect_context *ctx,
-                                  const char *prefix, const char *object);
+/* `{"id":"PREFIX...","object":...,"created":...,"model":...,"system_fingerprint":...` */
+void gs_dialect_openai_write_head(struct gs_buf *b, const struct gs_dialect_names *names,
+                                  const struct gs_dialect_context *ctx, const char *prefix,
+                                  const char *object);
 /* `"usage":{...}` */
 void gs_dialect_openai_write_usage(struct gs_buf *b, const struct gs_usage *u);
 /* As gs_dialect.write_error; of all of these APIs. `source` of what is invalid or not found is the

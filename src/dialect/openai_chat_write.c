@@ -24,6 +24,7 @@ struct choice {
 };
 
 struct answer {
+    struct gs_dialect_names names;
     struct choice choices[GS_DIALECT_OPENAI_MAX_CHOICES];
 };
 
@@ -36,14 +37,15 @@ static const struct gs_dialect_openai_request *request_of(const struct gs_dialec
 
 /* ---- pieces ---- */
 
-void gs_dialect_openai_write_head(struct gs_buf *b, const struct gs_dialect_context *ctx,
-                                  const char *prefix, const char *object)
+void gs_dialect_openai_write_head(struct gs_buf *b, const struct gs_dialect_names *names,
+                                  const struct gs_dialect_context *ctx, const char *prefix,
+                                  const char *object)
 {
-    const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
-
-    gs_buf_printf(b, "{\"id\":\"%s-%.*s\",\"object\":\"%s\",\"created\":%lld,", prefix,
-                  (int)tail.len, tail.ptr, object, (long long)ctx->created_us / 1000000);
-    gs_dialect_write_member(b, "model", ctx->model);
+    gs_buf_puts(b, "{\"id\":");
+    gs_dialect_write_id(b, names, ctx, prefix);
+    gs_buf_printf(b, ",\"object\":\"%s\",\"created\":%lld,", object,
+                  (long long)ctx->created_us / 1000000);
+    gs_dialect_write_model(b, names, ctx);
     if (ctx->fingerprint.len) {
         gs_buf_putc(b, ',');
         gs_dialect_write_member(b, "system_fingerprint", ctx->fingerprint);
@@ -171,7 +173,7 @@ static void open_chunk(struct answer *s, uint32_t idx, const struct gs_dialect_c
                        struct gs_buf *b)
 {
     gs_buf_puts(b, "data: ");
-    gs_dialect_openai_write_head(b, ctx, "chatcmpl", "chat.completion.chunk");
+    gs_dialect_openai_write_head(b, &s->names, ctx, "chatcmpl-", "chat.completion.chunk");
     gs_buf_printf(b, ",\"choices\":[{\"index\":%u,\"delta\":{", idx);
     if (!s->choices[idx].has_role)
         gs_buf_puts(b, "\"role\":\"assistant\",");
@@ -277,6 +279,8 @@ static void stream_delta(struct answer *s, const struct gs_dialect_context *ctx,
         stream_args(s, ctx, ev, b);
         return;
     }
+    if (!ev->text.len && !has_logprobs(ev))
+        return;
     open_chunk(s, ev->answer_idx, ctx, b);
     gs_dialect_write_member(b, ev->block == GS_BLOCK_REASONING ? "reasoning_content" : "content",
                             ev->text);
@@ -318,7 +322,7 @@ static void stream_stop(struct answer *s, const struct gs_dialect_context *ctx,
         return;
     if (ctx->include_usage) {
         gs_buf_puts(b, "data: ");
-        gs_dialect_openai_write_head(b, ctx, "chatcmpl", "chat.completion.chunk");
+        gs_dialect_openai_write_head(b, &s->names, ctx, "chatcmpl-", "chat.completion.chunk");
         gs_buf_puts(b, ",\"choices\":[],");
         gs_dialect_openai_write_usage(b, &ev->usage);
         gs_buf_puts(b, "}\n\n");
@@ -433,7 +437,7 @@ static void write_choice(const struct choice *s, unsigned idx, const struct gs_d
 static void write_whole(struct answer *s, const struct gs_dialect_context *ctx,
                         const struct gs_event *ev, struct gs_buf *b)
 {
-    gs_dialect_openai_write_head(b, ctx, "chatcmpl", "chat.completion");
+    gs_dialect_openai_write_head(b, &s->names, ctx, "chatcmpl-", "chat.completion");
     gs_buf_puts(b, ",\"choices\":[");
     for (unsigned i = 0; i < GS_COUNT_OF(s->choices); i++) {
         const struct choice *c = &s->choices[i];
@@ -495,6 +499,8 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     gs_dialect_writer_ready(&c->calls);
     gs_dialect_writer_ready(&c->args);
     gs_dialect_writer_ready(&c->logprobs);
+    if (ev->kind == GS_EVENT_START)
+        gs_dialect_names_take(&s->names, ev, b);
     if (ctx->stream)
         stream_event(s, ctx, ev, b);
     else
@@ -505,6 +511,7 @@ static void clear_state(void *state)
 {
     struct answer *s = state;
 
+    gs_dialect_names_clear(&s->names);
     for (size_t i = 0; i < GS_COUNT_OF(s->choices); i++) {
         gs_buf_clear(&s->choices[i].text);
         gs_buf_clear(&s->choices[i].reasoning);

@@ -21,6 +21,7 @@ struct choice {
 };
 
 struct answer {
+    struct gs_dialect_names names;
     struct choice choices[GS_MAX_ANSWERS];
 };
 
@@ -155,7 +156,7 @@ static void write_chunk(struct answer *s, uint32_t idx, const struct gs_dialect_
     struct choice *c = &s->choices[idx];
 
     gs_buf_puts(b, "data: ");
-    gs_dialect_openai_write_head(b, ctx, "cmpl", "text_completion");
+    gs_dialect_openai_write_head(b, &s->names, ctx, "cmpl-", "text_completion");
     gs_buf_printf(b, ",\"choices\":[{\"index\":%u,", idx);
     gs_dialect_write_member(b, "text", text);
     write_logprobs(c, b);
@@ -182,7 +183,7 @@ static void stream_stop(struct answer *s, const struct gs_dialect_context *ctx,
         return;
     if (ctx->include_usage) {
         gs_buf_puts(b, "data: ");
-        gs_dialect_openai_write_head(b, ctx, "cmpl", "text_completion");
+        gs_dialect_openai_write_head(b, &s->names, ctx, "cmpl-", "text_completion");
         gs_buf_puts(b, ",\"choices\":[],");
         gs_dialect_openai_write_usage(b, &ev->usage);
         gs_buf_puts(b, "}\n\n");
@@ -205,7 +206,7 @@ static void write_keepalive(void *state, const struct gs_dialect_context *ctx, s
 static void write_whole(struct answer *s, const struct gs_dialect_context *ctx,
                         const struct gs_event *ev, struct gs_buf *b)
 {
-    gs_dialect_openai_write_head(b, ctx, "cmpl", "text_completion");
+    gs_dialect_openai_write_head(b, &s->names, ctx, "cmpl-", "text_completion");
     gs_buf_puts(b, ",\"choices\":[");
     for (unsigned i = 0; i < GS_COUNT_OF(s->choices); i++) {
         struct choice *c = &s->choices[i];
@@ -291,6 +292,8 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
             gs_dialect_openai_stream_error(ev->error, ctx->request_id, b);
         break;
     case GS_EVENT_START:
+        gs_dialect_names_take(&s->names, ev, b);
+        break;
     case GS_EVENT_BEGIN:
     case GS_EVENT_END:
     case GS_EVENT_PROGRESS:
@@ -303,6 +306,7 @@ static void clear_state(void *state)
 {
     struct answer *s = state;
 
+    gs_dialect_names_clear(&s->names);
     for (size_t i = 0; i < GS_COUNT_OF(s->choices); i++) {
         struct choice *c = &s->choices[i];
         gs_buf_clear(&c->text);

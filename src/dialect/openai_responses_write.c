@@ -3,9 +3,9 @@
  * (https://platform.openai.com/docs/api-reference/responses-streaming). What Codex does when a
  * piece is missing is in the tests.
  *
- * An item ends with the event that follows it: only then is it known whether it was cut short. A
- * silent stream is kept alive by response.in_progress: comments do not count as a sign of life for
- * Codex 0.169. */
+ * An item ends with the event that follows it, unless its END says that it is whole: only then is
+ * it known whether it was cut short. Its part is announced with its first text. A silent stream is
+ * kept alive by response.in_progress: comments do not count as a sign of life for Codex 0.169. */
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
@@ -14,15 +14,18 @@
 #include "dialect/writer.h"
 
 struct answer {
-    struct gs_buf items; /* those that have ended, comma-separated */
-    struct gs_buf text;  /* of the item being made, raw */
-    struct gs_buf head;  /* of the call being made: its id and name; of reasoning its signature */
+    struct gs_dialect_names names;
+    struct gs_buf item_id; /* as an upstream calls the item being made; else empty */
+    struct gs_buf items;   /* those that have ended, comma-separated */
+    struct gs_buf text;    /* of the item being made, raw */
+    struct gs_buf head;    /* of the call being made: its id and name; of reasoning its signature */
     struct gs_buf logprobs; /* of the text being made, comma-separated */
     struct gs_slice input;  /* of a custom call that has ended; in `arena` */
     struct gs_arena arena;
     enum gs_block_kind kind; /* of the item being made */
     bool is_custom;          /* that call's input is text */
     bool has_item;           /* one is being made, */
+    bool has_part;           /* its part was announced */
     bool has_ended;          /* and only its end is to be told */
     bool has_created;
     bool is_usable; /* there was text, or a whole call */
@@ -119,6 +122,10 @@ static void write_tail(struct gs_buf *b, const struct answer *s,
 static void write_item_id(struct gs_buf *b, const struct answer *s,
                           const struct gs_dialect_context *ctx, const char *key)
 {
+    if (s->item_id.len) {
+        gs_dialect_write_member(b, key, gs_buf_view(&s->item_id));
+        return;
+    }
     gs_buf_printf(b, "\"%s\":\"%s_", key, spelling_of(s, ctx)->prefix);
     write_tail(b, s, ctx);
     gs_buf_putc(b, '"');
@@ -236,11 +243,12 @@ static void write_response(struct gs_buf *b, const struct answer *s,
                            const struct gs_dialect_context *ctx, enum end end,
                            const struct gs_event *ev)
 {
-    const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
     const struct gs_dialect_responses_request *own = request_of(ctx);
 
-    gs_buf_printf(b, "{\"id\":\"resp_%.*s\",\"object\":\"response\",\"created_at\":%lld,",
-                  (int)tail.len, tail.ptr, (long long)ctx->created_us / 1000000);
+    gs_buf_puts(b, "{\"id\":");
+    gs_dialect_write_id(b, &s->names, ctx, "resp_");
+    gs_buf_printf(b, ",\"object\":\"response\",\"created_at\":%lld,",
+                  (long long)ctx->created_us / 1000000);
     gs_buf_printf(b, "\"status\":\"%s\",\"error\":", end_names[end]);
     if (ev && ev->error)
         write_failure(b, ev->error);
@@ -248,7 +256,7 @@ static void write_response(struct gs_buf *b, const struct answer *s,
         gs_buf_puts(b, "null");
     gs_buf_printf(b, ",\"incomplete_details\":%s,",
                   is_cut(ev) ? "{\"reason\":\"max_output_tokens\"}" : "null");
-    gs_dialect_write_member(b, "model", ctx->model);
+    gs_dialect_write_model(b, &s->names, ctx);
     gs_buf_puts(b, ",\"output\":[");
     gs_buf_slice(b, gs_buf_view(&s->items));
     gs_buf_puts(b, "],");
@@ -323,6 +331,15 @@ static void stream_part(struct answer *s, const struct gs_dialect_context *ctx, 
     close_event(b);
 }
 
+/* Once for each item that has one. */
+static void stream_part_added(struct answer *s, const struct gs_dialect_context *ctx,
+                              struct gs_buf *b)
+{
+    if (!s->has_part && spelling_of(s, ctx)->part_added)
+        stream_part(s, ctx, spelling_of(s, ctx)->part_added, b);
+    s->has_part = true;
+}
+
 static void stream_delta(struct answer *s, const struct gs_dialect_context *ctx,
                          struct gs_slice text, struct gs_slice logprobs, struct gs_buf *b)
 {
@@ -375,17 +392,18 @@ static void begin_item(struct answer *s, const struct gs_dialect_context *ctx,
     s->kind = ev->block;
     s->has_item = true;
     s->has_ended = false;
+    s->has_part = false;
+    s->n_items = GS_MAX(s->n_items, ev->item_idx);
+    gs_buf_reset(&s->item_id);
+    gs_buf_slice(&s->item_id, ev->item_id);
     gs_buf_reset(&s->text);
     gs_buf_reset(&s->logprobs);
     gs_buf_reset(&s->head);
     s->is_custom = false;
     if (ev->block == GS_BLOCK_TOOL_CALL)
         begin_call(s, ctx, ev);
-    if (!ctx->stream)
-        return;
-    stream_item(s, ctx, "response.output_item.added", END_IN_PROGRESS, b);
-    if (spelling_of(s, ctx)->part_added)
-        stream_part(s, ctx, spelling_of(s, ctx)->part_added, b);
+    if (ctx->stream)
+        stream_item(s, ctx, "response.output_item.added", END_IN_PROGRESS, b);
 }
 
 static void add_delta(struct answer *s, const struct gs_dialect_context *ctx,
@@ -393,13 +411,15 @@ static void add_delta(struct answer *s, const struct gs_dialect_context *ctx,
 {
     const size_t before = s->logprobs.len;
 
+    if (ctx->stream)
+        stream_part_added(s, ctx, b);
     gs_buf_slice(&s->text, ev->text);
     if (ev->n_logprob && s->kind == GS_BLOCK_TEXT) {
         if (before)
             gs_buf_putc(&s->logprobs, ',');
         gs_dialect_write_logprobs(&s->logprobs, ev, false);
     }
-    if (ctx->stream && !s->is_custom) {
+    if (ctx->stream && !s->is_custom && (ev->text.len || s->logprobs.len > before)) {
         const size_t from = before + (before && s->logprobs.len > before);
         stream_delta(s, ctx, ev->text, gs_slice_sub(gs_buf_view(&s->logprobs), from, SIZE_MAX), b);
     }
@@ -426,6 +446,7 @@ static void stream_item_end(struct answer *s, const struct gs_dialect_context *c
     const struct spelling *p = spelling_of(s, ctx);
     const bool is_call = s->kind == GS_BLOCK_TOOL_CALL;
 
+    stream_part_added(s, ctx, b);
     if (s->is_custom)
         stream_delta(s, ctx, s->input, gs_slice(NULL, 0), b);
     else if (is_call && !s->text.len)
@@ -459,6 +480,7 @@ static void end_item(struct answer *s, const struct gs_dialect_context *ctx, enu
     write_item(&s->items, s, ctx, end);
     gs_dialect_writer_check(&s->text, &s->items);
     gs_dialect_writer_check(&s->head, &s->items);
+    gs_dialect_writer_check(&s->item_id, &s->items);
     gs_dialect_writer_check(&s->logprobs, &s->items);
     if (is_call ? end == END_COMPLETED : s->kind == GS_BLOCK_TEXT && s->text.len)
         s->is_usable = true;
@@ -489,17 +511,21 @@ static enum end end_of(const struct answer *s, const struct gs_dialect_context *
     return s->is_usable ? END_COMPLETED : END_INCOMPLETE;
 }
 
-static void keep(const struct gs_dialect_context *ctx, const struct gs_buf *whole)
+static void keep(const struct answer *s, const struct gs_dialect_context *ctx,
+                 const struct gs_buf *whole)
 {
     const struct gs_dialect_responses_request *own = request_of(ctx);
-    const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
     struct gs_buf id;
 
     if (!own->is_kept || !ctx->store || !gs_buf_ok(whole))
         return;
-    gs_buf_init(&id, 64);
-    gs_buf_puts(&id, "resp_");
-    gs_buf_slice(&id, tail);
+    gs_buf_init(&id, GS_MAX_TEXT_BYTES);
+    if (s->names.id.len) {
+        gs_buf_slice(&id, gs_buf_view(&s->names.id));
+    } else {
+        gs_buf_puts(&id, "resp_");
+        gs_buf_slice(&id, gs_dialect_id_tail(ctx->request_id));
+    }
     if (gs_buf_ok(&id))
         ctx->store->keep(ctx->store->self, &(struct gs_dialect_record){.id = gs_buf_view(&id),
                                                                        .previous = own->previous,
@@ -527,7 +553,7 @@ static void write_end(struct answer *s, const struct gs_dialect_context *ctx,
     gs_buf_slice(b, gs_buf_view(&whole));
     if (ctx->stream)
         close_event(b);
-    keep(ctx, &whole);
+    keep(s, ctx, &whole);
     gs_buf_clear(&whole);
 }
 
@@ -556,6 +582,7 @@ static void write_failed(struct answer *s, const struct gs_dialect_context *ctx,
 static void ready(struct answer *s)
 {
     gs_dialect_writer_ready(&s->items);
+    gs_dialect_writer_ready(&s->item_id);
     gs_dialect_writer_ready(&s->text);
     gs_dialect_writer_ready(&s->head);
     gs_dialect_writer_ready(&s->logprobs);
@@ -571,6 +598,7 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     switch (ev->kind) {
     case GS_EVENT_START:
         s->prompt_tokens = ev->usage.prompt_tokens;
+        gs_dialect_names_take(&s->names, ev, b);
         if (ctx->stream)
             stream_created(s, ctx, b);
         break;
@@ -585,6 +613,8 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
         s->has_ended = true;
         if (ev->block == GS_BLOCK_REASONING)
             gs_buf_slice(&s->head, ev->signature);
+        if (ev->is_whole)
+            end_item(s, ctx, END_COMPLETED, b);
         break;
     case GS_EVENT_STOP:
         write_stop(s, ctx, ev, b);
@@ -614,6 +644,8 @@ static void clear_state(void *state)
 {
     struct answer *s = state;
 
+    gs_dialect_names_clear(&s->names);
+    gs_buf_clear(&s->item_id);
     gs_buf_clear(&s->items);
     gs_buf_clear(&s->text);
     gs_buf_clear(&s->head);

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "dialect/dialect.h"
 #include "json/json.h"
 
 void gs_dialect_writer_ready(struct gs_buf *b)
@@ -18,6 +19,46 @@ void gs_dialect_writer_check(const struct gs_buf *state, struct gs_buf *b)
 {
     if (!gs_buf_ok(state))
         b->failed = true;
+}
+
+static void take_name(struct gs_buf *name, struct gs_slice s, struct gs_buf *b)
+{
+    if (!s.len)
+        return;
+    gs_dialect_writer_ready(name);
+    gs_buf_reset(name);
+    gs_buf_slice(name, s);
+    gs_dialect_writer_check(name, b);
+}
+
+void gs_dialect_names_take(struct gs_dialect_names *n, const struct gs_event *start,
+                           struct gs_buf *b)
+{
+    take_name(&n->id, start->answer_id, b);
+    take_name(&n->model, start->model, b);
+}
+
+void gs_dialect_names_clear(struct gs_dialect_names *n)
+{
+    gs_buf_clear(&n->id);
+    gs_buf_clear(&n->model);
+}
+
+void gs_dialect_write_id(struct gs_buf *b, const struct gs_dialect_names *n,
+                         const struct gs_dialect_context *ctx, const char *prefix)
+{
+    const struct gs_slice tail = gs_dialect_id_tail(ctx->request_id);
+
+    if (n->id.len)
+        gs_json_write_string(b, gs_buf_view(&n->id));
+    else
+        gs_buf_printf(b, "\"%s%.*s\"", prefix, (int)tail.len, tail.ptr);
+}
+
+void gs_dialect_write_model(struct gs_buf *b, const struct gs_dialect_names *n,
+                            const struct gs_dialect_context *ctx)
+{
+    gs_dialect_write_member(b, "model", n->model.len ? gs_buf_view(&n->model) : ctx->model);
 }
 
 void gs_dialect_write_member(struct gs_buf *b, const char *key, struct gs_slice value)

@@ -6,10 +6,29 @@
 #include "base/slice.h"
 #include "genset/chat.h"
 
+struct gs_dialect_context;
+
 /* Ready a buffer of a zeroed state for its first use. */
 void gs_dialect_writer_ready(struct gs_buf *b);
 /* A failed buffer of the state fails the answer. */
 void gs_dialect_writer_check(const struct gs_buf *state, struct gs_buf *b);
+
+/* What an answer and its model are called by the upstream that gives it. Zeroed; either may be
+ * empty. */
+struct gs_dialect_names {
+    struct gs_buf id, model;
+};
+
+/* As START says. Memory that is short fails b. */
+void gs_dialect_names_take(struct gs_dialect_names *n, const struct gs_event *start,
+                           struct gs_buf *b);
+void gs_dialect_names_clear(struct gs_dialect_names *n);
+/* The answer's id in quotes: the upstream's, or the prefix with what makes the request's unique. */
+void gs_dialect_write_id(struct gs_buf *b, const struct gs_dialect_names *n,
+                         const struct gs_dialect_context *ctx, const char *prefix);
+/* `"model":...`: the upstream's, or as the client spelled it. */
+void gs_dialect_write_model(struct gs_buf *b, const struct gs_dialect_names *n,
+                            const struct gs_dialect_context *ctx);
 
 /* `"key":"value"`, with both in quotes. */
 void gs_dialect_write_member(struct gs_buf *b, const char *key, struct gs_slice value);
