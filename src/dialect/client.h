@@ -27,6 +27,12 @@ struct gs_dialect_to {
      * sent: the reasoning goes as the API spells unsigned reasoning, or not at all. */
     bool sends_signatures;
     bool stream;
+    /* OpenAI: takes what vLLM, llama-server and others added to the API (reasoning_content, top_k,
+     * chat_template_kwargs...). OpenAI and some more refuse members they do not know. */
+    bool takes_extensions;
+    /* OpenAI chat: a last message of the assistant is gone on with if vLLM's continue_final_message
+     * says so. */
+    bool says_continue;
     int64_t default_max_tokens; /* where the API wants a number and the chat has none */
 };
 
