@@ -35,6 +35,9 @@ GS_MUST_CHECK enum gs_status gs_os_map_lock(const struct gs_os_map *m, struct gs
 /* Append a whole file ("-" is stdin) to b; GS_ELIMIT if it passes b's ceiling. */
 GS_MUST_CHECK enum gs_status gs_os_read_file(const char *path, struct gs_buf *b,
                                              struct gs_error *err);
+/* Append what a shell command prints to b; it must end well. errors: GS_EIO, GS_ELIMIT, GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_os_read_command(const char *command, struct gs_buf *b,
+                                                struct gs_error *err);
 /* Write a whole file ("-" is stdout); a failed or short write is an error, also at close. */
 GS_MUST_CHECK enum gs_status gs_os_write_file(const char *path, const void *p, size_t n,
                                               struct gs_error *err);

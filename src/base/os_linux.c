@@ -16,6 +16,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,6 +103,29 @@ enum gs_status gs_os_read_file(const char *path, struct gs_buf *b, struct gs_err
     if (!is_stdin)
         close(fd);
     return st;
+}
+
+enum gs_status gs_os_read_command(const char *command, struct gs_buf *b, struct gs_error *err)
+{
+    char chunk[4096];
+    size_t n;
+
+    FILE *pipe = popen(command, "re");
+    if (!pipe)
+        return gs_error_errno(err, GS_EIO, errno, "could not start a command");
+    for (;;) {
+        n = fread(chunk, 1, sizeof(chunk), pipe);
+        if (n == 0)
+            break;
+        gs_buf_put(b, chunk, n);
+    }
+    const int status = pclose(pipe);
+    if (!gs_buf_ok(b))
+        return gs_error_set(err, GS_ELIMIT, "the command prints too much");
+    if (status != 0)
+        return gs_error_set(err, GS_EIO, "the command failed with status %d",
+                            WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    return GS_OK;
 }
 
 static enum gs_status write_file(const char *path, const void *p, size_t n, mode_t mode,

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "config/routes.h"
 #include "genset/slice.h"
 #include "genset/status.h"
 
@@ -55,22 +56,6 @@ struct gs_config_list {
 #define GS_CONFIG_TYPE_STRINGS  struct gs_config_list
 #define GS_CONFIG_TYPE_PATHS    struct gs_config_list
 
-/* The settings in effect. Unset strings are NULL, unset numbers 0; everything lives as long as the
- * arena. */
-struct gs_config {
-#define GS_OPTION(type, field, ...) GS_CONFIG_TYPE_##type field;
-#include "config/options.def"
-    struct gs_config_list args; /* what is no option */
-    const char *file;           /* the configuration file read, or NULL */
-    const char *data_dir;       /* $XDG_DATA_HOME/genset */
-    const char *cache_dir;      /* $XDG_CACHE_HOME/genset */
-    const char *state_dir;      /* $XDG_STATE_HOME/genset */
-    enum gs_config_origin origin[GS_OPTION_COUNT];
-    struct gs_arena arena;
-};
-
-#define GS_CONFIG_IS_SET(c, field) ((c)->origin[GS_OPTION_##field] != GS_ORIGIN_DEFAULT)
-
 /* What it is read from. */
 struct gs_config_source {
     enum gs_command command;
@@ -79,6 +64,25 @@ struct gs_config_source {
     const char *(*env)(void *ud, const char *name); /* NULL for a variable that is not set */
     void *env_ud;
 };
+
+/* The settings in effect. Unset strings are NULL, unset numbers 0; everything lives as long as the
+ * arena. */
+struct gs_config {
+#define GS_OPTION(type, field, ...) GS_CONFIG_TYPE_##type field;
+#include "config/options.def"
+    struct gs_config_list args;     /* what is no option */
+    struct gs_config_routes routes; /* where the command has to do with other computers */
+    const char *file;               /* the configuration file read, or NULL */
+    const char *file_wanted;        /* the same, or where it would be; NULL: unknown */
+    const char *data_dir;           /* $XDG_DATA_HOME/genset */
+    const char *cache_dir;          /* $XDG_CACHE_HOME/genset */
+    const char *state_dir;          /* $XDG_STATE_HOME/genset */
+    enum gs_config_origin origin[GS_OPTION_COUNT];
+    struct gs_config_source source; /* what it was read from */
+    struct gs_arena arena;
+};
+
+#define GS_CONFIG_IS_SET(c, field) ((c)->origin[GS_OPTION_##field] != GS_ORIGIN_DEFAULT)
 
 /* Read everything. All errors found are written to `report`, ready to be printed.
  *

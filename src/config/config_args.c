@@ -147,7 +147,7 @@ enum gs_status gs_config_read_args(struct gs_config *c, const struct gs_config_s
     while (a.next < source->argc && !c->help) {
         const char *arg = source->argv[a.next++];
         if (flags_ended || arg[0] != '-' || arg[1] == '\0') {
-            if (!gs_config_list_add(c, &c->args, gs_slice_str(arg)))
+            if (!gs_config_list_add(&c->arena, &c->args, gs_slice_str(arg)))
                 return GS_ENOMEM;
         } else if (strcmp(arg, "--") == 0) {
             flags_ended = true;

@@ -274,6 +274,8 @@ static void put_setting(struct gs_buf *b, const struct gs_config *c,
     case GS_CONFIG_PATHS:
         put_list(b, field);
         break;
+    default: /* of no option */
+        break;
     }
 }
 

@@ -8,7 +8,9 @@
 #include "base/limits.h"
 #include "base/os.h"
 #include "base/slice.h"
+#include "config/config_routes.h"
 #include "config/config_table.h"
+#include "config/config_tree.h"
 
 #define MAX_ARENA_BYTES (16 * GS_MIB)
 
@@ -73,26 +75,54 @@ static void find_places(struct gs_config *c, const struct gs_config_source *sour
     p->config_file = dir ? gs_arena_printf(&c->arena, "%s/config.yaml", dir).ptr : NULL;
 }
 
+/* The file while it is read: what is in it, and what is wrong with it. */
+struct sheet {
+    struct gs_buf text;
+    struct gs_config_tree tree;
+    struct gs_config_errors errors;
+};
+
+/* The options; sheet->tree keeps the rest. */
 static enum gs_status read_file(struct gs_config *c, const struct places *places,
-                                const char *chosen, struct gs_buf *report)
+                                const char *chosen, struct sheet *s)
 {
     const char *path = chosen ? chosen : places->config_file;
     struct gs_error err = {0};
-    struct gs_buf text;
 
+    c->file_wanted = path ? gs_arena_printf(&c->arena, "%s", path).ptr : NULL;
     if (!path || (!chosen && access(path, F_OK) != 0))
         return GS_OK;
-    gs_buf_init(&text, GS_MAX_CONFIG_BYTES);
-    enum gs_status st = gs_os_read_file(path, &text, &err);
-    if (st == GS_OK) {
-        c->file = gs_arena_printf(&c->arena, "%s", path).ptr;
-        st = gs_config_read_yaml(c, path, gs_buf_view(&text), places->home, report);
-    } else {
-        gs_config_report(report, &err);
-        st = GS_ECONFIG;
+    if (!c->file_wanted)
+        return GS_ENOMEM;
+    if (gs_os_read_file(path, &s->text, &err) != GS_OK) {
+        gs_config_report(s->errors.report, &err);
+        return GS_ECONFIG;
     }
-    gs_buf_clear(&text);
-    return st;
+    c->file = c->file_wanted;
+    s->errors.name = c->file;
+    s->errors.text = gs_buf_view(&s->text);
+    gs_config_tree_read(&s->tree, c->file, s->errors.text, &c->arena);
+    gs_config_read_options(c, s->tree.root, places->home, &s->errors);
+    return GS_OK;
+}
+
+/* The sections about other computers, and what there is of the file still to be told. */
+static void read_rest(struct gs_config *c, const struct gs_config_source *source,
+                      const struct places *places, struct sheet *s)
+{
+    const struct gs_config_routes_source from = {
+        .name = s->errors.name,
+        .text = s->errors.text,
+        .home = places->home,
+        .env = source->env,
+        .env_ud = source->env_ud,
+        .listen = c->listen,
+        .is_hermit = c->hermit,
+    };
+
+    if (gs_config_command_is_routed(source->command))
+        gs_config_routes_of_tree(&from, s->tree.root, &c->arena, &c->routes, &s->errors);
+    gs_config_errors_tree(&s->errors, &s->tree);
 }
 
 /* A list in a variable: paths are parted as in PATH, other texts by commas. */
@@ -146,6 +176,7 @@ static enum gs_status read_env(struct gs_config *c, const struct gs_config_sourc
 enum gs_status gs_config_load(struct gs_config *c, const struct gs_config_source *source,
                               struct gs_buf *report)
 {
+    struct sheet sheet = {.errors = {.name = "", .report = report}};
     struct places places = {0};
     struct gs_config flags;
     struct gs_buf unused;
@@ -153,12 +184,14 @@ enum gs_status gs_config_load(struct gs_config *c, const struct gs_config_source
     /* The flags are read twice: alone, to learn of --help and --config, and at the end, over
      * everything else. */
     gs_buf_init(&unused, GS_MAX_CONFIG_BYTES);
+    gs_buf_init(&sheet.text, GS_MAX_CONFIG_BYTES);
     enum gs_status st = gs_config_init(c);
     enum gs_status st_flags = gs_config_init(&flags);
     if (st != GS_OK || st_flags != GS_OK) {
         st = GS_ENOMEM;
         goto out;
     }
+    c->source = *source;
     find_places(c, source, &places);
     if (gs_config_read_args(&flags, source, places.home, &unused) == GS_ENOMEM) {
         st = GS_ENOMEM;
@@ -169,16 +202,20 @@ enum gs_status gs_config_load(struct gs_config *c, const struct gs_config_source
         goto out;
     }
     if (gs_config_command_is_configured(source->command)) {
-        const enum gs_status st_file = read_file(c, &places, flags.config_path, report);
+        const enum gs_status st_file = read_file(c, &places, flags.config_path, &sheet);
         const enum gs_status st_env = read_env(c, source, places.home, report);
         st = st_file != GS_OK ? st_file : st_env;
     }
     st_flags = gs_config_read_args(c, source, places.home, report);
     if (st == GS_OK)
         st = st_flags;
+    read_rest(c, source, &places, &sheet);
+    if (st == GS_OK)
+        st = sheet.errors.st;
     if (st == GS_OK && !gs_buf_ok(report))
         st = GS_ENOMEM;
 out:
+    gs_buf_clear(&sheet.text);
     gs_buf_clear(&unused);
     gs_config_clear(&flags);
     return st;

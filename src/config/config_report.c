@@ -2,9 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/slice.h"
 #include "config/config_table.h"
+#include "config/config_tree.h"
 
+#define MAX_ERRORS 20
 #define MAX_SHOWN  100 /* characters of a source line */
 #define LEAD_SHOWN 60  /* of them before the caret, in a long line */
 
@@ -73,9 +76,14 @@ void gs_config_report_in(struct gs_buf *report, const struct gs_error *err, stru
 {
     const size_t col = err->col > 0 ? (size_t)err->col - 1 : 0;
     const size_t from = col > LEAD_SHOWN ? col - LEAD_SHOWN : 0;
-    const size_t n_marked = GS_MAX(GS_MIN(n_chars, from + MAX_SHOWN - col), 1);
+    const size_t n_marked = GS_MIN(n_chars, from + MAX_SHOWN - col);
 
     gs_buf_printf(report, "%s:%d:%d: error: %s\n", err->source, err->line, err->col, err->msg);
+    if (n_chars == 0) {
+        if (err->hint[0])
+            gs_buf_printf(report, "  hint: %s\n", err->hint);
+        return;
+    }
     gs_buf_printf(report, "%5d | ", err->line);
     put_chars(report, get_line(text, err->line), from, from + MAX_SHOWN);
     gs_buf_puts(report, "\n      | ");
@@ -85,4 +93,45 @@ void gs_config_report_in(struct gs_buf *report, const struct gs_error *err, stru
     if (err->hint[0])
         gs_buf_printf(report, "   hint: %s", err->hint);
     gs_buf_putc(report, '\n');
+}
+
+/* The error has its place. */
+static void add(struct gs_config_errors *e, const struct gs_error *err, size_t n_chars)
+{
+    if (e->st == GS_ENOMEM)
+        return;
+    if (e->n > MAX_ERRORS)
+        return;
+    if (e->n++ == MAX_ERRORS) {
+        gs_buf_printf(e->report, "%s: too many errors, the rest is not shown\n", e->name);
+        return;
+    }
+    gs_config_report_in(e->report, err, e->text, n_chars);
+    e->st = err->code;
+}
+
+void gs_config_errors_at(struct gs_config_errors *e, const struct gs_config_node *n,
+                         struct gs_error *err)
+{
+    gs_error_pos(err, e->name, n->line, n->col);
+    add(e, err, n->n_chars);
+}
+
+void gs_config_errors_at_secret(struct gs_config_errors *e, const struct gs_config_node *n,
+                                struct gs_error *err)
+{
+    gs_error_pos(err, e->name, n->line, n->col);
+    add(e, err, 0);
+}
+
+void gs_config_errors_tree(struct gs_config_errors *e, struct gs_config_tree *t)
+{
+    if (t->problem.code == GS_OK)
+        return;
+    if (t->problem.line > 0) {
+        add(e, &t->problem, t->problem_chars);
+        return;
+    }
+    gs_config_report(e->report, &t->problem);
+    e->st = t->problem.code;
 }

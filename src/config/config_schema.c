@@ -49,6 +49,7 @@ static void put_type(struct gs_buf *b, const struct gs_config_option *o)
     case GS_CONFIG_PATH:
         gs_buf_puts(b, "\"type\":\"string\"");
         break;
+    default:
     case GS_CONFIG_STRINGS:
     case GS_CONFIG_PATHS:
         gs_buf_puts(b, "\"type\":[\"string\",\"array\"],\"items\":{\"type\":\"string\"}");

@@ -61,6 +61,11 @@ bool gs_config_command_is_configured(enum gs_command command)
     return (GS_ON_CONFIGURED & 1u << command) != 0;
 }
 
+bool gs_config_command_is_routed(enum gs_command command)
+{
+    return (GS_ON_ROUTED & 1u << command) != 0;
+}
+
 bool gs_config_option_find(enum gs_command command, struct gs_slice flag,
                            enum gs_option *out_option)
 {

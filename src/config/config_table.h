@@ -17,7 +17,20 @@ enum gs_config_type {
     GS_CONFIG_PATH,
     GS_CONFIG_STRINGS,
     GS_CONFIG_PATHS,
+    /* of the sections about other computers (routes.def) */
+    GS_CONFIG_URL,
+    GS_CONFIG_KEY,
+    GS_CONFIG_WORDS,     /* one or a list of words: bits */
+    GS_CONFIG_CONDITION, /* enum gs_condition */
+    GS_CONFIG_USD,       /* billionths of a dollar */
+    GS_CONFIG_PRICE,     /* the same for one token, written for a million */
+    GS_CONFIG_MATCH,     /* one or a list of names, joined by '|' */
+    GS_CONFIG_TARGETS,   /* one or a list */
+    GS_CONFIG_GROUP,     /* a mapping */
 };
+
+struct gs_config_errors;
+struct gs_config_node;
 
 struct gs_config_option {
     enum gs_config_type type;
@@ -26,8 +39,8 @@ struct gs_config_option {
     const char *flag;
     const char *key;    /* NULL: flag only */
     const char *preset; /* default as text, or NULL */
-    double lo, hi;
-    const char *value; /* its name, or the words of an ENUM */
+    double lo, hi;      /* of a DURATION: lo < 0 allows "none", -1; of an ENUM: lo is the first */
+    const char *value;  /* its name, or the words of an ENUM or WORDS */
     const char *help;
     char letter; /* 0: none */
 };
@@ -51,6 +64,7 @@ struct gs_config_command {
 #define GS_ON_TOOLS (GS_ON(LAUNCH) | GS_ON(ENV))
 #define GS_ON_MODELS                                                                               \
     (GS_ON_ENGINE | GS_ON(SHOW) | GS_ON(TOKENS) | GS_ON(PROMPT) | GS_ON(DEQUANT) | GS_ON_TOOLS)
+#define GS_ON_ROUTED     (GS_ON(SERVE) | GS_ON(CONFIG))
 #define GS_ON_CONFIGURED (GS_ON_MODELS | GS_ON(LOG) | GS_ON(CONFIG))
 
 #define GS_ENV_BYTES   64 /* name of an environment variable */
@@ -61,6 +75,8 @@ extern const struct gs_config_command gs_config_commands[GS_COMMAND_COUNT];
 
 /* Does any setting of the file matter to this command? */
 bool gs_config_command_is_configured(enum gs_command command);
+/* Does it have to do with other computers, so that these sections of the file are read? */
+bool gs_config_command_is_routed(enum gs_command command);
 /* "GENSET_KV_TYPE" */
 void gs_config_env_name(const struct gs_config_option *o, char out[GS_ENV_BYTES]);
 /* Word `idx` of "a|b|c"; an empty slice past the last. */
@@ -87,23 +103,35 @@ void gs_config_guess_try(struct gs_config_guess *g, struct gs_slice candidate);
 GS_MUST_CHECK enum gs_status gs_config_value_parse(struct gs_config *c, enum gs_option option,
                                                    struct gs_slice text, const char *home,
                                                    struct gs_error *err);
+/* The same for any row of a table: `field` is of its type. */
+GS_MUST_CHECK enum gs_status gs_config_value_read(const struct gs_config_option *o, void *field,
+                                                  struct gs_arena *a, struct gs_slice text,
+                                                  const char *home, struct gs_error *err);
 /* Empty the option's list before the items of a stronger source. */
 void gs_config_value_reset(struct gs_config *c, enum gs_option option);
 /* What a value of this option is: "a whole number from 1 to 64". */
 void gs_config_value_expected(const struct gs_config_option *o, struct gs_buf *b);
+/* "PATH: expected ..., found a list": the node is no scalar. */
+void gs_config_value_unfit(const struct gs_config_option *o, const char *path,
+                           const struct gs_config_node *n, struct gs_error *err);
 /* A wrong value as an error may show it: short, in quotes, nothing that moves a cursor. */
 void gs_config_value_quote(struct gs_slice text, struct gs_buf *b);
-GS_MUST_CHECK bool gs_config_list_add(struct gs_config *c, struct gs_config_list *list,
+GS_MUST_CHECK bool gs_config_list_add(struct gs_arena *a, struct gs_config_list *list,
                                       struct gs_slice item);
 
 /* ---- sources and reports ---- */
+
+/* The options of the file: the whole of it is `root`. */
+void gs_config_read_options(struct gs_config *c, const struct gs_config_node *root,
+                            const char *home, struct gs_config_errors *errors);
 
 GS_MUST_CHECK enum gs_status gs_config_read_args(struct gs_config *c,
                                                  const struct gs_config_source *source,
                                                  const char *home, struct gs_buf *report);
 /* "genset: error: MSG", then the hint on a line of its own. */
 void gs_config_report(struct gs_buf *report, const struct gs_error *err);
-/* "FILE:LINE:COL: error: MSG", the line, and a caret under `n_chars` characters, with the hint. */
+/* "FILE:LINE:COL: error: MSG", the line, and a caret under `n_chars` characters, with the hint;
+ * without the line where n_chars is 0. */
 void gs_config_report_in(struct gs_buf *report, const struct gs_error *err, struct gs_slice text,
                          size_t n_chars);
 

@@ -6,10 +6,15 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "config/config_routes.h"
 #include "config/config_table.h"
+#include "config/config_tree.h"
 
-#define MAX_LIST 1000
-#define MAX_NAME 256 /* of a host */
+#define MAX_LIST        1000
+#define USD_DECIMALS    9
+#define MAX_USD_DIGITS  18
+#define TOKENS_OF_PRICE 1000000
+#define MAX_NAME        256 /* of a host */
 
 struct unit {
     const char *name;
@@ -56,12 +61,16 @@ static void put_amount(struct gs_buf *b, const struct gs_config_option *o, doubl
 
 static void put_range(struct gs_buf *b, const struct gs_config_option *o)
 {
+    const bool is_optional = o->type == GS_CONFIG_DURATION && o->lo < 0;
+
     gs_buf_puts(b, isinf(o->hi) ? " of at least " : " from ");
-    put_amount(b, o, o->lo);
+    put_amount(b, o, is_optional ? 1 : o->lo);
     if (isinf(o->hi))
         return;
     gs_buf_puts(b, " to ");
     put_amount(b, o, o->hi);
+    if (is_optional)
+        gs_buf_puts(b, ", or none");
 }
 
 static void put_words(struct gs_buf *b, const char *words)
@@ -80,6 +89,7 @@ void gs_config_value_expected(const struct gs_config_option *o, struct gs_buf *b
 {
     switch (o->type) {
     case GS_CONFIG_BOOL:
+    case GS_CONFIG_CONDITION:
         gs_buf_puts(b, "true or false");
         break;
     case GS_CONFIG_INT:
@@ -97,8 +107,30 @@ void gs_config_value_expected(const struct gs_config_option *o, struct gs_buf *b
         gs_buf_puts(b, "a duration");
         put_range(b, o);
         break;
+    case GS_CONFIG_USD:
+        gs_buf_puts(b, "an amount such as 5 USD");
+        break;
+    case GS_CONFIG_PRICE:
+        gs_buf_puts(b, "a price in USD for a million tokens, such as 0.25");
+        break;
     case GS_CONFIG_ENUM:
+    case GS_CONFIG_WORDS:
         put_words(b, o->value);
+        break;
+    case GS_CONFIG_URL:
+        gs_buf_puts(b, "a URL such as http://10.0.0.7:8000/v1");
+        break;
+    case GS_CONFIG_KEY:
+        gs_buf_puts(b, "client, none, env:NAME, file:PATH or command:WORDS");
+        break;
+    case GS_CONFIG_MATCH:
+        gs_buf_puts(b, "a model name such as claude-*");
+        break;
+    case GS_CONFIG_TARGETS:
+        gs_buf_puts(b, "PROVIDER or PROVIDER/MODEL");
+        break;
+    case GS_CONFIG_GROUP:
+        gs_buf_puts(b, "a mapping of keys");
         break;
     case GS_CONFIG_ADDRESS:
         gs_buf_puts(b, "an address such as 127.0.0.1:8484");
@@ -140,6 +172,18 @@ void gs_config_value_quote(struct gs_slice text, struct gs_buf *b)
     gs_buf_putc(b, '"');
 }
 
+void gs_config_value_unfit(const struct gs_config_option *o, const char *path,
+                           const struct gs_config_node *n, struct gs_error *err)
+{
+    struct gs_buf expected;
+
+    gs_buf_init(&expected, GS_ERROR_MSG_BYTES);
+    gs_config_value_expected(o, &expected);
+    gs_error_set(err, GS_ECONFIG, "%s: expected %.*s, found %s", path, (int)expected.len,
+                 expected.len ? expected.ptr : "", gs_config_node_word(n));
+    gs_buf_clear(&expected);
+}
+
 static enum gs_status wrong(const struct gs_config_option *o, struct gs_slice text,
                             struct gs_error *err)
 {
@@ -148,7 +192,7 @@ static enum gs_status wrong(const struct gs_config_option *o, struct gs_slice te
     gs_buf_init(&b, GS_ERROR_MSG_BYTES);
     gs_buf_puts(&b, "expected ");
     gs_config_value_expected(o, &b);
-    if (o->type == GS_CONFIG_SECRET) {
+    if (o->type == GS_CONFIG_SECRET || o->type == GS_CONFIG_KEY) {
         gs_buf_puts(&b, ", found something else");
     } else {
         gs_buf_puts(&b, ", found ");
@@ -175,6 +219,36 @@ static bool parse_whole(struct gs_slice text, int64_t *out, struct gs_error *err
         gs_error_hint(err, "Numbers are decimal: write %" PRId64 ".", *out);
         return false;
     }
+    return true;
+}
+
+/* Decimals without sign or exponent, and perhaps " USD"; in billionths of a dollar. */
+static bool parse_usd(struct gs_slice text, int64_t *out)
+{
+    const struct gs_slice usd = GS_SLICE_LIT("USD");
+    int64_t v = 0;
+    int n_decimals = -1; /* the point was not seen */
+    size_t n_digits = 0;
+
+    if (gs_slice_ends(text, usd))
+        text = gs_slice_trim(gs_slice_sub(text, 0, text.len - usd.len));
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.ptr[i];
+        if (c == '.' && n_decimals < 0 && i > 0) {
+            n_decimals = 0;
+            continue;
+        }
+        if (c < '0' || c > '9' || n_decimals == USD_DECIMALS || n_digits++ == MAX_USD_DIGITS)
+            return false;
+        v = 10 * v + (c - '0');
+        n_decimals += n_decimals >= 0;
+    }
+    if (n_digits == 0 || n_decimals == 0)
+        return false;
+    for (int i = GS_MAX(n_decimals, 0); i < USD_DECIMALS; i++)
+        if (__builtin_mul_overflow(v, 10, &v))
+            return false;
+    *out = v;
     return true;
 }
 
@@ -227,12 +301,23 @@ static enum gs_status parse_number(const struct gs_config_option *o, struct gs_s
     } else if (o->type == GS_CONFIG_DURATION) {
         good = parse_units(text, time_units, &v, &why);
         hint = "Durations are whole numbers with a unit: 500ms, 30s, 2m, 1h.";
+        if (o->lo < 0 && gs_slice_eq_str(text, "none")) {
+            good = true;
+            v = -1;
+        }
+    } else if (o->type == GS_CONFIG_USD) {
+        good = parse_usd(text, &v);
+        hint = "Amounts are in US dollars: 5, 0.50 or 5 USD.";
+    } else if (o->type == GS_CONFIG_PRICE) {
+        good = parse_usd(text, &v) && v % TOKENS_OF_PRICE == 0;
+        hint = "Prices are in US dollars, with three decimals at most: 15, 0.25 or 0.075.";
+        v /= TOKENS_OF_PRICE;
     } else {
         good = parse_whole(text, &v, &why);
     }
     if (!good)
         return wrong_hinted(o, text, why.hint[0] ? why.hint : hint, err);
-    if (!in_range(o, (double)v))
+    if (!in_range(o, (double)v) || (o->type == GS_CONFIG_DURATION && v == 0 && o->lo < 0))
         return wrong(o, text, err);
     *out = v;
     return GS_OK;
@@ -265,6 +350,17 @@ static enum gs_status parse_bool(const struct gs_config_option *o, struct gs_sli
     return wrong(o, text, err);
 }
 
+static enum gs_status parse_condition(const struct gs_config_option *o, struct gs_slice text,
+                                      enum gs_condition *out, struct gs_error *err)
+{
+    bool is_yes = false;
+    const enum gs_status st = parse_bool(o, text, &is_yes, err);
+
+    if (st == GS_OK)
+        *out = is_yes ? GS_CONDITION_YES : GS_CONDITION_NO;
+    return st;
+}
+
 static enum gs_status parse_enum(const struct gs_config_option *o, struct gs_slice text, int *out,
                                  struct gs_error *err)
 {
@@ -277,7 +373,7 @@ static enum gs_status parse_enum(const struct gs_config_option *o, struct gs_sli
         if (word.len == 0)
             break;
         if (gs_slice_eq(word, text)) {
-            *out = (int)i;
+            *out = (int)i + (int)o->lo;
             return GS_OK;
         }
         gs_config_guess_try(&g, word);
@@ -287,9 +383,21 @@ static enum gs_status parse_enum(const struct gs_config_option *o, struct gs_sli
     return wrong_hinted(o, text, hint, err);
 }
 
+/* One word more in a set of bits. */
+static enum gs_status parse_word(const struct gs_config_option *o, struct gs_slice text,
+                                 unsigned *out, struct gs_error *err)
+{
+    int bit = 0;
+    const enum gs_status st = parse_enum(o, text, &bit, err);
+
+    if (st == GS_OK)
+        *out |= 1u << bit;
+    return st;
+}
+
 /* ---- texts, paths, addresses ---- */
 
-static enum gs_status parse_string(struct gs_config *c, const struct gs_config_option *o,
+static enum gs_status parse_string(struct gs_arena *a, const struct gs_config_option *o,
                                    struct gs_slice text, const char **out, struct gs_error *err)
 {
     struct gs_slice copy;
@@ -298,13 +406,13 @@ static enum gs_status parse_string(struct gs_config *c, const struct gs_config_o
         return wrong(o, text, err);
     if (text.len > 0 && memchr(text.ptr, '\0', text.len))
         return gs_error_set(err, GS_ECONFIG, "expected a text, found one with a zero byte");
-    if (!gs_arena_dup(&c->arena, text, &copy))
+    if (!gs_arena_dup(a, text, &copy))
         return gs_error_nomem(err, "hold the configuration");
     *out = copy.ptr;
     return GS_OK;
 }
 
-static enum gs_status parse_path(struct gs_config *c, const struct gs_config_option *o,
+static enum gs_status parse_path(struct gs_arena *a, const struct gs_config_option *o,
                                  struct gs_slice text, const char *home, const char **out,
                                  struct gs_error *err)
 {
@@ -312,9 +420,9 @@ static enum gs_status parse_path(struct gs_config *c, const struct gs_config_opt
         text.len > 0 && text.ptr[0] == '~' && (text.len == 1 || text.ptr[1] == '/') && home;
 
     if (!is_home)
-        return parse_string(c, o, text, out, err);
+        return parse_string(a, o, text, out, err);
     const struct gs_slice path =
-        gs_arena_printf(&c->arena, "%s%.*s", home, (int)(text.len - 1), text.ptr + 1);
+        gs_arena_printf(a, "%s%.*s", home, (int)(text.len - 1), text.ptr + 1);
     if (!path.ptr)
         return gs_error_nomem(err, "hold the configuration");
     *out = path.ptr;
@@ -344,7 +452,7 @@ static bool split_address(struct gs_slice text, struct gs_slice *out_host, int64
            port.ptr[0] != '-' && *out_port <= 65535;
 }
 
-static enum gs_status parse_address(struct gs_config *c, const struct gs_config_option *o,
+static enum gs_status parse_address(struct gs_arena *a, const struct gs_config_option *o,
                                     struct gs_slice text, const char **out, struct gs_error *err)
 {
     struct gs_slice host;
@@ -355,7 +463,7 @@ static enum gs_status parse_address(struct gs_config *c, const struct gs_config_
                             "Write HOST:PORT: 127.0.0.1:8484 for this machine, 0.0.0.0:8484 or "
                             "[::]:8484 for all.",
                             err);
-    return parse_string(c, o, text, out, err);
+    return parse_string(a, o, text, out, err);
 }
 
 enum gs_status gs_config_address_split(const char *address, char *host, size_t cap, int *out_port,
@@ -372,23 +480,37 @@ enum gs_status gs_config_address_split(const char *address, char *host, size_t c
     return GS_OK;
 }
 
+/* ---- URLs ---- */
+
+static enum gs_status parse_url(struct gs_arena *a, const struct gs_config_option *o,
+                                struct gs_slice text, const char **out, struct gs_error *err)
+{
+    struct gs_config_url url;
+
+    if (!gs_config_url_split(text, &url))
+        return wrong_hinted(o, text, "URLs begin with http:// or https:// and have no ? or #.",
+                            err);
+    while (text.len > 0 && text.ptr[text.len - 1] == '/')
+        text.len--;
+    return parse_string(a, o, text, out, err);
+}
+
 /* ---- lists ---- */
 
-bool gs_config_list_add(struct gs_config *c, struct gs_config_list *list, struct gs_slice item)
+bool gs_config_list_add(struct gs_arena *a, struct gs_config_list *list, struct gs_slice item)
 {
     struct gs_slice copy;
     const bool is_full = (list->len & (list->len - 1)) == 0; /* room is the next power of two */
 
     if (is_full) {
-        const char **items =
-            gs_arena_array(&c->arena, list->len ? 2 * list->len : 1, sizeof(*items));
+        const char **items = gs_arena_array(a, list->len ? 2 * list->len : 1, sizeof(*items));
         if (!items)
             return false;
         if (list->len)
             memcpy(items, list->items, list->len * sizeof(*items));
         list->items = items;
     }
-    if (!gs_arena_dup(&c->arena, item, &copy))
+    if (!gs_arena_dup(a, item, &copy))
         return false;
     list->items[list->len++] = copy.ptr;
     return true;
@@ -402,52 +524,71 @@ void gs_config_value_reset(struct gs_config *c, enum gs_option option)
         *(struct gs_config_list *)((char *)c + o->field_off) = (struct gs_config_list){NULL, 0};
 }
 
-static enum gs_status parse_item(struct gs_config *c, const struct gs_config_option *o,
-                                 struct gs_slice text, const char *home, struct gs_error *err)
+static enum gs_status parse_item(struct gs_arena *a, const struct gs_config_option *o,
+                                 struct gs_config_list *list, struct gs_slice text,
+                                 const char *home, struct gs_error *err)
 {
-    struct gs_config_list *list = (struct gs_config_list *)((char *)c + o->field_off);
     const char *item = NULL;
 
     if (list->len == MAX_LIST)
         return gs_error_set(err, GS_ECONFIG, "expected at most %d items", MAX_LIST);
     const enum gs_status st =
-        parse_path(c, o, text, o->type == GS_CONFIG_PATHS ? home : NULL, &item, err);
+        parse_path(a, o, text, o->type == GS_CONFIG_PATHS ? home : NULL, &item, err);
     if (st != GS_OK)
         return st;
-    if (!gs_config_list_add(c, list, gs_slice_str(item)))
+    if (!gs_config_list_add(a, list, gs_slice_str(item)))
         return gs_error_nomem(err, "hold the configuration");
     return GS_OK;
+}
+
+enum gs_status gs_config_value_read(const struct gs_config_option *o, void *field,
+                                    struct gs_arena *a, struct gs_slice text, const char *home,
+                                    struct gs_error *err)
+{
+    switch (o->type) {
+    case GS_CONFIG_BOOL:
+        return parse_bool(o, text, field, err);
+    case GS_CONFIG_CONDITION:
+        return parse_condition(o, text, field, err);
+    case GS_CONFIG_INT:
+    case GS_CONFIG_BYTES:
+    case GS_CONFIG_DURATION:
+    case GS_CONFIG_USD:
+    case GS_CONFIG_PRICE:
+        return parse_number(o, text, field, err);
+    case GS_CONFIG_REAL:
+        return parse_real(o, text, field, err);
+    case GS_CONFIG_ENUM:
+        return parse_enum(o, text, field, err);
+    case GS_CONFIG_WORDS:
+        return parse_word(o, text, field, err);
+    case GS_CONFIG_STRING:
+    case GS_CONFIG_SECRET:
+        return parse_string(a, o, text, field, err);
+    case GS_CONFIG_ADDRESS:
+        return parse_address(a, o, text, field, err);
+    case GS_CONFIG_URL:
+        return parse_url(a, o, text, field, err);
+    case GS_CONFIG_PATH:
+        return parse_path(a, o, text, home, field, err);
+    case GS_CONFIG_STRINGS:
+    case GS_CONFIG_PATHS:
+        return parse_item(a, o, field, text, home, err);
+    case GS_CONFIG_KEY:
+    case GS_CONFIG_MATCH:
+    case GS_CONFIG_TARGETS:
+    case GS_CONFIG_GROUP:
+        break; /* not made from one text */
+    }
+    return gs_error_set(err, GS_EINTERNAL, "option of no type");
 }
 
 enum gs_status gs_config_value_parse(struct gs_config *c, enum gs_option option,
                                      struct gs_slice text, const char *home, struct gs_error *err)
 {
     const struct gs_config_option *o = &gs_config_options[option];
-    void *field = (char *)c + o->field_off;
 
-    switch (o->type) {
-    case GS_CONFIG_BOOL:
-        return parse_bool(o, text, field, err);
-    case GS_CONFIG_INT:
-    case GS_CONFIG_BYTES:
-    case GS_CONFIG_DURATION:
-        return parse_number(o, text, field, err);
-    case GS_CONFIG_REAL:
-        return parse_real(o, text, field, err);
-    case GS_CONFIG_ENUM:
-        return parse_enum(o, text, field, err);
-    case GS_CONFIG_STRING:
-    case GS_CONFIG_SECRET:
-        return parse_string(c, o, text, field, err);
-    case GS_CONFIG_ADDRESS:
-        return parse_address(c, o, text, field, err);
-    case GS_CONFIG_PATH:
-        return parse_path(c, o, text, home, field, err);
-    case GS_CONFIG_STRINGS:
-    case GS_CONFIG_PATHS:
-        return parse_item(c, o, text, home, err);
-    }
-    return gs_error_set(err, GS_EINTERNAL, "option of no type");
+    return gs_config_value_read(o, (char *)c + o->field_off, &c->arena, text, home, err);
 }
 
 enum gs_status gs_config_set(struct gs_config *c, enum gs_option option, struct gs_slice text,

@@ -1,214 +1,56 @@
-/* The configuration file: YAML 1.1 as libyaml reads it, reduced to what a configuration needs.
- *
- * A mapping of keys; a value is a scalar or a list of scalars; a few keys hold a mapping of keys.
- * Anchors, aliases, tags and further documents are refused, so that no file can grow in memory; the
- * text of a scalar is the value, plain or quoted. Reading goes on after an error, up to
- * MAX_ERRORS, except after one of YAML itself. */
-#include <limits.h>
+/* The options in the configuration file: a mapping of keys, some of which hold a mapping of keys.
+ * The sections about other computers are read by config_routes.c and passed over here. Reading goes
+ * on after an error. */
 #include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "config/config_routes.h"
 #include "config/config_table.h"
+#include "config/config_tree.h"
 
-#define MAX_ERRORS 20
-#define MAX_DEPTH  32
-#define MAX_PATH   96 /* bytes of "sampling.top_k" */
+#define MAX_PATH 96 /* bytes of "sampling.top_k" */
 
 struct reader {
-    yaml_parser_t parser;
-    yaml_event_t event; /* the one looked at */
-    bool has_event;
     struct gs_config *c;
-    const char *name;
-    struct gs_slice text;
     const char *home;
-    struct gs_buf *report;
-    int n_errors;
-    enum gs_status st;               /* of the whole */
-    bool ended;                      /* nothing more can be read */
+    struct gs_config_errors *errors;
     int first_line[GS_OPTION_COUNT]; /* where an option was set, 0: not yet */
 };
 
-/* Keys that the configuration will have; they are told apart from mistakes. */
-static const char *const later_keys[] = {"providers", "routes", "budgets"};
-
-/* ---- errors ---- */
-
-static int one_based(size_t n)
-{
-    return n < INT_MAX ? (int)n + 1 : INT_MAX;
-}
-
-static void report_at(struct reader *r, struct gs_error *err, yaml_mark_t from, size_t n_chars)
-{
-    if (r->n_errors++ == MAX_ERRORS) {
-        gs_buf_printf(r->report, "%s: too many errors, the rest is not shown\n", r->name);
-        r->ended = true;
-        return;
-    }
-    gs_error_pos(err, r->name, one_based(from.line), one_based(from.column));
-    gs_config_report_in(r->report, err, r->text, n_chars);
-    if (r->st != GS_ENOMEM)
-        r->st = err->code;
-}
-
-/* An error about the event looked at. */
-static void report_event(struct reader *r, struct gs_error *err)
-{
-    const yaml_mark_t from = r->event.start_mark;
-    const yaml_mark_t to = r->event.end_mark;
-
-    report_at(r, err, from,
-              to.line == from.line && to.column > from.column ? to.column - from.column : 1);
-}
-
-static void report_syntax(struct reader *r)
-{
-    const yaml_parser_t *p = &r->parser;
-    yaml_mark_t at = p->problem_mark;
-    struct gs_error err;
-
-    r->ended = true;
-    if (p->error == YAML_MEMORY_ERROR) {
-        gs_error_nomem(&err, "read the configuration");
-        gs_config_report(r->report, &err);
-        r->st = GS_ENOMEM;
-        return;
-    }
-    gs_error_set(&err, GS_ECONFIG, "not YAML: %s", p->problem ? p->problem : "unreadable");
-    if (p->error == YAML_READER_ERROR) {
-        gs_error_pos_in(&err, r->name, r->text, p->problem_offset);
-        at.line = (size_t)err.line - 1;
-        at.column = (size_t)err.col - 1;
-    }
-    report_at(r, &err, at, 1);
-}
-
-/* ---- events ---- */
-
-static const yaml_char_t *event_anchor(const yaml_event_t *e)
-{
-    if (e->type == YAML_SCALAR_EVENT)
-        return e->data.scalar.anchor;
-    if (e->type == YAML_SEQUENCE_START_EVENT)
-        return e->data.sequence_start.anchor;
-    return e->type == YAML_MAPPING_START_EVENT ? e->data.mapping_start.anchor : NULL;
-}
-
-static const yaml_char_t *event_tag(const yaml_event_t *e)
-{
-    if (e->type == YAML_SCALAR_EVENT)
-        return e->data.scalar.tag;
-    if (e->type == YAML_SEQUENCE_START_EVENT)
-        return e->data.sequence_start.tag;
-    return e->type == YAML_MAPPING_START_EVENT ? e->data.mapping_start.tag : NULL;
-}
-
-/* Look at the next event. False when nothing more can be read; then it has been said why. */
-static bool next(struct reader *r)
-{
-    struct gs_error err;
-
-    if (r->has_event)
-        yaml_event_delete(&r->event);
-    r->has_event = false;
-    if (r->ended)
-        return false;
-    if (!yaml_parser_parse(&r->parser, &r->event)) {
-        report_syntax(r);
-        return false;
-    }
-    r->has_event = true;
-    if (r->event.type == YAML_ALIAS_EVENT || event_anchor(&r->event)) {
-        gs_error_set(&err, GS_ECONFIG, "anchors and aliases are not supported");
-        gs_error_hint(&err, "Write the value out where it is used.");
-    } else if (event_tag(&r->event)) {
-        gs_error_set(&err, GS_ECONFIG, "tags are not supported");
-    } else {
-        return true;
-    }
-    report_event(r, &err);
-    r->ended = true;
-    return false;
-}
-
-/* Pass over the node that begins with the event looked at; its last event is looked at then. */
-static bool skip_node(struct reader *r)
-{
-    struct gs_error err;
-
-    for (int depth = 0;;) {
-        const yaml_event_type_t type = r->event.type;
-        if (type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT)
-            depth++;
-        if (type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT)
-            depth--;
-        if (depth > MAX_DEPTH) {
-            gs_error_set(&err, GS_ECONFIG, "nested more than %d deep", MAX_DEPTH);
-            report_event(r, &err);
-            r->ended = true;
-            return false;
-        }
-        if (depth == 0)
-            return true;
-        if (!next(r))
-            return false;
-    }
-}
-
-static struct gs_slice scalar_text(const struct reader *r)
-{
-    return gs_slice((const char *)r->event.data.scalar.value, r->event.data.scalar.length);
-}
-
 /* ---- values ---- */
 
-static const char *node_name(const struct reader *r)
-{
-    return r->event.type == YAML_SEQUENCE_START_EVENT ? "a list" : "a mapping";
-}
-
-static bool read_scalar(struct reader *r, enum gs_option option, const char *path)
+static void read_scalar(struct reader *r, enum gs_option option, const char *path,
+                        const struct gs_config_node *n)
 {
     struct gs_error err = {0};
 
-    if (r->event.type != YAML_SCALAR_EVENT) {
-        struct gs_buf expected;
-        gs_buf_init(&expected, GS_ERROR_MSG_BYTES);
-        gs_config_value_expected(&gs_config_options[option], &expected);
-        gs_error_set(&err, GS_ECONFIG, "%s: expected %.*s, found %s", path, (int)expected.len,
-                     expected.len ? expected.ptr : "", node_name(r));
-        gs_buf_clear(&expected);
-        report_event(r, &err);
-        return skip_node(r);
+    if (n->kind != GS_CONFIG_SCALAR) {
+        gs_config_value_unfit(&gs_config_options[option], path, n, &err);
+        gs_config_errors_at(r->errors, n, &err);
+        return;
     }
-    if (gs_config_value_parse(r->c, option, scalar_text(r), r->home, &err) != GS_OK) {
-        gs_error_prefix(&err, "%s", path);
-        report_event(r, &err);
-    }
-    return true;
+    if (gs_config_value_parse(r->c, option, n->text, r->home, &err) == GS_OK)
+        return;
+    gs_error_prefix(&err, "%s", path);
+    gs_config_errors_at(r->errors, n, &err);
 }
 
-static bool read_value(struct reader *r, enum gs_option option, const char *path)
+static void read_value(struct reader *r, enum gs_option option, const char *path,
+                       const struct gs_config_node *n)
 {
-    const bool is_list = gs_config_type_is_list(gs_config_options[option].type) &&
-                         r->event.type == YAML_SEQUENCE_START_EVENT;
+    const bool is_list =
+        gs_config_type_is_list(gs_config_options[option].type) && n->kind == GS_CONFIG_LIST;
 
     gs_config_value_reset(r->c, option);
     r->c->origin[option] = GS_ORIGIN_FILE;
-    if (!is_list)
-        return read_scalar(r, option, path);
-    for (;;) {
-        if (!next(r))
-            return false;
-        if (r->event.type == YAML_SEQUENCE_END_EVENT)
-            return true;
-        if (!read_scalar(r, option, path))
-            return false;
+    if (!is_list) {
+        read_scalar(r, option, path, n);
+        return;
     }
+    for (const struct gs_config_node *item = n->first; item; item = item->next)
+        read_scalar(r, option, path, item);
 }
 
 /* ---- keys ---- */
@@ -238,7 +80,7 @@ static bool is_group(const char *path)
     return false;
 }
 
-static void report_unknown(struct reader *r, const char *path)
+static void report_unknown(struct reader *r, const char *path, const struct gs_config_node *n)
 {
     const char *dot = strrchr(path, '.');
     const struct gs_slice word = gs_slice_str(path);
@@ -255,6 +97,8 @@ static void report_unknown(struct reader *r, const char *path)
     for (int i = 0; i < GS_OPTION_COUNT; i++)
         if (gs_config_options[i].key)
             gs_config_guess_try(&g, gs_slice_str(gs_config_options[i].key));
+    for (size_t i = 0; i < GS_CONFIG_SECTION_COUNT; i++)
+        gs_config_guess_try(&g, gs_slice_str(gs_config_sections[i].key));
     if (g.found.len) {
         gs_error_hint(&err, "Did you mean \"%.*s\"?", (int)g.found.len, g.found.ptr);
     } else if (!dot) { /* perhaps a key of a group, written at the top */
@@ -265,133 +109,102 @@ static void report_unknown(struct reader *r, const char *path)
                 gs_error_hint(&err, "Write it below \"%.*s:\".", (int)(part - key), key);
         }
     }
-    report_event(r, &err);
+    gs_config_errors_at(r->errors, n, &err);
 }
 
-static bool report_later(struct reader *r, const char *path)
-{
-    struct gs_error err;
-
-    for (size_t i = 0; i < GS_COUNT_OF(later_keys); i++) {
-        if (strcmp(path, later_keys[i]) != 0)
-            continue;
-        gs_error_set(&err, GS_ECONFIG, "key \"%s\" is not supported by this version", path);
-        gs_error_hint(&err, "This version answers with local models only; remove the key.");
-        report_event(r, &err);
-        return true;
-    }
-    return false;
-}
-
-static void report_twice(struct reader *r, enum gs_option option, const char *path)
+static void report_twice(struct reader *r, enum gs_option option, const char *path,
+                         const struct gs_config_node *n)
 {
     struct gs_error err;
 
     gs_error_set(&err, GS_ECONFIG, "key \"%s\" is given twice", path);
     gs_error_hint(&err, "It was first set in line %d.", r->first_line[option]);
-    report_event(r, &err);
+    gs_config_errors_at(r->errors, n, &err);
 }
 
-static bool is_nothing(const struct reader *r)
+static void read_mapping(struct reader *r, const char *prefix, const struct gs_config_node *map);
+
+static void read_group(struct reader *r, const char *path, const struct gs_config_node *n)
 {
-    return r->event.type == YAML_SCALAR_EVENT && r->event.data.scalar.length == 0 &&
-           r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    char inner[MAX_PATH + 1];
+    struct gs_error err;
+
+    if (n->kind == GS_CONFIG_MAP) {
+        snprintf(inner, sizeof(inner), "%s.", path);
+        read_mapping(r, inner, n);
+    } else if (!gs_config_node_is_nothing(n)) { /* all its keys may be comments */
+        gs_error_set(&err, GS_ECONFIG, "%s: expected a mapping of keys", path);
+        gs_config_errors_at(r->errors, n, &err);
+    }
 }
 
-static bool read_mapping(struct reader *r, const char *prefix);
-
-/* The key is looked at. */
-static bool read_pair(struct reader *r, const char *prefix)
+static void read_pair(struct reader *r, const char *prefix, const struct gs_config_node *key,
+                      const struct gs_config_node *value)
 {
     char path[MAX_PATH];
     enum gs_option option = GS_OPTION_COUNT;
     struct gs_error err;
 
-    if (r->event.type != YAML_SCALAR_EVENT) {
-        gs_error_set(&err, GS_ECONFIG, "expected a key, found %s", node_name(r));
-        report_event(r, &err);
-        return skip_node(r) && next(r) && skip_node(r);
+    if (key->kind != GS_CONFIG_SCALAR) {
+        gs_error_set(&err, GS_ECONFIG, "expected a key, found %s", gs_config_node_word(key));
+        gs_config_errors_at(r->errors, key, &err);
+        return;
     }
-    const struct gs_slice key = scalar_text(r);
-    snprintf(path, sizeof(path), "%s%.*s", prefix, (int)GS_MIN(key.len, MAX_PATH), key.ptr);
-    const bool group = is_group(path);
-    if (!group && !find_key(path, &option)) {
-        if (!report_later(r, path))
-            report_unknown(r, path);
-        return next(r) && skip_node(r);
+    snprintf(path, sizeof(path), "%s%.*s", prefix, (int)GS_MIN(key->text.len, MAX_PATH),
+             key->text.ptr);
+    if (gs_config_is_section(path))
+        return;
+    if (is_group(path)) {
+        read_group(r, path, value);
+        return;
     }
-    if (group) {
-        if (!next(r))
-            return false;
-        if (r->event.type == YAML_MAPPING_START_EVENT) {
-            char inner[MAX_PATH + 1];
-            snprintf(inner, sizeof(inner), "%s.", path);
-            return read_mapping(r, inner);
-        }
-        if (!is_nothing(r)) { /* all its keys may be comments */
-            gs_error_set(&err, GS_ECONFIG, "%s: expected a mapping of keys", path);
-            report_event(r, &err);
-        }
-        return skip_node(r);
+    if (!find_key(path, &option)) {
+        report_unknown(r, path, key);
+        return;
     }
     if (r->first_line[option])
-        report_twice(r, option, path);
+        report_twice(r, option, path, key);
     else
-        r->first_line[option] = one_based(r->event.start_mark.line);
-    return next(r) && read_value(r, option, path);
+        r->first_line[option] = key->line;
+    read_value(r, option, path, value);
 }
 
-/* The start of the mapping is looked at; its end is when this returns. The keys of the table have
- * two parts at most, which bounds the recursion. */
-static bool read_mapping(struct reader *r, const char *prefix)
+/* The keys of the table have two parts at most, which bounds the recursion. */
+static void read_mapping(struct reader *r, const char *prefix, const struct gs_config_node *map)
 {
-    for (;;) {
-        if (!next(r))
-            return false;
-        if (r->event.type == YAML_MAPPING_END_EVENT)
-            return true;
-        if (!read_pair(r, prefix))
-            return false;
-    }
+    const struct gs_config_node *key = map->first;
+
+    for (; key && key->next; key = key->next->next)
+        read_pair(r, prefix, key, key->next);
 }
 
 /* ---- the document ---- */
 
-static void read_stream(struct reader *r)
+void gs_config_read_options(struct gs_config *c, const struct gs_config_node *root,
+                            const char *home, struct gs_config_errors *errors)
 {
+    struct reader r = {.c = c, .home = home, .errors = errors};
     struct gs_error err;
 
-    /* stream start, then the start of a document or the end of an empty stream */
-    if (!next(r) || !next(r) || r->event.type == YAML_STREAM_END_EVENT || !next(r))
+    if (!root || gs_config_node_is_nothing(root))
         return;
-    if (r->event.type == YAML_MAPPING_START_EVENT) {
-        if (!read_mapping(r, ""))
-            return;
-    } else if (!is_nothing(r)) {
-        gs_error_set(&err, GS_ECONFIG, "expected a mapping of keys at the top of the file");
-        gs_error_hint(&err, "Write lines such as \"listen: 127.0.0.1:8484\".");
-        report_event(r, &err);
+    if (root->kind == GS_CONFIG_MAP) {
+        read_mapping(&r, "", root);
         return;
     }
-    if (!next(r) || !next(r) || r->event.type == YAML_STREAM_END_EVENT)
-        return;
-    gs_error_set(&err, GS_ECONFIG, "a configuration file holds one document");
-    report_event(r, &err);
+    gs_error_set(&err, GS_ECONFIG, "expected a mapping of keys at the top of the file");
+    gs_error_hint(&err, "Write lines such as \"listen: 127.0.0.1:8484\".");
+    gs_config_errors_at(errors, root, &err);
 }
 
 enum gs_status gs_config_read_yaml(struct gs_config *c, const char *name, struct gs_slice text,
                                    const char *home, struct gs_buf *report)
 {
-    struct reader r = {.c = c, .name = name, .text = text, .home = home, .report = report};
+    struct gs_config_errors errors = {.name = name, .text = text, .report = report};
+    struct gs_config_tree tree;
 
-    if (!yaml_parser_initialize(&r.parser))
-        return GS_ENOMEM;
-    yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)(text.len ? text.ptr : ""),
-                                 text.len);
-    read_stream(&r);
-    if (r.has_event)
-        yaml_event_delete(&r.event);
-    yaml_parser_delete(&r.parser);
-    return gs_buf_ok(report) ? r.st : GS_ENOMEM;
+    gs_config_tree_read(&tree, name, text, &c->arena);
+    gs_config_read_options(c, tree.root, home, &errors);
+    gs_config_errors_tree(&errors, &tree);
+    return gs_buf_ok(report) ? errors.st : GS_ENOMEM;
 }

@@ -1,6 +1,6 @@
-/* What the configuration file says of other computers: providers, routes to them, what they may
- * cost and what must not leave the machine. Read with the rest of the file; one generation lives in
- * one arena and is replaced whole.
+/* What the configuration says of other computers: providers, routes to them, what they may cost and
+ * what must not leave the machine. docs/routes.md is the user's side of it, routes.def has every
+ * key. One generation lives in one arena and is replaced whole.
  *
  *     providers:
  *       anthropic: {kind: anthropic, url: https://api.anthropic.com, key: client}
@@ -55,8 +55,8 @@ enum gs_key_source {
     GS_KEY_NONE,    /* none is sent, and the client's is not either */
     GS_KEY_CLIENT,  /* the one the client came with */
     GS_KEY_ENV,     /* env:NAME */
-    GS_KEY_FILE,    /* file:PATH, its first line, read when it changes */
-    GS_KEY_COMMAND, /* command:WORDS, its first line of output, asked again after a 401 */
+    GS_KEY_FILE,    /* file:PATH, its first line */
+    GS_KEY_COMMAND, /* command:WORDS, the first line it prints */
 };
 
 struct gs_config_deadlines { /* milliseconds; 0 = the default, negative = none */
@@ -70,10 +70,11 @@ struct gs_config_provider {
     unsigned apis;   /* enum gs_provider_api */
     enum gs_key_source key_source;
     const char *key;             /* what follows env:, file:, command: */
-    const char *secret; /* the key itself, of gs_config_load_keys(); NULL: there is none */
+    const char *secret;          /* the key itself, of gs_config_load_keys(); NULL: none */
     const char *proxy, *ca_file; /* as of upstream.h */
     struct gs_config_deadlines deadlines;
     bool is_loopback; /* its URL is of this machine: nothing leaves by it */
+    int line;         /* in the file, for messages; 0: not from the file */
 };
 
 enum gs_policy {
@@ -99,16 +100,16 @@ struct gs_config_target {
 enum gs_condition { GS_CONDITION_NONE, GS_CONDITION_NO, GS_CONDITION_YES };
 
 struct gs_config_route {
-    const char *match; /* model name, '*' stands for anything; "*" the default route */
+    const char *match; /* as of gs_config_match(); "*" the default route */
     const struct gs_config_target *targets;
     size_t n_targets;
     enum gs_policy policy;
     enum gs_on_break on_break;
     enum gs_privacy privacy;
     struct gs_config_deadlines deadlines;
-    int64_t attempts;  /* of one request at most; 0 = the default */
-    int64_t budget_ms; /* until the first token, all attempts together; 0 = the default */
-    int64_t hedge_ms;  /* policy hedge: the next starts beside it after so long; 0 = p95 */
+    int64_t attempts;    /* of one request at most; 0 = the default */
+    int64_t patience_ms; /* until the first token, all attempts together; 0 = the default */
+    int64_t hedge_ms;    /* policy hedge: the next starts beside it after so long; 0 = p95 */
     int64_t prompt_over, prompt_under; /* tokens, estimated; 0 = any: when the route applies */
     enum gs_condition images, tools;
     int line; /* in the file, for messages */
@@ -117,16 +118,31 @@ struct gs_config_route {
 struct gs_config_budget {
     size_t provider;                    /* index; SIZE_MAX: all together */
     int64_t day_nanousd, month_nanousd; /* 0 = no limit */
+    int line;
 };
 
 struct gs_config_price {
-    const char *match; /* "provider/model", '*' stands for anything */
+    const char *match; /* "provider/model", as of gs_config_match(); the first that fits counts */
     int64_t in_nanousd, cached_nanousd, cache_write_nanousd, out_nanousd; /* for one token */
 };
 
+enum gs_detector {
+    GS_DETECT_NONE, /* the rule is of a path */
+    GS_DETECT_PRIVATE_KEY,
+    GS_DETECT_API_KEY,
+    GS_DETECT_TOKEN,
+    GS_DETECT_PASSWORD,
+    GS_DETECT_EMAIL,
+    GS_DETECT_CARD,
+    GS_DETECT_IBAN,
+    GS_DETECT_PHONE,
+    GS_DETECT_IP,
+};
+
 struct gs_config_secret_rule {
-    const char *find; /* name of a detector, or NULL */
-    const char *path; /* pattern of a file's path in a tool call, or NULL */
+    enum gs_detector find;
+    const char *path; /* pattern of a file's path in a tool call, or NULL: * within a name, **
+                         across folders */
     enum gs_privacy privacy;
 };
 
@@ -143,26 +159,45 @@ struct gs_config_routes {
     size_t n_rules;
 };
 
-/* Read these sections of a configuration file's text; what is elsewhere in it is not looked at.
- * Where the file has no providers: what the environment suggests (`env` as of config.h), that is
- * "anthropic" with key env:ANTHROPIC_API_KEY or client, "openai" likewise, and routes claude-* and
- * gpt-*, o1*..., to them before local; with neither, all is local. All errors go to `report`.
- * errors: GS_ECONFIG, GS_ENOMEM. */
-GS_MUST_CHECK enum gs_status gs_config_read_routes(const char *name, struct gs_slice text,
-                                                   const char *(*env)(void *ud, const char *name),
-                                                   void *env_ud, struct gs_arena *a,
+/* What the sections are read from. */
+struct gs_config_routes_source {
+    const char *name; /* of the file, for errors */
+    struct gs_slice text;
+    const char *home; /* what ~ stands for, or NULL */
+    const char *(*env)(void *ud, const char *name);
+    void *env_ud;
+    const char *listen; /* our own address, which is nobody's upstream; or NULL */
+    bool is_hermit;     /* only providers of this machine */
+};
+
+/* Read these sections of a configuration file; what is elsewhere in it is not looked at.
+ *
+ * Where the file has no providers there are those that the environment suggests: "anthropic" and
+ * "openai", with the key of ANTHROPIC_API_KEY and OPENAI_API_KEY or else the client's own, at
+ * ANTHROPIC_BASE_URL and OPENAI_BASE_URL or else where they are. Where it has no routes: claude-*
+ * to the anthropic ones, gpt-*, o1*... to the openai one. The last route is always "*", to local.
+ * Everything lives in the arena. All errors go to `report`. errors: GS_ECONFIG, GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_config_read_routes(const struct gs_config_routes_source *source,
+                                                   struct gs_arena *a,
                                                    struct gs_config_routes *out_routes,
                                                    struct gs_buf *report);
+
 /* Fetch the keys of providers that have their own (env:, file:, command:), in `a`; blocking. One
  * that is not there is a line in `report` and stays NULL. errors: GS_ENOMEM. */
 GS_MUST_CHECK enum gs_status gs_config_load_keys(struct gs_config_routes *routes,
                                                  const char *(*env)(void *ud, const char *name),
                                                  void *env_ud, struct gs_arena *a,
                                                  struct gs_buf *report);
-/* Whether a client's credential is one that a provider gave out, rather than a word that fills the
- * place ("ollama", "none", genset's own). */
-bool gs_config_is_real_key(struct gs_slice key);
-/* '*' stands for any run of characters, case does not matter. */
+
+/* Does a pattern fit a name? '*' stands for any run of characters, '|' parts patterns of which one
+ * has to fit, case does not matter. */
 bool gs_config_match(const char *pattern, struct gs_slice name);
+
+/* Is the value of a client's x-api-key or Authorization header a key that somebody gave out, and
+ * not a word to fill the place ("ollama", "none", "sk-no-key-required")? */
+bool gs_config_is_real_key(struct gs_slice credential);
+/* May the client's own credential go to this provider (key: client)? Only a real key, and to the
+ * hosts of Anthropic and OpenAI only one of theirs. */
+bool gs_config_takes_client_key(const struct gs_config_provider *p, struct gs_slice credential);
 
 #endif

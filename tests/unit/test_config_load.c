@@ -287,9 +287,6 @@ static void test_all_errors_of_a_file(void **state)
         "    3 | kv_memory:   8 gigs # much\n"
         "      |              ^~~~~~   hint: Sizes are whole numbers with a unit: 512MiB, 8GiB, "
         "1GB, or plain bytes.\n"
-        "FILE:4:1: error: key \"providers\" is not supported by this version\n"
-        "    4 | providers: {a: {kind: x}}\n"
-        "      | ^~~~~~~~~   hint: This version answers with local models only; remove the key.\n"
         "FILE:5:25: error: sampling.temperature: expected a number from 0 to 10, found \"hot\"\n"
         "    5 | sampling: {temperature: hot}\n"
         "      |                         ^~~\n"
@@ -301,7 +298,10 @@ static void test_all_errors_of_a_file(void **state)
         "      |      ^\n"
         "FILE:9:1: error: key \"batch\" is given twice\n"
         "    9 | batch: 2\n"
-        "      | ^~~~~   hint: It was first set in line 8.\n");
+        "      | ^~~~~   hint: It was first set in line 8.\n"
+        "FILE:4:23: error: kind: expected anthropic, openai, ollama or genset, found \"x\"\n"
+        "    4 | providers: {a: {kind: x}}\n"
+        "      |                       ^\n");
     clear(&f);
 }
 

@@ -5,7 +5,7 @@ lsiten: localhost:1
 kv_memory: 8 gigs
 keepalive: 30
 providers:
-  anthropic: {kind: anthropic}
+  anthropic: {kind: antropic}
 sampling:
   temperatur: 1
 models: [a, {b: c}]
