@@ -21,6 +21,13 @@ struct gs_http_watch {
     void *ud;
 };
 
+struct gs_http_ready {
+    struct gs_http_loop *loop;
+    struct event *event;
+    gs_http_ready_fn *fn;
+    void *ud;
+};
+
 struct gs_http_timer {
     struct event *event;
     gs_http_loop_fn *fn;
@@ -112,6 +119,50 @@ void gs_http_watch_free(struct gs_http_watch *w)
     if (w->event)
         event_free(w->event);
     gs_free(w);
+}
+
+static void fd_ready(evutil_socket_t fd, short what, void *arg)
+{
+    const struct gs_http_ready *r = arg;
+
+    r->fn(r->ud, fd,
+          (what & EV_READ ? GS_HTTP_CAN_READ : 0) | (what & EV_WRITE ? GS_HTTP_CAN_WRITE : 0));
+}
+
+enum gs_status gs_http_ready_create(struct gs_http_loop *loop, gs_http_ready_fn *fn, void *ud,
+                                    struct gs_http_ready **out_r, struct gs_error *err)
+{
+    struct gs_http_ready *r = gs_alloc_zero(sizeof(*r));
+
+    if (!r)
+        return gs_error_nomem(err, "watch a descriptor");
+    *r = (struct gs_http_ready){.loop = loop, .fn = fn, .ud = ud};
+    r->event = event_new(loop->base, -1, 0, fd_ready, r);
+    if (!r->event) {
+        gs_free(r);
+        return gs_error_nomem(err, "watch a descriptor");
+    }
+    *out_r = r;
+    return GS_OK;
+}
+
+void gs_http_ready_set(struct gs_http_ready *r, int fd, unsigned what)
+{
+    const short events = (short)((what & GS_HTTP_CAN_READ ? EV_READ : 0) |
+                                 (what & GS_HTTP_CAN_WRITE ? EV_WRITE : 0));
+
+    event_del(r->event);
+    if (events &&
+        event_assign(r->event, r->loop->base, fd, (short)(events | EV_PERSIST), fd_ready, r) == 0)
+        event_add(r->event, NULL);
+}
+
+void gs_http_ready_free(struct gs_http_ready *r)
+{
+    if (!r)
+        return;
+    event_free(r->event);
+    gs_free(r);
 }
 
 static void timer_due(evutil_socket_t fd, short what, void *arg)

@@ -10,6 +10,7 @@
 struct event_base;
 struct gs_http_loop;
 struct gs_http_watch;
+struct gs_http_ready;
 struct gs_http_timer;
 
 typedef void gs_http_loop_fn(void *ud);
@@ -30,6 +31,22 @@ GS_MUST_CHECK enum gs_status gs_http_watch_create(struct gs_http_loop *loop, int
                                                   struct gs_http_watch **out_w,
                                                   struct gs_error *err);
 void gs_http_watch_free(struct gs_http_watch *w);
+
+/* What a descriptor can be ready for. */
+#define GS_HTTP_CAN_READ  1u
+#define GS_HTTP_CAN_WRITE 2u
+
+typedef void gs_http_ready_fn(void *ud, int fd, unsigned what);
+
+/* A watch that can be moved: it watches nothing until it is set, and then calls fn(ud, fd, what)
+ * whenever fd is ready for something of `what`. */
+GS_MUST_CHECK enum gs_status gs_http_ready_create(struct gs_http_loop *loop, gs_http_ready_fn *fn,
+                                                  void *ud, struct gs_http_ready **out_r,
+                                                  struct gs_error *err);
+/* From now on this, and nothing else; what == 0: nothing at all. What the system refuses to watch
+ * is not watched. */
+void gs_http_ready_set(struct gs_http_ready *r, int fd, unsigned what);
+void gs_http_ready_free(struct gs_http_ready *r);
 
 /* A stopped timer; each start calls fn(ud) once, `after_ms` later, and replaces the last start. */
 GS_MUST_CHECK enum gs_status gs_http_timer_create(struct gs_http_loop *loop, gs_http_loop_fn *fn,
