@@ -9,6 +9,7 @@
  *   picky     START naming what is ignored, then as hello
  *   sly       the same, with names that try to be header lines, FAKE_SLY_BYTES long
  *   choices   two answers, mixed
+ *   words     what fault/fake_provider.h says to the same request; goes on with what broke off
  *   busy      refused at once        many   vectors of FAKE_MANY values     cut   a cut text */
 #ifndef GS_TESTS_FAKE_BACKEND_H
 #define GS_TESTS_FAKE_BACKEND_H
@@ -41,6 +42,7 @@ struct fake_call {
     struct fake *fake;
     char script[32];
     bool is_count;
+    const struct gs_chat *chat;   /* or NULL */
     const struct gs_texts *texts; /* or NULL */
     gs_event_fn *on_event;
     void *ud;
@@ -199,6 +201,82 @@ static inline bool fake_choices(struct fake_call *c)
     return true;
 }
 
+/* The rest of a block of which `given` (or NULL) is there already, word by word. */
+static inline bool fake_rest(struct fake_call *c, enum gs_block_kind kind, uint32_t idx,
+                             const struct gs_block *given, struct gs_slice text)
+{
+    const struct gs_slice had = !given                       ? gs_slice(NULL, 0)
+                                : kind == GS_BLOCK_TOOL_CALL ? given->args
+                                                             : given->text;
+    struct gs_event ev = {
+        .kind = GS_EVENT_BEGIN,
+        .block = kind,
+        .block_idx = idx,
+        .name = kind == GS_BLOCK_TOOL_CALL ? GS_SLICE_LIT("get_weather") : gs_slice(NULL, 0),
+        .id = kind == GS_BLOCK_TOOL_CALL ? GS_SLICE_LIT("call_1") : gs_slice(NULL, 0)};
+
+    if (!given && !fake_say(c, &ev))
+        return false;
+    ev.kind = GS_EVENT_DELTA;
+    for (size_t at = gs_slice_starts(text, had) ? had.len : 0; at < text.len; at += ev.text.len) {
+        ev.text = gs_slice_sub(text, at, gs_slice_find(text, GS_SLICE_LIT(" "), at + 1));
+        ev.usage.answer_tokens++;
+        if (!fake_say(c, &ev))
+            return false;
+    }
+    ev.kind = GS_EVENT_END;
+    return fake_say(c, &ev);
+}
+
+/* All blocks that the last user message asks for; those that an answer which broke off has are not
+ * said again, its last one is gone on with. */
+static inline bool fake_words(struct fake_call *c)
+{
+    static const char letters[] = "w0 w1 w2 w3 w4 w5 w6 w7 w8 w9";
+    const struct gs_message *last = &c->chat->messages[c->chat->n_messages - 1];
+    const struct gs_message *user = last;
+    const size_t n_given = c->chat->broke_off ? last->n_blocks : 0;
+    struct gs_slice wish = {"", 0};
+    int64_t n_words = 8;
+
+    while (user > c->chat->messages && user->role != GS_ROLE_USER)
+        user--;
+    for (size_t i = 0; i < user->n_blocks; i++)
+        wish = user->blocks[i].kind == GS_BLOCK_TEXT ? user->blocks[i].text : wish;
+    const size_t say = gs_slice_find(wish, GS_SLICE_LIT("say "), 0);
+    if (say != SIZE_MAX && !gs_slice_to_i64(gs_slice_sub(wish, say + 4, say + 5), &n_words))
+        n_words = 8;
+    const struct {
+        enum gs_block_kind kind;
+        struct gs_slice text;
+        bool is_meant;
+    } plan[] = {
+        {GS_BLOCK_REASONING, GS_SLICE_LIT("t0 t1 t2"),
+         gs_slice_find(wish, GS_SLICE_LIT("think"), 0) != SIZE_MAX},
+        {GS_BLOCK_TEXT, gs_slice(letters, (size_t)(3 * n_words - 1)), true},
+        {GS_BLOCK_TOOL_CALL, GS_SLICE_LIT("{\"city\":\"w0 w1 w2 w3\",\"days\":3}"),
+         gs_slice_find(wish, GS_SLICE_LIT("call "), 0) != SIZE_MAX},
+    };
+    size_t at = 0;
+    for (size_t i = 0; i < GS_COUNT_OF(plan); i++) {
+        const struct gs_block *given = at < n_given ? &last->blocks[at] : NULL;
+        if (!plan[i].is_meant || (given && given->kind != plan[i].kind && at + 1 < n_given))
+            continue;
+        if (given && given->kind == plan[i].kind && at + 1 < n_given) {
+            at++; /* complete */
+            continue;
+        }
+        if (given && given->kind != plan[i].kind && /* nothing is left to say in it */
+            !fake_rest(c, given->kind, (uint32_t)at++, given, given->text))
+            return false;
+        given = at < n_given ? given : NULL;
+        if (!fake_rest(c, plan[i].kind, (uint32_t)at++, given, plan[i].text))
+            return false;
+    }
+    return at >= n_given || fake_rest(c, last->blocks[at].kind, (uint32_t)at, &last->blocks[at],
+                                      last->blocks[at].text);
+}
+
 static inline void fake_play(struct fake_call *c)
 {
     struct gs_event ev = {.kind = GS_EVENT_START, .usage = {.prompt_tokens = 12}};
@@ -239,6 +317,8 @@ static inline void fake_play(struct fake_call *c)
                 fake_block(c, GS_BLOCK_TEXT, 1, NULL, "Hello");
     else if (fake_is(c, "choices"))
         go_on = fake_choices(c);
+    else if (fake_is(c, "words"))
+        go_on = fake_words(c);
     else if (fake_is(c, "big"))
         go_on = fake_long(c, FAKE_BIG_BYTES);
     else if (fake_is(c, "endless"))
@@ -306,8 +386,8 @@ static inline enum gs_status fake_answer(void *self, const struct gs_chat *chat,
                                          gs_event_fn *on_event, void *ud, void **out_call,
                                          struct gs_error *err)
 {
-    return fake_begin(self, chat->model, (struct fake_call){.is_count = false}, on_event, ud,
-                      out_call, err);
+    return fake_begin(self, chat->model, (struct fake_call){.chat = chat}, on_event, ud, out_call,
+                      err);
 }
 
 static inline enum gs_status fake_count(void *self, const struct gs_chat *chat,

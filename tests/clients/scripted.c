@@ -26,6 +26,8 @@
  *         more, ever
  * words   of the failure
  *
+ * An answer that broke off is gone on with: what is there already is not said again.
+ *
  * Tokens are counted as bytes / 4. */
 #include <signal.h>
 #include <stdio.h>
@@ -74,6 +76,7 @@ struct call {
     struct gs_event *events;
     size_t n_events, cap, n_sent;
     uint32_t n_blocks;
+    const struct gs_message *begun; /* an answer that broke off; or NULL */
     struct gs_usage usage;
     struct gs_error error;
 };
@@ -253,27 +256,52 @@ static struct gs_slice fill(struct call *c, const struct facts *f, struct gs_sli
     return out;
 }
 
+/* What is there already of the next block, which is of this kind; NULL: nothing. A text may have
+ * been opened for what was complete: it is closed as it is. */
+static const struct gs_block *next_begun(struct call *c, enum gs_block_kind kind)
+{
+    const struct gs_message *m = c->begun;
+
+    if (!m || c->n_blocks >= m->n_blocks)
+        return NULL;
+    const struct gs_block *b = &m->blocks[c->n_blocks];
+    if (b->kind == kind)
+        return b;
+    struct gs_event *ev = add_event(c, GS_EVENT_END);
+    ev->block = b->kind;
+    ev->block_idx = c->n_blocks++;
+    return NULL;
+}
+
 static void add_block(struct call *c, enum gs_block_kind kind, struct gs_slice id,
                       struct gs_slice name, struct gs_slice text, size_t piece)
 {
+    const struct gs_block *begun = next_begun(c, kind);
+    const struct gs_slice had = !begun                       ? gs_slice(NULL, 0)
+                                : kind == GS_BLOCK_TOOL_CALL ? begun->args
+                                                             : begun->text;
     const uint32_t idx = c->n_blocks++;
-    struct gs_event *ev = add_event(c, GS_EVENT_BEGIN);
 
-    ev->block = kind;
-    ev->block_idx = idx;
-    ev->id = id;
-    ev->name = name;
-    for (size_t at = 0; at < text.len;) {
+    if (begun && c->n_blocks < c->begun->n_blocks)
+        return; /* it is complete */
+    if (!begun)
+        *add_event(c, GS_EVENT_BEGIN) = (struct gs_event){.kind = GS_EVENT_BEGIN,
+                                                          .block = kind,
+                                                          .block_idx = idx,
+                                                          .id = id,
+                                                          .name = name,
+                                                          .usage = c->usage};
+    for (size_t at = gs_slice_starts(text, had) ? had.len : 0; at < text.len;) {
         size_t end = GS_MIN(at + piece, text.len);
         while (end < text.len && ((unsigned char)text.ptr[end] & 0xc0) == 0x80)
             end++; /* characters stay whole */
-        ev = add_event(c, GS_EVENT_DELTA);
+        struct gs_event *ev = add_event(c, GS_EVENT_DELTA);
         ev->block = kind;
         ev->block_idx = idx;
         ev->text = gs_slice_sub(text, at, end);
         at = end;
     }
-    ev = add_event(c, GS_EVENT_END);
+    struct gs_event *ev = add_event(c, GS_EVENT_END);
     ev->block = kind;
     ev->block_idx = idx;
     c->usage.answer_tokens += (int64_t)(text.len / BYTES_PER_TOKEN) + 1;
@@ -382,8 +410,9 @@ static void log_chat(struct script *s, const struct facts *f, bool is_count, siz
     gs_buf_printf(&b,
                   ",\"stream\":%s,\"continued\":%s,\"thinking\":%d,\"tool_choice\":%d,"
                   "\"format\":%d",
-                  chat->stream ? "true" : "false", chat->continue_last ? "true" : "false",
-                  (int)chat->thinking, (int)chat->tool_choice, (int)chat->format.kind);
+                  chat->stream ? "true" : "false",
+                  chat->continue_last || chat->broke_off ? "true" : "false", (int)chat->thinking,
+                  (int)chat->tool_choice, (int)chat->format.kind);
     write_text(&b, "model", chat->model);
     write_text(&b, "effort", chat->effort);
     write_text(&b, "user", f->user);
@@ -436,6 +465,7 @@ static enum gs_status begin(struct script *s, const struct gs_chat *chat, bool i
     if (!c)
         return GS_ENOMEM;
     c->usage.prompt_tokens = f.tokens;
+    c->begun = chat->broke_off ? &chat->messages[chat->n_messages - 1] : NULL;
     log_chat(s, &f, is_count, rule);
     if (rule < s->rules->u.array.len) {
         s->times[rule]++;
