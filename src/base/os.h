@@ -35,7 +35,8 @@ GS_MUST_CHECK enum gs_status gs_os_map_lock(const struct gs_os_map *m, struct gs
 /* Append a whole file ("-" is stdin) to b; GS_ELIMIT if it passes b's ceiling. */
 GS_MUST_CHECK enum gs_status gs_os_read_file(const char *path, struct gs_buf *b,
                                              struct gs_error *err);
-/* Append what a shell command prints to b; it must end well. errors: GS_EIO, GS_ELIMIT, GS_ENOMEM. */
+/* Append what a shell command prints to b; it must end well. errors: GS_EIO, GS_ELIMIT, GS_ENOMEM.
+ */
 GS_MUST_CHECK enum gs_status gs_os_read_command(const char *command, struct gs_buf *b,
                                                 struct gs_error *err);
 /* Write a whole file ("-" is stdout); a failed or short write is an error, also at close. */
@@ -47,6 +48,19 @@ GS_MUST_CHECK enum gs_status gs_os_replace_file(const char *path, const void *p,
 /* mkdir -p. */
 GS_MUST_CHECK enum gs_status gs_os_make_dirs(const char *path, struct gs_error *err);
 bool gs_os_is_dir(const char *path);
+
+/* Watches one file, by way of the folders that it and what it links to are in: so that it is seen
+ * when another takes its place, or it comes into being. */
+struct gs_os_watch {
+    int fd; /* readable when something happened; -1: nothing is watched */
+    char names[2][256];
+};
+/* errors: GS_ENOTFOUND (its folder), GS_EIO; then w->fd is -1. */
+GS_MUST_CHECK enum gs_status gs_os_watch_open(struct gs_os_watch *w, const char *path,
+                                              struct gs_error *err);
+/* Take what happened; true if the file was written to its end, or is another. */
+bool gs_os_watch_read(struct gs_os_watch *w);
+void gs_os_watch_close(struct gs_os_watch *w);
 
 /* ---- memory ---- */
 
