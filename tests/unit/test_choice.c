@@ -274,6 +274,7 @@ static void long_lists_are_cut(void **state)
  * nobody beyond this machine is taken where nothing may leave it. */
 static void holds_in_any_world(void **state)
 {
+    static const enum gs_choice_why refusals[] = {GS_CHOICE_KEY, GS_CHOICE_UNFIT, GS_CHOICE_BUDGET};
     struct gs_rng rng;
     (void)state;
 
@@ -291,7 +292,7 @@ static void holds_in_any_world(void **state)
         unsigned seen = 0;
         for (size_t i = 0; i < N_PROVIDERS; i++) {
             const uint64_t b = gs_rng_u64(&rng);
-            w.of[i].why = b % 3 ? GS_CHOICE_TAKEN : GS_CHOICE_KEY + (int)(b >> 8 & 3) % 3;
+            w.of[i].why = b % 3 ? GS_CHOICE_TAKEN : refusals[(b >> 8) % 3];
             w.of[i].wait_us = b >> 16 & 1 ? (int64_t)(b >> 32 & 0xFF) : 0;
             w.of[i].cost_nanousd = (int64_t)(b >> 40 & 7) - 1;
             w.of[i].p50_us = (int64_t)(b >> 44 & 7) - 1;
