@@ -207,11 +207,12 @@ void gs_dialect_openai_hear_stop(struct gs_dialect_openai_heard *h)
 
 enum gs_dialect_effect gs_dialect_openai_hear_cut(struct gs_dialect_openai_heard *h)
 {
-    if (h->is_over) {
-        if (h->has_failed)
-            *h->out_fault = GS_FAULT_CUT;
-        return h->has_failed ? GS_DIALECT_FAILED : GS_DIALECT_END;
+    if (h->has_failed) {
+        *h->out_fault = gs_dialect_fault(GS_FAULT_CUT, h->err);
+        return GS_DIALECT_FAILED;
     }
+    if (h->is_over)
+        return GS_DIALECT_END;
     if (h->is_finished)
         gs_dialect_openai_hear_stop(h);
     else if (h->has_frame)

@@ -36,6 +36,11 @@ static bool type_is(const struct gs_json *v, const char *type)
     return gs_slice_eq_str(type_of(v), type);
 }
 
+static size_t len_of(const struct gs_json *v)
+{
+    return v && v->kind == GS_JSON_ARRAY ? v->u.array.len : 0;
+}
+
 /* ---- items ---- */
 
 /* The block an item is; false: it is none of the client's. */
@@ -130,9 +135,7 @@ static void say(struct heard *s, struct gs_slice text, const struct gs_json *log
 /* All parts of a list, a gap between those of a summary. */
 static void say_parts(struct heard *s, const struct gs_json *parts)
 {
-    const size_t n = parts && parts->kind == GS_JSON_ARRAY ? parts->u.array.len : 0;
-
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < len_of(parts); i++) {
         const struct gs_json *part = &parts->u.array.items[i];
         s->needs_gap = s->h.block == GS_BLOCK_REASONING;
         say(s, gs_dialect_peek_string(part, type_is(part, "refusal") ? "refusal" : "text"),
@@ -284,6 +287,30 @@ static enum gs_stop_reason stop_of(const struct heard *s, const struct gs_json *
     return s->h.n_blocks > 0 && s->h.block == GS_BLOCK_TOOL_CALL ? GS_STOP_TOOL_CALL : GS_STOP_END;
 }
 
+static bool has_text(const struct gs_json *parts)
+{
+    for (size_t i = 0; i < len_of(parts); i++) {
+        const struct gs_json *part = &parts->u.array.items[i];
+        if (gs_dialect_peek_string(part, "text").len || gs_dialect_peek_string(part, "refusal").len)
+            return true;
+    }
+    return false;
+}
+
+/* Whether there is something in the output that the user would see, or a call. */
+static bool says_something(const struct gs_json *output)
+{
+    for (size_t i = 0; i < len_of(output); i++) {
+        const struct gs_json *item = &output->u.array.items[i];
+        enum gs_block_kind kind;
+        if (kind_of(item, &kind) &&
+            (kind == GS_BLOCK_TOOL_CALL ||
+             (kind == GS_BLOCK_TEXT && has_text(gs_json_get(item, "content")))))
+            return true;
+    }
+    return false;
+}
+
 /* An end is none if it is a failure by another name, or if nothing was said and nothing says why:
  * what ran into its limit may have spent all of it on reasoning that nobody sees. */
 static bool ends_badly(struct heard *s, const struct gs_json *response)
@@ -295,7 +322,8 @@ static bool ends_badly(struct heard *s, const struct gs_json *response)
     if (gs_dialect_has(response, "error") || gs_slice_eq_str(status, "failed") ||
         gs_slice_eq_str(status, "cancelled"))
         gs_dialect_openai_hear_error(&s->h, response);
-    else if (s->h.has_said || s->h.stop == GS_STOP_LENGTH || s->h.stop == GS_STOP_CONTEXT)
+    else if (s->h.has_said || says_something(gs_json_get(response, "output")) ||
+             gs_slice_eq_str(reason, "max_output_tokens"))
         return s->h.has_failed;
     else if (gs_slice_eq_str(reason, "content_filter"))
         gs_dialect_openai_hear_fail(&s->h, GS_FAULT_POLICY, GS_EINVAL,
@@ -306,13 +334,10 @@ static bool ends_badly(struct heard *s, const struct gs_json *response)
     return s->h.has_failed;
 }
 
-/* Whether the whole response has something to hear that no event told of. */
-static void hear_output(struct heard *s, const struct gs_json *response)
+/* What no event told of. */
+static void hear_output(struct heard *s, const struct gs_json *output)
 {
-    const struct gs_json *output = gs_json_get(response, "output");
-    const size_t n = output && output->kind == GS_JSON_ARRAY ? output->u.array.len : 0;
-
-    for (size_t i = 0; i < n && !s->h.has_failed; i++) {
+    for (size_t i = 0; i < len_of(output) && !s->h.has_failed; i++) {
         const struct gs_json *item = &output->u.array.items[i];
         const struct gs_json_member place = {
             .key = GS_SLICE_LIT("output_index"),
@@ -330,12 +355,13 @@ static void hear_output(struct heard *s, const struct gs_json *response)
 static void hear_response(struct heard *s, const struct gs_json *response)
 {
     gs_dialect_openai_hear_usage(&s->h, gs_json_get(response, "usage"));
+    if (ends_badly(s, response))
+        return;
     gs_dialect_openai_hear_start(&s->h, response);
     if (s->h.n_blocks == 0)
-        hear_output(s, response);
+        hear_output(s, gs_json_get(response, "output"));
     s->h.stop = stop_of(s, response);
-    if (!s->h.has_failed && !ends_badly(s, response))
-        gs_dialect_openai_hear_stop(&s->h);
+    gs_dialect_openai_hear_stop(&s->h);
 }
 
 static void hear_ended(struct heard *s, const struct gs_json *event)

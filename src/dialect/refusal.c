@@ -222,21 +222,6 @@ static unsigned read_status(const struct said *s, enum gs_fault *out_else)
     return 0;
 }
 
-/* Of an error within an answer, whose status may be among its words. */
-static enum gs_fault classify_event(struct said *s)
-{
-    enum gs_fault fault = find_words(s, ON_REQUEST | ON_LIMIT);
-
-    if (fault == GS_FAULT_NONE && s->status >= 400) {
-        const unsigned on = read_status(s, &fault);
-        const enum gs_fault found = find_words(s, on);
-        fault = found == GS_FAULT_NONE ? fault : found;
-    } else if (fault == GS_FAULT_NONE && gs_slice_eq_str(s->type, "invalid_request_error")) {
-        fault = GS_FAULT_BAD_REQUEST;
-    }
-    return fault == GS_FAULT_NONE || fault == GS_FAULT_SERVER_ERROR ? GS_FAULT_ERROR_EVENT : fault;
-}
-
 static enum gs_fault classify(const struct said *s)
 {
     enum gs_fault otherwise;
@@ -244,6 +229,17 @@ static enum gs_fault classify(const struct said *s)
     const enum gs_fault found = find_words(s, on);
 
     return found == GS_FAULT_NONE ? otherwise : found;
+}
+
+/* Of an error within an answer, whose status may be among its words. */
+static enum gs_fault classify_event(struct said *s)
+{
+    enum gs_fault fault = s->status >= 400 ? classify(s) : find_words(s, ON_REQUEST | ON_LIMIT);
+
+    if (fault == GS_FAULT_NONE && gs_slice_eq_str(s->type, "invalid_request_error")) {
+        fault = GS_FAULT_BAD_REQUEST;
+    }
+    return fault == GS_FAULT_NONE || fault == GS_FAULT_SERVER_ERROR ? GS_FAULT_ERROR_EVENT : fault;
 }
 
 /* ---- telling ---- */
