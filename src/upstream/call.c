@@ -297,14 +297,14 @@ static size_t on_line(char *p, size_t size, size_t n, void *ud)
     c->end.times.received_bytes += (int64_t)(size * n);
     if (c->has_head)
         return n;
+    if (c->end.times.received_bytes > (int64_t)GS_UPSTREAM_MAX_HEAD_BYTES) {
+        gs_upstream_judge_malformed(c, "too long a head");
+        return 0;
+    }
     if (line.len == 0 && c->head.len > 0)
         return end_head(c) ? n : 0;
     gs_buf_put(&c->head, p, size * n);
-    if (gs_buf_ok(&c->head))
-        return n;
-    if (c->head.len + size * n > GS_UPSTREAM_MAX_HEAD_BYTES)
-        gs_upstream_judge_malformed(c, "too long a head");
-    return 0;
+    return gs_buf_ok(&c->head) ? n : 0;
 }
 
 static void hold(struct gs_upstream_call *c)

@@ -57,11 +57,16 @@ static bool is_of_tls(CURLcode code)
     }
 }
 
-/* The other side sent what is not HTTP. */
-static bool is_malformed(CURLcode code)
+/* The other side sent what is not HTTP. For a line that is too long libcurl says that memory is. */
+static bool is_malformed(const struct gs_upstream_call *c, CURLcode code)
 {
-    return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
-           code == CURLE_FILESIZE_EXCEEDED || code == CURLE_BAD_CONTENT_ENCODING;
+    curl_off_t first_byte_us = 0;
+
+    if (code == CURLE_OUT_OF_MEMORY && c->phase == GS_UPSTREAM_ASKING)
+        curl_easy_getinfo(c->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte_us);
+    return first_byte_us > 0 || code == CURLE_WEIRD_SERVER_REPLY ||
+           code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_FILESIZE_EXCEEDED ||
+           code == CURLE_BAD_CONTENT_ENCODING;
 }
 
 static bool is_ours(CURLcode code)
@@ -148,6 +153,8 @@ void gs_upstream_judge(struct gs_upstream_call *c, CURLcode code)
     detail(c, code, more);
     if (code == CURLE_OPERATION_TIMEDOUT) {
         gs_upstream_judge_late(c, false);
+    } else if (!c->has_head && is_malformed(c, code)) {
+        gs_upstream_judge_malformed(c, more);
     } else if (is_ours(code)) {
         c->end.fault = GS_FAULT_OURS;
         gs_error_set(err, code == CURLE_OUT_OF_MEMORY ? GS_ENOMEM : GS_EINTERNAL,
@@ -155,8 +162,6 @@ void gs_upstream_judge(struct gs_upstream_call *c, CURLcode code)
     } else if (c->has_head) {
         c->end.fault = GS_FAULT_CUT;
         gs_error_set(err, GS_EIO, "the answer of \"%s\" broke off (%s)", c->where, more);
-    } else if (is_malformed(code)) {
-        gs_upstream_judge_malformed(c, more);
     } else if (!has_asked(c)) {
         judge_connect(c, code, more);
     } else {
@@ -192,6 +197,23 @@ static bool find_target(const struct gs_upstream_call *c, struct gs_slice locati
     return is_found;
 }
 
+/* libcurl reads a length too large as none, and takes the last of several. */
+static bool is_length_clear(const struct gs_upstream_call *c)
+{
+    int64_t first = -1;
+    int64_t length;
+
+    for (size_t i = 0; i < c->n_headers; i++) {
+        if (!gs_slice_eq_str(c->headers[i].name, "content-length"))
+            continue;
+        if (!gs_slice_to_i64(c->headers[i].value, &length) || length < 0 ||
+            (first >= 0 && first != length))
+            return false;
+        first = length;
+    }
+    return true;
+}
+
 bool gs_upstream_judge_head(struct gs_upstream_call *c)
 {
     const struct gs_upstream_head head = {
@@ -202,6 +224,8 @@ bool gs_upstream_judge_head(struct gs_upstream_call *c)
 
     if (c->status < 200 || c->status > 599) {
         gs_upstream_judge_malformed(c, "a status that is none");
+    } else if (!is_length_clear(c)) {
+        gs_upstream_judge_malformed(c, "a length that is none");
     } else if (c->status == 407) {
         c->end.fault = GS_FAULT_PROXY;
         gs_error_set(err, GS_EIO, "the proxy to \"%s\" demands credentials (status 407)", c->where);
