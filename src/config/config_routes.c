@@ -536,7 +536,7 @@ static void read_providers(struct reader *r, const struct gs_config_node *n)
     if (!r->providers)
         return;
     r->providers[r->n_providers++] =
-        (struct gs_config_provider){.name = "local", .is_loopback = true};
+        (struct gs_config_provider){.name = "local", .is_loopback = true, .is_near = true};
     if (!map) {
         r->n_providers += gs_config_suggest_providers(r->source, r->a, r->providers + 1);
         return;

@@ -59,5 +59,7 @@ bool gs_config_url_split(struct gs_slice url, struct gs_config_url *out);
 bool gs_config_url_has_credentials(struct gs_slice url);
 /* localhost, 127.0.0.0/8 and ::1 */
 bool gs_config_host_is_loopback(struct gs_slice host);
+/* These, and private addresses and names of local networks: reached without the internet. */
+bool gs_config_host_is_near(struct gs_slice host);
 
 #endif

@@ -78,6 +78,7 @@ void gs_config_provider_complete(struct gs_config_provider *p,
                      : kinds[p->kind].url;
     if (p->url && gs_config_url_split(gs_slice_str(p->url), &url)) {
         p->is_loopback = gs_config_host_is_loopback(url.host);
+        p->is_near = gs_config_host_is_near(url.host);
         v = vendor_of_host(url.host);
     }
     if (!p->apis)

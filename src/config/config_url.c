@@ -98,18 +98,16 @@ static bool eq_caseless(struct gs_slice a, const char *b)
     return true;
 }
 
-/* Four whole numbers, the first of them 127; a name that only begins so is somebody else's. */
-static bool is_loopback_v4(struct gs_slice host)
+/* Four whole numbers; a name that only begins so is somebody else's. */
+static bool read_v4(struct gs_slice host, int64_t out[4])
 {
     int n_parts = 0;
 
     for (size_t from = 0; from <= host.len; n_parts++) {
         const size_t dot = GS_MIN(gs_slice_find(host, GS_SLICE_LIT("."), from), host.len);
         const struct gs_slice part = gs_slice_sub(host, from, dot);
-        int64_t v;
-        if (!gs_slice_to_i64(part, &v) || part.len > 3 || v < 0 || v > 255)
-            return false;
-        if (n_parts == 0 && v != 127)
+        if (n_parts == 4 || part.len > 3 || !gs_slice_to_i64(part, &out[n_parts]) ||
+            out[n_parts] < 0 || out[n_parts] > 255)
             return false;
         from = dot + 1;
     }
@@ -118,7 +116,42 @@ static bool is_loopback_v4(struct gs_slice host)
 
 bool gs_config_host_is_loopback(struct gs_slice host)
 {
-    return eq_caseless(host, "localhost") || gs_slice_eq_str(host, "::1") || is_loopback_v4(host);
+    int64_t v4[4];
+
+    return eq_caseless(host, "localhost") || gs_slice_eq_str(host, "::1") ||
+           (read_v4(host, v4) && v4[0] == 127);
+}
+
+/* Of RFC 1918, RFC 6598 (also Tailscale's) and RFC 3927. */
+static bool is_private_v4(const int64_t v4[4])
+{
+    return v4[0] == 10 || (v4[0] == 172 && v4[1] / 16 == 1) || (v4[0] == 192 && v4[1] == 168) ||
+           (v4[0] == 100 && v4[1] / 64 == 1) || (v4[0] == 169 && v4[1] == 254);
+}
+
+static bool has_near_name(struct gs_slice host)
+{
+    static const char *const ends[] = {".local", ".lan", ".internal", ".home.arpa", ".localdomain"};
+
+    for (size_t i = 0; i < GS_COUNT_OF(ends); i++) {
+        const size_t n = strlen(ends[i]);
+        if (host.len > n && eq_caseless(gs_slice_sub(host, host.len - n, host.len), ends[i]))
+            return true;
+    }
+    return gs_slice_find(host, GS_SLICE_LIT("."), 0) == SIZE_MAX;
+}
+
+bool gs_config_host_is_near(struct gs_slice host)
+{
+    const struct gs_slice first = gs_slice_sub(host, 0, 2);
+    int64_t v4[4];
+
+    if (gs_config_host_is_loopback(host))
+        return true;
+    if (gs_slice_find(host, GS_SLICE_LIT(":"), 0) != SIZE_MAX) /* RFC 4193, RFC 4291 */
+        return eq_caseless(first, "fc") || eq_caseless(first, "fd") ||
+               eq_caseless(gs_slice_sub(host, 0, 3), "fe8");
+    return read_v4(host, v4) ? is_private_v4(v4) : has_near_name(host);
 }
 
 /* ---- patterns ---- */

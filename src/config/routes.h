@@ -74,6 +74,7 @@ struct gs_config_provider {
     const char *proxy, *ca_file; /* as of upstream.h */
     struct gs_config_deadlines deadlines;
     bool is_loopback; /* its URL is of this machine: nothing leaves by it */
+    bool is_near;     /* of this machine or the local network: it needs no internet */
     int line;         /* in the file, for messages; 0: not from the file */
 };
 

@@ -476,7 +476,8 @@ static enum scope scope_of(const struct gs_breaker_report *r)
 }
 
 /* A first token that did not come in time counts as one that took all of it: a provider that became
- * slower is given more time, not shut out for good. */
+ * slower is given more time, not shut out for good. Not so for a probe: who was out for an hour is
+ * not thereby slow. */
 static void learn_ttft(struct gs_breakers *b, const struct gs_breaker_who *who,
                        const struct gs_breaker_report *r, int64_t now_us)
 {
@@ -486,7 +487,9 @@ static void learn_ttft(struct gs_breakers *b, const struct gs_breaker_who *who,
     if (!was_late && (r->fault != GS_FAULT_NONE || r->ttft_us < 0))
         return;
     const int64_t us = was_late ? gs_breakers_first_token_us(b, who) : r->ttft_us;
-    gs_switch_ttft_add(&take_entry(b, key_of(who, SCOPE_MODEL, &k), now_us)->ttft, us);
+    struct entry *e = take_entry(b, key_of(who, SCOPE_MODEL, &k), now_us);
+    if (!was_late || e->stand == GS_BREAKER_CLOSED)
+        gs_switch_ttft_add(&e->ttft, us);
 }
 
 void gs_breakers_report(struct gs_breakers *b, const struct gs_breaker_who *who,

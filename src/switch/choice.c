@@ -111,7 +111,7 @@ static enum gs_choice_why judge(const struct gs_config_routes *routes,
 {
     if (t->facts.why != GS_CHOICE_TAKEN)
         return t->facts.why;
-    if (q->is_uplink_down && !is_here(routes, &t->target))
+    if (q->is_uplink_down && !routes->providers[t->target.provider].is_near)
         return GS_CHOICE_UPLINK;
     return t->facts.wait_us > 0 ? GS_CHOICE_BREAKER : GS_CHOICE_TAKEN;
 }

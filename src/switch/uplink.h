@@ -1,6 +1,7 @@
-/* Whether it is us: when everybody beyond this machine cannot be reached at once, it is our own
- * network that is down, not the providers. Then nobody is asked but one every 5 s, to find out.
- * Plain data, pure. */
+/* Whether it is us: when nobody out there can be reached any more, it is our own uplink that is
+ * down, not the providers. Then none of them is asked but one every 5 s, to find out. Providers of
+ * this machine and the local network (is_near) are no part of it: they are not asked about, and
+ * their faults and answers are not told. Plain data, pure. */
 #ifndef GS_SWITCH_UPLINK_H
 #define GS_SWITCH_UPLINK_H
 
@@ -14,7 +15,7 @@
 #define GS_UPLINK_FAULTS 8
 
 struct gs_uplink {
-    size_t n_hosts; /* there are beyond this machine */
+    size_t n_hosts; /* there are */
     bool is_down, is_lone;
     int64_t probed_us; /* when the last probe went out */
     size_t n_faults;   /* of the last 5 s, since the last success */
@@ -27,15 +28,15 @@ struct gs_uplink {
 enum gs_uplink_verdict {
     GS_UPLINK_UP,
     GS_UPLINK_PROBE, /* down, but this one may try */
-    GS_UPLINK_DOWN,  /* whoever is beyond this machine need not be asked */
+    GS_UPLINK_DOWN,  /* they need not be asked */
 };
 
-/* `n_hosts` different hosts are beyond this machine. Also after the configuration changed. */
+/* Of `n_hosts` different hosts. Also after the configuration changed. */
 void gs_uplink_init(struct gs_uplink *u, size_t n_hosts);
 /* An attempt to reach `host` had a NETWORK fault. True: it is our network, not the host. */
 bool gs_uplink_fault(struct gs_uplink *u, struct gs_slice host, enum gs_fault fault,
                      int64_t now_us);
-/* Somebody beyond this machine answered (a head is enough). True: it was down until now. */
+/* One of them answered (a head is enough). True: it was down until now. */
 bool gs_uplink_success(struct gs_uplink *u);
 /* What would be said; takes nothing. */
 enum gs_uplink_verdict gs_uplink_look(const struct gs_uplink *u, int64_t now_us);

@@ -11,13 +11,14 @@
 
 #define S ((int64_t)1000000)
 
-enum { LOCAL, CLOUD_A, CLOUD_B, GARAGE, N_PROVIDERS };
+enum { LOCAL, CLOUD_A, CLOUD_B, GARAGE, NEAR, N_PROVIDERS };
 
 static const struct gs_config_provider providers[] = {
-    [LOCAL] = {.name = "local", .kind = GS_PROVIDER_LOCAL, .is_loopback = true},
+    [LOCAL] = {.name = "local", .kind = GS_PROVIDER_LOCAL, .is_loopback = true, .is_near = true},
     [CLOUD_A] = {.name = "a"},
     [CLOUD_B] = {.name = "b"},
-    [GARAGE] = {.name = "garage", .is_loopback = true},
+    [GARAGE] = {.name = "garage", .is_loopback = true, .is_near = true},
+    [NEAR] = {.name = "near", .is_near = true},
 };
 static const struct gs_config_target clouds[] = {{CLOUD_A, NULL}, {CLOUD_B, "big"}};
 static const struct gs_config_target mixed[] = {
@@ -213,14 +214,16 @@ static void reasons_are_kept(void **state)
                         "b b b local -b:twice -b:twice");
 }
 
-static void a_dead_network_leaves_this_machine(void **state)
+static void a_dead_uplink_leaves_the_local_network(void **state)
 {
-    const struct gs_config_route r = route_of(GS_POLICY_ORDER, mixed, 4);
+    static const struct gs_config_target all[] = {
+        {CLOUD_A, NULL}, {NEAR, NULL}, {LOCAL, "qwen"}, {CLOUD_B, "big"}, {GARAGE, NULL}};
+    const struct gs_config_route r = route_of(GS_POLICY_ORDER, all, 5);
     struct world w = fresh();
     (void)state;
 
     assert_string_equal(spell(&r, (struct gs_choice_question){.is_uplink_down = true}, &w),
-                        "local garage -a:uplink -b:uplink");
+                        "near local garage -a:uplink -b:uplink");
 }
 
 /* ---- nobody is left ---- */
@@ -325,7 +328,7 @@ int main(void)
         cmocka_unit_test(a_hedge_takes_two),
         cmocka_unit_test(nobody_is_asked_about_who_is_forbidden),
         cmocka_unit_test(reasons_are_kept),
-        cmocka_unit_test(a_dead_network_leaves_this_machine),
+        cmocka_unit_test(a_dead_uplink_leaves_the_local_network),
         cmocka_unit_test(the_shortest_wait_is_the_last_resort),
         cmocka_unit_test(long_lists_are_cut),
         cmocka_unit_test(holds_in_any_world),

@@ -415,7 +415,7 @@ static void test_keys(void **state)
     assert_false(gs_config_takes_client_key(&other, gs_slice_str("sk-1234")));
 }
 
-static bool is_loopback(const char *url)
+static struct gs_config_provider provider_at(const char *url)
 {
     struct fixture f = {.env = {NULL}};
     struct gs_buf text;
@@ -424,10 +424,20 @@ static bool is_loopback(const char *url)
     gs_buf_printf(&text, "providers: {a: {url: \"%s\"}}", url);
     gs_buf_putc(&text, '\0');
     assert_int_equal(read_text(&f, text.ptr), GS_OK);
-    const bool is = f.r.providers[1].is_loopback;
+    const struct gs_config_provider p = f.r.providers[1];
     clear(&f);
     gs_buf_clear(&text);
-    return is;
+    return p;
+}
+
+static bool is_loopback(const char *url)
+{
+    return provider_at(url).is_loopback;
+}
+
+static bool is_near(const char *url)
+{
+    return provider_at(url).is_near;
 }
 
 static void test_loopback(void **state)
@@ -441,6 +451,26 @@ static void test_loopback(void **state)
     assert_false(is_loopback("http://localhost.example.com"));
     assert_false(is_loopback("http://128.0.0.1"));
     assert_false(is_loopback("http://[::2]"));
+}
+
+static void test_near(void **state)
+{
+    static const char *const near[] = {
+        "http://localhost:1", "http://10.0.0.7:8000/v1", "http://172.31.0.1",  "http://192.168.1.1",
+        "http://100.64.0.9",  "http://169.254.1.1",      "http://garage:8000", "http://box.LAN/v1",
+        "http://[fd00::1]",   "http://[FE80::1]:80",     "http://a.home.arpa",
+    };
+    static const char *const far[] = {
+        "https://api.anthropic.com", "http://172.32.0.1",      "http://192.169.1.1",
+        "http://100.128.0.1",        "http://8.8.8.8",         "http://[2606:4700::1]",
+        "http://10.0.0.7.example",   "http://lan.example.com", "http://fd.example",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(near); i++)
+        assert_true(is_near(near[i]));
+    for (size_t i = 0; i < GS_COUNT_OF(far); i++)
+        assert_false(is_near(far[i]));
 }
 
 static void test_own_keys(void **state)
@@ -507,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_loopback),
+        cmocka_unit_test(test_near),
         cmocka_unit_test(test_own_keys),
         cmocka_unit_test(test_out_of_memory_is_a_status),
     };
