@@ -35,6 +35,9 @@ gs_cli_command_fn gs_cli_dequant;
 gs_cli_command_fn gs_cli_bench;
 gs_cli_command_fn gs_cli_doctor;
 gs_cli_command_fn gs_cli_log;
+gs_cli_command_fn gs_cli_status;
+gs_cli_command_fn gs_cli_cost;
+gs_cli_command_fn gs_cli_trace;
 gs_cli_command_fn gs_cli_config;
 gs_cli_command_fn gs_cli_completion;
 gs_cli_command_fn gs_cli_version;
@@ -63,6 +66,8 @@ void gs_cli_put_harmless(struct gs_buf *b, struct gs_slice text);
 void gs_cli_put_size(struct gs_buf *b, int64_t n_bytes);
 /* "3.2 B", "135 M" */
 void gs_cli_put_count(struct gs_buf *b, int64_t n);
+/* "2026-11-21 14:05:09", local. */
+void gs_cli_put_when(struct gs_buf *b, int64_t wall_us);
 /* ,"key":  with the comma unless it is the first of an object. */
 void gs_cli_put_key(struct gs_buf *b, const char *key);
 
@@ -99,6 +104,18 @@ struct gs_arena;
 GS_MUST_CHECK enum gs_status gs_cli_keys(const struct gs_config *c, struct gs_arena *a,
                                          const char *const **out_keys, size_t *out_n,
                                          struct gs_error *err);
+
+/* ---- the server ---- */
+
+/* Where a server that listens at `listen` is asked: never at "every address". errors: GS_EINVAL. */
+GS_MUST_CHECK enum gs_status gs_cli_server_address(const char *listen, char *host, size_t cap,
+                                                   int *out_port, struct gs_error *err);
+/* Append what the running server answers at `path`, which is JSON. Without one *out_is_running is
+ * false. errors: GS_EINVAL (another key is wanted), GS_ENOTFOUND (nobody listens, or it has nothing
+ *         there), and those of gs_http_ask(). */
+GS_MUST_CHECK enum gs_status gs_cli_server_get(const struct gs_config *c, const char *path,
+                                               struct gs_buf *out_text, bool *out_is_running,
+                                               struct gs_error *err);
 
 /* ---- files ---- */
 

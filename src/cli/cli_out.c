@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -134,6 +135,17 @@ void gs_cli_put_count(struct gs_buf *b, int64_t n)
     static const char *const units[] = {"", " K", " M", " B", " T"};
 
     put_scaled(b, n, 1000, units, GS_COUNT_OF(units));
+}
+
+void gs_cli_put_when(struct gs_buf *b, int64_t wall_us)
+{
+    const time_t seconds = (time_t)(wall_us / 1000000);
+    struct tm tm = {.tm_mday = 1, .tm_year = 70};
+    char text[32];
+
+    localtime_r(&seconds, &tm);
+    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+    gs_buf_puts(b, text);
 }
 
 void gs_cli_put_key(struct gs_buf *b, const char *key)

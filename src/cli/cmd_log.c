@@ -1,21 +1,15 @@
 /* genset log: what was asked of this user's servers and what came of it, from the ledger. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "cli/cli.h"
-#include "ledger/ledger.h"
+#include "ledger/history.h"
 #include "json/json.h"
 
-static const char *const outcomes[] = {"answered", "failed", "left"};
-
-static const char *outcome_name(const struct gs_ledger_request *r)
-{
-    return (unsigned)r->outcome < GS_COUNT_OF(outcomes) ? outcomes[r->outcome] : "unknown";
-}
+#define ID_SHOWN 12 /* bytes of an id: enough to tell requests apart */
 
 /* ---- for people ---- */
 
@@ -28,26 +22,17 @@ static void put_seconds(struct gs_buf *b, int64_t us)
         gs_buf_printf(b, us < 10000000 ? "%6.2f s" : "%6.0f s", (double)us / 1e6);
 }
 
-static void put_when(struct gs_buf *b, int64_t wall_us)
-{
-    const time_t seconds = (time_t)(wall_us / 1000000);
-    struct tm tm;
-    char text[32];
-
-    localtime_r(&seconds, &tm);
-    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-    gs_buf_puts(b, text);
-}
-
 static bool put_row(void *ud, const struct gs_ledger_request *r)
 {
     struct gs_buf *b = ud;
 
     if (b->len == 0)
-        gs_buf_printf(b, "%-19s  %8s  %8s  %8s  %8s  %8s  %s\n", "when", "took", "first", "read",
-                      "cached", "wrote", "api: model, served by");
-    put_when(b, r->at_us);
+        gs_buf_printf(b, "%-19s  %-*s  %8s  %8s  %8s  %8s  %8s  %s\n", "when", ID_SHOWN, "id",
+                      "took", "first", "read", "cached", "wrote", "api: model, served by");
+    gs_cli_put_when(b, r->at_us);
     gs_buf_puts(b, "  ");
+    gs_cli_put_harmless(b, gs_slice_sub(r->id, 0, ID_SHOWN));
+    gs_buf_printf(b, "%*s  ", (int)(ID_SHOWN - GS_MIN(r->id.len, ID_SHOWN)), "");
     put_seconds(b, r->total_us);
     gs_buf_puts(b, "  ");
     put_seconds(b, r->first_us);
@@ -60,13 +45,44 @@ static bool put_row(void *ud, const struct gs_ledger_request *r)
         gs_buf_puts(b, ", ");
         gs_cli_put_harmless(b, r->served_by);
     }
+    if (r->faults.len) {
+        gs_buf_puts(b, r->outcome == GS_LEDGER_ANSWERED ? "; rescued from " : "; after ");
+        gs_cli_put_harmless(b, r->faults);
+    }
     if (r->outcome != GS_LEDGER_ANSWERED)
-        gs_buf_printf(b, "; %s (%d)", outcome_name(r), r->status);
+        gs_buf_printf(b, "; %s (%d)", gs_ledger_outcome_name(r->outcome), r->status);
     if (r->outcome == GS_LEDGER_FAILED) {
         gs_buf_puts(b, ": ");
         gs_cli_put_harmless(b, r->error);
     }
     gs_buf_putc(b, '\n');
+    return gs_buf_ok(b);
+}
+
+static bool put_attempt(void *ud, const struct gs_ledger_attempt *a)
+{
+    struct gs_buf *b = ud;
+
+    if (a->number == 1)
+        gs_buf_printf(b, "\n%7s  %8s  %8s  %8s  %8s  %8s  %8s  %11s  %s\n", "attempt", "took",
+                      "first", "read", "cached", "wrote", "sent", "USD", "asked: outcome");
+    gs_buf_printf(b, "%7d  ", a->number);
+    put_seconds(b, a->total_us);
+    gs_buf_puts(b, "  ");
+    put_seconds(b, a->first_us);
+    gs_buf_printf(b, "  %8" PRId64 "  %8" PRId64 "  %8" PRId64 "  %8" PRId64 "  %10.4f%s  ",
+                  a->prompt_tokens, a->cached_tokens, a->answer_tokens, a->sent_bytes,
+                  (double)a->cost_nanousd / 1e9, a->is_estimated ? "~" : " ");
+    gs_cli_put_harmless(b, a->provider);
+    gs_buf_putc(b, '/');
+    gs_cli_put_harmless(b, a->model);
+    gs_buf_printf(b, ": %s", gs_fault_meaning(a->fault));
+    if (a->fault != GS_FAULT_NONE && a->status > 0)
+        gs_buf_printf(b, " (%s, %d)", gs_fault_word(a->fault), a->status);
+    else if (a->fault != GS_FAULT_NONE)
+        gs_buf_printf(b, " (%s)", gs_fault_word(a->fault));
+    gs_buf_puts(b, a->is_continuation ? ", going on with the answer" : "");
+    gs_buf_puts(b, a->is_uplink ? ", our network was down\n" : "\n");
     return gs_buf_ok(b);
 }
 
@@ -122,27 +138,9 @@ static void put_time(struct gs_buf *b, const char *key, int64_t us)
 static bool put_row_json(void *ud, const struct gs_ledger_request *r)
 {
     struct gs_buf *b = ud;
-    char when[40];
 
-    gs_clock_format_us(r->at_us, when, sizeof(when));
-    gs_buf_putc(b, '{');
-    put_text(b, "id", r->id);
-    put_text(b, "at", gs_slice_str(when));
-    put_text(b, "api", r->api);
-    put_text(b, "model", r->model);
-    put_text(b, "served_by", r->served_by);
-    put_text(b, "outcome", gs_slice_str(outcome_name(r)));
-    put_number(b, "status", r->status);
-    gs_cli_put_key(b, "stream");
-    gs_buf_puts(b, r->stream ? "true" : "false");
-    put_text(b, "error", r->error);
-    put_number(b, "prompt_tokens", r->prompt_tokens);
-    put_number(b, "cached_tokens", r->cached_tokens);
-    put_number(b, "answer_tokens", r->answer_tokens);
-    put_number(b, "reasoning_tokens", r->reasoning_tokens);
-    put_time(b, "first_us", r->first_us);
-    put_number(b, "total_us", r->total_us);
-    gs_buf_puts(b, "}\n");
+    gs_ledger_put_request(b, r);
+    gs_buf_putc(b, '\n');
     return gs_buf_ok(b);
 }
 
@@ -179,18 +177,39 @@ enum gs_status gs_cli_ledger_path(const struct gs_config *c, char *path, size_t 
     return GS_OK;
 }
 
+/* One request, and each attempt to have it answered. */
+static enum gs_status put_one(const struct gs_config *c, const char *path,
+                              const struct gs_ledger_query *q, struct gs_buf *out,
+                              struct gs_error *err)
+{
+    enum gs_status st;
+
+    if (c->json) {
+        st = gs_ledger_write_json(path, GS_LEDGER_LOG, q, out, err);
+        gs_buf_putc(out, '\n');
+        return st;
+    }
+    st = gs_ledger_read(path, q, put_row, out, err);
+    if (st == GS_OK && out->len > 0)
+        st = gs_ledger_read_attempts(path, q, put_attempt, out, err);
+    return st;
+}
+
 int gs_cli_log(struct gs_config *c, struct gs_buf *out)
 {
     const struct gs_ledger_query query = {
         .since_us = c->since_ms > 0 ? gs_clock_wall_us() - c->since_ms * 1000 : 0,
         .limit = c->last,
         .failed = c->failed,
+        .id = c->args.len ? gs_slice_str(c->args.items[0]) : (struct gs_slice){NULL, 0},
     };
     struct gs_error err;
     char path[4096];
     enum gs_status st = gs_cli_ledger_path(c, path, sizeof(path), &err);
 
-    if (st == GS_OK && c->totals)
+    if (st == GS_OK && query.id.len > 0)
+        st = put_one(c, path, &query, out, &err);
+    else if (st == GS_OK && c->totals)
         st = gs_ledger_sum(path, &query, c->json ? put_total_json : put_total, out, &err);
     else if (st == GS_OK)
         st = gs_ledger_read(path, &query, c->json ? put_row_json : put_row, out, &err);

@@ -223,7 +223,7 @@ static enum gs_status fill_key(struct gs_cli_launch *l, struct gs_error *err)
 static enum gs_status fill_place(struct gs_cli_launch *l, struct gs_error *err)
 {
     const struct gs_config *c = l->config;
-    enum gs_status st = gs_config_address_split(c->listen, l->host, sizeof(l->host), &l->port, err);
+    enum gs_status st = gs_cli_server_address(c->listen, l->host, sizeof(l->host), &l->port, err);
 
     if (st == GS_OK)
         st = fill_key(l, err);
@@ -234,10 +234,6 @@ static enum gs_status fill_place(struct gs_cli_launch *l, struct gs_error *err)
         gs_error_hint(err, "Set --listen to that of the server, such as 127.0.0.1:8484.");
         return GS_EINVAL;
     }
-    if (strcmp(l->host, "0.0.0.0") == 0 || strcmp(l->host, "localhost") == 0)
-        snprintf(l->host, sizeof(l->host), "127.0.0.1");
-    else if (strcmp(l->host, "::") == 0)
-        snprintf(l->host, sizeof(l->host), "::1");
     snprintf(l->place.url, sizeof(l->place.url),
              strchr(l->host, ':') ? "%s://[%s]:%d" : "%s://%s:%d", c->tls_cert ? "https" : "http",
              l->host, l->port);

@@ -15,6 +15,7 @@
 static gs_cli_command_fn *const commands[GS_COMMAND_COUNT] = {
     [GS_COMMAND_RUN] = gs_cli_run,
     [GS_COMMAND_SERVE] = gs_cli_serve,
+    [GS_COMMAND_HERMIT] = gs_cli_serve,
     [GS_COMMAND_LAUNCH] = gs_cli_launch,
     [GS_COMMAND_ENV] = gs_cli_env,
     [GS_COMMAND_SHOW] = gs_cli_show,
@@ -26,6 +27,9 @@ static gs_cli_command_fn *const commands[GS_COMMAND_COUNT] = {
     [GS_COMMAND_BENCH] = gs_cli_bench,
     [GS_COMMAND_DOCTOR] = gs_cli_doctor,
     [GS_COMMAND_LOG] = gs_cli_log,
+    [GS_COMMAND_STATUS] = gs_cli_status,
+    [GS_COMMAND_COST] = gs_cli_cost,
+    [GS_COMMAND_TRACE] = gs_cli_trace,
     [GS_COMMAND_CONFIG] = gs_cli_config,
     [GS_COMMAND_COMPLETION] = gs_cli_completion,
     [GS_COMMAND_VERSION] = gs_cli_version,

@@ -209,6 +209,7 @@ enum gs_status gs_config_load(struct gs_config *c, const struct gs_config_source
     st_flags = gs_config_read_args(c, source, places.home, report);
     if (st == GS_OK)
         st = st_flags;
+    c->hermit |= source->command == GS_COMMAND_HERMIT;
     read_rest(c, source, &places, &sheet);
     if (st == GS_OK)
         st = sheet.errors.st;

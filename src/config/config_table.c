@@ -114,6 +114,9 @@ bool gs_config_type_is_list(enum gs_config_type type)
 
 bool gs_config_option_applies(const struct gs_config_option *o, enum gs_command command)
 {
+    if (command == GS_COMMAND_HERMIT) /* is serve with one option fixed */
+        return o != &gs_config_options[GS_OPTION_hermit] &&
+               gs_config_option_applies(o, GS_COMMAND_SERVE);
     return (o->commands & 1u << command) != 0;
 }
 

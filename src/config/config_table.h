@@ -58,14 +58,15 @@ struct gs_config_command {
 #define GS_ON_ALL ((1u << GS_COMMAND_COUNT) - 1)
 #define GS_ON_JSON                                                                                 \
     (GS_ON(RUN) | GS_ON(SHOW) | GS_ON(TOKENS) | GS_ON(BENCH) | GS_ON(DOCTOR) | GS_ON(LOG) |        \
-     GS_ON(VERSION))
+     GS_ON(STATUS) | GS_ON(COST) | GS_ON(TRACE) | GS_ON(VERSION))
 #define GS_ON_ENGINE                                                                               \
     (GS_ON(RUN) | GS_ON(SERVE) | GS_ON(LOGITS) | GS_ON(EMBED) | GS_ON(BENCH) | GS_ON(DOCTOR))
-#define GS_ON_TOOLS (GS_ON(LAUNCH) | GS_ON(ENV))
+#define GS_ON_TOOLS   (GS_ON(LAUNCH) | GS_ON(ENV))
+#define GS_ON_ADDRESS (GS_ON(SERVE) | GS_ON_TOOLS | GS_ON(STATUS) | GS_ON(TRACE))
 #define GS_ON_MODELS                                                                               \
     (GS_ON_ENGINE | GS_ON(SHOW) | GS_ON(TOKENS) | GS_ON(PROMPT) | GS_ON(DEQUANT) | GS_ON_TOOLS)
-#define GS_ON_ROUTED     (GS_ON(SERVE) | GS_ON(CONFIG))
-#define GS_ON_CONFIGURED (GS_ON_MODELS | GS_ON(LOG) | GS_ON(CONFIG))
+#define GS_ON_ROUTED     (GS_ON(SERVE) | GS_ON(HERMIT) | GS_ON(COST) | GS_ON(CONFIG))
+#define GS_ON_CONFIGURED (GS_ON_MODELS | GS_ON_ADDRESS | GS_ON_ROUTED | GS_ON(LOG))
 
 #define GS_ENV_BYTES   64 /* name of an environment variable */
 #define GS_FOUND_CHARS 48 /* of a wrong value quoted in an error */

@@ -37,7 +37,7 @@ static const struct unit size_units[] = {
 };
 
 static const struct unit time_units[] = {
-    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0},
+    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
 };
 
 /* ---- saying what was expected ---- */
@@ -300,7 +300,7 @@ static enum gs_status parse_number(const struct gs_config_option *o, struct gs_s
         hint = "Sizes are whole numbers with a unit: 512MiB, 8GiB, 1GB, or plain bytes.";
     } else if (o->type == GS_CONFIG_DURATION) {
         good = parse_units(text, time_units, &v, &why);
-        hint = "Durations are whole numbers with a unit: 500ms, 30s, 2m, 1h.";
+        hint = "Durations are whole numbers with a unit: 500ms, 30s, 2m, 1h, 7d.";
         if (o->lo < 0 && gs_slice_eq_str(text, "none")) {
             good = true;
             v = -1;

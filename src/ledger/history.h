@@ -90,6 +90,12 @@ GS_MUST_CHECK enum gs_status gs_ledger_read_speeds(const char *path,
                                                    gs_ledger_speed_fn *fn, void *ud,
                                                    struct gs_error *err);
 
+/* ---- what a server remembers ---- */
+
+/* gs_ledger_restore() of a file. */
+GS_MUST_CHECK enum gs_status gs_ledger_recall(const char *path, const struct gs_ledger_memory *m,
+                                              struct gs_error *err);
+
 /* ---- JSON ---- */
 
 /* "answered" */

@@ -14,8 +14,8 @@
 #include "base/queue.h"
 #include "base/slice.h"
 #include "base/thread.h"
+#include "ledger/history.h"
 #include "ledger/ledger_ask.h"
-#include "ledger/ledger_read.h"
 #include "ledger/ledger_write.h"
 
 #define MAX_NAME_BYTES  256

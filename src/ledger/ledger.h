@@ -129,7 +129,7 @@ struct gs_ledger_query {
     int64_t since_us;   /* wall clock */
     int64_t limit;      /* rows at most, the latest; 0: any number */
     bool failed;        /* only those that failed */
-    struct gs_slice id; /* only this request; empty: all */
+    struct gs_slice id; /* only this request, or the latest whose id begins so; empty: all */
 };
 
 /* False ends the reading. Everything in `r` is valid during the call. */

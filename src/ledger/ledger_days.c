@@ -4,17 +4,7 @@
 
 #include <time.h>
 
-/* Howard Hinnant's days_from_civil (http://howardhinnant.github.io/date_algorithms.html): years
- * begin in March, so that a leap day is the last of its year. */
-static int64_t day_of_date(int64_t year, int month, int day)
-{
-    const int64_t y = year - (month <= 2);
-    const int64_t era = y / 400;
-    const int64_t of_era = y - era * 400;
-    const int64_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
+#include "base/clock.h"
 
 static struct tm local_time(int64_t wall_us)
 {
@@ -38,14 +28,14 @@ int64_t gs_ledger_day(int64_t wall_us)
 {
     const struct tm tm = local_time(wall_us);
 
-    return day_of_date(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    return gs_clock_day(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 }
 
 int64_t gs_ledger_month(int64_t wall_us)
 {
     const struct tm tm = local_time(wall_us);
 
-    return day_of_date(tm.tm_year + 1900, tm.tm_mon + 1, 1);
+    return gs_clock_day(tm.tm_year + 1900, tm.tm_mon + 1, 1);
 }
 
 int64_t gs_ledger_day_begin(int64_t day)

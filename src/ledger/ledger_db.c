@@ -35,6 +35,7 @@ static const char *const steps[SCHEMA_VERSION] = {
     "ALTER TABLE request ADD COLUMN privacy TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE request ADD COLUMN redacted TEXT NOT NULL DEFAULT '';"
     "CREATE INDEX request_id ON request (id);"
+    "CREATE INDEX request_failed ON request (n) WHERE outcome = 1;"
     "CREATE TABLE attempt ("
     "  n INTEGER PRIMARY KEY, request TEXT NOT NULL, number INTEGER NOT NULL,"
     "  provider TEXT NOT NULL, model TEXT NOT NULL, at_us INTEGER NOT NULL,"

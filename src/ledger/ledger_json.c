@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "ledger/history.h"
-#include "ledger/ledger_read.h"
 #include "json/json.h"
 
 #define INCIDENTS_TOLD 20

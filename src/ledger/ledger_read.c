@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "ledger/history.h"
 #include "ledger/ledger_days.h"
 
 #define ROW_COLUMNS                                                                                \
@@ -14,15 +15,18 @@
     " (SELECT provider || ' ' || fault AS what FROM attempt WHERE request = id"                    \
     " AND fault <> 'none' ORDER BY number)) END FROM request"
 
-static const char rows_sql[] =
-    ROW_COLUMNS " WHERE at_us >= ?1 AND (NOT ?2 OR outcome = ?3) ORDER BY n DESC LIMIT ?4";
-static const char row_sql[] = ROW_COLUMNS " WHERE id = ?1 ORDER BY n DESC LIMIT ?4";
+static const char rows_sql[] = ROW_COLUMNS " WHERE at_us >= ?1 ORDER BY n DESC LIMIT ?2";
+static const char failed_sql[] = ROW_COLUMNS /* 1: GS_LEDGER_FAILED, as the index has it */
+    " INDEXED BY request_failed WHERE outcome = 1 AND at_us >= ?1 ORDER BY n DESC LIMIT ?2";
+/* An id may be cut short, as people are shown it: the latest one that begins so. */
+#define ID_OF "(SELECT id FROM request WHERE id >= ?1 AND id < ?1 || '~' ORDER BY n DESC LIMIT 1)"
+static const char row_sql[] = ROW_COLUMNS " WHERE id = " ID_OF " ORDER BY n DESC LIMIT ?2";
 
 static const char attempts_sql[] =
     "SELECT request, number, provider, model, at_us, connected_us, head_us, first_us, total_us,"
     " fault, is_uplink, is_continuation, status, sent_bytes, received_bytes, prompt_tokens,"
     " cached_tokens, cache_write_tokens, answer_tokens, cost_nanousd, is_estimated, retry_after_us"
-    " FROM attempt WHERE request = ?1 ORDER BY number, n";
+    " FROM attempt WHERE request = coalesce(" ID_OF ", ?1) ORDER BY number, n";
 
 static const char breakers_sql[] =
     "SELECT key, failures, opens, until_us, fault FROM breaker ORDER BY key";
@@ -121,15 +125,13 @@ enum gs_status gs_ledger_read(const char *path, const struct gs_ledger_query *q,
 
     if (st != GS_OK)
         return st;
-    st = gs_ledger_db_prepare(db, q->id.len ? row_sql : rows_sql, &s, err);
+    st = gs_ledger_db_prepare(db, q->id.len ? row_sql : q->failed ? failed_sql : rows_sql, &s, err);
     if (st == GS_OK) {
         if (q->id.len)
             sqlite3_bind_text(s, 1, q->id.ptr, (int)q->id.len, SQLITE_STATIC);
         else
             sqlite3_bind_int64(s, 1, q->since_us);
-        sqlite3_bind_int(s, 2, q->failed);
-        sqlite3_bind_int(s, 3, GS_LEDGER_FAILED);
-        sqlite3_bind_int64(s, 4, q->limit > 0 ? q->limit : -1);
+        sqlite3_bind_int64(s, 2, q->limit > 0 ? q->limit : -1);
         st = gs_ledger_step_through(db, s, give_row, &reader, err);
     }
     sqlite3_finalize(s);

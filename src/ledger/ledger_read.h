@@ -16,8 +16,4 @@ GS_MUST_CHECK enum gs_status gs_ledger_step_through(sqlite3 *db, sqlite3_stmt *s
                                                     gs_ledger_row_fn *row, void *ud,
                                                     struct gs_error *err);
 
-/* gs_ledger_restore() of a path. */
-GS_MUST_CHECK enum gs_status gs_ledger_recall(const char *path, const struct gs_ledger_memory *m,
-                                              struct gs_error *err);
-
 #endif

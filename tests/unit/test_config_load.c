@@ -232,7 +232,7 @@ static void test_wrong_environment(void **state)
             "[::]:8484 for all.\n"
             "genset: error: environment variable GENSET_KEEPALIVE: expected a duration from "
             "100ms to 10m, found \"30\"\n"
-            "  hint: Durations are whole numbers with a unit: 500ms, 30s, 2m, 1h.\n");
+            "  hint: Durations are whole numbers with a unit: 500ms, 30s, 2m, 1h, 7d.\n");
     clear(&f);
 }
 

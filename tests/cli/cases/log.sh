@@ -26,11 +26,12 @@ kill -TERM $server
 wait $server
 hide() {
     sed -e 's/req_[0-9a-f]*/ID/; s/"at":"[^"]*"/"at":"T"/' -e 's/\(_us\|per_s\)":[0-9.][0-9.]*/\1":N/g' \
-        -e 's/^20[0-9 :-]*\( *[0-9.]* s\)* *-*/T /' -e 's/\( *[0-9.]* s\)* *[0-9.]*  local/ T  local/'
+        -e 's/^20[0-9 :-]*ID\( *[0-9.]* s\)* *-*/T /' -e 's/\( *[0-9.]* s\)* *[0-9.]*  local/ T  local/'
 }
 "$genset" log --json | hide
 "$genset" log | hide
 "$genset" log --failed -n 5 | wc -l
+"$genset" log "$("$genset" log -n 1 | tail -n 1 | cut -c 22-33)" | hide
 "$genset" log --totals | hide
 "$genset" log --totals --json | hide
 "$genset" log --since 1h --failed | wc -l
