@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "chat/partial.h"
 #include "constraint/constraint.h"
 
 #define MAX_OPENERS 8
@@ -25,6 +26,7 @@ struct gs_guide {
     const struct gs_constraint_vocab *vocab;
     struct gs_constraint *text; /* of the whole text: a format, or demanded calls; or NULL */
     struct gs_constraint *call; /* of a call that the model opens; or NULL */
+    struct gs_constraint *rest; /* of a call that somebody else began, until it is over; or NULL */
     struct gs_constraint *now;  /* which of them made the last mask; NULL: neither */
     bool text_begun;
     bool in_call, left_alone;     /* the open call is guided, or is not */
@@ -174,7 +176,7 @@ static enum gs_status make_calls(const struct gs_chat *chat, const struct gs_pro
 /* There is nothing to guide. */
 static bool is_idle(const struct gs_guide *g)
 {
-    return !g->text && !g->call && g->max_reasoning == 0;
+    return !g->text && !g->call && !g->rest && g->max_reasoning == 0;
 }
 
 static void add_opener(struct gs_guide *g, const char *text)
@@ -232,6 +234,30 @@ static void go_on(struct gs_guide *g, const struct gs_message *m, struct gs_buf 
     note(ignored, "response format");
 }
 
+/* The call that broke off goes on as the schema of its tool says. */
+static enum gs_status init_rest(struct gs_guide *g, const struct gs_chat *chat,
+                                const struct gs_prompt_traits *traits, struct gs_buf *ignored,
+                                struct gs_error *err)
+{
+    const struct gs_message *partial = gs_llm_partial(chat);
+    const struct gs_block *call = &partial->blocks[partial->n_blocks - 1];
+    struct gs_slice schema = {"", 0};
+
+    for (size_t i = 0; i < chat->n_tools; i++)
+        if (gs_slice_eq(chat->tools[i].name, call->name))
+            schema = chat->tools[i].parameters;
+    return gs_constraint_from_begun_call(schema, call->args,
+                                         gs_slice_str(gs_chat_call_spelling(traits)->end), ignored,
+                                         &g->rest, err);
+}
+
+static bool breaks_off_in_call(const struct gs_chat *chat)
+{
+    const struct gs_message *partial = gs_llm_partial(chat);
+
+    return partial && gs_chat_call_is_open(partial);
+}
+
 /* What text and calls have to be, if anything. */
 static enum gs_status init_constraints(struct gs_guide *g, const struct gs_chat *chat,
                                        const struct gs_prompt_traits *traits, bool demanded,
@@ -240,7 +266,9 @@ static enum gs_status init_constraints(struct gs_guide *g, const struct gs_chat 
     const struct gs_message *partial = gs_llm_partial(chat);
     enum gs_status st = GS_OK;
 
-    if (gs_llm_chat_has_tools(chat))
+    if (breaks_off_in_call(chat))
+        st = init_rest(g, chat, traits, ignored, err);
+    if (st == GS_OK && gs_llm_chat_has_tools(chat))
         st = make_calls(chat, traits, demanded, ignored, demanded ? &g->text : &g->call, err);
     if (st != GS_OK || demanded)
         return st;
@@ -274,7 +302,7 @@ static enum gs_status init(struct gs_guide *g, gs_llm *llm, const struct gs_chat
     g->mask = gs_alloc_array(g->n_words, sizeof(*g->mask));
     if (!g->mask)
         return gs_error_nomem(err, "guide the answer");
-    if (!g->text && !g->call)
+    if (!g->text && !g->call && !g->rest)
         return GS_OK;
     add_opener(g, traits->think_begin);
     const char *const *triggers = gs_parser_triggers(traits, &n_triggers);
@@ -291,7 +319,7 @@ enum gs_status gs_guide_create(gs_llm *llm, const struct gs_chat *chat,
 
     *out_g = NULL;
     if (chat->format.kind == GS_FORMAT_TEXT && !gs_llm_chat_has_tools(chat) &&
-        chat->max_reasoning_tokens <= 0)
+        chat->max_reasoning_tokens <= 0 && !breaks_off_in_call(chat))
         return GS_OK;
     g = gs_alloc_zero(sizeof(*g));
     if (!g)
@@ -311,6 +339,7 @@ void gs_guide_free(struct gs_guide *g)
         return;
     gs_constraint_free(g->text);
     gs_constraint_free(g->call);
+    gs_constraint_free(g->rest);
     gs_free(g->mask);
     gs_free(g);
 }
@@ -329,6 +358,8 @@ static struct gs_constraint *holding(struct gs_guide *g, const struct gs_parser 
 
     if (region.len == 0)
         g->in_call = g->left_alone = false;
+    if (g->rest)
+        return g->rest;
     if (gs_parser_in_reasoning(p))
         return NULL;
     if (region.len == 0 || !g->call) /* demanded calls are the text's */
@@ -395,7 +426,7 @@ const uint64_t *gs_guide_mask(struct gs_guide *g, const struct gs_parser *p, int
         return NULL;
     const uint64_t *mask = gs_constraint_mask(g->now, g->vocab);
     if (!mask) { /* no memory, or too many ways to go on: a call goes on as it would without */
-        g->failed |= g->now == g->text;
+        g->failed |= g->now == g->text || g->now == g->rest;
         g->now = NULL;
         return NULL;
     }
@@ -413,18 +444,24 @@ bool gs_guide_failed(const struct gs_guide *g)
     return g->failed;
 }
 
+/* Go on over `text` in the constraint that holds. */
+static void advance(struct gs_guide *g, struct gs_constraint *c, struct gs_slice text)
+{
+    g->text_begun |= c == g->text;
+    if (!gs_constraint_advance(c, text))
+        g->left_alone = true;
+    if (c == g->rest && (g->left_alone || gs_constraint_must_end(c))) {
+        gs_constraint_free(g->rest);
+        g->now = g->rest = NULL;
+    }
+}
+
 void gs_guide_accept(struct gs_guide *g, int32_t id)
 {
     if (g->n_ended < g->n_ending)
         g->n_ended++;
-    if (!g->now)
-        return;
-    if (is_opener(g, id))
-        return;
-    if (g->now == g->text)
-        g->text_begun = true;
-    if (!gs_constraint_advance(g->now, token_text(g->llm, g->traits, id)))
-        g->left_alone = true;
+    if (g->now && !is_opener(g, id))
+        advance(g, g->now, token_text(g->llm, g->traits, id));
 }
 
 bool gs_guide_allows(struct gs_guide *g, const struct gs_parser *p, struct gs_slice text)
@@ -438,9 +475,6 @@ void gs_guide_accept_text(struct gs_guide *g, const struct gs_parser *p, struct 
 {
     struct gs_constraint *c = holding(g, p);
 
-    if (!c)
-        return;
-    g->text_begun |= c == g->text;
-    if (!gs_constraint_advance(c, text))
-        g->left_alone = true;
+    if (c)
+        advance(g, c, text);
 }

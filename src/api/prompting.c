@@ -186,22 +186,18 @@ static enum gs_status append_partial(const struct gs_llm *llm,
 {
     enum gs_status st = GS_OK;
     size_t from = 0;
-    size_t floor = p->ids.len;
 
     p->answer_at = p->ids.len;
     for (size_t i = 0; i < partial->n_pieces && st == GS_OK; i++) {
         const struct gs_chat_piece *piece = &partial->pieces[i];
         const unsigned flags =
             (piece->is_markup ? GS_TOKEN_PARSE_SPECIAL : 0) | (i > 0 ? GS_TOKEN_GOES_ON : 0);
-        floor = p->ids.len;
         st = gs_token_encode(llm->tok, gs_slice_sub(gs_buf_view(&partial->text), from, piece->end),
                              flags, &p->ids, err);
-        if (piece->is_markup)
-            floor = p->ids.len;
         from = piece->end;
     }
     return st == GS_OK ? gs_heal_begin(&p->heal, llm->tok, gs_prompter_traits(llm->prompter),
-                                       &p->ids, floor, err)
+                                       &p->ids, p->answer_at, err)
                        : st;
 }
 

@@ -9,6 +9,7 @@
  *      CALL: collects a region. Arguments of calls that have opened in it are sent as they come;
  *            what did not open so is read when it is complete: calls, or text if it is malformed.
  *            Where a family marks channels, what follows may be reasoning
+ *      ARGUMENTS: of a call that somebody else began; JSON, and what closes the call
  *
  * In TEXT and REASONING everything before the earliest marker is settled; a tail that may grow
  * into a marker is held, and so is white space that a marker would swallow. */
@@ -25,9 +26,10 @@
 #include "base/limits.h"
 #include "base/rng.h"
 #include "base/slice.h"
+#include "chat/partial.h"
 #include "chat/tool_syntax.h"
 
-enum state { TEXT, REASONING, CALL, STOPPED };
+enum state { TEXT, REASONING, CALL, ARGUMENTS, STOPPED };
 
 enum marker_kind { MARK_NONE, MARK_THINK_BEGIN, MARK_THINK_END, MARK_CALL, MARK_STOP };
 
@@ -58,6 +60,7 @@ struct gs_parser {
     size_t n_streamed;            /* calls of the region that have ended */
     bool in_call;                 /* stream's has not */
     struct gs_buf args;           /* of the open call, as sent */
+    struct gs_slice closing;      /* what may come yet of the markup behind such a call */
     bool reasons;                 /* reasoning may begin */
     bool one_call, dropped_calls;
     bool is_cut;     /* the text ends where a limit cut it off */
@@ -449,6 +452,42 @@ static bool step_text(struct gs_parser *p)
     return p->n_text == 0;
 }
 
+/* The rest of a call that somebody else began. */
+static bool step_arguments(struct gs_parser *p)
+{
+    gs_buf_reset(&p->args);
+    p->stream.at = 0;
+    gs_chat_feed_json(&p->stream, gs_buf_view(&p->hold), &p->args);
+    send_args(p, 0);
+    consume(p, p->stream.at);
+    if (!p->stream.is_done)
+        return false;
+    end_call(p);
+    p->state = TEXT;
+    p->skip_space = true;
+    if (has_its_call(p))
+        stop(p);
+    return true;
+}
+
+/* Pass over what closes such a call, and the white space in it. False when more is needed. */
+static bool skip_closing(struct gs_parser *p)
+{
+    while (p->closing.len > 0 && p->hold.len > 0) {
+        if (trimmed_len(gs_slice_sub(p->closing, 0, 1)) == 0) {
+            p->closing = gs_slice_sub(p->closing, 1, p->closing.len);
+        } else if (trimmed_len(gs_slice_sub(gs_buf_view(&p->hold), 0, 1)) == 0) {
+            consume(p, 1);
+        } else if (p->hold.ptr[0] == p->closing.ptr[0]) {
+            p->closing = gs_slice_sub(p->closing, 1, p->closing.len);
+            consume(p, 1);
+        } else {
+            p->closing.len = 0;
+        }
+    }
+    return p->hold.len > 0;
+}
+
 /* One transition or settlement; false when more text is needed. */
 static bool step(struct gs_parser *p)
 {
@@ -456,6 +495,10 @@ static bool step(struct gs_parser *p)
     bool maybe_bare;
 
     if (p->hold.len == 0 || p->state == STOPPED || p->flow == GS_FLOW_CANCEL)
+        return false;
+    if (p->state == ARGUMENTS)
+        return step_arguments(p);
+    if (p->closing.len > 0 && !skip_closing(p))
         return false;
     if (p->n_text > 0)
         return step_text(p);
@@ -515,7 +558,8 @@ static bool set_up(struct gs_parser *p, const struct gs_parser_options *opt)
 
 /* Go on behind the last block of `m`. What its text ends with may be the beginning of a stop
  * string, but not of markup: that is not ours. */
-static void go_on(struct gs_parser *p, const struct gs_message *m)
+static void go_on(struct gs_parser *p, const struct gs_prompt_traits *traits,
+                  const struct gs_message *m)
 {
     const struct gs_block *last = &m->blocks[m->n_blocks - 1];
 
@@ -524,8 +568,17 @@ static void go_on(struct gs_parser *p, const struct gs_message *m)
     p->block_open = p->has_spoken = true;
     p->skip_space = last->text.len == 0;
     p->state = last->kind == GS_BLOCK_REASONING && p->reasons ? REASONING : TEXT;
-    for (size_t i = 0; i + 1 < m->n_blocks; i++)
+    for (size_t i = 0; i < m->n_blocks; i++)
         p->n_calls += m->blocks[i].kind == GS_BLOCK_TOOL_CALL;
+    if (gs_chat_call_is_open(m)) {
+        gs_chat_feed_json(&p->stream, last->args, &p->args);
+        p->state = ARGUMENTS;
+        p->in_call = true;
+        p->n_calls--;
+        p->closing = gs_slice_str(gs_chat_call_spelling(traits)->end);
+    }
+    if (p->state == TEXT && has_its_call(p))
+        p->state = STOPPED;
     if (last->kind != GS_BLOCK_TEXT)
         return;
     p->n_text = SIZE_MAX; /* no markup */
@@ -554,8 +607,8 @@ enum gs_status gs_parser_create(const struct gs_parser_options *opt, gs_event_fn
         return gs_error_nomem(err, "read the answer");
     }
     if (opt->partial)
-        go_on(p, opt->partial);
-    if (!gs_buf_ok(&p->hold)) {
+        go_on(p, opt->traits, opt->partial);
+    if (!gs_buf_ok(&p->hold) || !gs_buf_ok(&p->args)) {
         gs_parser_free(p);
         return gs_error_nomem(err, "read the answer");
     }
@@ -634,6 +687,8 @@ enum gs_flow gs_parser_finish(struct gs_parser *p)
         while (step(p))
             ;
     }
+    if (p->state == ARGUMENTS)
+        end_call(p);
     if (p->state != STOPPED && p->hold.len > 0)
         settle(p, p->state == REASONING || p->n_calls > 0 ? trimmed_len(gs_buf_view(&p->hold))
                                                           : p->hold.len);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "chat/parser.h"
 #include "chat/prompt.h"
 #include "genset/chat.h"
 
@@ -24,6 +25,11 @@ struct gs_chat_partial {
     struct gs_chat_piece *pieces;
     size_t n_pieces;
 };
+
+/* The last block of `m` is a call whose arguments are not complete. */
+bool gs_chat_call_is_open(const struct gs_message *m);
+/* How a call is written, of which somebody else wrote the beginning: its arguments are JSON. */
+const struct gs_tool_spelling *gs_chat_call_spelling(const struct gs_prompt_traits *traits);
 
 /* Write the blocks of `m`. Reasoning of a model that has none is left out; `opens_reasoning` as of
  * gs_prompter_render(). errors: GS_EUNSUPPORTED (what broke off is no text, reasoning or call),

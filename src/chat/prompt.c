@@ -5,12 +5,14 @@
  * out. Rendering then says the rest in words the template has (chat/vars.c). */
 #include "chat/prompt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "chat/parser.h"
 #include "chat/prompter.h"
 #include "chat/vars.h"
 #include "jinja/template.h"
@@ -211,6 +213,24 @@ static void probe_calls(const struct gs_prompter *p, struct gs_prompt_traits *t)
     t->tool_role = t->args_text = t->short_ids = false;
 }
 
+/* Which of its family's spellings of a call the template writes: the longest that comes out. */
+static void probe_spelling(const struct gs_prompter *p, struct gs_prompt_traits *t)
+{
+    size_t n, len = 0;
+    const struct gs_tool_spelling *spellings = gs_parser_spellings(t, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        char text[200];
+        const int text_len =
+            snprintf(text, sizeof(text), "%sprobe%s", spellings[i].begin, spellings[i].between);
+        if ((size_t)text_len <= len || (size_t)text_len >= sizeof(text) ||
+            !SAYS(p, t, with_call, true, text, NULL))
+            continue;
+        len = (size_t)text_len;
+        t->spelling = i;
+    }
+}
+
 /* Each question is asked with what the earlier ones found. */
 static void probe(struct gs_prompter *p)
 {
@@ -239,6 +259,8 @@ static void probe(struct gs_prompter *p)
     t.user_after_tool =
         !t.tool_role || SAYS(p, &t, with_user_after_tool, true, MARK_2, "Good day.");
     t.parallel = !t.tool_role || SAYS(p, &t, with_two_calls, true, MARK, MARK_2);
+    if (t.tool_role)
+        probe_spelling(p, &t);
     p->traits = t;
 }
 

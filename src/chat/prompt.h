@@ -30,6 +30,7 @@ enum gs_chat_syntax {
 /* What the template can say, found by probing it once. What it cannot is said otherwise. */
 struct gs_prompt_traits {
     enum gs_chat_syntax syntax;
+    size_t spelling;         /* of its spellings of calls, the template's own */
     bool system_role;        /* a leading system message */
     bool system_mid;         /* system messages elsewhere */
     bool same_role;          /* two turns of one role in a row */

@@ -48,7 +48,7 @@ static void feed_string(struct gs_tool_stream *s, char c, struct gs_buf *b)
     s->is_escaped = !s->is_escaped && c == '\\';
 }
 
-static void feed_json(struct gs_tool_stream *s, struct gs_slice region, struct gs_buf *b)
+void gs_chat_feed_json(struct gs_tool_stream *s, struct gs_slice region, struct gs_buf *b)
 {
     for (; s->at < region.len && !s->is_done; s->at++) {
         const char c = region.ptr[s->at];
@@ -86,7 +86,7 @@ bool gs_chat_open(struct gs_tool_stream *s, struct gs_slice region, struct gs_sl
 bool gs_chat_open_json(struct gs_tool_stream *s, struct gs_slice region, struct gs_slice name,
                        size_t args_at)
 {
-    return gs_chat_open(s, region, name, args_at, feed_json);
+    return gs_chat_open(s, region, name, args_at, gs_chat_feed_json);
 }
 
 /* Take `c` after white space. */

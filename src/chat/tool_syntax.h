@@ -70,6 +70,9 @@ struct gs_tool_syntax {
 
 const struct gs_tool_syntax *gs_chat_tool_syntax(enum gs_chat_syntax syntax);
 
+/* The feed of arguments that are JSON. */
+void gs_chat_feed_json(struct gs_tool_stream *s, struct gs_slice region, struct gs_buf *b);
+
 /* Copy what the schemas say of parameter types into `a`; bad schemas say nothing. NULL = no
  * memory. */
 GS_MUST_CHECK const struct gs_tool_types *gs_chat_tool_types(const struct gs_tool *tools, size_t n,

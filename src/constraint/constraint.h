@@ -63,6 +63,14 @@ GS_MUST_CHECK enum gs_status gs_constraint_from_calls(const struct gs_constraint
                                                       struct gs_buf *ignored,
                                                       struct gs_constraint **out_c,
                                                       struct gs_error *err);
+/* The rest of one call, JSON in any spelling: what may follow `args`, the beginning of its
+ * arguments cut anywhere, and `end`. What is there need not follow the schema; what comes does, as
+ * far as that is possible then. It begins there: there is no restart. errors: GS_EFORMAT (no
+ * beginning of a JSON object), GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status
+gs_constraint_from_begun_call(struct gs_slice schema, struct gs_slice args, struct gs_slice end,
+                              struct gs_buf *ignored, struct gs_constraint **out_c,
+                              struct gs_error *err);
 /* Any JSON object. */
 GS_MUST_CHECK enum gs_status gs_constraint_from_json(struct gs_constraint **out_c,
                                                      struct gs_error *err);

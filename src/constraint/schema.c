@@ -172,7 +172,8 @@ static void define_common(struct gs_schema *c)
         g, c->character,
         gs_schema_regex(c,
                         "[^\"\\\\\\x00-\\x1f]|\\\\([\"\\\\/bfnrt]|u([0-9abcefABCEF][0-9a-fA-F]|"
-                        "[dD][0-7])[0-9a-fA-F]{2})",
+                        "[dD][0-7])[0-9a-fA-F]{2}|u[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F]"
+                        "[0-9a-fA-F]{2})",
                         GS_GRAMMAR_END));
     gs_grammar_define(g, c->string,
                       gs_grammar_byte(g, '"',

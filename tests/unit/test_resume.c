@@ -2,6 +2,7 @@
  * answer, and with greedy sampling the answer that was cut. */
 #include "cmocka_headers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "base/os.h"
 #include "base/slice.h"
 #include "genset/genset.h"
+#include "gguf/gguf_write.h"
 #include "standin/standin.h"
 #include "json/json.h"
 
@@ -22,14 +24,14 @@ static char standin_path[] = "/tmp/genset-test-resume-XXXXXX";
 static gs_llm *standin;
 static gs_llm *stories; /* NULL: not on this machine */
 
-static gs_llm *open_model(const char *path)
+static gs_llm *open_model(const char *path, int64_t ctx_tokens)
 {
     struct gs_llm_options opt;
     gs_llm *llm = NULL;
 
     gs_llm_options_init(&opt);
     opt.n_threads = 1;
-    opt.ctx_tokens = 512;
+    opt.ctx_tokens = ctx_tokens;
     return gs_llm_open(path, &opt, &llm, NULL) == GS_OK ? llm : NULL;
 }
 
@@ -43,8 +45,8 @@ static int set_up(void **state)
     close(fd);
     if (gs_os_write_file(standin_path, gs_standin_gguf, gs_standin_gguf_bytes, NULL) != GS_OK)
         return -1;
-    standin = open_model(standin_path);
-    stories = open_model(STORIES);
+    standin = open_model(standin_path, 512);
+    stories = open_model(STORIES, 512);
     return standin ? 0 : -1;
 }
 
@@ -56,6 +58,57 @@ static int tear_down(void **state)
     return unlink(standin_path);
 }
 
+/* The stand-in with another template, as its family speaks; NULL: not on this machine. */
+static gs_llm *open_family(const char *template_name)
+{
+    static const char *const key = "tokenizer.chat_template";
+    char path[] = "/tmp/genset-test-resume-XXXXXX";
+    char template_path[512];
+    struct gs_gguf_writer *w = NULL;
+    struct gs_gguf *f = NULL;
+    struct gs_buf source;
+    gs_llm *llm = NULL;
+
+    snprintf(template_path, sizeof(template_path), "%s/golden/template/%s.jinja", GENSET_SHARED,
+             template_name);
+    gs_buf_init(&source, MAX_ANSWER);
+    if (gs_os_read_file(template_path, &source, NULL) != GS_OK) {
+        gs_buf_clear(&source);
+        return NULL;
+    }
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(
+        gs_gguf_open_memory("stand-in", gs_standin_gguf, gs_standin_gguf_bytes, &f, NULL), GS_OK);
+    assert_int_equal(gs_gguf_writer_create(&w, NULL), GS_OK);
+    for (size_t i = 0; i < gs_gguf_value_count(f); i++)
+        if (!gs_slice_eq_str(gs_gguf_value_at(f, i)->key, key))
+            gs_gguf_writer_copy(w, gs_gguf_value_at(f, i));
+    gs_gguf_writer_string(w, key, gs_buf_view(&source));
+    for (size_t i = 0; i < gs_gguf_tensor_count(f); i++) {
+        const struct gs_gguf_tensor *t = gs_gguf_tensor_at(f, i);
+        char name[128];
+        snprintf(name, sizeof(name), "%.*s", (int)t->name.len, t->name.ptr);
+        gs_gguf_writer_tensor(w, name, t->type, t->dims, t->n_dims);
+    }
+    struct gs_error err = {0};
+    if (gs_gguf_writer_begin(w, path, &err) != GS_OK)
+        fail_msg("%s", err.msg);
+    for (size_t i = 0; i < gs_gguf_tensor_count(f); i++) {
+        const struct gs_gguf_tensor *t = gs_gguf_tensor_at(f, i);
+        assert_int_equal(gs_gguf_writer_data(w, t->data, t->n_bytes, NULL), GS_OK);
+    }
+    assert_int_equal(gs_gguf_writer_end(w, NULL), GS_OK);
+    gs_gguf_writer_free(w);
+    gs_gguf_close(f);
+    gs_buf_clear(&source);
+    llm = open_model(path, 4096);
+    assert_non_null(llm);
+    unlink(path);
+    return llm;
+}
+
 /* ---- one answer ---- */
 
 /* Events as text: "T" begins a text, "R" reasoning, "C" a call; "]" ends a block. */
@@ -63,6 +116,7 @@ struct record {
     struct gs_buf b;
     uint32_t n_blocks; /* that began */
     bool open;
+    size_t first_end; /* of b: where the first block to end did */
     enum gs_stop_reason stop;
     struct gs_usage usage;
     enum gs_status code;
@@ -95,6 +149,8 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
         assert_true(r->open);
         assert_int_equal(ev->block_idx, r->n_blocks - 1);
         r->open = false;
+        if (r->first_end == 0)
+            r->first_end = r->b.len + 1;
         gs_buf_putc(&r->b, ']');
         break;
     case GS_EVENT_STOP:
@@ -280,6 +336,121 @@ static void formats_go_on(void **state)
     }
 }
 
+/* ---- calls ---- */
+
+static const struct gs_tool run_tool = {
+    .name = {"run", 3},
+    .description = {"Runs a command.", 15},
+    .parameters = GS_SLICE_LIT(
+        "{\"type\":\"object\",\"properties\":{\"command\":{\"type\":\"string\",\"maxLength\":40},"
+        "\"steps\":{\"type\":\"array\",\"maxItems\":4,\"items\":{\"type\":\"object\","
+        "\"properties\":{"
+        "\"what\":{\"type\":\"string\",\"maxLength\":12},\"state\":{\"enum\":[\"done\",\"open\"]}},"
+        "\"required\":[\"what\",\"state\"],\"additionalProperties\":false}},"
+        "\"seconds\":{\"type\":\"integer\"},\"quiet\":{\"type\":\"boolean\"}},"
+        "\"required\":[\"command\",\"steps\"],\"additionalProperties\":false}")};
+
+/* As somebody else would write it: in another order, with its own white space and escapes. */
+static const struct gs_slice own_args = GS_SLICE_LIT(
+    "{\"seconds\":  12 ,\r\n\t\"steps\": [{\"state\": \"done\", \"what\": \"a \\\"b\\u00e4\"},"
+    "{\"what\":\"\\ud83d\\ude00\",\"state\":\"open\" } ],\"quiet\": false,"
+    " \"command\": \"echo \\\\ ca\xc3\xb1\xe2\x82\xac\\n\"}");
+
+static bool is_state(const struct gs_json *v)
+{
+    return v && v->kind == GS_JSON_STRING &&
+           (gs_slice_eq_str(v->u.string, "done") || gs_slice_eq_str(v->u.string, "open"));
+}
+
+/* What the schema above says. */
+static bool fits_schema(const struct gs_json *v)
+{
+    const struct gs_json *command = gs_json_get(v, "command");
+    const struct gs_json *steps = gs_json_get(v, "steps");
+    const struct gs_json *seconds = gs_json_get(v, "seconds");
+    const struct gs_json *quiet = gs_json_get(v, "quiet");
+    const size_t n =
+        (size_t)(command != NULL) + (steps != NULL) + (seconds != NULL) + (quiet != NULL);
+
+    if (!command || command->kind != GS_JSON_STRING || !steps || steps->kind != GS_JSON_ARRAY ||
+        (seconds && seconds->kind != GS_JSON_INT) || (quiet && quiet->kind != GS_JSON_BOOL) ||
+        v->u.object.len != n || steps->u.array.len > 4)
+        return false;
+    for (size_t i = 0; i < steps->u.array.len; i++) {
+        const struct gs_json *step = &steps->u.array.items[i];
+        const struct gs_json *what = gs_json_get(step, "what");
+        if (!what || what->kind != GS_JSON_STRING || !is_state(gs_json_get(step, "state")))
+            return false;
+    }
+    return true;
+}
+
+/* The call is the last of these blocks, its arguments cut anywhere. */
+static void check_call(gs_llm *llm, struct gs_slice args)
+{
+    struct gs_block blocks[] = {
+        {.kind = GS_BLOCK_REASONING, .text = GS_SLICE_LIT("I should <|im_end|> look.")},
+        {.kind = GS_BLOCK_TEXT, .text = GS_SLICE_LIT("Looking.")},
+        {.kind = GS_BLOCK_TOOL_CALL,
+         .id = GS_SLICE_LIT("call_1"),
+         .name = GS_SLICE_LIT("run"),
+         .args = args}};
+    const struct gs_message messages[] = {{GS_ROLE_USER, &ask, 1},
+                                          {GS_ROLE_ASSISTANT, blocks, GS_COUNT_OF(blocks)}};
+    struct gs_chat chat = {.messages = messages,
+                           .n_messages = 2,
+                           .tools = &run_tool,
+                           .n_tools = 1,
+                           .max_tokens = 400,
+                           .broke_off = true};
+    struct record r;
+    struct gs_json v;
+    struct gs_arena a;
+    struct gs_buf all;
+
+    gs_sampling_init(&chat.sampling);
+    chat.sampling.has_seed = true;
+    answer(llm, &chat, &r);
+    gs_arena_init(&a, 0);
+    gs_buf_init(&all, MAX_ANSWER);
+    gs_buf_slice(&all, args);
+    gs_buf_slice(&all, gs_slice_sub(gs_buf_view(&r.b), 0, r.first_end - 1));
+    assert_int_equal(r.code, GS_OK);
+    if (gs_json_parse(gs_buf_view(&all), &a, &v, NULL) != GS_OK || !fits_schema(&v))
+        fail_msg("%.*s | %s", (int)args.len, args.ptr, r.b.ptr);
+    gs_buf_clear(&all);
+    gs_arena_clear(&a);
+    gs_buf_clear(&r.b);
+}
+
+static void calls_are_completed_in_every_family(void **state)
+{
+    static const char *const names[] = {"Qwen-Qwen3-0.6B",
+                                        "Qwen3.5-4B",
+                                        "meta-llama-Llama-3.1-8B-Instruct",
+                                        "Mistral-Small-3.2-24B-Instruct-2506",
+                                        "mistralai-Ministral-3-14B-Reasoning-2512",
+                                        "GLM-4.7-Flash",
+                                        "google-gemma-4-31B-it",
+                                        "google-gemma-2-2b-it",
+                                        "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B",
+                                        "openai-gpt-oss-120b"};
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(names); i++) {
+        gs_llm *llm = open_family(names[i]);
+        if (!llm) {
+            print_message("no template %s: skipped\n", names[i]);
+            skip();
+        }
+        print_message("%s\n", names[i]);
+        for (size_t cut = i % 4; cut <= own_args.len; cut += i == 0 ? 1 : 4)
+            if (cut == own_args.len || ((unsigned char)own_args.ptr[cut] & 0xc0) != 0x80)
+                check_call(llm, gs_slice_sub(own_args, 0, cut));
+        gs_llm_close(llm);
+    }
+}
+
 static void what_cannot_be_gone_on_with_is_refused(void **state)
 {
     struct gs_error err = {0};
@@ -308,6 +479,7 @@ int main(void)
         cmocka_unit_test(what_is_there_is_not_said_again),
         cmocka_unit_test(stop_strings_lie_across_the_seam),
         cmocka_unit_test(formats_go_on),
+        cmocka_unit_test(calls_are_completed_in_every_family),
         cmocka_unit_test(what_cannot_be_gone_on_with_is_refused),
     };
 
