@@ -277,11 +277,38 @@ static inline bool fake_words(struct fake_call *c)
                                       last->blocks[at].text);
 }
 
+/* What comes between START and the end. False: play no further. */
+static inline bool fake_body(struct fake_call *c)
+{
+    if (c->is_count)
+        return true;
+    if (c->texts)
+        return fake_vectors(c);
+    if (fake_is(c, "hold"))
+        fake_wait_cancelled(c);
+    if (fake_is(c, "hold") ||
+        ((fake_is(c, "later") || fake_is(c, "laterbad")) && !fake_wait_let_go(c)))
+        return false;
+    if (fake_is(c, "laterbad"))
+        return true;
+    if (fake_is(c, "tool"))
+        return fake_block(c, GS_BLOCK_TOOL_CALL, 0, "get_weather", "{\"city\":\"Paris\"}");
+    if (fake_is(c, "think"))
+        return fake_block(c, GS_BLOCK_REASONING, 0, NULL, "Hm.") &&
+               fake_block(c, GS_BLOCK_TEXT, 1, NULL, "Hello");
+    if (fake_is(c, "choices"))
+        return fake_choices(c);
+    if (fake_is(c, "words"))
+        return fake_words(c);
+    if (fake_is(c, "big") || fake_is(c, "endless"))
+        return fake_long(c, fake_is(c, "big") ? FAKE_BIG_BYTES : SIZE_MAX / 2);
+    return fake_block(c, GS_BLOCK_TEXT, 0, NULL, "Hello world");
+}
+
 static inline void fake_play(struct fake_call *c)
 {
     struct gs_event ev = {.kind = GS_EVENT_START, .usage = {.prompt_tokens = 12}};
     char sly[FAKE_SLY_BYTES];
-    bool go_on = true;
 
     if (fake_is(c, "picky"))
         ev.ignored = GS_SLICE_LIT("not");
@@ -300,31 +327,7 @@ static inline void fake_play(struct fake_call *c)
         ev.usage.cut_texts = c->texts->truncate && fake_is(c, "cut");
     else if (!fake_say(c, &ev))
         return;
-    if (c->is_count)
-        go_on = true;
-    else if (fake_is(c, "hold"))
-        fake_wait_cancelled(c);
-    else if (fake_is(c, "later"))
-        go_on = fake_wait_let_go(c) && fake_block(c, GS_BLOCK_TEXT, 0, NULL, "Hello world");
-    else if (fake_is(c, "laterbad"))
-        go_on = fake_wait_let_go(c);
-    else if (c->texts)
-        go_on = fake_vectors(c);
-    else if (fake_is(c, "tool"))
-        go_on = fake_block(c, GS_BLOCK_TOOL_CALL, 0, "get_weather", "{\"city\":\"Paris\"}");
-    else if (fake_is(c, "think"))
-        go_on = fake_block(c, GS_BLOCK_REASONING, 0, NULL, "Hm.") &&
-                fake_block(c, GS_BLOCK_TEXT, 1, NULL, "Hello");
-    else if (fake_is(c, "choices"))
-        go_on = fake_choices(c);
-    else if (fake_is(c, "words"))
-        go_on = fake_words(c);
-    else if (fake_is(c, "big"))
-        go_on = fake_long(c, FAKE_BIG_BYTES);
-    else if (fake_is(c, "endless"))
-        go_on = fake_long(c, SIZE_MAX / 2);
-    else
-        go_on = fake_block(c, GS_BLOCK_TEXT, 0, NULL, "Hello world");
+    const bool go_on = fake_body(c);
     if (fake_is(c, "broken") || (go_on && fake_is(c, "laterbad"))) {
         fake_fail(c, GS_EINTERNAL, "the engine failed");
         return;
@@ -481,12 +484,12 @@ static inline enum gs_status fake_errand(void *self, struct gs_errand *errand,
                       out_call, err);
 }
 
-static inline void fake_init(struct fake *f, struct gs_server_backend *out)
+static inline void fake_init(struct fake *f, struct gs_switch_backend *out)
 {
     *f = (struct fake){0};
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->changed, NULL);
-    *out = (struct gs_server_backend){.self = f,
+    *out = (struct gs_switch_backend){.self = f,
                                       .answer = fake_answer,
                                       .count = fake_count,
                                       .embed = fake_embed,

@@ -13,6 +13,7 @@
 #include "base/os.h"
 #include "base/slice.h"
 #include "cli/launch.h"
+#include "cli/reload.h"
 #include "http/http.h"
 #include "ledger/ledger.h"
 #include "provider/local.h"
@@ -88,8 +89,9 @@ static struct gs_ledger *open_ledger(const struct gs_config *c, const struct gs_
 }
 
 static enum gs_status create_server(const struct gs_config *c, struct gs_local *local,
-                                    struct gs_ledger *ledger, const struct gs_log *log,
-                                    struct gs_server **out_server, struct gs_error *err)
+                                    struct gs_ledger *ledger, struct gs_cli_reload *reload,
+                                    const struct gs_log *log, struct gs_server **out_server,
+                                    struct gs_error *err)
 {
     struct gs_server_options opt;
     struct gs_arena keys;
@@ -110,11 +112,14 @@ static enum gs_status create_server(const struct gs_config *c, struct gs_local *
     opt.n_origins = c->cors_origins.len;
     opt.log = log;
     opt.ledger = ledger;
+    opt.routes_fd = gs_cli_reload_fd(reload);
+    opt.take_routes = gs_cli_reload_take;
+    opt.routes_ud = reload;
     opt.keepalive_ms = c->keepalive_ms;
     opt.idle_exit_ms = c->idle_exit_ms;
     opt.is_needed = is_held;
     opt.needed_ud = (void *)(uintptr_t)c;
-    gs_server_backend_local(&opt.backend, local);
+    gs_switch_backend_local(&opt.backend, local);
     if (st == GS_OK)
         st = gs_server_create(&opt, out_server, err);
     gs_arena_clear(&keys);
@@ -165,6 +170,7 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
     struct gs_llm_options llm;
     struct gs_server *server = NULL;
     struct gs_local *local = NULL;
+    struct gs_cli_reload *reload = NULL;
     struct gs_error err;
     char path[4096];
     char beginnings[4096];
@@ -186,7 +192,8 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
     if (gs_cli_local_create(c, &llm, path, path, &local, &err) != GS_OK)
         return gs_cli_fail_model(&err);
     struct gs_ledger *ledger = open_ledger(c, &log);
-    if (create_server(c, local, ledger, &log, &server, &err) != GS_OK) {
+    if (gs_cli_reload_create(c, &log, &reload, &err) != GS_OK ||
+        create_server(c, local, ledger, reload, &log, &server, &err) != GS_OK) {
         code = gs_cli_fail(&err, err.code == GS_EINVAL ? GS_EXIT_USAGE : GS_EXIT_FAILED);
         goto out;
     }
@@ -201,6 +208,7 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
     handle_signals(NULL);
 out:
     gs_server_free(server);
+    gs_cli_reload_free(reload);
     gs_local_free(local);
     gs_ledger_close(ledger);
     return code;

@@ -1,10 +1,12 @@
-/* One chat, or texts to be vectors, from request to last byte. Events arrive in the mailbox from
- * the engine's thread; the loop takes them, has the dialect spell them, and writes.
+/* One chat, or texts to be vectors, from request to last byte. The switch has it answered; its
+ * events are spelled by the dialect, and what an upstream spelled in the client's own API goes out
+ * as it is, while the dialect's writer follows in silence: whoever goes on with the answer, it can
+ * write the next byte.
  *
- * Two bounds hold a slow client's answer: the output waiting in http/ (beyond it the mailbox is
- * left alone), and the mailbox (beyond it the engine is told to pause). A streamed answer's head
- * leaves with the first event, which precedes the prefill; until then an error still gets its own
- * HTTP status. If even that takes long, the head leaves with the first sign of life. */
+ * Output waiting in http/ holds a slow client's answer: beyond GS_HTTP_HIGH_BYTES the switch is
+ * told to hold back. A streamed answer's head leaves with the first event, which of an answer of
+ * this machine precedes the prefill; until then an error still gets its own HTTP status. If even
+ * that takes long, the head leaves with the first sign of life. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,12 +15,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "base/queue.h"
 #include "base/slice.h"
 #include "base/thread.h"
 #include "http/loop.h"
 #include "ledger/ledger.h"
 #include "server/state.h"
+#include "switch/switch.h"
+#include "json/json.h"
 
 #define MAX_REQUEST_ARENA_BYTES (16 * GS_MAX_REQUEST_BYTES) /* JSON trees are larger than JSON */
 #define STATUS_LEFT             499 /* nginx has it so: the client closed the connection */
@@ -26,6 +29,13 @@
 #define MAX_INLINE_BYTES        (256 * GS_KIB) /* of a body read on the loop: at most 5 ms */
 
 /* ---- life ---- */
+
+static void drop_body(struct gs_server_exchange *ex)
+{
+    if (ex->server->http)
+        gs_http_server_drop_body(ex->server->http, &ex->body);
+    gs_buf_clear(&ex->body);
+}
 
 static void exchange_free(struct gs_server_exchange *ex)
 {
@@ -41,34 +51,25 @@ static void exchange_free(struct gs_server_exchange *ex)
     gs_free(ex->state);
     gs_buf_clear(&ex->out);
     gs_arena_clear(&ex->arena);
-    gs_arena_clear(&ex->mail);
-    gs_server_mailbox_clear(&ex->mailbox);
+    drop_body(ex);
     gs_free(ex);
 }
 
-/* The backend's last word, on its thread. */
+/* The switch's last word. */
 static void call_released(void *ud)
 {
-    struct gs_server_exchange *ex = ud;
-    struct gs_queue *wake = ex->server->wake;
-
-    if (gs_server_mailbox_release(&ex->mailbox)) {
-        const bool fits = gs_queue_push(wake, ex); /* each exchange at most once: room for all */
-        assert(fits);
-        (void)fits;
-    }
+    exchange_free(ud);
 }
 
 /* The client is done with, one way or another. */
 static void exchange_end(struct gs_server_exchange *ex)
 {
-    void *call = ex->call;
+    struct gs_switch_call *call = ex->call;
 
     ex->http = NULL;
     ex->call = NULL;
-    gs_server_mailbox_close(&ex->mailbox);
     if (call)
-        ex->server->opt.backend.free_call(call, call_released, ex);
+        gs_switch_call_free(call, call_released, ex);
 }
 
 /* What became of it, for the ledger. */
@@ -76,12 +77,16 @@ static void record_end(const struct gs_server_exchange *ex, int status,
                        enum gs_ledger_outcome outcome, const char *error)
 {
     const int64_t took_us = gs_clock_mono_us() - ex->started_us;
+    struct gs_switch_outcome came_of = {0};
+
+    if (ex->call)
+        gs_switch_call_outcome(ex->call, &came_of);
     const struct gs_ledger_request row = {
         .id = gs_slice_str(ex->id),
         .at_us = gs_clock_wall_us() - took_us,
         .api = gs_slice_str(ex->dialect->name),
         .model = ex->ctx.model,
-        .served_by = ex->served_by,
+        .served_by = came_of.served_by,
         .status = status,
         .stream = ex->ctx.stream,
         .outcome = outcome,
@@ -92,6 +97,10 @@ static void record_end(const struct gs_server_exchange *ex, int status,
         .reasoning_tokens = ex->usage.reasoning_tokens,
         .first_us = ex->first_us ? ex->first_us - ex->started_us : -1,
         .total_us = took_us,
+        .n_attempts = came_of.n_attempts,
+        .cost_nanousd = came_of.cost_nanousd,
+        .is_estimated = came_of.is_estimated,
+        .left_bytes = came_of.sent_bytes,
     };
 
     if (ex->server->opt.ledger && !ex->ctx.is_count && !ex->ctx.errand)
@@ -236,32 +245,22 @@ static void answer_done(struct gs_server_exchange *ex)
 
 /* ---- events ---- */
 
-static enum gs_flow on_event(void *ud, const struct gs_event *ev)
+/* What the dialect has to say of an event; of one that is spelled already its writer takes note. */
+static void write_event(struct gs_server_exchange *ex, const struct gs_event *ev, bool is_spelled)
+{
+    const size_t len = ex->out.len;
+
+    ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);
+    if (is_spelled)
+        ex->out.len = GS_MIN(ex->out.len, len);
+}
+
+static void on_event(void *ud, const struct gs_event *ev, bool is_spelled)
 {
     struct gs_server_exchange *ex = ud;
-    struct gs_queue *wake = ex->server->wake;
-    bool is_due;
-    const enum gs_flow flow = gs_server_mailbox_put(&ex->mailbox, ev, &is_due);
 
-    if (is_due) {
-        const bool fits = gs_queue_push(wake, ex);
-        assert(fits);
-        (void)fits;
-    }
-    return flow;
-}
-
-/* Who answers is told as long as a header can be. */
-static void note_server(struct gs_server_exchange *ex, struct gs_slice name)
-{
-    if (!gs_arena_dup(&ex->arena, name, &ex->served_by))
+    if (!ex->http)
         return;
-    if (name.len && !ex->is_streaming)
-        gs_http_header(ex->http, "x-genset-served-by", name);
-}
-
-static void handle_event(struct gs_server_exchange *ex, const struct gs_event *ev)
-{
     if (ev->kind == GS_EVENT_ERROR) {
         gs_server_exchange_fail(ex, ev->error);
         return;
@@ -274,12 +273,8 @@ static void handle_event(struct gs_server_exchange *ex, const struct gs_event *e
         gs_buf_reset(&ex->out); /* a piece of an upload */
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         ex->usage = ev->usage;
-    if (ev->kind == GS_EVENT_START || ev->kind == GS_EVENT_STOP) {
-        if (!ex->served_by.len)
-            note_server(ex, ev->served_by);
-    } else if (!ex->first_us) {
+    if (ev->kind != GS_EVENT_START && ev->kind != GS_EVENT_STOP && !ex->first_us)
         ex->first_us = gs_clock_mono_us();
-    }
     if (ev->ignored.len)
         gs_http_header(ex->http, "x-genset-ignored",
                        gs_slice_sub(ev->ignored, 0, MAX_IGNORED_BYTES)); /* a client's words */
@@ -288,43 +283,80 @@ static void handle_event(struct gs_server_exchange *ex, const struct gs_event *e
     if (ex->ctx.stream)
         stream_begin(ex, ex->dialect->stream_content_type);
     ex->has_started = true;
-    ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);
+    write_event(ex, ev, is_spelled);
     if (ev->kind == GS_EVENT_STOP && ev->n_left == 0)
         answer_done(ex);
 }
 
-static void handle_mail(struct gs_server_exchange *ex)
+static void on_bytes(void *ud, struct gs_slice bytes)
 {
-    const struct gs_server_post post = gs_server_mailbox_take(&ex->mailbox, &ex->mail);
+    struct gs_server_exchange *ex = ud;
+
+    if (!ex->http)
+        return;
+    stream_begin(ex, ex->dialect->stream_content_type);
+    gs_buf_slice(&ex->out, bytes);
+}
+
+static void on_header(void *ud, const char *name, struct gs_slice value)
+{
+    struct gs_server_exchange *ex = ud;
+
+    if (ex->http && !ex->is_streaming)
+        gs_http_header(ex->http, name, value);
+}
+
+static void reply_in_stream(struct gs_server_exchange *ex, const struct gs_switch_reply *reply)
+{
+    struct gs_http_request *r = ex->http;
     struct gs_error err = {0};
 
-    for (const struct gs_server_mail *m = post.first; m && ex->http; m = m->next)
-        handle_event(ex, &m->event);
-    if (ex->http && post.has_failed) {
-        gs_error_nomem(&err, "hold the answer");
+    if (reply->status != 200) { /* its own status is out of reach by now */
+        gs_error_set(&err, GS_EIO, "%.*s", (int)GS_MIN(reply->error.len, (size_t)400),
+                     reply->error.ptr);
         gs_server_exchange_fail(ex, &err);
-    }
-    if (ex->http && ex->is_streaming && ex->ctx.stream && !stream_flush(ex))
         return;
-    ex->is_paused = ex->is_paused || post.was_paused;
-    if (ex->http && ex->is_paused && !ex->is_blocked) {
-        ex->is_paused = false;
-        ex->server->opt.backend.resume(ex->call);
     }
+    log_end(ex, 200, "");
+    gs_http_stream_write(r, reply->body);
+    exchange_end(ex);
+    gs_http_stream_end(r);
 }
 
-void gs_server_exchange_wake(struct gs_server_exchange *ex)
+static void on_reply(void *ud, const struct gs_switch_reply *reply)
 {
-    gs_assert_thread(GS_THREAD_LOOP);
-    const bool is_released = gs_server_mailbox_unqueue(&ex->mailbox);
+    struct gs_server_exchange *ex = ud;
+    struct gs_http_request *r = ex->http;
+    char type[128];
+    char error[GS_ERROR_MSG_BYTES];
 
-    if (ex->http && !ex->is_blocked)
-        handle_mail(ex);
-    else if (is_released)
-        exchange_free(ex);
+    if (!r)
+        return;
+    ex->usage = reply->usage;
+    if (ex->is_streaming) {
+        reply_in_stream(ex, reply);
+        return;
+    }
+    snprintf(type, sizeof(type), "%.*s", (int)GS_MIN(reply->type.len, sizeof(type) - 1),
+             reply->type.ptr ? reply->type.ptr : "");
+    snprintf(error, sizeof(error), "%.*s", (int)GS_MIN(reply->error.len, sizeof(error) - 1),
+             reply->error.ptr ? reply->error.ptr : "");
+    log_end(ex, reply->status, reply->status == 200 ? "" : error);
+    gs_http_request_watch(r, NULL, NULL, NULL);
+    gs_http_respond(r, reply->status, *type ? type : "application/json", reply->body);
+    exchange_end(ex);
 }
 
-/* The client has read: on with what waited in the mailbox, and with who paused before it. */
+/* The switch has no more for now: what there is leaves. */
+static void on_pause(void *ud)
+{
+    struct gs_server_exchange *ex = ud;
+
+    if (ex->http && ex->is_streaming && ex->ctx.stream && stream_flush(ex) && ex->is_blocked)
+        gs_switch_call_block(ex->call, true);
+}
+
+/* The client has read. */
 static void client_drained(void *ud)
 {
     struct gs_server_exchange *ex = ud;
@@ -332,7 +364,8 @@ static void client_drained(void *ud)
     if (!ex->is_blocked)
         return;
     ex->is_blocked = false;
-    handle_mail(ex);
+    if (ex->call)
+        gs_switch_call_block(ex->call, false);
 }
 
 /* White space may precede JSON: it keeps an answer alive that comes whole. Its head leaves late,
@@ -384,9 +417,8 @@ static struct gs_server_exchange *exchange_create(struct gs_server *s, struct gs
     ex->dialect = dialect;
     ex->started_us = gs_clock_mono_us();
     gs_arena_init(&ex->arena, MAX_REQUEST_ARENA_BYTES);
-    gs_arena_init(&ex->mail, 0);
     gs_buf_init(&ex->out, GS_MAX_RESPONSE_BYTES);
-    gs_server_mailbox_init(&ex->mailbox);
+    gs_buf_init(&ex->body, GS_MAX_REQUEST_BYTES);
     ex->next = s->exchanges;
     if (ex->next)
         ex->next->prev = ex;
@@ -396,30 +428,77 @@ static struct gs_server_exchange *exchange_create(struct gs_server *s, struct gs
     return ex;
 }
 
-static enum gs_status call_backend(struct gs_server_exchange *ex, struct gs_error *err)
+/* What the client asks, in the switch's words. `unread`: why it could not be read; or NULL. */
+static enum gs_status call_switch(struct gs_server_exchange *ex, const struct gs_error *unread,
+                                  struct gs_error *err)
 {
-    const struct gs_server_backend *backend = &ex->server->opt.backend;
+    const struct gs_http_head *head = gs_http_request_head(ex->http);
+    const struct gs_switch_ask ask = {
+        .id = gs_slice_str(ex->id),
+        .dialect = ex->dialect,
+        .ctx = &ex->ctx,
+        .chat = ex->ctx.errand || ex->ctx.texts || unread ? NULL : &ex->chat,
+        .unread = unread,
+        .model = ex->ctx.texts ? ex->ctx.texts->model : ex->ctx.model,
+        .path = gs_slice_str(ex->path),
+        .query = head->query,
+        .body = gs_buf_view(&ex->body),
+        .head = head,
+        .is_key_ours = ex->server->opt.n_api_keys > 0,
+    };
+    const struct gs_switch_sink sink = {
+        .ud = ex,
+        .on_header = on_header,
+        .on_event = on_event,
+        .on_bytes = on_bytes,
+        .on_reply = on_reply,
+        .on_pause = on_pause,
+    };
 
-    if (ex->ctx.errand)
-        return backend->errand(backend->self, ex->ctx.errand, on_event, ex, &ex->call, err);
-    if (ex->ctx.texts)
-        return backend->embed(backend->self, ex->ctx.texts, on_event, ex, &ex->call, err);
-    return (ex->ctx.is_count ? backend->count : backend->answer)(backend->self, &ex->chat, on_event,
-                                                                 ex, &ex->call, err);
+    return gs_switch_call_create(ex->server->sw, &ask, &sink, &ex->call, err);
 }
 
 /* The request was read: have it answered. */
-static enum gs_status exchange_start(struct gs_server_exchange *ex, struct gs_error *err)
+static enum gs_status exchange_start(struct gs_server_exchange *ex, const struct gs_error *unread,
+                                     struct gs_error *err)
 {
-
     ex->ctx.request_id = gs_slice_str(ex->id);
     ex->ctx.created_us = gs_clock_wall_us();
     ex->ctx.fingerprint = GS_SLICE_LIT("genset-" GENSET_VERSION);
-    const enum gs_status st = call_backend(ex, err);
+    const enum gs_status st = call_switch(ex, unread, err);
     if (st == GS_OK && ex->dialect->takes_pieces)
         gs_server_upload_begin(ex);
     if (st == GS_OK && ex->ctx.streams_at_once)
         stream_begin(ex, ex->dialect->stream_content_type);
+    return st;
+}
+
+/* What this program cannot read may be for somebody who speaks the client's API better: then all
+ * that need be known is who is meant, and whether the answer comes in pieces. */
+static enum gs_status exchange_start_unread(struct gs_server_exchange *ex, struct gs_error *err)
+{
+    const struct gs_slice body = gs_buf_view(&ex->body);
+    const struct gs_error why = *err;
+    struct gs_slice model;
+    struct gs_slice stream;
+
+    if (!gs_json_find_member(body, "model", &model) || model.len < 2 || model.ptr[0] != '"' ||
+        !gs_arena_dup(&ex->arena, gs_slice_sub(model, 1, model.len - 1), &ex->ctx.model))
+        return err->code;
+    ex->ctx.stream = gs_json_find_member(body, "stream", &stream) &&
+                     gs_slice_starts(stream, GS_SLICE_LIT("true"));
+    ex->ctx.texts = NULL;
+    ex->unread = why;
+    return exchange_start(ex, &ex->unread, err);
+}
+
+/* The body was read with this result. */
+static enum gs_status go_on(struct gs_server_exchange *ex, enum gs_status st, struct gs_error *err)
+{
+    if (st == GS_OK)
+        return exchange_start(ex, NULL, err);
+    if ((st == GS_EINVAL || st == GS_EUNSUPPORTED || st == GS_ENOTFOUND) && ex->body.len > 0)
+        return exchange_start_unread(ex, err);
     return st;
 }
 
@@ -438,13 +517,17 @@ static void refuse(struct gs_server_exchange *ex, const struct gs_error *err)
 }
 
 /* What the reader found. */
-static enum gs_status start_read(struct gs_server_exchange *ex,
-                                 const struct gs_server_reading *reading, struct gs_error *err)
+static enum gs_status start_read(struct gs_server_exchange *ex, struct gs_server_reading *reading,
+                                 struct gs_error *err)
 {
     ex->chat = reading->chat;
     ex->ctx = reading->ctx;
     *err = reading->err;
-    return reading->status == GS_OK ? exchange_start(ex, err) : reading->status;
+    if (gs_switch_wants_bytes(ex->server->sw)) {
+        ex->body = reading->body;
+        gs_buf_init(&reading->body, 0);
+    }
+    return go_on(ex, reading->status, err);
 }
 
 void gs_server_exchange_read(struct gs_server_exchange *ex)
@@ -495,7 +578,9 @@ static enum gs_status read_body(struct gs_server_exchange *ex, struct gs_error *
 
     if (is_long)
         return gs_server_reader_give(ex) ? GS_OK : gs_error_nomem(err, "read the request");
-    return st == GS_OK ? exchange_start(ex, err) : st;
+    if (!ex->dialect->takes_pieces && gs_switch_wants_bytes(ex->server->sw))
+        gs_http_request_take_body(ex->http, &ex->body);
+    return go_on(ex, st, err);
 }
 
 void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,

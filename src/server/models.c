@@ -21,7 +21,7 @@
 
 static size_t models(const struct gs_server *s, const struct gs_local_model **out)
 {
-    const struct gs_server_backend *backend = &s->opt.backend;
+    const struct gs_switch_backend *backend = &s->opt.backend;
 
     return backend->models(backend->self, out);
 }

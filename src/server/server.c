@@ -1,5 +1,5 @@
-/* The server put together: loop, listening socket, the queue that engine threads wake the loop
- * through, the tick that keeps silent streams alive, and the way down.
+/* The server put together: loop, listening socket, switch, the tick that keeps silent streams
+ * alive, and the way down.
  *
  * Stopping: at the first call nothing new is accepted and running answers may end; at the second,
  * or when grace_ms is over, what still runs gets an error. Then the last bytes get a moment. */
@@ -14,11 +14,11 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/os.h"
-#include "base/queue.h"
 #include "base/slice.h"
 #include "base/thread.h"
 #include "http/loop.h"
 #include "server/state.h"
+#include "switch/switch.h"
 
 #define DRAIN_POLL_MS    10
 #define LAST_BYTES_US    250000
@@ -35,19 +35,11 @@ void gs_server_options_init(struct gs_server_options *opt)
         .late_ms = 2000,
         .grace_ms = 5000,
         .max_exchanges = 256,
+        .has_local = true,
     };
 }
 
 /* ---- events of the loop ---- */
-
-static void woken(void *ud)
-{
-    struct gs_server *s = ud;
-
-    for (struct gs_server_exchange *ex = gs_queue_try_pop(s->wake); ex;
-         ex = gs_queue_try_pop(s->wake))
-        gs_server_exchange_wake(ex);
-}
 
 static void ticked(void *ud)
 {
@@ -123,6 +115,31 @@ void gs_server_stop(struct gs_server *s)
     gs_os_event_signal(s->stop_fd);
 }
 
+/* ---- routes ---- */
+
+static void routes_changed(void *ud)
+{
+    struct gs_server *s = ud;
+    struct gs_config_routes routes;
+    struct gs_arena arena;
+    struct gs_error err;
+
+    if (!s->opt.take_routes(s->opt.routes_ud, &arena, &routes))
+        return;
+    if (gs_switch_set_routes(s->sw, &arena, &routes, &err) != GS_OK)
+        gs_log_write(s->opt.log, GS_LOG_WARN, "config", "the old routes hold: %s", err.msg);
+}
+
+/* The first ones are there before the first request is. */
+static enum gs_status watch_routes(struct gs_server *s, struct gs_error *err)
+{
+    if (!s->opt.take_routes)
+        return GS_OK;
+    routes_changed(s);
+    return gs_http_watch_create(s->loop, s->opt.routes_fd, routes_changed, s, &s->routes_watch,
+                                err);
+}
+
 /* ---- life ---- */
 
 static bool copy_string(struct gs_server *s, const char **str)
@@ -183,14 +200,19 @@ static enum gs_status check_reach(struct gs_server *s, const struct gs_server_op
 
 static enum gs_status start_loop(struct gs_server *s, struct gs_error *err)
 {
+    const struct gs_switch_options sw = {
+        .backend = s->opt.backend,
+        .has_local = s->opt.has_local,
+        .max_calls = s->opt.max_exchanges,
+        .ledger = s->opt.ledger,
+        .log = s->opt.log,
+    };
     enum gs_status st = gs_http_loop_create(&s->loop, err);
 
     if (st == GS_OK)
-        st = gs_queue_create(s->opt.max_exchanges, &s->wake, err);
+        st = gs_switch_create(s->loop, &sw, &s->sw, err);
     if (st == GS_OK)
         st = gs_os_event_create(&s->stop_fd, err);
-    if (st == GS_OK)
-        st = gs_http_watch_create(s->loop, gs_queue_fd(s->wake), woken, s, &s->wake_watch, err);
     if (st == GS_OK)
         st = gs_http_watch_create(s->loop, s->stop_fd, stop_asked, s, &s->stop_watch, err);
     if (st == GS_OK)
@@ -199,6 +221,8 @@ static enum gs_status start_loop(struct gs_server *s, struct gs_error *err)
         st = gs_http_timer_create(s->loop, drained, s, &s->drain, err);
     if (st == GS_OK)
         st = gs_http_timer_create(s->loop, idled, s, &s->idle, err);
+    if (st == GS_OK)
+        st = watch_routes(s, err);
     if (st == GS_OK)
         st = gs_server_reader_start(s, err);
     return st;
@@ -253,15 +277,6 @@ enum gs_status gs_server_run(struct gs_server *s, struct gs_error *err)
     return gs_http_loop_run(s->loop, err);
 }
 
-/* The backend may still hold exchanges: wait until it has let go of each. */
-static void release_all(struct gs_server *s)
-{
-    while (s->n_exchanges > 0) {
-        struct gs_server_exchange *ex = gs_queue_pop(s->wake);
-        gs_server_exchange_wake(ex);
-    }
-}
-
 void gs_server_free(struct gs_server *s)
 {
     if (!s)
@@ -271,16 +286,15 @@ void gs_server_free(struct gs_server *s)
     gs_http_server_free(s->http);
     s->http = NULL;
     gs_server_reader_stop(s);
-    release_all(s);
+    gs_switch_free(s->sw);
     gs_thread_enter(kind);
     gs_http_timer_free(s->tick);
     gs_http_timer_free(s->drain);
     gs_http_timer_free(s->idle);
-    gs_http_watch_free(s->wake_watch);
     gs_http_watch_free(s->stop_watch);
+    gs_http_watch_free(s->routes_watch);
     if (s->stop_fd >= 0)
         close(s->stop_fd);
-    gs_queue_free(s->wake);
     gs_http_loop_free(s->loop);
     gs_server_responses_clear(&s->responses);
     gs_arena_clear(&s->strings);

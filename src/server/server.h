@@ -3,7 +3,7 @@
  *     struct gs_server_options opt;
  *     gs_server_options_init(&opt);
  *     opt.port = 8484;
- *     gs_server_backend_local(&opt.backend, local);
+ *     gs_switch_backend_local(&opt.backend, local);
  *     gs_server_create(&opt, &server, &err);   // listening from here on
  *     printf("listening on http://127.0.0.1:%d\n", gs_server_port(server));
  *     gs_server_run(server, &err);             // until gs_server_stop(), e.g. from a signal
@@ -12,40 +12,19 @@
 #ifndef GS_SERVER_SERVER_H
 #define GS_SERVER_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
 #include "genset/chat.h"
+#include "switch/backend.h"
 
-struct gs_errand;
-struct gs_local;
+struct gs_arena;
+struct gs_config_routes;
 struct gs_ledger;
-struct gs_local_model;
 struct gs_log;
 struct gs_server;
-
-/* Who answers chats and turns texts into vectors: the contract of provider/local.h as a table, so
- * that a test can put a script in the engine's place. A `call` is what the first four return. */
-struct gs_server_backend {
-    void *self;
-    enum gs_status (*answer)(void *self, const struct gs_chat *chat, gs_event_fn *on_event,
-                             void *ud, void **out_call, struct gs_error *err);
-    enum gs_status (*count)(void *self, const struct gs_chat *chat, gs_event_fn *on_event, void *ud,
-                            void **out_call, struct gs_error *err);
-    enum gs_status (*embed)(void *self, const struct gs_texts *texts, gs_event_fn *on_event,
-                            void *ud, void **out_call, struct gs_error *err);
-    enum gs_status (*errand)(void *self, struct gs_errand *errand, gs_event_fn *on_event, void *ud,
-                             void **out_call, struct gs_error *err);
-    /* Hand over a piece of the body of an errand that takes one; it lives until the next event. */
-    void (*feed)(void *call, struct gs_slice piece, bool is_last);
-    size_t (*models)(void *self, const struct gs_local_model **out_models);
-    void (*resume)(void *call);
-    void (*free_call)(void *call, void (*on_free)(void *ud), void *ud); /* cancels too */
-};
-
-/* The engine of this machine. `l` must outlive the server. */
-void gs_server_backend_local(struct gs_server_backend *out_backend, struct gs_local *l);
 
 #define GS_SERVER_KEY_BYTES 256
 
@@ -58,9 +37,15 @@ struct gs_server_options {
     const char *const *api_keys; /* one of them is asked of every client, if there is any; needed
                                   * beyond loopback; GS_SERVER_KEY_BYTES at most each */
     size_t n_api_keys;
+    /* Whom requests are passed to: whenever the descriptor is readable, take_routes() hands over
+     * the newest routes with the arena they live in. NULL: all are answered by the backend. */
+    int routes_fd;
+    bool (*take_routes)(void *ud, struct gs_arena *out_arena, struct gs_config_routes *out_routes);
+    void *routes_ud;
     const char *const *origins; /* browser origins allowed besides those of this machine */
     size_t n_origins;
-    struct gs_server_backend backend;
+    struct gs_switch_backend backend;
+    bool has_local; /* it has a model worth answering with where others were meant; default true */
     const struct gs_log *log; /* may be NULL; must outlive the server */
     struct gs_ledger *ledger; /* as log: requests are recorded in it */
     int64_t keepalive_ms;     /* a silent stream gets a sign of life; default 5000 */

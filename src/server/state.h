@@ -1,15 +1,14 @@
-/* The server's insides, shared by the files of this room. All of it belongs to the loop, but for
- * each exchange's mailbox. */
+/* The server's insides, shared by the files of this room. All of it belongs to the loop. */
 #ifndef GS_SERVER_STATE_H
 #define GS_SERVER_STATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "dialect/dialect.h"
 #include "http/http.h"
-#include "server/mailbox.h"
 #include "server/responses.h"
 #include "server/server.h"
 
@@ -17,11 +16,13 @@ struct gs_queue;
 struct gs_http_loop;
 struct gs_http_watch;
 struct gs_http_timer;
+struct gs_switch;
+struct gs_switch_call;
 
 #define GS_SERVER_ID_BYTES 32 /* "req_" and 24 hexadecimal digits */
 
 /* One chat, or texts, on its way: from the request to the last byte of the answer, and on until the
- * backend has let go of it. */
+ * switch has let go of it. */
 struct gs_server_exchange {
     struct gs_server *server;
     struct gs_server_exchange *prev, *next;
@@ -29,27 +30,25 @@ struct gs_server_exchange {
     const struct gs_dialect *dialect;
     const char *path;
     char id[GS_SERVER_ID_BYTES];
-    int64_t started_us;        /* monotonic */
-    int64_t first_us;          /* of the answer; 0: there was none */
-    struct gs_slice served_by; /* in arena */
+    int64_t started_us; /* monotonic */
+    int64_t first_us;   /* of the answer; 0: there was none */
 
     struct gs_arena arena; /* the request */
     struct gs_chat chat;
     struct gs_dialect_context ctx;
+    struct gs_buf body;                /* as it came, where the switch wants it; else empty */
+    struct gs_error unread;            /* why it could not be read, but may be by others */
     struct gs_server_reading *reading; /* not NULL: the arena is its thread's, the rest empty */
 
     void *state; /* of the dialect's writer */
     struct gs_buf out;
     struct gs_usage usage;
-    bool has_started;  /* the backend has accepted it */
+    bool has_started;  /* it was accepted */
     bool is_streaming; /* the answer's head was sent */
     bool is_silent;    /* nothing was written since the last tick */
     bool is_blocked;   /* the client reads slower than we write */
-    bool is_paused;    /* the backend waits to be resumed */
 
-    void *call; /* of the backend */
-    struct gs_server_mailbox mailbox;
-    struct gs_arena mail; /* what was taken out of it last */
+    struct gs_switch_call *call;
 };
 
 /* Prompts that do not fit, by who sent them: what is asked again at once is answered slowly. */
@@ -87,10 +86,10 @@ struct gs_server {
     bool is_loopback;
     struct gs_http_loop *loop;
     struct gs_http_server *http;
-    struct gs_queue *wake; /* of exchanges: each at most once */
-    struct gs_http_watch *wake_watch;
+    struct gs_switch *sw;
     int stop_fd;
     struct gs_http_watch *stop_watch;
+    struct gs_http_watch *routes_watch;
     atomic_int n_stops;
     struct gs_http_timer *tick;
     struct gs_http_timer *drain;
@@ -116,8 +115,6 @@ struct gs_server {
 /* Answer a request of `dialect`. */
 void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
                               const struct gs_dialect *dialect, const char *path, const char *id);
-/* The loop found it in the queue. */
-void gs_server_exchange_wake(struct gs_server_exchange *ex);
 /* A sign of life, if it was silent since the last call. */
 void gs_server_exchange_tick(struct gs_server_exchange *ex);
 /* End it with an error. */

@@ -2,6 +2,7 @@
  * and waits in ex->out, which is free until there is an answer. */
 #include "base/error.h"
 #include "server/state.h"
+#include "switch/switch.h"
 
 static bool on_piece(void *ud, struct gs_slice piece, bool is_last)
 {
@@ -10,7 +11,7 @@ static bool on_piece(void *ud, struct gs_slice piece, bool is_last)
 
     gs_buf_slice(&ex->out, piece);
     if (gs_buf_ok(&ex->out)) {
-        ex->server->opt.backend.feed(ex->call, gs_buf_view(&ex->out), is_last);
+        gs_switch_call_feed(ex->call, gs_buf_view(&ex->out), is_last);
         return false;
     }
     gs_error_nomem(&err, "receive the body");

@@ -606,7 +606,7 @@ int main(int argc, char **argv)
     gs_server_options_init(&opt);
     opt.port = 0;
     opt.log = &log;
-    opt.backend = (struct gs_server_backend){.self = &script,
+    opt.backend = (struct gs_switch_backend){.self = &script,
                                              .answer = answer,
                                              .count = count,
                                              .embed = embed,

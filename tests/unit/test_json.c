@@ -301,6 +301,38 @@ static void writes_doubles(void **state)
     }
 }
 
+static void finds_members(void **state)
+{
+    static const struct {
+        const char *text, *value; /* NULL: not found */
+    } rows[] = {
+        {"{\"model\":\"a\"}", "\"a\""},
+        {" { \"x\" : [1,{\"model\":2}] , \"model\" : {\"a\":\"}\\\"\"} , \"y\":1}",
+         "{\"a\":\"}\\\"\"}"},
+        {"{\"model\":1,\"model\":true}", "true"},
+        {"{\"x\":\"\\\"model\\\":1\",\"model\":12 }", "12 "},
+        {"{\"model\":\"a\" garbage", "\"a\""},
+        {"{\"mode\":1,\"models\":2}", NULL},
+        {"{\"x\":{\"model\":1}}", NULL},
+        {"{\"model\":\"a", NULL},
+        {"{\"model\":[1", NULL},
+        {"{\"model\"", NULL},
+        {"{\"mod", NULL},
+        {"[\"model\",1]", NULL},
+        {"{}", NULL},
+        {"", NULL},
+    };
+    struct gs_slice value;
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        const bool is_found = gs_json_find_member(gs_slice_str(rows[i].text), "model", &value);
+        assert_int_equal(is_found, rows[i].value != NULL);
+        if (is_found)
+            assert_true(gs_slice_eq_str(value, rows[i].value));
+    }
+}
+
 static void names_kinds(void **state)
 {
     (void)state;
@@ -323,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(typed_reads, setup, teardown),
         cmocka_unit_test(writes_strings),
         cmocka_unit_test(writes_doubles),
+        cmocka_unit_test(finds_members),
         cmocka_unit_test(names_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,20 +1,20 @@
 /* Two arenas change places at each take, so that a running answer allocates nothing. */
-#include "server/mailbox.h"
+#include "switch/mailbox.h"
 
 #include <string.h>
 
 #include "base/limits.h"
 
-#define MAX_BYTES (128 * GS_SERVER_MAILBOX_HIGH) /* one event may be large */
+#define MAX_BYTES (128 * GS_SWITCH_MAILBOX_HIGH) /* one event may be large */
 
-void gs_server_mailbox_init(struct gs_server_mailbox *m)
+void gs_switch_mailbox_init(struct gs_switch_mailbox *m)
 {
-    *m = (struct gs_server_mailbox){.last = &m->first};
+    *m = (struct gs_switch_mailbox){.last = &m->first};
     pthread_mutex_init(&m->lock, NULL);
     gs_arena_init(&m->arena, MAX_BYTES);
 }
 
-void gs_server_mailbox_clear(struct gs_server_mailbox *m)
+void gs_switch_mailbox_clear(struct gs_switch_mailbox *m)
 {
     gs_arena_clear(&m->arena);
     pthread_mutex_destroy(&m->lock);
@@ -88,9 +88,9 @@ static bool dup_error(struct gs_arena *a, struct gs_event *ev)
     return true;
 }
 
-static struct gs_server_mail *copy_event(struct gs_arena *a, const struct gs_event *ev)
+struct gs_switch_mail *gs_switch_mail_copy(struct gs_arena *a, const struct gs_event *ev)
 {
-    struct gs_server_mail *mail = gs_arena_alloc(a, sizeof(*mail));
+    struct gs_switch_mail *mail = gs_arena_alloc(a, sizeof(*mail));
 
     if (!mail)
         return NULL;
@@ -98,12 +98,14 @@ static struct gs_server_mail *copy_event(struct gs_arena *a, const struct gs_eve
     const bool fits = dup(a, &mail->event.text) && dup(a, &mail->event.id) &&
                       dup(a, &mail->event.name) && dup(a, &mail->event.stop_sequence) &&
                       dup(a, &mail->event.ignored) && dup(a, &mail->event.served_by) &&
-                      dup_logprobs(a, &mail->event) && dup_values(a, &mail->event) &&
-                      dup_tokens(a, &mail->event) && dup_error(a, &mail->event);
+                      dup(a, &mail->event.answer_id) && dup(a, &mail->event.model) &&
+                      dup(a, &mail->event.signature) && dup_logprobs(a, &mail->event) &&
+                      dup_values(a, &mail->event) && dup_tokens(a, &mail->event) &&
+                      dup_error(a, &mail->event);
     return fits ? mail : NULL;
 }
 
-enum gs_flow gs_server_mailbox_put(struct gs_server_mailbox *m, const struct gs_event *ev,
+enum gs_flow gs_switch_mailbox_put(struct gs_switch_mailbox *m, const struct gs_event *ev,
                                    bool *out_wake)
 {
     enum gs_flow flow = GS_FLOW_CONTINUE;
@@ -112,11 +114,12 @@ enum gs_flow gs_server_mailbox_put(struct gs_server_mailbox *m, const struct gs_
     if (ev->kind == GS_EVENT_PROGRESS && ev->total > 0)
         return flow; /* no dialect has words for it */
     pthread_mutex_lock(&m->lock);
-    struct gs_server_mail *mail = m->is_closed || m->has_failed ? NULL : copy_event(&m->arena, ev);
+    struct gs_switch_mail *mail =
+        m->is_closed || m->has_failed ? NULL : gs_switch_mail_copy(&m->arena, ev);
     if (mail) {
         *m->last = mail;
         m->last = &mail->next;
-        m->is_paused = m->arena.used_bytes >= GS_SERVER_MAILBOX_HIGH;
+        m->is_paused = m->arena.used_bytes >= GS_SWITCH_MAILBOX_HIGH;
         flow = m->is_paused ? GS_FLOW_PAUSE : GS_FLOW_CONTINUE;
     } else {
         m->has_failed = true;
@@ -128,7 +131,7 @@ enum gs_flow gs_server_mailbox_put(struct gs_server_mailbox *m, const struct gs_
     return flow;
 }
 
-bool gs_server_mailbox_release(struct gs_server_mailbox *m)
+bool gs_switch_mailbox_release(struct gs_switch_mailbox *m)
 {
     pthread_mutex_lock(&m->lock);
     const bool wake = !m->is_queued;
@@ -138,11 +141,11 @@ bool gs_server_mailbox_release(struct gs_server_mailbox *m)
     return wake;
 }
 
-struct gs_server_post gs_server_mailbox_take(struct gs_server_mailbox *m, struct gs_arena *arena)
+struct gs_switch_post gs_switch_mailbox_take(struct gs_switch_mailbox *m, struct gs_arena *arena)
 {
     gs_arena_reset(arena);
     pthread_mutex_lock(&m->lock);
-    const struct gs_server_post post = {
+    const struct gs_switch_post post = {
         .first = m->first,
         .was_paused = m->is_paused,
         .has_failed = m->has_failed && !m->is_closed,
@@ -158,7 +161,7 @@ struct gs_server_post gs_server_mailbox_take(struct gs_server_mailbox *m, struct
     return post;
 }
 
-bool gs_server_mailbox_unqueue(struct gs_server_mailbox *m)
+bool gs_switch_mailbox_unqueue(struct gs_switch_mailbox *m)
 {
     pthread_mutex_lock(&m->lock);
     const bool is_released = m->is_released;
@@ -167,7 +170,7 @@ bool gs_server_mailbox_unqueue(struct gs_server_mailbox *m)
     return is_released;
 }
 
-void gs_server_mailbox_close(struct gs_server_mailbox *m)
+void gs_switch_mailbox_close(struct gs_switch_mailbox *m)
 {
     pthread_mutex_lock(&m->lock);
     m->is_closed = true;

@@ -1,6 +1,6 @@
-/* The engine of this machine as a backend: provider/local.h behind the table of server.h. */
+/* The engine of this machine as a backend: provider/local.h behind the table of backend.h. */
 #include "provider/local.h"
-#include "server/server.h"
+#include "switch/backend.h"
 
 static enum gs_status answer(void *self, const struct gs_chat *chat, gs_event_fn *on_event,
                              void *ud, void **out_call, struct gs_error *err)
@@ -66,9 +66,9 @@ static void free_call(void *call, void (*on_free)(void *ud), void *ud)
     gs_local_call_free(call, on_free, ud);
 }
 
-void gs_server_backend_local(struct gs_server_backend *out_backend, struct gs_local *l)
+void gs_switch_backend_local(struct gs_switch_backend *out_backend, struct gs_local *l)
 {
-    *out_backend = (struct gs_server_backend){
+    *out_backend = (struct gs_switch_backend){
         .self = l,
         .answer = answer,
         .count = count,

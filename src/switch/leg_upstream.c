@@ -1,0 +1,453 @@
+/* A leg to another computer. Its answer is read as it comes: where it is spelled in the client's
+ * own API its frames go through as they are, once it is known that they are no error; else its
+ * events are spelled anew. What opens an answer is held until there is content, and what follows
+ * the reason of its end until the end mark: a stream that is cut there is ended by our own hand. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/slice.h"
+#include "http/loop.h"
+#include "switch/breaker.h"
+#include "switch/switch_call.h"
+#include "switch/retry.h"
+
+#define MAX_REFUSAL_BYTES (256 * GS_KIB)
+#define MAX_FRAME_BYTES   (8 * GS_MIB)
+#define TAIL_MS           2000 /* for the end mark, once the reason of the end is known */
+#define CONNECT_MS        3000
+#define HEADERS_MS        10000
+#define STALL_MS          10000
+#define WHOLE_MS          600000 /* as long as SDKs wait */
+#define THINKING_FACTOR   6      /* whoever reasons first may be silent for longer */
+
+static int64_t limit_ms(int64_t of_route, int64_t of_provider, int64_t by_default)
+{
+    const int64_t ms = of_route ? of_route : of_provider ? of_provider : by_default;
+
+    return GS_MAX(ms, 0);
+}
+
+static bool reasons(const struct gs_switch_leg *leg)
+{
+    const struct gs_chat *chat = leg->call->ask.chat;
+
+    return chat && (chat->thinking == GS_THINKING_ON || chat->effort.len > 0);
+}
+
+static void fail(struct gs_switch_leg *leg, enum gs_fault fault, const char *why)
+{
+    struct gs_error err = {0};
+
+    gs_error_set(&err, fault == GS_FAULT_OURS ? GS_ENOMEM : GS_EIO, "%s", why);
+    gs_switch_call_failed(leg, fault, &err);
+}
+
+/* ---- out of the hold ---- */
+
+/* Pass on what is held: by the bytes that spelled it, or by its events. */
+static void flush(struct gs_switch_leg *leg, bool is_spelled)
+{
+    const bool by_bytes = is_spelled && leg->way.is_raw;
+
+    if (by_bytes && leg->hold.bytes.len > 0)
+        gs_switch_call_bytes(leg, gs_buf_view(&leg->hold.bytes));
+    for (const struct gs_switch_mail *m = leg->hold.first; m && !leg->is_over; m = m->next)
+        gs_switch_call_event(leg, &m->event, by_bytes);
+    if (!leg->is_over)
+        gs_switch_hold_reset(&leg->hold);
+}
+
+static void finish(struct gs_switch_leg *leg, bool is_spelled)
+{
+    if (!leg->leads && !gs_switch_call_lead(leg))
+        return;
+    flush(leg, is_spelled);
+    if (!leg->is_over)
+        gs_switch_call_done(leg);
+}
+
+/* ---- a streamed answer ---- */
+
+static enum gs_flow note_event(void *ud, const struct gs_event *ev)
+{
+    struct gs_switch_leg *leg = ud;
+
+    if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
+        leg->usage = ev->usage;
+    if (ev->kind == GS_EVENT_DELTA)
+        leg->said_bytes += ev->text.len;
+    leg->is_out_of_memory = leg->is_out_of_memory || !gs_switch_hold_event(&leg->hold, ev);
+    return GS_FLOW_CONTINUE;
+}
+
+static void moved(struct gs_switch_leg *leg)
+{
+    leg->moved_us = gs_clock_mono_us();
+    if (!leg->first_us)
+        leg->first_us = leg->moved_us;
+}
+
+static void take_effect(struct gs_switch_leg *leg, enum gs_dialect_effect effect)
+{
+    switch (effect) {
+    case GS_DIALECT_NOTHING:
+        if (leg->leads && !leg->is_ending)
+            flush(leg, true);
+        else if (gs_switch_hold_is_full(&leg->hold))
+            fail(leg, GS_FAULT_TOO_BIG, "the answer opens without end");
+        break;
+    case GS_DIALECT_CONTENT:
+        moved(leg);
+        if (leg->leads || gs_switch_call_lead(leg))
+            flush(leg, true);
+        break;
+    case GS_DIALECT_FINISH:
+        moved(leg);
+        leg->is_ending = true;
+        gs_http_timer_start(leg->timer, TAIL_MS);
+        break;
+    case GS_DIALECT_END:
+        finish(leg, true);
+        break;
+    case GS_DIALECT_FAILED:
+        break;
+    }
+}
+
+static void take_frame(struct gs_switch_leg *leg, const struct gs_dialect_frame *frame)
+{
+    enum gs_fault fault = GS_FAULT_MALFORMED;
+    struct gs_error err = {0};
+
+    leg->hold.n_frames++;
+    const enum gs_dialect_effect effect =
+        leg->way.client->read_frame(leg->state, frame, note_event, leg, &fault, &err);
+    if (effect == GS_DIALECT_FAILED)
+        gs_switch_call_failed(leg, fault, &err);
+    else if (leg->is_out_of_memory ||
+             (leg->way.is_raw && !gs_switch_hold_bytes(&leg->hold, frame->raw)))
+        fail(leg, GS_FAULT_OURS, "not enough memory to hold the answer");
+    else
+        take_effect(leg, effect);
+}
+
+static void take_stream(struct gs_switch_leg *leg, struct gs_slice bytes)
+{
+    struct gs_dialect_frame frame;
+    struct gs_error err = {0};
+
+    if (gs_dialect_frames_feed(&leg->frames, bytes, &err) != GS_OK) {
+        gs_switch_call_failed(leg, err.code == GS_ENOMEM ? GS_FAULT_OURS : GS_FAULT_TOO_BIG, &err);
+        return;
+    }
+    while (!leg->is_over && gs_dialect_frames_next(&leg->frames, &frame))
+        take_frame(leg, &frame);
+    gs_switch_call_paused(leg);
+}
+
+/* The body has ended, in whatever way. */
+static void end_stream(struct gs_switch_leg *leg, const struct gs_upstream_end *end)
+{
+    struct gs_dialect_frame frame;
+    enum gs_fault fault = GS_FAULT_CUT;
+    struct gs_error err = {0};
+
+    while (!leg->is_over && gs_dialect_frames_rest(&leg->frames, &frame))
+        take_frame(leg, &frame);
+    if (leg->is_over)
+        return;
+    const enum gs_dialect_effect effect =
+        leg->way.client->read_end(leg->state, note_event, leg, &fault, &err);
+    if (effect == GS_DIALECT_END && !leg->is_out_of_memory)
+        finish(leg, false);
+    else if (end->fault != GS_FAULT_NONE)
+        gs_switch_call_failed(leg, end->fault, &end->err);
+    else
+        gs_switch_call_failed(leg, fault, &err);
+}
+
+/* ---- an answer in one piece ---- */
+
+static void reply(struct gs_switch_leg *leg)
+{
+    const struct gs_switch_reply r = {
+        .status = leg->status,
+        .type = gs_slice_str(leg->type),
+        .body = gs_buf_view(&leg->answer),
+        .usage = leg->usage,
+    };
+
+    if (gs_switch_call_lead(leg))
+        gs_switch_call_reply(leg, &r);
+}
+
+static void end_whole(struct gs_switch_leg *leg)
+{
+    enum gs_fault fault = GS_FAULT_MALFORMED;
+    struct gs_error err = {0};
+
+    moved(leg);
+    if (!leg->way.client) {
+        reply(leg);
+        return;
+    }
+    const enum gs_dialect_effect effect = leg->way.client->read_whole(
+        gs_buf_view(&leg->answer), &leg->arena, note_event, leg, &fault, &err);
+    if (effect != GS_DIALECT_END)
+        gs_switch_call_failed(leg, fault, &err);
+    else if (leg->is_out_of_memory)
+        fail(leg, GS_FAULT_OURS, "not enough memory to hold the answer");
+    else if (leg->way.is_raw && leg->way.is_whole)
+        reply(leg);
+    else
+        finish(leg, false);
+}
+
+/* ---- a refusal ---- */
+
+static const struct gs_dialect_client *refusal_reader(const struct gs_switch_leg *leg)
+{
+    return leg->way.client ? leg->way.client : &gs_dialect_client_openai_chat;
+}
+
+static void end_refused(struct gs_switch_leg *leg)
+{
+    struct gs_error err = {0};
+    enum gs_fault fault = GS_FAULT_PORTAL;
+
+    if (leg->is_html && leg->status < 400)
+        gs_error_set(&err, GS_EIO, "a web page answered instead of the API");
+    else
+        fault = refusal_reader(leg)->read_refusal(leg->status, gs_buf_view(&leg->answer), &err);
+    gs_switch_call_refused(leg, fault, &err);
+}
+
+/* ---- what the upstream tells ---- */
+
+static void keep_line(struct gs_switch_leg *leg, struct gs_slice name, struct gs_slice value)
+{
+    struct gs_http_field line;
+
+    if (leg->n_lines < GS_SWITCH_MAX_LINES && gs_arena_dup(&leg->arena, name, &line.name) &&
+        gs_arena_dup(&leg->arena, value, &line.value))
+        leg->lines[leg->n_lines++] = line;
+}
+
+/* Of its answer's head, what clients look at. */
+static void keep_lines(struct gs_switch_leg *leg, const struct gs_upstream_head *head)
+{
+    static const char *const prefixes[] = {"anthropic-", "openai-", "x-ratelimit-"};
+
+    for (size_t i = 0; i < head->n_headers; i++) {
+        const struct gs_upstream_header *h = &head->headers[i];
+        for (size_t p = 0; p < GS_COUNT_OF(prefixes); p++)
+            if (gs_slice_starts(h->name, gs_slice_str(prefixes[p])))
+                keep_line(leg, h->name, h->value);
+        if (gs_slice_eq_str(h->name, "request-id") || gs_slice_eq_str(h->name, "x-request-id"))
+            keep_line(leg, GS_SLICE_LIT("x-genset-upstream-request-id"), h->value);
+    }
+}
+
+static struct gs_slice get_header(void *ud, const char *name)
+{
+    return gs_upstream_head_get(ud, name);
+}
+
+static void on_head(void *ud, const struct gs_upstream_head *head)
+{
+    struct gs_switch_leg *leg = ud;
+    const struct gs_slice type = gs_upstream_head_get(head, "content-type");
+
+    leg->status = head->status;
+    snprintf(leg->type, sizeof(leg->type), "%.*s", (int)GS_MIN(type.len, (size_t)100),
+             type.len ? type.ptr : "");
+    leg->is_html = gs_slice_starts(type, GS_SLICE_LIT("text/html"));
+    leg->retry_after_us =
+        gs_retry_after_us(get_header, (void *)(uintptr_t)head, gs_clock_wall_us());
+    gs_switch_call_reached(leg);
+    if (leg->status != 200 || leg->is_html)
+        return;
+    /* who was asked for a stream and answers in one piece is read so */
+    leg->is_whole = leg->way.is_whole || gs_slice_starts(type, GS_SLICE_LIT("application/json"));
+    if (leg->way.is_raw)
+        keep_lines(leg, head);
+}
+
+static bool is_refused(const struct gs_switch_leg *leg)
+{
+    return leg->status != 200 || leg->is_html;
+}
+
+static void on_bytes(void *ud, struct gs_slice bytes)
+{
+    struct gs_switch_leg *leg = ud;
+    struct gs_switch_call *c = leg->call;
+
+    if (leg->is_over)
+        return;
+    gs_switch_call_enter(c);
+    if (is_refused(leg)) {
+        gs_buf_slice(&leg->answer,
+                     gs_slice_sub(bytes, 0,
+                                  GS_MIN(bytes.len, MAX_REFUSAL_BYTES - GS_MIN(MAX_REFUSAL_BYTES,
+                                                                               leg->answer.len))));
+    } else if (leg->is_whole) {
+        gs_buf_slice(&leg->answer, bytes);
+        if (!gs_buf_ok(&leg->answer))
+            fail(leg, GS_FAULT_TOO_BIG, "the answer is larger than any should be");
+    } else {
+        take_stream(leg, bytes);
+    }
+    gs_switch_call_leave(c);
+}
+
+static void on_end(void *ud, const struct gs_upstream_end *end)
+{
+    struct gs_switch_leg *leg = ud;
+    struct gs_switch_call *c = leg->call;
+
+    if (leg->is_over)
+        return;
+    gs_switch_call_enter(c);
+    leg->times = end->times;
+    if (!leg->status || (end->fault != GS_FAULT_NONE && (leg->is_whole && !is_refused(leg))))
+        gs_switch_call_failed(leg, end->fault, &end->err);
+    else if (is_refused(leg))
+        end_refused(leg);
+    else if (leg->is_whole)
+        end_whole(leg);
+    else
+        end_stream(leg, end);
+    gs_switch_call_paused(leg);
+    gs_switch_call_leave(c);
+}
+
+/* ---- time ---- */
+
+static int64_t first_token_ms(const struct gs_switch_leg *leg)
+{
+    const struct gs_config_deadlines *route = &leg->call->route->deadlines;
+    const struct gs_config_deadlines *own = &leg->provider->deadlines;
+    const int64_t learned_ms = gs_breakers_first_token_us(leg->call->sw->breakers, &leg->who) /
+                               1000 * (reasons(leg) ? THINKING_FACTOR : 1);
+
+    return limit_ms(route->first_token_ms, own->first_token_ms, learned_ms);
+}
+
+static int64_t stall_ms(const struct gs_switch_leg *leg)
+{
+    return limit_ms(leg->call->route->deadlines.stall_ms, leg->provider->deadlines.stall_ms,
+                    STALL_MS * (reasons(leg) ? THINKING_FACTOR : 1));
+}
+
+/* One timer for all waits: when it fires early for the wait that goes on, it is set again. */
+static void on_timer(void *ud)
+{
+    struct gs_switch_leg *leg = ud;
+    struct gs_switch_call *c = leg->call;
+    const int64_t limit = leg->first_us ? stall_ms(leg) : first_token_ms(leg);
+    const int64_t since = leg->first_us ? leg->moved_us : leg->started_us;
+    const int64_t left_ms = limit - (gs_clock_mono_us() - since) / 1000;
+
+    if (leg->is_over)
+        return;
+    gs_switch_call_enter(c);
+    if (leg->is_ending) {
+        const struct gs_upstream_end end = {.fault = GS_FAULT_STALL};
+        end_stream(leg, &end);
+    } else if (leg->is_blocked && left_ms <= 0) {
+        leg->moved_us = gs_clock_mono_us(); /* it is we who do not read */
+        gs_http_timer_start(leg->timer, limit);
+    } else if (left_ms > 0) {
+        gs_http_timer_start(leg->timer, left_ms);
+    } else if (leg->first_us) {
+        fail(leg, GS_FAULT_STALL, "the answer stopped coming");
+    } else {
+        fail(leg, GS_FAULT_FIRST_TOKEN_TIMEOUT, "no first token came in time");
+    }
+    gs_switch_call_paused(leg);
+    gs_switch_call_leave(c);
+}
+
+/* ---- begin and end ---- */
+
+static enum gs_status start(struct gs_switch_leg *leg, struct gs_error *err)
+{
+    struct gs_switch_call *c = leg->call;
+    const struct gs_config_deadlines *route = &c->route->deadlines;
+    const struct gs_config_deadlines *own = &leg->provider->deadlines;
+    const struct gs_upstream_sink sink = {
+        .ud = leg, .on_head = on_head, .on_bytes = on_bytes, .on_end = on_end};
+    struct gs_upstream_request request;
+
+    if (!gs_switch_request_way(leg->provider, &c->ask, leg->continues, &leg->way))
+        return gs_error_set(err, GS_EUNSUPPORTED, "\"%s\" cannot be asked this",
+                            leg->provider->name);
+    if (leg->way.client) {
+        leg->state = gs_alloc_zero(leg->way.client->state_bytes);
+        if (!leg->state)
+            return gs_error_nomem(err, "read an upstream's answer");
+    }
+    gs_dialect_frames_init(
+        &leg->frames, leg->way.client ? leg->way.client->framing : GS_DIALECT_SSE, MAX_FRAME_BYTES);
+    enum gs_status st = gs_switch_request_make(&leg->to, leg->provider, &c->ask, c->ask.chat,
+                                               &leg->way, &leg->arena, &leg->body, &request, err);
+    if (st == GS_OK)
+        st = gs_http_timer_create(c->sw->loop, on_timer, leg, &leg->timer, err);
+    if (st != GS_OK)
+        return st;
+    request.connect_ms = limit_ms(route->connect_ms, own->connect_ms, CONNECT_MS);
+    request.headers_ms =
+        leg->way.is_whole ? 0 : limit_ms(route->headers_ms, own->headers_ms, HEADERS_MS);
+    request.total_ms = limit_ms(route->total_ms, own->total_ms, leg->way.is_whole ? WHOLE_MS : 0);
+    st = gs_switch_upstream(c->sw, &leg->upstream, err);
+    if (st == GS_OK)
+        st = gs_upstream_call_create(leg->upstream, &request, &sink, &leg->up, err);
+    leg->is_sent = st == GS_OK;
+    leg->sent_bytes = leg->is_sent ? request.body.len : 0;
+    if (st == GS_OK && first_token_ms(leg) > 0 && !leg->way.is_whole)
+        gs_http_timer_start(leg->timer, first_token_ms(leg));
+    return st;
+}
+
+bool gs_switch_leg_upstream(struct gs_switch_leg *leg, enum gs_fault *out_fault)
+{
+    leg->retry_after_us = -1;
+    gs_buf_init(&leg->body, GS_MAX_REQUEST_BYTES);
+    gs_buf_init(&leg->answer, GS_MAX_RESPONSE_BYTES);
+    const enum gs_status st = start(leg, &leg->call->err);
+    if (st == GS_OK)
+        return true;
+    *out_fault = st == GS_ENOMEM ? GS_FAULT_OURS : GS_FAULT_BAD_REQUEST;
+    return false;
+}
+
+void gs_switch_leg_upstream_block(struct gs_switch_leg *leg, bool is_blocked)
+{
+    leg->is_blocked = is_blocked;
+    if (leg->up)
+        (is_blocked ? gs_upstream_call_pause : gs_upstream_call_resume)(leg->up);
+}
+
+void gs_switch_leg_upstream_end(struct gs_switch_leg *leg)
+{
+    gs_upstream_call_free(leg->up);
+    leg->up = NULL;
+    if (leg->timer)
+        gs_http_timer_stop(leg->timer);
+}
+
+void gs_switch_leg_upstream_clear(struct gs_switch_leg *leg)
+{
+    gs_http_timer_free(leg->timer);
+    if (leg->state)
+        leg->way.client->clear_state(leg->state);
+    gs_free(leg->state);
+    gs_dialect_frames_clear(&leg->frames);
+    gs_buf_clear(&leg->body);
+    gs_buf_clear(&leg->answer);
+}

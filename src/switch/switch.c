@@ -1,0 +1,209 @@
+/* The switch put together: its routes, what it learned of providers, and the queue through which
+ * the backend's threads wake the loop. */
+#include "switch/switch.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/os.h"
+#include "base/queue.h"
+#include "base/slice.h"
+#include "http/loop.h"
+#include "switch/switch_call.h"
+#include "json/json.h"
+
+#define LEGS_OF_CALL 4 /* of this machine, waiting to be released, at most */
+
+/* ---- routes ---- */
+
+static const struct gs_config_provider only_local = {
+    .name = "local", .kind = GS_PROVIDER_LOCAL, .url = "", .is_loopback = true};
+static const struct gs_config_routes no_routes = {.providers = &only_local, .n_providers = 1};
+
+void gs_switch_generation_unref(struct gs_switch_generation *g)
+{
+    if (!g || --g->n_refs > 0)
+        return;
+    gs_arena_clear(&g->arena);
+    gs_free(g);
+}
+
+static size_t count_hosts(const struct gs_config_routes *routes)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < routes->n_providers; i++)
+        n += routes->providers[i].kind != GS_PROVIDER_LOCAL && !routes->providers[i].is_loopback;
+    return n;
+}
+
+enum gs_status gs_switch_set_routes(struct gs_switch *sw, struct gs_arena *arena,
+                                    const struct gs_config_routes *routes, struct gs_error *err)
+{
+    struct gs_switch_generation *g = gs_alloc_zero(sizeof(*g));
+
+    if (!g || !gs_budgets_configure(sw->budgets, routes)) {
+        gs_free(g);
+        gs_arena_clear(arena);
+        return gs_error_nomem(err, "change the routes");
+    }
+    g->n_refs = 1;
+    g->arena = *arena;
+    g->own = *routes;
+    g->routes = &g->own;
+    gs_arena_init(arena, 0);
+    gs_switch_generation_unref(sw->generation);
+    sw->generation = g;
+    gs_uplink_init(&sw->uplink, count_hosts(routes));
+    return GS_OK;
+}
+
+/* ---- the loop ---- */
+
+static void woken(void *ud)
+{
+    struct gs_switch *sw = ud;
+
+    for (struct gs_switch_leg *leg = gs_queue_try_pop(sw->wake); leg;
+         leg = gs_queue_try_pop(sw->wake))
+        gs_switch_leg_local_wake(leg);
+}
+
+static void reap(void *ud)
+{
+    struct gs_switch *sw = ud;
+
+    while (sw->dead) {
+        struct gs_switch_call *c = sw->dead;
+        void (*const on_free)(void *ud) = c->on_free;
+        void *const free_ud = c->free_ud;
+        sw->dead = c->next;
+        sw->n_calls--;
+        gs_switch_call_destroy(c);
+        if (on_free)
+            on_free(free_ud);
+    }
+}
+
+void gs_switch_bury(struct gs_switch_call *c)
+{
+    struct gs_switch *sw = c->sw;
+
+    if (!sw->dead)
+        gs_http_timer_start(sw->reap, 0);
+    c->next = sw->dead;
+    sw->dead = c;
+}
+
+enum gs_status gs_switch_upstream(struct gs_switch *sw, struct gs_upstream **out_up,
+                                  struct gs_error *err)
+{
+    struct gs_upstream_options opt;
+    enum gs_status st = GS_OK;
+
+    gs_upstream_options_init(&opt);
+    if (!sw->upstream)
+        st = gs_upstream_create(sw->loop, &opt, &sw->upstream, err);
+    if (st == GS_OK)
+        *out_up = sw->upstream;
+    return st;
+}
+
+bool gs_switch_wants_bytes(const struct gs_switch *sw)
+{
+    return sw->generation->routes->n_providers > 1;
+}
+
+/* ---- to be shown ---- */
+
+bool gs_switch_write_trace(const struct gs_switch *sw, struct gs_slice id, struct gs_buf *b)
+{
+    return gs_trace_write(&sw->traces, id, b);
+}
+
+static void write_breaker(void *ud, const struct gs_breaker_state *s)
+{
+    struct gs_buf *b = ud;
+
+    gs_buf_puts(b, b->len && b->ptr[b->len - 1] == '}' ? ",{\"key\":" : "{\"key\":");
+    gs_json_write_string(b, s->key);
+    gs_buf_printf(
+        b,
+        ",\"state\":\"%s\",\"fault\":\"%s\",\"failed_in_row\":%d,\"recent\":%d,"
+        "\"recent_failed\":%d,\"wait_ms\":%lld,\"ttft_p50_ms\":%lld,\"ttft_p95_ms\":%lld}",
+        gs_breaker_stand_word(s->stand), gs_fault_word(s->why), (int)s->n_failed, (int)s->n_recent,
+        (int)s->n_recent_failed, (long long)(s->wait_us / 1000),
+        (long long)(s->p50_us < 0 ? -1 : s->p50_us / 1000),
+        (long long)(s->p95_us < 0 ? -1 : s->p95_us / 1000));
+}
+
+void gs_switch_write_state(const struct gs_switch *sw, struct gs_buf *b)
+{
+    static const char *const kinds[] = {"local", "anthropic", "openai", "ollama", "genset"};
+    const struct gs_config_routes *routes = sw->generation->routes;
+
+    gs_buf_puts(b, "\"providers\":[");
+    for (size_t i = 0; i < routes->n_providers; i++) {
+        gs_buf_puts(b, i ? ",{\"name\":" : "{\"name\":");
+        gs_json_write_string(b, gs_slice_str(routes->providers[i].name));
+        gs_buf_printf(b, ",\"kind\":\"%s\",\"url\":", kinds[routes->providers[i].kind]);
+        gs_json_write_string(b, gs_slice_str(routes->providers[i].url));
+        gs_buf_putc(b, '}');
+    }
+    gs_buf_printf(b, "],\"uplink\":\"%s\",\"in_flight\":%zu,\"breakers\":[",
+                  gs_uplink_look(&sw->uplink, gs_clock_mono_us()) == GS_UPLINK_UP ? "up" : "down",
+                  sw->n_calls);
+    gs_breakers_walk(sw->breakers, gs_clock_mono_us(), write_breaker, b);
+    gs_buf_putc(b, ']');
+}
+
+/* ---- life ---- */
+
+enum gs_status gs_switch_create(struct gs_http_loop *loop, const struct gs_switch_options *opt,
+                                struct gs_switch **out_sw, struct gs_error *err)
+{
+    struct gs_switch *sw = gs_alloc_zero(sizeof(*sw));
+    struct gs_arena arena;
+
+    if (!sw)
+        return gs_error_nomem(err, "create the switch");
+    sw->loop = loop;
+    sw->opt = *opt;
+    gs_arena_init(&arena, 0);
+    sw->breakers = gs_breakers_create(gs_os_random_u64());
+    sw->budgets = gs_budgets_create();
+    gs_retry_budget_init(&sw->retries, gs_clock_mono_us());
+    enum gs_status st =
+        sw->breakers && sw->budgets ? GS_OK : gs_error_nomem(err, "create the switch");
+    if (st == GS_OK)
+        st = gs_switch_set_routes(sw, &arena, &no_routes, err);
+    if (st == GS_OK)
+        st = gs_queue_create(LEGS_OF_CALL * opt->max_calls, &sw->wake, err);
+    if (st == GS_OK)
+        st = gs_http_watch_create(loop, gs_queue_fd(sw->wake), woken, sw, &sw->wake_watch, err);
+    if (st == GS_OK)
+        st = gs_http_timer_create(loop, reap, sw, &sw->reap, err);
+    if (st != GS_OK) {
+        gs_switch_free(sw);
+        return st;
+    }
+    *out_sw = sw;
+    return GS_OK;
+}
+
+void gs_switch_free(struct gs_switch *sw)
+{
+    if (!sw)
+        return;
+    for (reap(sw); sw->n_calls > 0; reap(sw)) /* until the backend has let go of each */
+        gs_switch_leg_local_wake(gs_queue_pop(sw->wake));
+    gs_upstream_free(sw->upstream);
+    gs_http_timer_free(sw->reap);
+    gs_http_watch_free(sw->wake_watch);
+    gs_queue_free(sw->wake);
+    gs_breakers_free(sw->breakers);
+    gs_budgets_free(sw->budgets);
+    gs_trace_clear(&sw->traces);
+    gs_switch_generation_unref(sw->generation);
+    gs_free(sw);
+}

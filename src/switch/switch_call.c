@@ -1,0 +1,482 @@
+/* One request along its route: who is asked next, what the client gets to see of it, and who goes
+ * on with an answer that broke off. */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/slice.h"
+#include "base/thread.h"
+#include "http/loop.h"
+#include "ledger/ledger.h"
+#include "switch/switch_call.h"
+
+#define BUDGET_MS    12000 /* until the first token, all attempts but this machine's together */
+#define MAX_ATTEMPTS 6
+#define HEDGE_MS     2000 /* while nothing is known of the first */
+
+/* ---- what is over ---- */
+
+/* What is left to release is done when nobody is at work with it and the backend holds none. */
+static void bury_if_done(struct gs_switch_call *c)
+{
+    if (c->depth > 0 || !c->is_freed || c->is_dead)
+        return;
+    for (const struct gs_switch_leg *leg = c->legs; leg; leg = leg->next)
+        if (leg->is_held)
+            return;
+    c->is_dead = true;
+    gs_switch_bury(c);
+}
+
+void gs_switch_call_enter(struct gs_switch_call *c)
+{
+    gs_assert_thread(GS_THREAD_LOOP);
+    c->depth++;
+}
+
+void gs_switch_call_leave(struct gs_switch_call *c)
+{
+    c->depth--;
+    bury_if_done(c);
+}
+
+void gs_switch_call_destroy(struct gs_switch_call *c)
+{
+    while (c->legs) {
+        struct gs_switch_leg *leg = c->legs;
+        c->legs = leg->next;
+        gs_switch_leg_free(leg);
+    }
+    gs_http_timer_free(c->timer);
+    gs_switch_part_clear(&c->part);
+    gs_buf_clear(&c->refusal);
+    gs_switch_generation_unref(c->generation);
+    gs_free(c);
+}
+
+/* ---- legs ---- */
+
+static void end_all(struct gs_switch_call *c)
+{
+    gs_http_timer_stop(c->timer);
+    for (struct gs_switch_leg *leg = c->legs; leg; leg = leg->next)
+        gs_switch_leg_end(leg, GS_FAULT_CANCELLED);
+}
+
+static bool is_alive(const struct gs_switch_call *c)
+{
+    for (const struct gs_switch_leg *leg = c->legs; leg; leg = leg->next)
+        if (!leg->is_over)
+            return true;
+    return false;
+}
+
+/* ---- the next leg ---- */
+
+static bool is_local(const struct gs_switch_call *c, const struct gs_config_target *t)
+{
+    return c->generation->routes->providers[t->provider].kind == GS_PROVIDER_LOCAL;
+}
+
+/* Ask this target. False: it could not be asked, which is noted. */
+static bool ask(struct gs_switch_call *c, const struct gs_config_target *t, bool continues)
+{
+    struct gs_switch_leg *leg = gs_switch_leg_create(c, t);
+    enum gs_fault fault = GS_FAULT_OURS;
+
+    if (!leg)
+        return false;
+    leg->continues = continues;
+    gs_trace_span(c->trace, continues ? "continue" : "attempt", "%s/%.*s", leg->provider->name,
+                  (int)GS_MIN(leg->who.model.len, (size_t)200), leg->who.model.ptr);
+    if (is_local(c, t)) {
+        if (gs_switch_leg_local(leg, &fault))
+            return true;
+    } else if (gs_switch_leg_may_try(leg)) {
+        c->outcome.n_attempts++;
+        if (gs_switch_leg_upstream(leg, &fault))
+            return true;
+    } else {
+        fault = GS_FAULT_CANCELLED;
+    }
+    gs_switch_leg_end(leg, fault);
+    return false;
+}
+
+int64_t gs_switch_budget_ms(const struct gs_switch_call *c)
+{
+    return c->route && c->route->patience_ms > 0 ? c->route->patience_ms : BUDGET_MS;
+}
+
+static bool is_out_of_time(const struct gs_switch_call *c)
+{
+    return gs_clock_mono_us() - c->started_us > gs_switch_budget_ms(c) * 1000;
+}
+
+static int64_t max_attempts(const struct gs_switch_call *c)
+{
+    return c->route && c->route->attempts > 0 ? c->route->attempts : MAX_ATTEMPTS;
+}
+
+/* False: there is nobody left. */
+static bool ask_next(struct gs_switch_call *c)
+{
+    while (c->n_tried < c->choice.n_taken) {
+        const struct gs_config_target *t = &c->choice.targets[c->n_tried++].target;
+        if (!is_local(c, t) && c->n_tried > 1 &&
+            (is_out_of_time(c) || c->outcome.n_attempts >= max_attempts(c) ||
+             !gs_retry_budget_take(&c->sw->retries, gs_clock_mono_us())))
+            continue;
+        if (ask(c, t, false))
+            return true;
+    }
+    return false;
+}
+
+/* ---- the end ---- */
+
+static void tell_error(struct gs_switch_call *c, const struct gs_error *err)
+{
+    const struct gs_event ev = {.kind = GS_EVENT_ERROR, .error = err};
+
+    c->is_over = true;
+    end_all(c);
+    if (!c->is_freed)
+        c->sink.on_event(c->sink.ud, &ev, false);
+}
+
+/* Nobody answered. Who was refused for what it asked is told so by the first who said it. */
+static void give_up(struct gs_switch_call *c)
+{
+    const struct gs_switch_reply r = {
+        .status = c->refusal_status,
+        .type = GS_SLICE_LIT("application/json"),
+        .body = gs_buf_view(&c->refusal),
+        .error = gs_slice_str(c->refusal_err.msg),
+    };
+    struct gs_error err = c->err;
+
+    if (c->refusal_status && gs_buf_ok(&c->refusal) && !c->part.is_open) {
+        c->is_over = true;
+        end_all(c);
+        if (!c->is_freed)
+            c->sink.on_reply(c->sink.ud, &r);
+    } else if (c->has_refusal_err) {
+        tell_error(c, &c->refusal_err);
+    } else {
+        tell_error(c, &err);
+    }
+}
+
+/* ---- going on ---- */
+
+static bool may_continue(const struct gs_switch_call *c)
+{
+    const struct gs_chat *chat = c->ask.chat;
+
+    return chat && !c->ask.ctx->texts && !c->ask.ctx->errand && chat->n_answers <= 1 &&
+           !chat->next && !chat->is_raw && !c->part.is_lost && c->sw->opt.has_local &&
+           (!c->route || c->route->on_break == GS_ON_BREAK_CONTINUE);
+}
+
+/* The leg that led broke off: this machine takes over, once. */
+static bool go_on(struct gs_switch_call *c, const struct gs_switch_leg *broken)
+{
+    const struct gs_config_target local = {0};
+
+    if (!may_continue(c) || broken->continues || broken->provider->kind == GS_PROVIDER_LOCAL)
+        return false;
+    c->lead = NULL;
+    if (!ask(c, &local, true))
+        return false;
+    c->outcome.was_continued = true;
+    return true;
+}
+
+/* ---- what legs tell ---- */
+
+bool gs_switch_call_is_last(const struct gs_switch_leg *leg)
+{
+    const struct gs_switch_call *c = leg->call;
+
+    if (c->n_tried < c->choice.n_taken)
+        return false;
+    for (const struct gs_switch_leg *other = c->legs; other; other = other->next)
+        if (other != leg && !other->is_over)
+            return false;
+    return true;
+}
+
+static void set_served_by(struct gs_switch_call *c, const struct gs_switch_leg *leg)
+{
+    c->outcome.served_by = leg->served_by;
+    if (!leg->continues && leg->served_by.len && !c->is_freed)
+        c->sink.on_header(c->sink.ud, "x-genset-served-by", leg->served_by);
+}
+
+bool gs_switch_call_lead(struct gs_switch_leg *leg)
+{
+    struct gs_switch_call *c = leg->call;
+
+    if (leg->leads)
+        return true;
+    if (c->lead) {
+        gs_switch_leg_end(leg, GS_FAULT_CANCELLED);
+        return false;
+    }
+    c->lead = leg;
+    leg->leads = true;
+    gs_trace_span(c->trace, "first", "%s", leg->provider->name);
+    if (leg->provider->kind != GS_PROVIDER_LOCAL) {
+        leg->served_by = gs_arena_printf(&leg->arena, "%s/%.*s", leg->provider->name,
+                                         (int)leg->who.model.len, leg->who.model.ptr);
+        set_served_by(c, leg);
+        for (size_t i = 0; i < leg->n_lines && !c->is_freed; i++)
+            c->sink.on_header(c->sink.ud, leg->lines[i].name.ptr, leg->lines[i].value);
+    }
+    gs_http_timer_stop(c->timer);
+    for (struct gs_switch_leg *other = c->legs; other; other = other->next)
+        if (other != leg)
+            gs_switch_leg_end(other, GS_FAULT_CANCELLED);
+    return true;
+}
+
+void gs_switch_call_bytes(struct gs_switch_leg *leg, struct gs_slice bytes)
+{
+    struct gs_switch_call *c = leg->call;
+
+    if (!c->is_freed)
+        c->sink.on_bytes(c->sink.ud, bytes);
+}
+
+static void tell(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_spelled)
+{
+    struct gs_switch_call *c = leg->call;
+
+    if (c->is_freed)
+        return;
+    if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
+        c->part.usage = ev->usage;
+    if (leg->provider->kind != GS_PROVIDER_LOCAL && may_continue(c))
+        gs_switch_part_note(&c->part, ev);
+    c->part.is_open = c->part.is_open || ev->kind == GS_EVENT_START;
+    c->is_over = c->is_over || (ev->kind == GS_EVENT_STOP && ev->n_left == 0);
+    c->sink.on_event(c->sink.ud, ev, is_spelled);
+}
+
+void gs_switch_call_event(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_spelled)
+{
+    struct gs_switch_call *c = leg->call;
+    struct gs_event told[2] = {*ev};
+    size_t n = 1;
+
+    if (leg->provider->kind == GS_PROVIDER_LOCAL && !leg->served_by.len && ev->served_by.len &&
+        gs_arena_dup(&leg->arena, ev->served_by, &leg->served_by))
+        set_served_by(c, leg);
+    if (leg->continues)
+        n = gs_switch_part_adopt(&c->part, ev, told);
+    for (size_t i = 0; i < n; i++)
+        tell(leg, &told[i], is_spelled);
+}
+
+void gs_switch_call_reply(struct gs_switch_leg *leg, const struct gs_switch_reply *reply)
+{
+    struct gs_switch_call *c = leg->call;
+    struct gs_switch_reply r = *reply;
+
+    gs_switch_leg_end(leg, GS_FAULT_NONE);
+    c->is_over = true;
+    r.served_by = leg->served_by;
+    if (!c->is_freed)
+        c->sink.on_reply(c->sink.ud, &r);
+}
+
+void gs_switch_call_paused(struct gs_switch_leg *leg)
+{
+    struct gs_switch_call *c = leg->call;
+
+    if (leg->leads && !c->is_freed && !c->is_over)
+        c->sink.on_pause(c->sink.ud);
+}
+
+void gs_switch_call_done(struct gs_switch_leg *leg)
+{
+    gs_switch_leg_end(leg, GS_FAULT_NONE);
+}
+
+void gs_switch_call_reached(struct gs_switch_leg *leg)
+{
+    struct gs_switch *sw = leg->call->sw;
+
+    gs_trace_span(leg->call->trace, "head", "%s: %d", leg->provider->name, leg->status);
+    if (!leg->provider->is_loopback && gs_uplink_success(&sw->uplink))
+        gs_breakers_woke(sw->breakers, 0, gs_clock_mono_us());
+}
+
+void gs_switch_call_failed(struct gs_switch_leg *leg, enum gs_fault fault,
+                           const struct gs_error *err)
+{
+    struct gs_switch_call *c = leg->call;
+    const bool led = leg->leads;
+
+    if (leg->is_over)
+        return;
+    gs_switch_leg_end(leg, fault);
+    c->err = *err;
+    gs_trace_span(c->trace, "fault", "%s: %s: %s", leg->provider->name, gs_fault_word(fault),
+                  err->msg);
+    if (leg->provider->kind != GS_PROVIDER_LOCAL)
+        gs_error_prefix(&c->err, "%s", leg->provider->name);
+    if (c->is_freed || c->is_over)
+        return;
+    if (led) {
+        if (!go_on(c, leg))
+            tell_error(c, &c->err);
+    } else if (!is_alive(c) && !ask_next(c)) {
+        give_up(c);
+    }
+}
+
+/* Whether another would say the same, or nobody else may be asked: a login that has run out is
+ * renewed by the client when it is told, and by nobody else. */
+static bool is_final(const struct gs_switch_leg *leg, enum gs_fault fault)
+{
+    return gs_fault_blame(fault) == GS_BLAME_REQUEST ||
+           (fault == GS_FAULT_AUTH && leg->status == 401 &&
+            leg->provider->key_source == GS_KEY_CLIENT);
+}
+
+void gs_switch_call_refused(struct gs_switch_leg *leg, enum gs_fault fault,
+                            const struct gs_error *err)
+{
+    struct gs_switch_call *c = leg->call;
+    const bool is_final_word = is_final(leg, fault);
+
+    if (!c->refusal_status && (is_final_word || gs_fault_blame(fault) == GS_BLAME_TARGET)) {
+        c->refusal_err = *err;
+        c->has_refusal_err = true;
+        if (leg->way.is_raw) {
+            gs_buf_slice(&c->refusal, gs_buf_view(&leg->answer));
+            c->refusal_status = leg->status;
+        }
+    }
+    if (is_final_word)
+        c->n_tried = c->choice.n_taken;
+    gs_switch_call_failed(
+        leg, is_final_word && fault == GS_FAULT_AUTH ? GS_FAULT_BAD_REQUEST : fault, err);
+}
+
+/* ---- begin ---- */
+
+static void on_timer(void *ud)
+{
+    struct gs_switch_call *c = ud;
+
+    gs_switch_call_enter(c);
+    if (!c->lead && !c->is_over && !c->is_freed && c->n_tried < 2)
+        (void)ask_next(c); /* who is asked already goes on */
+    gs_switch_call_leave(c);
+}
+
+static void start_timer(struct gs_switch_call *c)
+{
+    int64_t p50_us;
+    int64_t p95_us;
+
+    if (!c->choice.hedge || c->n_tried >= c->choice.n_taken)
+        return;
+    if (c->route->hedge_ms > 0)
+        gs_http_timer_start(c->timer, c->route->hedge_ms);
+    else if (gs_breakers_ttft(c->sw->breakers, &c->legs->who, &p50_us, &p95_us))
+        gs_http_timer_start(c->timer, p95_us / 1000);
+    else
+        gs_http_timer_start(c->timer, HEDGE_MS);
+}
+
+enum gs_status gs_switch_call_create(struct gs_switch *sw, const struct gs_switch_ask *question,
+                                     const struct gs_switch_sink *sink,
+                                     struct gs_switch_call **out_call, struct gs_error *err)
+{
+    if (sw->n_calls >= sw->opt.max_calls)
+        return gs_error_set(err, GS_EBUSY, "%zu requests are being answered already", sw->n_calls);
+    struct gs_switch_call *c = gs_alloc_zero(sizeof(*c));
+    if (!c)
+        return gs_error_nomem(err, "answer the request");
+    c->sw = sw;
+    c->ask = *question;
+    c->sink = *sink;
+    c->started_us = gs_clock_mono_us();
+    gs_retry_budget_request(&sw->retries);
+    c->talk = gs_switch_talk_of(question->chat);
+    if (!question->ctx->errand)
+        c->trace = gs_trace_begin(&sw->traces, question->id);
+    gs_trace_span(c->trace, "request", "%s %.*s, %zu bytes", question->dialect->name,
+                  (int)GS_MIN(question->model.len, (size_t)200), question->model.ptr,
+                  question->body.len);
+    c->generation = sw->generation;
+    c->generation->n_refs++;
+    gs_switch_part_init(&c->part);
+    gs_buf_init(&c->refusal, GS_MAX_RESPONSE_BYTES);
+    enum gs_status st = gs_http_timer_create(sw->loop, on_timer, c, &c->timer, err);
+    if (st == GS_OK) {
+        gs_switch_choose(c);
+        if (!ask_next(c)) {
+            st = c->err.code ? c->err.code : GS_EBUSY;
+            if (!c->err.code)
+                gs_error_set(&c->err, st, "nobody can be asked");
+            if (c->ask.unread && c->choice.n_taken == 0)
+                c->err = *c->ask.unread;
+            st = c->err.code;
+            *err = c->err;
+        }
+    }
+    if (st != GS_OK) {
+        gs_switch_call_destroy(c);
+        return st;
+    }
+    start_timer(c);
+    sw->n_calls++;
+    *out_call = c;
+    return GS_OK;
+}
+
+void gs_switch_call_block(struct gs_switch_call *c, bool is_blocked)
+{
+    gs_switch_call_enter(c);
+    c->is_blocked = is_blocked;
+    for (struct gs_switch_leg *leg = c->legs; leg; leg = leg->next) {
+        if (leg->is_over || leg->is_blocked == is_blocked)
+            continue;
+        if (leg->provider->kind == GS_PROVIDER_LOCAL)
+            gs_switch_leg_local_block(leg, is_blocked);
+        else
+            gs_switch_leg_upstream_block(leg, is_blocked);
+    }
+    gs_switch_call_leave(c);
+}
+
+void gs_switch_call_feed(struct gs_switch_call *c, struct gs_slice piece, bool is_last)
+{
+    if (c->legs && c->legs->backend_call)
+        c->sw->opt.backend.feed(c->legs->backend_call, piece, is_last);
+}
+
+void gs_switch_call_free(struct gs_switch_call *c, void (*on_free)(void *ud), void *ud)
+{
+    gs_switch_call_enter(c);
+    c->is_freed = true;
+    c->on_free = on_free;
+    c->free_ud = ud;
+    end_all(c);
+    gs_switch_call_leave(c);
+}
+
+void gs_switch_call_outcome(const struct gs_switch_call *c, struct gs_switch_outcome *out)
+{
+    *out = c->outcome;
+}

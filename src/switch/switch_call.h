@@ -1,0 +1,279 @@
+/* The switch's insides, shared by the files of this room that move a request. All of it belongs to
+ * the loop, but for each leg's mailbox.
+ *
+ * A call has legs: attempts to have it answered. Most have one; a hedged one two at first, and one
+ * that broke off another that goes on.
+ *
+ *     leg: waits --first content--> leads --end--> over
+ *           |                         |
+ *           +--fault: the next leg    +--fault: a leg that continues, or the end in an error
+ *
+ * What a leg says before it leads is held back, so that a leg that fails leaves no trace. */
+#ifndef GS_SWITCH_SWITCH_CALL_H
+#define GS_SWITCH_SWITCH_CALL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "config/routes.h"
+#include "dialect/client.h"
+#include "switch/breaker.h"
+#include "switch/budgets.h"
+#include "switch/choice.h"
+#include "switch/mailbox.h"
+#include "switch/request.h"
+#include "switch/retry.h"
+#include "switch/switch.h"
+#include "switch/trace.h"
+#include "switch/uplink.h"
+#include "upstream/upstream.h"
+
+struct gs_http_timer;
+struct gs_http_watch;
+struct gs_queue;
+
+/* Routes, as long as somebody uses them. */
+struct gs_switch_generation {
+    int n_refs;
+    struct gs_arena arena;
+    struct gs_config_routes own;
+    const struct gs_config_routes *routes;
+};
+
+struct gs_switch {
+    struct gs_http_loop *loop;
+    struct gs_switch_options opt;
+    struct gs_queue *wake; /* of legs that have mail, each at most once */
+    struct gs_http_watch *wake_watch;
+    struct gs_http_timer *reap; /* calls that are done with */
+    struct gs_switch_call *dead;
+    size_t n_calls;
+    struct gs_upstream *upstream; /* NULL until somebody is asked */
+    struct gs_breakers *breakers;
+    struct gs_budgets *budgets;
+    struct gs_retry_budget retries;
+    struct gs_uplink uplink;
+    uint64_t n_asked;
+    struct gs_trace_ring traces;
+    struct gs_switch_generation *generation;
+};
+
+/* ---- hold.c: what is said and not yet passed on ---- */
+
+struct gs_switch_hold {
+    struct gs_arena arena;
+    struct gs_buf bytes; /* of a stream in the client's API */
+    struct gs_switch_mail *first, **last;
+    size_t n_frames;
+};
+
+void gs_switch_hold_init(struct gs_switch_hold *h);
+void gs_switch_hold_clear(struct gs_switch_hold *h);
+/* Drop what is held. */
+void gs_switch_hold_reset(struct gs_switch_hold *h);
+/* False: no memory. */
+GS_MUST_CHECK bool gs_switch_hold_event(struct gs_switch_hold *h, const struct gs_event *ev);
+GS_MUST_CHECK bool gs_switch_hold_bytes(struct gs_switch_hold *h, struct gs_slice bytes);
+/* More than anybody needs to open an answer with. */
+bool gs_switch_hold_is_full(const struct gs_switch_hold *h);
+
+/* ---- part.c: what the client has of an answer ---- */
+
+struct gs_switch_part_block {
+    enum gs_block_kind kind;
+    uint32_t idx;       /* as the client counts */
+    struct gs_buf text; /* or arguments */
+    struct gs_slice id, name;
+    bool has_ended;
+};
+
+struct gs_switch_part {
+    struct gs_arena arena;
+    struct gs_switch_part_block *blocks;
+    size_t n_blocks, cap;
+    bool is_open; /* START was said */
+    bool is_lost; /* more than could be kept: nobody can go on with it */
+    struct gs_usage usage;
+
+    /* once somebody goes on with it */
+    size_t n_before;       /* blocks that were handed over */
+    uint32_t last_idx;     /* of the one that is gone on with */
+    bool is_fresh;         /* which the client does not have: all of his were complete */
+    bool has_begun;        /* but now it has */
+    bool has_calls;        /* tool calls are among them */
+    int64_t answer_tokens; /* estimated */
+};
+
+void gs_switch_part_init(struct gs_switch_part *p);
+void gs_switch_part_clear(struct gs_switch_part *p);
+void gs_switch_part_note(struct gs_switch_part *p, const struct gs_event *ev);
+/* `chat` with what the client has as its last message, to be gone on with; in `a`. */
+GS_MUST_CHECK bool gs_switch_part_hand_over(struct gs_switch_part *p, const struct gs_chat *chat,
+                                            struct gs_arena *a, struct gs_chat *out_chat);
+/* An event of who goes on, as one of the answer that the client has. `out` has room for two.
+ * Returns how many they are. */
+size_t gs_switch_part_adopt(struct gs_switch_part *p, const struct gs_event *ev,
+                            struct gs_event out[2]);
+
+/* ---- legs ---- */
+
+#define GS_SWITCH_MAX_LINES 24
+
+struct gs_switch_leg {
+    struct gs_switch_call *call;
+    struct gs_switch_leg *next;
+    int number; /* from 1 */
+    struct gs_config_target to;
+    const struct gs_config_provider *provider;
+    struct gs_breaker_who who;
+    struct gs_breaker_pass pass;
+    char credential[GS_BREAKER_CREDENTIAL];
+    int64_t started_us, first_us; /* monotonic; 0: no content yet */
+    bool is_sent;                 /* somebody was asked */
+    bool is_over;                 /* it says no more */
+    bool leads;                   /* what it says goes to the client */
+    bool continues;               /* it goes on where another broke off */
+    enum gs_fault fault;          /* when over */
+    int status;                   /* of HTTP; 0: none came */
+    struct gs_usage usage;
+    size_t sent_bytes, said_bytes; /* request, text of the answer */
+    struct gs_budget_hold reserved;
+    int64_t cost_nanousd;
+    bool is_estimated;
+    struct gs_slice served_by; /* in arena */
+    struct gs_switch_hold hold;
+    struct gs_arena arena;
+
+    /* this machine's */
+    void *backend_call;
+    struct gs_switch_mailbox mailbox;
+    struct gs_arena mail; /* what was taken out of it last */
+    bool is_held;         /* the backend has the leg */
+    bool is_paused;       /* and waits to be resumed */
+    struct gs_chat chat;
+
+    /* another's */
+    struct gs_upstream *upstream;
+    struct gs_upstream_call *up;
+    struct gs_switch_way way;
+    void *state; /* of the way's client */
+    struct gs_dialect_frames frames;
+    struct gs_http_timer *timer;
+    struct gs_http_field lines[GS_SWITCH_MAX_LINES]; /* of its answer's head, for the client */
+    size_t n_lines;
+    struct gs_buf body;   /* sent */
+    struct gs_buf answer; /* whole, or of a refusal */
+    bool is_whole;        /* the answer comes in one piece, or so it turned out */
+    bool is_out_of_memory;
+    bool is_ending; /* the reason of the end is known, the end mark is not there yet */
+    bool is_html;   /* a web page */
+    int64_t retry_after_us;
+    int64_t moved_us; /* monotonic: the last content */
+    struct gs_upstream_times times;
+    char type[128]; /* Content-Type of a whole answer */
+
+    bool is_blocked; /* what it says is not taken */
+};
+
+struct gs_switch_call {
+    struct gs_switch *sw;
+    struct gs_switch_call *next; /* among the dead */
+    struct gs_switch_ask ask;
+    struct gs_switch_sink sink;
+    struct gs_switch_generation *generation;
+    const struct gs_config_route *route;
+    struct gs_choice choice;
+    size_t n_tried;             /* of those chosen */
+    struct gs_switch_leg *legs; /* all there were, the latest first */
+    struct gs_switch_leg *lead; /* or NULL */
+    struct gs_switch_part part;
+    struct gs_http_timer *timer; /* hedging, and the time until the first token */
+    int64_t started_us;
+    int depth; /* functions of this room that are at work with it */
+    bool is_blocked;
+    bool is_over;  /* the sink has had its last word */
+    bool is_freed; /* nobody listens any more */
+    bool is_dead;  /* among the dead */
+    void (*on_free)(void *ud);
+    void *free_ud;
+    struct gs_error err;   /* why the last leg failed */
+    struct gs_buf refusal; /* the first that was not the provider's fault, in the client's API */
+    int refusal_status;    /* 0: none */
+    bool has_refusal_err;  /* the same in another's */
+    struct gs_error refusal_err;
+    struct gs_trace trace;
+    uint64_t talk; /* hash of how the conversation begins */
+    struct gs_switch_outcome outcome;
+};
+
+/* ---- leg.c ---- */
+
+/* NULL: no memory. */
+struct gs_switch_leg *gs_switch_leg_create(struct gs_switch_call *c,
+                                           const struct gs_config_target *t);
+/* Leave of budgets, breakers and the uplink. */
+GS_MUST_CHECK bool gs_switch_leg_may_try(struct gs_switch_leg *leg);
+/* It says no more, for this reason. */
+void gs_switch_leg_end(struct gs_switch_leg *leg, enum gs_fault fault);
+void gs_switch_leg_free(struct gs_switch_leg *leg);
+void gs_switch_who_is(const struct gs_switch_call *c, const struct gs_config_target *t,
+                      char credential[GS_BREAKER_CREDENTIAL], struct gs_breaker_who *out);
+
+/* ---- question.c ---- */
+
+/* Sets route and choice. */
+void gs_switch_choose(struct gs_switch_call *c);
+int64_t gs_switch_cost(const struct gs_switch_call *c, const struct gs_config_target *t);
+uint64_t gs_switch_talk_of(const struct gs_chat *chat);
+
+/* ---- leg_local.c, leg_upstream.c: both kinds, the same three ways ---- */
+
+/* It speaks later. False: it could not be asked; call->err and *out_fault say why. */
+GS_MUST_CHECK bool gs_switch_leg_local(struct gs_switch_leg *leg, enum gs_fault *out_fault);
+GS_MUST_CHECK bool gs_switch_leg_upstream(struct gs_switch_leg *leg, enum gs_fault *out_fault);
+/* Say no more. The backend may hold a local leg for a while. */
+void gs_switch_leg_local_end(struct gs_switch_leg *leg);
+void gs_switch_leg_upstream_end(struct gs_switch_leg *leg);
+void gs_switch_leg_local_block(struct gs_switch_leg *leg, bool is_blocked);
+void gs_switch_leg_upstream_block(struct gs_switch_leg *leg, bool is_blocked);
+/* The loop found it in the queue. */
+void gs_switch_leg_local_wake(struct gs_switch_leg *leg);
+
+void gs_switch_leg_upstream_clear(struct gs_switch_leg *leg);
+
+/* ---- switch.c ---- */
+
+/* The client of other computers, made when it is first needed. */
+GS_MUST_CHECK enum gs_status gs_switch_upstream(struct gs_switch *sw, struct gs_upstream **out_up,
+                                                struct gs_error *err);
+/* The call is done with: free it soon. */
+void gs_switch_bury(struct gs_switch_call *c);
+void gs_switch_call_destroy(struct gs_switch_call *c);
+void gs_switch_generation_unref(struct gs_switch_generation *g);
+
+/* ---- switch_call.c: what legs tell ---- */
+
+/* Time for all attempts until the first token. */
+int64_t gs_switch_budget_ms(const struct gs_switch_call *c);
+void gs_switch_call_enter(struct gs_switch_call *c);
+void gs_switch_call_leave(struct gs_switch_call *c);
+/* An event, perhaps spelled by bytes that were told before it. */
+void gs_switch_call_event(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_spelled);
+void gs_switch_call_bytes(struct gs_switch_leg *leg, struct gs_slice bytes);
+/* Nobody else is there to answer if this leg does not. */
+bool gs_switch_call_is_last(const struct gs_switch_leg *leg);
+/* There is content: this leg leads, if none does yet. False: it does not, and is over. */
+GS_MUST_CHECK bool gs_switch_call_lead(struct gs_switch_leg *leg);
+void gs_switch_call_reply(struct gs_switch_leg *leg, const struct gs_switch_reply *reply);
+void gs_switch_call_failed(struct gs_switch_leg *leg, enum gs_fault fault,
+                           const struct gs_error *err);
+/* The same, by an answer of its own, which is in leg->answer. */
+void gs_switch_call_refused(struct gs_switch_leg *leg, enum gs_fault fault,
+                            const struct gs_error *err);
+/* The upstream's head is there. */
+void gs_switch_call_reached(struct gs_switch_leg *leg);
+/* No more of the leg for now. */
+void gs_switch_call_paused(struct gs_switch_leg *leg);
+/* The leg's answer is complete. */
+void gs_switch_call_done(struct gs_switch_leg *leg);
+
+#endif

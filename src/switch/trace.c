@@ -1,0 +1,79 @@
+/* Each story keeps its memory for the next one in its place. */
+#include "switch/trace.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/slice.h"
+#include "json/json.h"
+
+#define MAX_DETAIL_BYTES 512
+
+void gs_trace_clear(struct gs_trace_ring *ring)
+{
+    for (size_t i = 0; i < GS_TRACE_KEPT; i++)
+        gs_buf_clear(&ring->stories[i].spans);
+    *ring = (struct gs_trace_ring){0};
+}
+
+static struct gs_trace_story *story(struct gs_trace_ring *ring, uint64_t serial)
+{
+    return &ring->stories[serial % GS_TRACE_KEPT];
+}
+
+struct gs_trace gs_trace_begin(struct gs_trace_ring *ring, struct gs_slice id)
+{
+    if (!ring)
+        return (struct gs_trace){0};
+    const struct gs_trace t = {ring, ++ring->n};
+    struct gs_trace_story *s = story(ring, t.serial);
+    if (s->serial == 0)
+        gs_buf_init(&s->spans, GS_TRACE_MAX_BYTES);
+    gs_buf_reset(&s->spans);
+    snprintf(s->id, sizeof(s->id), "%.*s", (int)GS_MIN(id.len, sizeof(s->id) - 1), id.ptr);
+    s->serial = t.serial;
+    s->at_us = gs_clock_mono_us();
+    s->wall_us = gs_clock_wall_us();
+    return t;
+}
+
+void gs_trace_span(struct gs_trace t, const char *what, const char *fmt, ...)
+{
+    struct gs_trace_story *s = t.serial ? story(t.ring, t.serial) : NULL;
+    char detail[MAX_DETAIL_BYTES];
+    va_list ap;
+
+    if (!s || s->serial != t.serial || s->spans.len + 4 * MAX_DETAIL_BYTES > s->spans.max)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(detail, sizeof(detail), fmt, ap);
+    va_end(ap);
+    gs_buf_puts(&s->spans, s->spans.len ? ",{\"at_us\":" : "{\"at_us\":");
+    gs_buf_int(&s->spans, gs_clock_mono_us() - s->at_us);
+    gs_buf_puts(&s->spans, ",\"what\":");
+    gs_json_write_string(&s->spans, gs_slice_str(what));
+    gs_buf_puts(&s->spans, ",\"detail\":");
+    gs_json_write_string(&s->spans, gs_slice_str(detail));
+    gs_buf_putc(&s->spans, '}');
+}
+
+bool gs_trace_write(const struct gs_trace_ring *ring, struct gs_slice id, struct gs_buf *b)
+{
+    char at[40];
+
+    for (size_t i = 0; i < GS_TRACE_KEPT; i++) {
+        const struct gs_trace_story *s = &ring->stories[i];
+        if (s->serial == 0 || !gs_slice_eq_str(id, s->id))
+            continue;
+        gs_clock_format_us(s->wall_us, at, sizeof(at));
+        gs_buf_puts(b, "{\"id\":");
+        gs_json_write_string(b, id);
+        gs_buf_printf(b, ",\"at\":\"%s\",\"spans\":[", at);
+        gs_buf_slice(b, gs_buf_view(&s->spans));
+        gs_buf_puts(b, "]}");
+        return true;
+    }
+    return false;
+}
