@@ -238,8 +238,8 @@ struct gs_event {
     struct gs_slice answer_id;    /* START: what an upstream calls its answer; may be empty */
     struct gs_slice model;        /* START: and what it calls its model; may be empty */
     struct gs_slice item_id;      /* BEGIN: what an upstream calls the block; may be empty */
-    uint32_t item_idx;            /* BEGIN: its place among the items there, blocks or not */
-    bool is_whole;           /* END: nothing that follows shows any more that it was cut short */
+    bool is_whole;                /* END: whoever began the block has told its end too */
+    bool is_passed_over;          /* PROGRESS: an upstream announced an item that is no block */
     struct gs_slice ignored; /* START: what of the format and the tools' schemas is not enforced */
 };
 

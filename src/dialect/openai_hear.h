@@ -66,6 +66,8 @@ void gs_dialect_openai_hear_text(struct gs_dialect_openai_heard *h, enum gs_bloc
 /* END, if a block is open. */
 void gs_dialect_openai_hear_end(struct gs_dialect_openai_heard *h, struct gs_slice signature,
                                 bool is_whole);
+/* An item that is no block comes now. */
+void gs_dialect_openai_hear_pass(struct gs_dialect_openai_heard *h);
 /* The end of the last block and STOP. */
 void gs_dialect_openai_hear_stop(struct gs_dialect_openai_heard *h);
 /* The body ended here. */

@@ -84,13 +84,8 @@ static bool is_it(const struct heard *s, struct gs_slice id)
     return !id.len || !s->item.len || gs_slice_eq(id, gs_buf_view(&s->item));
 }
 
-static void begin_block(struct heard *s, struct gs_event ev, struct gs_slice id,
-                        const struct gs_json *event)
+static void begin_block(struct heard *s, struct gs_event ev, struct gs_slice id)
 {
-    int64_t idx = 0;
-
-    if (!gs_json_get_int(event, "output_index", &idx, NULL) || idx < 0 || idx > UINT16_MAX)
-        idx = 0;
     if (s->item.max == 0)
         gs_buf_init(&s->item, MAX_ID_BYTES);
     gs_buf_reset(&s->item);
@@ -101,14 +96,11 @@ static void begin_block(struct heard *s, struct gs_event ev, struct gs_slice id,
     s->needs_gap = false;
     s->reasoning = REASONING_UNKNOWN;
     ev.item_id = gs_buf_view(&s->item);
-    ev.item_idx = (uint32_t)idx;
     gs_dialect_openai_hear_start(&s->h, NULL);
     gs_dialect_openai_hear_begin(&s->h, ev);
 }
 
-/* `event` tells the item's place. */
-static void begin_item(struct heard *s, const struct gs_json *item, enum gs_block_kind kind,
-                       const struct gs_json *event)
+static void begin_item(struct heard *s, const struct gs_json *item, enum gs_block_kind kind)
 {
     struct gs_event ev = {.block = kind};
 
@@ -116,7 +108,7 @@ static void begin_item(struct heard *s, const struct gs_json *item, enum gs_bloc
         ev.id = gs_dialect_peek_string(item, "call_id");
         ev.name = name_of(s, item);
     }
-    begin_block(s, ev, gs_dialect_peek_string(item, "id"), event);
+    begin_block(s, ev, gs_dialect_peek_string(item, "id"));
     if (type_is(item, "custom_tool_call") && !s->h.has_failed)
         gs_dialect_openai_hear_custom(&s->h);
 }
@@ -178,8 +170,7 @@ static void end_item(struct heard *s, const struct gs_json *item)
         say_parts(s, gs_json_get(item, "content"));
     if (!s->has_text && s->h.block == GS_BLOCK_REASONING)
         say_parts(s, gs_json_get(item, "summary"));
-    gs_dialect_openai_hear_end(
-        &s->h, signature, !gs_slice_eq_str(gs_dialect_peek_string(item, "status"), "incomplete"));
+    gs_dialect_openai_hear_end(&s->h, signature, true);
 }
 
 /* ---- events of items ---- */
@@ -190,7 +181,9 @@ static void hear_added(struct heard *s, const struct gs_json *event)
     enum gs_block_kind kind;
 
     if (kind_of(item, &kind))
-        begin_item(s, item, kind, event);
+        begin_item(s, item, kind);
+    else
+        gs_dialect_openai_hear_pass(&s->h);
 }
 
 /* What was not announced is heard now, unless it has ended before. */
@@ -206,7 +199,7 @@ static void hear_item_done(struct heard *s, const struct gs_json *event)
     if (!is_open && !s->h.has_block && id.len && gs_slice_eq(id, gs_buf_view(&s->item)))
         return;
     if (!is_open)
-        begin_item(s, item, kind, event);
+        begin_item(s, item, kind);
     end_item(s, item);
 }
 
@@ -233,7 +226,7 @@ static bool find_item(struct heard *s, const struct gs_json *event, enum gs_bloc
                                     "the server's answer: a piece of a tool call that is not "
                                     "being made");
     else
-        begin_block(s, (struct gs_event){.block = kind}, id, event);
+        begin_block(s, (struct gs_event){.block = kind}, id);
     return !s->h.has_failed;
 }
 
@@ -339,15 +332,10 @@ static void hear_output(struct heard *s, const struct gs_json *output)
 {
     for (size_t i = 0; i < len_of(output) && !s->h.has_failed; i++) {
         const struct gs_json *item = &output->u.array.items[i];
-        const struct gs_json_member place = {
-            .key = GS_SLICE_LIT("output_index"),
-            .value = {.kind = GS_JSON_INT, .u.integer = (int64_t)i}};
-        const struct gs_json event = {.kind = GS_JSON_OBJECT,
-                                      .u.object = {.members = &place, .len = 1}};
         enum gs_block_kind kind;
         if (!kind_of(item, &kind))
             continue;
-        begin_item(s, item, kind, &event);
+        begin_item(s, item, kind);
         end_item(s, item);
     }
 }

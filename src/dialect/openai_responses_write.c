@@ -393,7 +393,6 @@ static void begin_item(struct answer *s, const struct gs_dialect_context *ctx,
     s->has_item = true;
     s->has_ended = false;
     s->has_part = false;
-    s->n_items = GS_MAX(s->n_items, ev->item_idx);
     gs_buf_reset(&s->item_id);
     gs_buf_slice(&s->item_id, ev->item_id);
     gs_buf_reset(&s->text);
@@ -486,6 +485,13 @@ static void end_item(struct answer *s, const struct gs_dialect_context *ctx, enu
         s->is_usable = true;
     s->n_items++;
     s->has_item = false;
+}
+
+/* An item that the client has of somebody else has this place. */
+static void pass_over(struct answer *s, const struct gs_dialect_context *ctx, struct gs_buf *b)
+{
+    end_item(s, ctx, END_COMPLETED, b);
+    s->n_items++;
 }
 
 /* ---- the end ---- */
@@ -624,6 +630,9 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
             write_failed(s, ctx, ev, b);
         break;
     case GS_EVENT_PROGRESS:
+        if (ev->is_passed_over)
+            pass_over(s, ctx, b);
+        break;
     case GS_EVENT_VECTOR:
         break;
     }

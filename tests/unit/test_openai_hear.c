@@ -131,8 +131,7 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
     put(b, "answer", ev->answer_id);
     put(b, "model", ev->model);
     put(b, "item", ev->item_id);
-    if (ev->item_idx)
-        gs_buf_printf(b, " at %u", ev->item_idx);
+    put(b, "item", ev->is_passed_over ? GS_SLICE_LIT("passed over") : gs_slice(NULL, 0));
     put(b, "sequence", ev->stop_sequence);
     for (size_t i = 0; i < ev->n_logprob; i++) {
         gs_buf_printf(b, " %g", (double)ev->logprob[i].logprob);
