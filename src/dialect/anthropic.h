@@ -7,6 +7,8 @@
 #include "dialect/dialect.h"
 #include "dialect/reader.h"
 
+struct gs_dialect_to;
+
 /* Reading the messages of one request. */
 struct gs_dialect_messages {
     struct gs_dialect_reader r;
@@ -19,6 +21,10 @@ enum gs_status gs_dialect_anthropic_read(struct gs_chat *out_chat,
                                          struct gs_dialect_context *out_ctx, struct gs_slice text,
                                          const char *path, struct gs_arena *a,
                                          struct gs_error *err);
+
+/* As gs_dialect_client.write_request. */
+enum gs_status gs_dialect_anthropic_ask(const struct gs_chat *chat, const struct gs_dialect_to *to,
+                                        struct gs_buf *b, struct gs_error *err);
 
 /* Whether a block is of this type. */
 bool gs_dialect_anthropic_is(const struct gs_json *block, const char *type);

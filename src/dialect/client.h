@@ -41,7 +41,8 @@ enum gs_dialect_effect {
     GS_DIALECT_NOTHING, /* signs of life and frames that open things: nothing to see yet */
     GS_DIALECT_CONTENT, /* text, reasoning or part of a tool call that was not there before */
     GS_DIALECT_FINISH,  /* the reason of the answer's end is known; no content comes any more */
-    GS_DIALECT_END,     /* the API's end mark: STOP was emitted */
+    GS_DIALECT_END,     /* the API's end mark: STOP was emitted, content with it where the API has
+                         * both in one frame */
     GS_DIALECT_FAILED,  /* an error in the answer: err and *out_fault say which, nothing emitted */
 };
 
@@ -63,8 +64,8 @@ struct gs_dialect_client {
     enum gs_dialect_effect (*read_frame)(void *state, const struct gs_dialect_frame *frame,
                                          gs_event_fn *on_event, void *ud, enum gs_fault *out_fault,
                                          struct gs_error *err);
-    /* The body has ended. After FINISH without END: STOP is emitted, END returned. Before it:
-     * FAILED with CUT, or EMPTY if there was no frame at all. */
+    /* The body has ended. After FINISH without END: STOP is emitted, END returned; after END it is
+     * returned again. Before them: FAILED with CUT, or EMPTY if the answer never began. */
     enum gs_dialect_effect (*read_end)(void *state, gs_event_fn *on_event, void *ud,
                                        enum gs_fault *out_fault, struct gs_error *err);
     /* Read a whole answer (not streamed): all its events, START to STOP; END or FAILED. */

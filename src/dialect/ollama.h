@@ -9,6 +9,12 @@ enum gs_status gs_dialect_ollama_read(struct gs_chat *out_chat, struct gs_dialec
                                       struct gs_slice text, const char *path, struct gs_arena *a,
                                       struct gs_error *err);
 
+struct gs_dialect_to;
+
+/* As gs_dialect_client.write_request. */
+enum gs_status gs_dialect_ollama_ask(const struct gs_chat *chat, const struct gs_dialect_to *to,
+                                     struct gs_buf *b, struct gs_error *err);
+
 /* "keep_alive". */
 void gs_dialect_ollama_read_keep(struct gs_dialect_reader *r, const struct gs_json *body,
                                  struct gs_keep *keep);

@@ -1,7 +1,7 @@
-/* What OpenAI's chat APIs answer, heard: tests/data/dialect/hear.
+/* What servers answer, heard: tests/data/dialect/hear.
  *
- *   NAME.DIALECT.sse     a stream as a real server sends it; NAME.DIALECT.heard is what it means,
- *                        however the network cuts it
+ *   NAME.DIALECT.sse     a stream as a real server sends it, or .lines; NAME.DIALECT.heard is what
+ *                        it means, however the network cuts it
  *   NAME.DIALECT.body    an answer that is not streamed; NAME.DIALECT.whole is what it means
  *
  * GENSET_GOLDEN_UPDATE=1 writes the expected files anew; the review reads the difference. */
@@ -20,8 +20,9 @@
 #define MAX_BYTES  ((size_t)1 << 20)
 #define PATH_BYTES 512
 
-static const struct gs_dialect_client *const clients[] = {&gs_dialect_client_openai_chat,
-                                                          &gs_dialect_client_openai_responses};
+static const struct gs_dialect_client *const clients[] = {
+    &gs_dialect_client_anthropic, &gs_dialect_client_ollama, &gs_dialect_client_openai_chat,
+    &gs_dialect_client_openai_responses};
 
 /* ---- files ---- */
 
@@ -107,6 +108,8 @@ static void put_usage(struct gs_buf *b, const struct gs_usage *u)
         gs_buf_printf(b, " usage=%lld(%lld)+%lld(%lld)", (long long)u->prompt_tokens,
                       (long long)u->cached_tokens, (long long)u->answer_tokens,
                       (long long)u->reasoning_tokens);
+    if (u->cache_write_tokens)
+        gs_buf_printf(b, " kept=%lld", (long long)u->cache_write_tokens);
 }
 
 static enum gs_flow on_event(void *ud, const struct gs_event *ev)
@@ -240,6 +243,7 @@ static void test_streams(void **state)
 {
     (void)state;
     for_each(".sse", check_stream);
+    for_each(".lines", check_stream);
 }
 
 /* ---- whole answers ---- */
@@ -307,6 +311,7 @@ static void test_memory_runs_out(void **state)
 {
     (void)state;
     for_each(".sse", check_memory);
+    for_each(".lines", check_memory);
 }
 
 int main(void)

@@ -1,0 +1,42 @@
+/* Small pieces of requests that several APIs need alike. */
+#include "dialect/asker.h"
+
+#include <stdio.h>
+
+#include "base/compiler.h"
+#include "base/slice.h"
+#include "json/json.h"
+
+bool gs_dialect_is_allowed(const struct gs_chat *chat, struct gs_slice name)
+{
+    for (size_t i = 0; i < chat->n_allowed_tools; i++)
+        if (gs_slice_eq(chat->allowed_tools[i], name))
+            return true;
+    return chat->n_allowed_tools == 0;
+}
+
+struct gs_slice gs_dialect_image_type(struct gs_slice base64)
+{
+    static const struct {
+        struct gs_slice start, type;
+    } types[] = {{GS_SLICE_LIT("iVBOR"), GS_SLICE_LIT("image/png")},
+                 {GS_SLICE_LIT("/9j/"), GS_SLICE_LIT("image/jpeg")},
+                 {GS_SLICE_LIT("R0lGOD"), GS_SLICE_LIT("image/gif")},
+                 {GS_SLICE_LIT("UklGR"), GS_SLICE_LIT("image/webp")}};
+
+    for (size_t i = 0; i < GS_COUNT_OF(types); i++)
+        if (gs_slice_starts(base64, types[i].start))
+            return types[i].type;
+    return gs_slice(NULL, 0);
+}
+
+void gs_dialect_write_float(struct gs_buf *b, float x)
+{
+    char text[32];
+    double d = (double)x;
+
+    snprintf(text, sizeof(text), "%.7g", d);
+    if (!gs_slice_to_double(gs_slice_str(text), &d))
+        d = (double)x;
+    gs_json_write_double(b, d);
+}

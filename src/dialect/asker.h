@@ -1,0 +1,17 @@
+/* Writing requests: what the clients of all APIs share. Private to dialect/. */
+#ifndef GS_DIALECT_ASKER_H
+#define GS_DIALECT_ASKER_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "genset/chat.h"
+
+/* Whether the chat's tool of this name may be called. */
+bool gs_dialect_is_allowed(const struct gs_chat *chat, struct gs_slice name);
+/* "image/png" of base64 that begins so; empty where it tells nothing. */
+struct gs_slice gs_dialect_image_type(struct gs_slice base64);
+/* To seven digits, as people write it. */
+void gs_dialect_write_float(struct gs_buf *b, float x);
+
+#endif

@@ -1,0 +1,162 @@
+/* What our own writers spell (tests/data/dialect/write) is heard as what they were told: spelled
+ * again it is the same bytes. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/os.h"
+#include "base/slice.h"
+#include "cmocka_headers.h"
+#include "dialect/client.h"
+
+#define DIR_WRITE  GENSET_TEST_DATA "/dialect/write"
+#define MAX_BYTES  ((size_t)1 << 20)
+#define PATH_BYTES 512
+
+static const struct gs_dialect_client *const clients[] = {&gs_dialect_client_anthropic,
+                                                          &gs_dialect_client_ollama};
+
+/* What is not heard: log-probabilities of Ollama's, errors, empty answers, what the request asked
+ * for. */
+static const char *const not_again[] = {"logprobs.", "broken.", "overlong.", "empty.",
+                                        "thinking_omitted."};
+
+/* ---- hearing and spelling ---- */
+
+struct speller {
+    const struct gs_dialect_client *client;
+    struct gs_dialect_context ctx;
+    void *state;
+    struct gs_buf out;
+};
+
+static enum gs_flow on_event(void *ud, const struct gs_event *ev)
+{
+    struct speller *s = ud;
+
+    s->client->server->write_event(s->state, &s->ctx, ev, &s->out);
+    return GS_FLOW_CONTINUE;
+}
+
+static void hear_stream(struct speller *s, struct gs_slice stream)
+{
+    const struct gs_dialect_client *c = s->client;
+    void *state = gs_alloc_zero(c->state_bytes);
+    enum gs_dialect_effect effect = GS_DIALECT_NOTHING;
+    struct gs_dialect_frames frames;
+    struct gs_dialect_frame frame;
+    enum gs_fault fault = GS_FAULT_NONE;
+
+    assert_non_null(state);
+    gs_dialect_frames_init(&frames, c->framing, MAX_BYTES);
+    assert_int_equal(gs_dialect_frames_feed(&frames, stream, NULL), GS_OK);
+    while (gs_dialect_frames_next(&frames, &frame)) {
+        assert_int_not_equal(effect, GS_DIALECT_END);
+        effect = c->read_frame(state, &frame, on_event, s, &fault, NULL);
+        assert_int_equal(fault, GS_FAULT_NONE);
+    }
+    assert_int_equal(effect, GS_DIALECT_END);
+    gs_dialect_frames_clear(&frames);
+    c->clear_state(state);
+    gs_free(state);
+}
+
+static void hear_whole(struct speller *s, struct gs_slice body)
+{
+    struct gs_arena a;
+    enum gs_fault fault = GS_FAULT_NONE;
+
+    gs_arena_init(&a, 0);
+    assert_int_equal(s->client->read_whole(body, &a, on_event, s, &fault, NULL), GS_DIALECT_END);
+    gs_arena_clear(&a);
+}
+
+/* What keeps a stream alive is not spelled again. */
+static void drop_keepalives(struct speller *s, struct gs_buf *stream)
+{
+    struct gs_buf mark;
+
+    gs_buf_init(&mark, MAX_BYTES);
+    s->client->server->write_keepalive(s->state, &s->ctx, &mark);
+    for (size_t at = 0; at + mark.len <= stream->len;) {
+        const bool is_mark = (at == 0 || stream->ptr[at - 1] == '\n') &&
+                             memcmp(stream->ptr + at, mark.ptr, mark.len) == 0;
+        if (is_mark) {
+            stream->len -= mark.len;
+            memmove(stream->ptr + at, stream->ptr + at + mark.len, stream->len - at);
+        }
+        at += !is_mark;
+    }
+    gs_buf_clear(&mark);
+}
+
+/* ---- files ---- */
+
+static const struct gs_dialect_client *client_of(const char *name, bool *out_is_stream)
+{
+    for (size_t i = 0; i < GS_COUNT_OF(not_again); i++)
+        if (strncmp(name, not_again[i], strlen(not_again[i])) == 0)
+            return NULL;
+    for (size_t i = 0; i < 2 * GS_COUNT_OF(clients); i++) {
+        char ending[64];
+        *out_is_stream = i % 2 == 0;
+        snprintf(ending, sizeof(ending), ".%s.%s", clients[i / 2]->name,
+                 *out_is_stream ? "stream" : "whole");
+        if (gs_slice_ends(gs_slice_str(name), gs_slice_str(ending)))
+            return clients[i / 2];
+    }
+    return NULL;
+}
+
+static bool spell_again(const char *name)
+{
+    struct speller s = {.ctx = {.model = GS_SLICE_LIT("test-model"),
+                                .request_id = GS_SLICE_LIT("req_0123"),
+                                .created_us = 1767225600000000}};
+    char path[PATH_BYTES];
+    struct gs_buf bytes;
+
+    s.client = client_of(name, &s.ctx.stream);
+    if (!s.client)
+        return false;
+    snprintf(path, sizeof(path), "%s/%s", DIR_WRITE, name);
+    gs_buf_init(&bytes, MAX_BYTES);
+    assert_int_equal(gs_os_read_file(path, &bytes, NULL), GS_OK);
+    s.state = gs_alloc_zero(s.client->server->state_bytes);
+    assert_non_null(s.state);
+    gs_buf_init(&s.out, MAX_BYTES);
+    if (s.ctx.stream)
+        drop_keepalives(&s, &bytes);
+    if (s.ctx.stream)
+        hear_stream(&s, gs_buf_view(&bytes));
+    else
+        hear_whole(&s, gs_buf_view(&bytes));
+    if (!gs_slice_eq(gs_buf_view(&s.out), gs_buf_view(&bytes)))
+        fail_msg("%s: spelled again it is\n%.*s", name, (int)s.out.len, s.out.ptr);
+    s.client->server->clear_state(s.state);
+    gs_free(s.state);
+    gs_buf_clear(&s.out);
+    gs_buf_clear(&bytes);
+    return true;
+}
+
+static void test_writers(void **state)
+{
+    DIR *dir = opendir(DIR_WRITE);
+    int n_spelled = 0;
+
+    (void)state;
+    assert_non_null(dir);
+    for (struct dirent *e = readdir(dir); e; e = readdir(dir))
+        n_spelled += spell_again(e->d_name);
+    closedir(dir);
+    assert_true(n_spelled >= 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_writers)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
