@@ -478,9 +478,9 @@ static void take_over(const char *name, const struct heard *h, size_t cut, bool 
  * our writer goes on with in the first. */
 static bool is_beyond(const char *name)
 {
-    static const char *const names[] = {
-        "custom",     "legacy_function", "mistral",   "gemini",      "two_choices",
-        "shell_call", "summary",         "namespace", "bare_deltas", "twice"};
+    static const char *const names[] = {"custom",      "legacy_function", "mistral", "gemini",
+                                        "two_choices", "shell_call",      "summary", "namespace",
+                                        "bare_deltas", "only_done",       "twice"};
 
     for (size_t i = 0; i < GS_COUNT_OF(names); i++) {
         if (gs_slice_find(gs_slice_str(name), gs_slice_str(names[i]), 0) != SIZE_MAX)
