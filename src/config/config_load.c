@@ -125,6 +125,14 @@ static void read_rest(struct gs_config *c, const struct gs_config_source *source
     gs_config_errors_tree(&s->errors, &s->tree);
 }
 
+/* Of the flag, or the one that "config check" is given. */
+static const char *chosen_file(const struct gs_config *flags, const struct gs_config_source *source)
+{
+    if (!flags->config_path && source->command == GS_COMMAND_CONFIG && flags->args.len > 1)
+        return flags->args.items[1];
+    return flags->config_path;
+}
+
 /* A list in a variable: paths are parted as in PATH, other texts by commas. */
 static enum gs_status parse_env_list(struct gs_config *c, enum gs_option option,
                                      struct gs_slice text, const char *home, struct gs_error *err)
@@ -202,7 +210,7 @@ enum gs_status gs_config_load(struct gs_config *c, const struct gs_config_source
         goto out;
     }
     if (gs_config_command_is_configured(source->command)) {
-        const enum gs_status st_file = read_file(c, &places, flags.config_path, &sheet);
+        const enum gs_status st_file = read_file(c, &places, chosen_file(&flags, source), &sheet);
         const enum gs_status st_env = read_env(c, source, places.home, report);
         st = st_file != GS_OK ? st_file : st_env;
     }

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
-#include "config/config_table.h"
+#include "config/config_routes.h"
 #include "config/config_tree.h"
 
 #define MAX_ERRORS 20
@@ -47,16 +47,39 @@ static struct gs_slice get_line(struct gs_slice text, int line)
     return line == 1 ? gs_slice_sub(text, from, text.len) : (struct gs_slice){NULL, 0};
 }
 
-/* Characters [from, to) of a line; what would move a cursor becomes a space. */
+static bool is_of_word(char c)
+{
+    return (unsigned char)c > ' ' && !strchr("\"'{}[],:", c);
+}
+
+/* Where the word at `off` ends, if it looks like a key. */
+static size_t secret_end(struct gs_slice line, size_t off)
+{
+    size_t end = off;
+
+    if (off > 0 && is_of_word(line.ptr[off - 1]))
+        return off;
+    while (end < line.len && is_of_word(line.ptr[end]))
+        end++;
+    return gs_config_looks_secret(gs_slice_sub(line, off, end)) ? end : off;
+}
+
+/* Characters [from, to) of a line; what would move a cursor becomes a space, what looks like a key
+ * becomes stars. */
 static void put_chars(struct gs_buf *b, struct gs_slice line, size_t from, size_t to)
 {
     size_t n = 0;
+    size_t hidden = 0; /* up to there */
 
     for (size_t off = 0; off < line.len && n < to; n++) {
         uint32_t cp;
         const size_t len = gs_utf8_decode(line, off, &cp);
+        if (off >= hidden)
+            hidden = GS_MAX(secret_end(line, off), hidden);
         if (n >= from) {
-            if (cp < 0x20 || (cp >= 0x7F && cp < 0xA0) || cp == 0xFFFD)
+            if (off < hidden)
+                gs_buf_putc(b, '*');
+            else if (cp < 0x20 || (cp >= 0x7F && cp < 0xA0) || cp == 0xFFFD)
                 gs_buf_putc(b, ' ');
             else
                 gs_buf_put(b, line.ptr + off, len);

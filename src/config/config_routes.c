@@ -504,10 +504,8 @@ static void read_provider(struct reader *r, const struct gs_config_node *name,
 
     if (!check_name(r, name))
         return;
-    *p = (struct gs_config_provider){.name = dup(r, name->text),
-                                     .kind = gs_config_kind_of_name(name->text),
-                                     .key_source = GS_KEY_UNSET,
-                                     .line = name->line};
+    *p = (struct gs_config_provider){
+        .name = dup(r, name->text), .key_source = GS_KEY_UNSET, .line = name->line};
     if (!p->name)
         return;
     r->n_providers++;

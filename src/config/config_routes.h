@@ -57,6 +57,8 @@ struct gs_config_url {
 bool gs_config_url_split(struct gs_slice url, struct gs_config_url *out);
 /* "user@" is in it. */
 bool gs_config_url_has_credentials(struct gs_slice url);
+/* A word that has the look of a key, and is not shown. */
+bool gs_config_looks_secret(struct gs_slice word);
 /* localhost, 127.0.0.0/8 and ::1 */
 bool gs_config_host_is_loopback(struct gs_slice host);
 /* These, and private addresses and names of local networks: reached without the internet. */

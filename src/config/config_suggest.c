@@ -50,14 +50,6 @@ static const char *get_env(const struct gs_config_routes_source *source, const c
     return value && value[0] ? value : NULL;
 }
 
-enum gs_provider_kind gs_config_kind_of_name(struct gs_slice name)
-{
-    for (size_t i = GS_PROVIDER_ANTHROPIC; i < GS_COUNT_OF(kinds); i++)
-        if (gs_slice_eq_str(name, kinds[i].name))
-            return (enum gs_provider_kind)i;
-    return GS_PROVIDER_OPENAI;
-}
-
 static const struct vendor *vendor_of_host(struct gs_slice host)
 {
     for (size_t i = 0; i < GS_COUNT_OF(vendors); i++)
@@ -66,16 +58,30 @@ static const struct vendor *vendor_of_host(struct gs_slice host)
     return NULL;
 }
 
+/* By its name, else by its host; else it is one of the many that speak as OpenAI does. */
+static enum gs_provider_kind kind_of(const char *name, const struct vendor *v)
+{
+    for (size_t i = GS_PROVIDER_ANTHROPIC; i < GS_COUNT_OF(kinds); i++)
+        if (strcmp(name, kinds[i].name) == 0)
+            return (enum gs_provider_kind)i;
+    return v ? v->kind : GS_PROVIDER_OPENAI;
+}
+
 void gs_config_provider_complete(struct gs_config_provider *p,
                                  const struct gs_config_routes_source *source)
 {
     struct gs_config_url url;
     const struct vendor *v = NULL;
 
+    if (p->url && gs_config_url_split(gs_slice_str(p->url), &url))
+        v = vendor_of_host(url.host);
+    if (p->kind == GS_PROVIDER_LOCAL)
+        p->kind = kind_of(p->name, v);
+    for (size_t i = 0; i < GS_COUNT_OF(vendors) && !p->url; i++)
+        if (p->kind == vendors[i].kind && strcmp(p->name, vendors[i].name) == 0)
+            p->url = vendors[i].url;
     if (!p->url)
-        p->url = p->kind == GS_PROVIDER_OPENAI && strcmp(p->name, "openai") == 0
-                     ? vendors[1].url
-                     : kinds[p->kind].url;
+        p->url = kinds[p->kind].url;
     if (p->url && gs_config_url_split(gs_slice_str(p->url), &url)) {
         p->is_loopback = gs_config_host_is_loopback(url.host);
         p->is_near = gs_config_host_is_near(url.host);

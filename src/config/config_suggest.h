@@ -10,9 +10,8 @@
 /* A provider whose key was not said. */
 #define GS_KEY_UNSET ((enum gs_key_source)(GS_KEY_COMMAND + 1))
 
-enum gs_provider_kind gs_config_kind_of_name(struct gs_slice name);
-/* Fill in what was left open: URL (NULL if its kind has none), APIs, key, is_loopback,
- * is_near. */
+/* Fill in what was left open: kind (LOCAL: not said), URL (NULL if its kind has none), APIs, key,
+ * is_loopback, is_near. */
 void gs_config_provider_complete(struct gs_config_provider *p,
                                  const struct gs_config_routes_source *source);
 /* How many were written to `out`. */

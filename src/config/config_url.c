@@ -241,6 +241,21 @@ bool gs_config_is_real_key(struct gs_slice credential)
     return is_random(without_scheme(credential));
 }
 
+bool gs_config_looks_secret(struct gs_slice word)
+{
+    static const struct gs_slice beginnings[] = {GS_SLICE_LIT("sk-"), GS_SLICE_LIT("eyJ")};
+    bool is_one = word.len > 0;
+
+    if (!is_random(word))
+        return false;
+    for (size_t i = 0; i < GS_COUNT_OF(beginnings); i++)
+        if (gs_slice_starts(word, beginnings[i]))
+            return true;
+    for (size_t i = 0; i < word.len; i++) /* names of models and files have such marks */
+        is_one = is_one && !strchr("-./:", word.ptr[i]);
+    return is_one;
+}
+
 bool gs_config_takes_client_key(const struct gs_config_provider *p, struct gs_slice credential)
 {
     const struct gs_slice key = without_scheme(credential);

@@ -155,6 +155,10 @@ void gs_config_value_quote(struct gs_slice text, struct gs_buf *b)
         gs_buf_puts(b, "nothing");
         return;
     }
+    if (gs_config_looks_secret(text)) {
+        gs_buf_puts(b, "what looks like a key");
+        return;
+    }
     gs_buf_putc(b, '"');
     for (size_t off = 0; off < text.len; n++) {
         uint32_t cp;

@@ -190,6 +190,13 @@ GS_MUST_CHECK enum gs_status gs_config_load_keys(struct gs_config_routes *routes
                                                  void *env_ud, struct gs_arena *a,
                                                  struct gs_buf *report);
 
+/* What every provider and route does, in words and as a table. */
+void gs_config_write_routes(const struct gs_config_routes *routes, struct gs_buf *b);
+/* What may be meant otherwise, as "NAME:LINE: warning: ...", one a line; without asking anybody. */
+void gs_config_write_doubts(const struct gs_config_routes *routes, const char *name,
+                            const char *(*env)(void *ud, const char *name), void *env_ud,
+                            struct gs_buf *b);
+
 /* Does a pattern fit a name? '*' stands for any run of characters, '|' parts patterns of which one
  * has to fit, case does not matter. */
 bool gs_config_match(const char *pattern, struct gs_slice name);

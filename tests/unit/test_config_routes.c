@@ -1,13 +1,16 @@
 /* What the configuration says of other computers: as it is read, as the environment suggests it,
  * and what is said about mistakes. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/os.h"
 #include "base/slice.h"
 #include "cmocka_headers.h"
-#include "config/routes.h"
+#include "config/config.h"
 
 struct fixture {
     struct gs_config_routes_source source;
@@ -277,6 +280,101 @@ static void test_secrets_are_not_shown(void **state)
                  "  hint: Write key: env:NAME or key: file:PATH beside it.\n");
 }
 
+static void test_lines_are_shown_without_keys(void **state)
+{
+    (void)state;
+    assert_wrong(
+        "providers: {a: {url: http://h, api_key: sk-ant-api03-0aB1cD2eF3gH4iJ5kL6mN7}}\n",
+        "f:1:32: error: unknown key \"api_key\"\n"
+        "    1 | providers: {a: {url: http://h, api_key: "
+        "***********************************}}\n"
+        "      |                                ^~~~~~~   hint: Known here: kind, url, key, "
+        "apis, proxy, ca_file, deadlines.\n");
+    assert_wrong("routes: [{targets: sk-ant-api03-0aB1cD2eF3gH4iJ5kL6mN7}]\n",
+                 "f:1:20: error: there is no provider what looks like a key\n"
+                 "    1 | routes: [{targets: ***********************************}]\n"
+                 "      |                    ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~   hint: Providers "
+                 "are named in the section \"providers\".\n");
+}
+
+static void test_doubts(void **state)
+{
+    struct fixture f = {.env = {NULL}};
+    struct gs_buf b;
+
+    (void)state;
+    assert_int_equal(read_text(&f, "providers:\n"
+                                   "  a: {url: http://h, key: env:A_KEY}\n"
+                                   "  b: {url: http://h, key: file:/nonexistent, ca_file: /none}\n"
+                                   "  c: {url: http://localhost}\n"
+                                   "routes:\n"
+                                   "  - {match: a*, targets: [a, c], policy: local-only}\n"
+                                   "  - {match: b*, targets: b}\n"
+                                   "budgets:\n"
+                                   "  all: {day: 1}\n"
+                                   "prices:\n"
+                                   "  b*/x: {in: 1, out: 2}\n"),
+                     GS_OK);
+    gs_buf_init(&b, GS_KIB);
+    gs_config_write_doubts(&f.r, "f", get_env, &f, &b);
+    gs_buf_putc(&b, '\0');
+    assert_string_equal(
+        b.ptr, "f:2: warning: provider \"a\" has no key: the variable A_KEY is not set\n"
+               "f:3: warning: provider \"b\" has no key: the file \"/nonexistent\" cannot be read\n"
+               "f:3: warning: provider \"b\": the file \"/none\" cannot be read\n"
+               "f:6: warning: nothing leaves this machine by this route: \"a\" is never asked\n"
+               "f:9: warning: a budget is kept for \"a\", but none of its models has a price\n");
+    gs_buf_clear(&b);
+    clear(&f);
+}
+
+static void load_everything(struct gs_config *c, const char *file)
+{
+    const char *const argv[] = {"show", "--config", file};
+    const struct gs_config_source source = {
+        .command = GS_COMMAND_CONFIG, .argv = argv, .argc = GS_COUNT_OF(argv)};
+    struct gs_buf report;
+
+    gs_buf_init(&report, GS_MAX_CONFIG_BYTES);
+    assert_int_equal(gs_config_load(c, &source, &report), GS_OK);
+    gs_buf_clear(&report);
+}
+
+static void test_settings_read_back(void **state)
+{
+    struct gs_config c;
+    struct gs_buf shown, again;
+    char path[] = "/tmp/test_config_XXXXXX";
+    struct gs_error err;
+
+    (void)state;
+    assert_true(mkstemp(path) >= 0);
+    gs_buf_init(&shown, GS_MIB);
+    gs_buf_init(&again, GS_MIB);
+    assert_int_equal(gs_os_write_file(path, everything, strlen(everything), &err), GS_OK);
+    load_everything(&c, path);
+    gs_config_write_settings(&c, &shown);
+    gs_config_clear(&c);
+    assert_int_equal(gs_os_write_file(path, shown.ptr, shown.len, &err), GS_OK);
+    load_everything(&c, path);
+    gs_config_write_settings(&c, &again);
+    gs_config_clear(&c);
+    const struct gs_slice mark = GS_SLICE_LIT("providers:");
+    const size_t at = gs_slice_find(gs_buf_view(&shown), mark, 0);
+    const size_t at_again = gs_slice_find(gs_buf_view(&again), mark, 0);
+    /* but that the default route comes from the file now */
+    assert_true(at != SIZE_MAX && at_again != SIZE_MAX);
+    assert_memory_equal(shown.ptr + at, again.ptr + at_again,
+                        gs_slice_find(gs_buf_view(&shown), GS_SLICE_LIT("[\"local\"]"), at) - at);
+    assert_true(gs_slice_find(gs_buf_view(&again),
+                              GS_SLICE_LIT("garage/*\": {in: 0, cached: 0, cache_write: 0, out: "
+                                           "0.001}  # file\nprivacy:\n  - {find: private-key"),
+                              0) != SIZE_MAX);
+    unlink(path);
+    gs_buf_clear(&shown);
+    gs_buf_clear(&again);
+}
+
 static void assert_route(struct fixture *f, size_t i, const char *match, const char *targets)
 {
     assert_true(i < f->r.n_routes);
@@ -352,6 +450,10 @@ static void test_routes_without_providers_and_back(void **state)
     assert_int_equal(f.r.n_routes, 2);
     assert_route(&f, 0, "claude-*", "2 3 0");
     assert_route(&f, 1, "*", "0");
+    clear(&f);
+    assert_int_equal(read_text(&f, "providers: {mine: https://api.anthropic.com}"), GS_OK);
+    assert_int_equal(f.r.providers[1].kind, GS_PROVIDER_ANTHROPIC);
+    assert_int_equal(f.r.providers[1].apis, GS_PROVIDER_API_MESSAGES);
     clear(&f);
 }
 
@@ -531,6 +633,9 @@ int main(void)
         cmocka_unit_test(test_everything),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_secrets_are_not_shown),
+        cmocka_unit_test(test_lines_are_shown_without_keys),
+        cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_settings_read_back),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_environment_with_urls),
         cmocka_unit_test(test_routes_without_providers_and_back),

@@ -3,5 +3,8 @@ command -v python3 >/dev/null || { echo "skipped: python3 is not installed"; exi
 "$genset" config schema | python3 -c '
 import json, sys
 s = json.load(sys.stdin)
-print(s["properties"]["kv_type"]["enum"], s["properties"]["sampling"]["properties"]["top_k"]["default"])
+p = s["properties"]
+print(p["kv_type"]["enum"], p["sampling"]["properties"]["top_k"]["default"])
+print(list(p)[-5:])
+print(list(p["routes"]["items"]["properties"]["deadlines"]["properties"]))
 '

@@ -1,0 +1,310 @@
+/* Routes in words: who is asked for what, in which order and on what terms, and what of it the user
+ * may not have meant. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/slice.h"
+#include "config/config_routes.h"
+
+#define MAX_COLUMN 40 /* bytes of a name that the columns are made for */
+
+/* ---- columns ---- */
+
+static void pad(struct gs_buf *b, size_t from, size_t width)
+{
+    gs_buf_putc(b, ' ');
+    while (gs_buf_ok(b) && b->len - from < width + 2)
+        gs_buf_putc(b, ' ');
+}
+
+/* A line below the last one's second column. */
+static void put_below(struct gs_buf *b, size_t width)
+{
+    gs_buf_printf(b, "\n%*s", (int)(width + 4), "");
+}
+
+static size_t wider(size_t width, const char *text)
+{
+    return GS_MAX(width, GS_MIN(strlen(text), MAX_COLUMN));
+}
+
+/* ---- providers ---- */
+
+static void put_key(struct gs_buf *b, const struct gs_config_provider *p)
+{
+    switch (p->key_source) {
+    case GS_KEY_NONE:
+        gs_buf_puts(b, "no key");
+        break;
+    case GS_KEY_CLIENT:
+        gs_buf_puts(b, "the caller's own key");
+        break;
+    case GS_KEY_ENV:
+        gs_buf_printf(b, "the key in $%s", p->key);
+        break;
+    case GS_KEY_FILE:
+        gs_buf_printf(b, "the key in %s", p->key);
+        break;
+    case GS_KEY_COMMAND:
+        gs_buf_printf(b, "the key that \"%s\" prints", p->key);
+        break;
+    }
+}
+
+static void put_providers(struct gs_buf *b, const struct gs_config_routes *r)
+{
+    size_t width = 0;
+
+    for (size_t i = 1; i < r->n_providers; i++)
+        width = wider(width, r->providers[i].name);
+    for (size_t i = 1; i < r->n_providers; i++) {
+        const struct gs_config_provider *p = &r->providers[i];
+        const size_t from = b->len + 2;
+        gs_buf_printf(b, "  %s", p->name);
+        pad(b, from, width);
+        gs_buf_printf(b, "%s, with ", p->url);
+        put_key(b, p);
+        gs_buf_puts(b, p->is_loopback ? "; on this machine\n" : "\n");
+    }
+}
+
+/* ---- routes ---- */
+
+static void put_target(struct gs_buf *b, const struct gs_config_routes *r,
+                       const struct gs_config_target *t)
+{
+    gs_buf_puts(b, t->provider == 0 ? "this machine" : r->providers[t->provider].name);
+    if (t->model)
+        gs_buf_printf(b, " (%s)", t->model);
+}
+
+static bool is_here(const struct gs_config_routes *r, const struct gs_config_target *t)
+{
+    return r->providers[t->provider].is_loopback;
+}
+
+/* Targets one after the other; `pass` 0: those of this machine, 1: the others, 2: all. */
+static size_t put_targets(struct gs_buf *b, const struct gs_config_routes *r,
+                          const struct gs_config_route *route, int pass, const char *between,
+                          size_t n_before)
+{
+    for (size_t i = 0; i < route->n_targets; i++) {
+        if (pass != 2 && is_here(r, &route->targets[i]) != (pass == 0))
+            continue;
+        gs_buf_puts(b, n_before++ ? between : "");
+        put_target(b, r, &route->targets[i]);
+    }
+    return n_before;
+}
+
+static void put_order(struct gs_buf *b, const struct gs_config_routes *r,
+                      const struct gs_config_route *route)
+{
+    bool has_local = false;
+    size_t n = 0;
+
+    for (size_t i = 0; i < route->n_targets; i++)
+        has_local = has_local || route->targets[i].provider == 0;
+    switch (route->policy) {
+    case GS_POLICY_ORDER:
+        n = put_targets(b, r, route, 2, ", then ", 0);
+        break;
+    case GS_POLICY_LOCAL_FIRST:
+        n = put_targets(b, r, route, 0, ", then ", 0);
+        n = put_targets(b, r, route, 1, ", then ", n);
+        break;
+    case GS_POLICY_CLOUD_FIRST:
+        n = put_targets(b, r, route, 1, ", then ", 0);
+        n = put_targets(b, r, route, 0, ", then ", n);
+        break;
+    case GS_POLICY_LOCAL_ONLY:
+        n = put_targets(b, r, route, 0, ", then ", 0);
+        has_local = has_local || n > 0;
+        gs_buf_puts(b, n ? "" : "this machine");
+        return;
+    case GS_POLICY_CHEAPEST:
+    case GS_POLICY_FASTEST:
+        gs_buf_printf(b, "the %s of ",
+                      route->policy == GS_POLICY_CHEAPEST ? "cheapest" : "fastest");
+        n = put_targets(b, r, route, 2, ", ", 0);
+        break;
+    case GS_POLICY_HEDGE:
+        n = put_targets(b, r, route, 2, ", and if it is slow beside it ", 0);
+        break;
+    }
+    if (!has_local)
+        gs_buf_puts(b, ", then this machine");
+}
+
+static void put_conditions(struct gs_buf *b, const struct gs_config_route *route, size_t width)
+{
+    const struct {
+        enum gs_condition condition;
+        const char *word;
+    } has[] = {{route->images, "images"}, {route->tools, "tools"}};
+    const char *start = "only requests";
+    const size_t before = b->len;
+
+    put_below(b, width);
+    const size_t after = b->len;
+    for (size_t i = 0; i < GS_COUNT_OF(has); i++) {
+        if (has[i].condition == GS_CONDITION_NONE)
+            continue;
+        gs_buf_printf(b, "%s %s %s", start,
+                      has[i].condition == GS_CONDITION_YES ? "with" : "without", has[i].word);
+        start = ",";
+    }
+    if (route->prompt_over > 0) {
+        gs_buf_printf(b, "%s of more than %" PRId64 " tokens", start, route->prompt_over);
+        start = ",";
+    }
+    if (route->prompt_under > 0)
+        gs_buf_printf(b, "%s of less than %" PRId64 " tokens", start, route->prompt_under);
+    if (b->len == after && gs_buf_ok(b))
+        b->len = before;
+}
+
+static void put_terms(struct gs_buf *b, const struct gs_config_route *route, size_t width)
+{
+    put_conditions(b, route, width);
+    if (route->privacy != GS_PRIVACY_ANY) {
+        put_below(b, width);
+        gs_buf_puts(b, route->privacy == GS_PRIVACY_REDACT
+                           ? "what the privacy rules find is taken out before it leaves"
+                           : "nothing leaves this machine");
+    }
+    if (route->on_break == GS_ON_BREAK_ERROR) {
+        put_below(b, width);
+        gs_buf_puts(b, "an answer that breaks off ends with an error");
+    }
+}
+
+void gs_config_write_routes(const struct gs_config_routes *r, struct gs_buf *b)
+{
+    size_t width = 0;
+
+    put_providers(b, r);
+    gs_buf_puts(b, r->n_providers > 1 ? "\n" : "");
+    for (size_t i = 0; i < r->n_routes; i++)
+        width = wider(width, r->routes[i].match);
+    for (size_t i = 0; i < r->n_routes; i++) {
+        const size_t from = b->len + 2;
+        gs_buf_printf(b, "  %s", r->routes[i].match);
+        pad(b, from, width);
+        put_order(b, r, &r->routes[i]);
+        put_terms(b, &r->routes[i], width);
+        gs_buf_putc(b, '\n');
+    }
+}
+
+/* ---- doubts ---- */
+
+struct doubts {
+    const struct gs_config_routes *routes;
+    const char *name; /* of the file */
+    struct gs_buf *b;
+};
+
+static void doubt(const struct doubts *d, int line, const char *fmt, ...) GS_PRINTF(3, 4);
+
+static void doubt(const struct doubts *d, int line, const char *fmt, ...)
+{
+    char msg[GS_ERROR_MSG_BYTES];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(msg, sizeof(msg), fmt, args);
+    va_end(args);
+    if (line > 0)
+        gs_buf_printf(d->b, "%s:%d: warning: %s\n", d->name, line, msg);
+    else
+        gs_buf_printf(d->b, "genset: warning: %s\n", msg);
+}
+
+static bool is_used(const struct gs_config_routes *r, size_t provider)
+{
+    for (size_t i = 0; i < r->n_routes; i++)
+        for (size_t t = 0; t < r->routes[i].n_targets; t++)
+            if (r->routes[i].targets[t].provider == provider)
+                return true;
+    return false;
+}
+
+static void doubt_provider(const struct doubts *d, size_t i,
+                           const char *(*env)(void *ud, const char *name), void *env_ud)
+{
+    const struct gs_config_provider *p = &d->routes->providers[i];
+    const char *value = p->key_source == GS_KEY_ENV && env ? env(env_ud, p->key) : NULL;
+
+    if (p->key_source == GS_KEY_ENV && (!value || !value[0]))
+        doubt(d, p->line, "provider \"%s\" has no key: the variable %s is not set", p->name,
+              p->key);
+    if (p->key_source == GS_KEY_FILE && access(p->key, R_OK) != 0)
+        doubt(d, p->line, "provider \"%s\" has no key: the file \"%s\" cannot be read", p->name,
+              p->key);
+    if (p->ca_file && access(p->ca_file, R_OK) != 0)
+        doubt(d, p->line, "provider \"%s\": the file \"%s\" cannot be read", p->name, p->ca_file);
+    if (!is_used(d->routes, i))
+        doubt(d, p->line, "provider \"%s\" is a target of no route", p->name);
+}
+
+/* Is any price for the provider's models? */
+static bool is_priced(const struct gs_config_routes *r, size_t provider)
+{
+    for (size_t i = 0; i < r->n_prices; i++) {
+        const struct gs_slice match = gs_slice_str(r->prices[i].match);
+        const size_t slash = gs_slice_find(match, GS_SLICE_LIT("/"), 0);
+        char name[MAX_COLUMN * 4];
+        const struct gs_slice part = gs_slice_sub(match, 0, slash);
+        if (part.len >= sizeof(name))
+            continue;
+        memcpy(name, part.ptr, part.len);
+        name[part.len] = '\0';
+        if (gs_config_match(name, gs_slice_str(r->providers[provider].name)))
+            return true;
+    }
+    return false;
+}
+
+static void doubt_budget(const struct doubts *d, const struct gs_config_budget *budget)
+{
+    const struct gs_config_routes *r = d->routes;
+
+    for (size_t i = 1; i < r->n_providers; i++) {
+        const bool is_meant =
+            budget->provider == i || (budget->provider == SIZE_MAX && !r->providers[i].is_loopback);
+        if (is_meant && !is_priced(r, i))
+            doubt(d, budget->line,
+                  "a budget is kept for \"%s\", but none of its models has a price",
+                  r->providers[i].name);
+    }
+}
+
+static void doubt_route(const struct doubts *d, const struct gs_config_route *route)
+{
+    const bool stays =
+        route->policy == GS_POLICY_LOCAL_ONLY || route->privacy == GS_PRIVACY_LOCAL_ONLY;
+
+    for (size_t i = 0; stays && i < route->n_targets; i++)
+        if (!is_here(d->routes, &route->targets[i]))
+            doubt(d, route->line,
+                  "nothing leaves this machine by this route: \"%s\" is never asked",
+                  d->routes->providers[route->targets[i].provider].name);
+}
+
+void gs_config_write_doubts(const struct gs_config_routes *r, const char *name,
+                            const char *(*env)(void *ud, const char *name), void *env_ud,
+                            struct gs_buf *b)
+{
+    const struct doubts d = {r, name, b};
+
+    for (size_t i = 1; i < r->n_providers; i++)
+        doubt_provider(&d, i, env, env_ud);
+    for (size_t i = 0; i < r->n_routes; i++)
+        doubt_route(&d, &r->routes[i]);
+    for (size_t i = 0; i < r->n_budgets; i++)
+        doubt_budget(&d, &r->budgets[i]);
+}

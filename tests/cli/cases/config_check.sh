@@ -1,0 +1,20 @@
+# What each route does in words; what may be meant otherwise is told, keys are not.
+cat >genset.yaml <<'EOF'
+providers:
+  anthropic: {key: client}
+  garage: {kind: openai, url: http://10.0.0.7:8000/v1, key: env:GARAGE_KEY}
+  desk: http://localhost:1234/v1
+routes:
+  - match: claude-*
+    when: {images: false, prompt_under: 100000}
+    targets: [anthropic, garage/qwen3.5-27b, local/qwen3.5-4b]
+    on_break: error
+  - {match: [gpt-*, o1*], targets: [desk, garage], policy: fastest, privacy: redact}
+budgets:
+  anthropic: {day: 5 USD}
+EOF
+"$genset" config check genset.yaml
+echo
+GARAGE_KEY=secret "$genset" config check --config genset.yaml 2>&1 | grep -c "secret\|GARAGE_KEY is not set"
+echo
+"$genset" config check

@@ -1,0 +1,9 @@
+# status 2
+cat >genset.yaml <<'EOF'
+providers:
+  mine: {url: https://api.anthropic.com, key: sk-ant-hunter2}
+routes:
+  - {match: "*", targets: [anthropic, local]}
+  - {match: claude-*, targets: local}
+EOF
+"$genset" config check genset.yaml
