@@ -541,11 +541,11 @@ static void write_sampling(struct asker *s, bool is_thinking)
         return;
     if (has_temperature) {
         gs_buf_puts(s->b, ",\"temperature\":");
-        gs_dialect_write_float(s->b, sampling->temperature > 1 ? 1 : sampling->temperature);
+        gs_dialect_write_setting(s->b, sampling->temperature > 1 ? 1 : sampling->temperature);
     }
     if (differs(sampling->top_p, 1) && !(has_temperature && s->generation > 0)) {
         gs_buf_puts(s->b, ",\"top_p\":");
-        gs_dialect_write_float(s->b, sampling->top_p);
+        gs_dialect_write_setting(s->b, sampling->top_p);
     }
     if (sampling->top_k > 0)
         gs_buf_printf(s->b, ",\"top_k\":%d", (int)sampling->top_k);

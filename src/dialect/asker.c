@@ -30,7 +30,7 @@ struct gs_slice gs_dialect_image_type(struct gs_slice base64)
     return gs_slice(NULL, 0);
 }
 
-void gs_dialect_write_float(struct gs_buf *b, float x)
+void gs_dialect_write_setting(struct gs_buf *b, float x)
 {
     char text[32];
     double d = (double)x;

@@ -12,6 +12,6 @@ bool gs_dialect_is_allowed(const struct gs_chat *chat, struct gs_slice name);
 /* "image/png" of base64 that begins so; empty where it tells nothing. */
 struct gs_slice gs_dialect_image_type(struct gs_slice base64);
 /* To seven digits, as people write it. */
-void gs_dialect_write_float(struct gs_buf *b, float x);
+void gs_dialect_write_setting(struct gs_buf *b, float x);
 
 #endif

@@ -204,7 +204,7 @@ static void write_tools(struct asker *s)
 static void write_number(struct gs_buf *b, const char *key, float value)
 {
     gs_buf_printf(b, ",\"%s\":", key);
-    gs_dialect_write_float(b, value);
+    gs_dialect_write_setting(b, value);
 }
 
 static void write_options(struct asker *s)

@@ -17,8 +17,10 @@ static const struct {
     unsigned api;
     const struct gs_dialect_client *client;
 } clients[] = {
+    {GS_PROVIDER_API_MESSAGES, &gs_dialect_client_anthropic},
     {GS_PROVIDER_API_CHAT, &gs_dialect_client_openai_chat},
     {GS_PROVIDER_API_RESPONSES, &gs_dialect_client_openai_responses},
+    {GS_PROVIDER_API_OLLAMA, &gs_dialect_client_ollama},
 };
 
 /* ---- which API ---- */

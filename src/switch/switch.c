@@ -178,6 +178,8 @@ enum gs_status gs_switch_create(struct gs_http_loop *loop, const struct gs_switc
     if (st == GS_OK)
         st = gs_switch_set_routes(sw, &arena, &no_routes, err);
     if (st == GS_OK)
+        st = gs_switch_remember(sw, err);
+    if (st == GS_OK)
         st = gs_queue_create(LEGS_OF_CALL * opt->max_calls, &sw->wake, err);
     if (st == GS_OK)
         st = gs_http_watch_create(loop, gs_queue_fd(sw->wake), woken, sw, &sw->wake_watch, err);

@@ -240,6 +240,11 @@ void gs_switch_leg_local_wake(struct gs_switch_leg *leg);
 
 void gs_switch_leg_upstream_clear(struct gs_switch_leg *leg);
 
+/* ---- memory.c ---- */
+
+/* Take up what the ledger remembers, and have it remember what comes. Blocks. */
+GS_MUST_CHECK enum gs_status gs_switch_remember(struct gs_switch *sw, struct gs_error *err);
+
 /* ---- switch.c ---- */
 
 /* The client of other computers, made when it is first needed. */

@@ -1,0 +1,58 @@
+/* What is known of providers outlives the program: breakers and spending, in the ledger. */
+#include "base/clock.h"
+#include "ledger/ledger.h"
+#include "switch/breaker.h"
+#include "switch/budgets.h"
+#include "switch/switch_call.h"
+
+static void on_breaker(void *ud, const struct gs_ledger_breaker *b)
+{
+    struct gs_switch *sw = ud;
+    const struct gs_breaker_state state = {
+        .key = b->key,
+        .stand = GS_BREAKER_OPEN,
+        .why = b->fault,
+        .n_failed = (int32_t)GS_MIN(b->n_failures, (int64_t)INT32_MAX),
+        .n_opened = (int32_t)GS_MIN(b->n_opens, (int64_t)INT32_MAX),
+        .wait_us = b->until_us - gs_clock_wall_us(),
+        .p50_us = -1,
+        .p95_us = -1,
+    };
+
+    if (b->until_us > 0)
+        gs_breakers_restore(sw->breakers, &state, gs_clock_mono_us());
+}
+
+static void on_spent(void *ud, const struct gs_ledger_spent *s)
+{
+    struct gs_switch *sw = ud;
+
+    gs_budgets_restore(sw->budgets, s->provider, s->day_nanousd, s->month_nanousd,
+                       gs_clock_wall_us());
+}
+
+static void on_change(void *ud, const struct gs_breaker_state *s)
+{
+    struct gs_switch *sw = ud;
+    const struct gs_ledger_breaker row = {
+        .key = s->key,
+        .n_failures = s->n_failed,
+        .n_opens = s->n_opened,
+        .until_us = s->stand == GS_BREAKER_CLOSED ? 0 : gs_clock_wall_us() + s->wait_us,
+        .fault = s->why,
+    };
+
+    gs_ledger_save_breaker(sw->opt.ledger, &row);
+}
+
+enum gs_status gs_switch_remember(struct gs_switch *sw, struct gs_error *err)
+{
+    const struct gs_ledger_memory memory = {
+        .on_breaker = on_breaker, .on_spent = on_spent, .ud = sw};
+
+    if (!sw->opt.ledger)
+        return GS_OK;
+    const enum gs_status st = gs_ledger_restore(sw->opt.ledger, &memory, err);
+    gs_breakers_on_change(sw->breakers, on_change, sw);
+    return st;
+}
