@@ -137,7 +137,21 @@ static void put_uptime(const struct screen *s, const struct gs_json *uptime)
     gs_buf_puts(s->out, " min\n");
 }
 
-/* Of the breakers of a provider ("name/model", "name#key") those that are open. */
+/* When it is asked again, or 0: now. A running server tells how long it waits, a ledger when a wait
+ * was to end. */
+static int64_t closed_until_us(const struct gs_json *breaker)
+{
+    const int64_t now_us = gs_clock_wall_us();
+    const int64_t wait_us = get_int(breaker, "wait_ms") * 1000;
+    int64_t until_us = 0;
+
+    if (wait_us > 0)
+        return now_us + wait_us;
+    return gs_clock_parse(get_text(breaker, "until"), &until_us) && until_us > now_us ? until_us
+                                                                                      : 0;
+}
+
+/* Of the breakers of a provider ("name/model", "name#key") those that keep it from being asked. */
 static void put_breakers(const struct screen *s, const struct gs_json *breakers,
                          struct gs_slice name)
 {
@@ -146,13 +160,14 @@ static void put_breakers(const struct screen *s, const struct gs_json *breakers,
         const struct gs_slice key = get_text(b, "key");
         const bool is_its = gs_slice_starts(key, name) && key.len > name.len &&
                             (key.ptr[name.len] == '/' || key.ptr[name.len] == '#');
-        if (!is_its || !get_bool(b, "open"))
+        const int64_t until_us = is_its ? closed_until_us(b) : 0;
+        if (until_us == 0)
             continue;
         put_colour(s, "31");
         gs_buf_puts(s->out, "  ");
         gs_cli_put_harmless(s->out, key);
         gs_buf_puts(s->out, ": not asked before ");
-        put_moment(s, get_text(b, "until"));
+        gs_cli_put_when(s->out, until_us);
         gs_buf_puts(s->out, ", ");
         gs_cli_put_harmless(s->out, get_text(b, "fault"));
         put_colour(s, "0");
@@ -160,43 +175,34 @@ static void put_breakers(const struct screen *s, const struct gs_json *breakers,
     }
 }
 
-/* "anthropic: ready, 2 requests now" */
-static void put_name(const struct screen *s, struct gs_slice name, const struct gs_json *now)
+static void put_provider(const struct screen *s, const struct gs_json *v, struct gs_slice name)
 {
-    const struct gs_slice state = get_text(now, "state");
-    const int64_t n = get_int(now, "in_flight");
+    const struct gs_json *live = gs_json_get(v, "breakers");
+    const struct gs_json *uptime = find(gs_json_get(v, "uptime"), "provider", name);
 
     put_colour(s, "1");
     gs_cli_put_harmless(s->out, name);
     put_colour(s, "0");
-    gs_buf_puts(s->out, state.len ? ": " : "");
-    gs_cli_put_harmless(s->out, state);
-    if (n > 0)
-        gs_buf_printf(s->out, ", %" PRId64 " request%s now", n, n == 1 ? "" : "s");
     gs_buf_putc(s->out, '\n');
+    put_breakers(s, live ? live : gs_json_get(v, "remembered"), name);
+    if (uptime)
+        put_uptime(s, uptime);
 }
 
+/* Those there are, then those there were. */
 static void put_providers(const struct screen *s, const struct gs_json *v)
 {
     const struct gs_json *now = gs_json_get(v, "providers");
     const struct gs_json *uptime = gs_json_get(v, "uptime");
-    const struct gs_json *breakers = gs_json_get(v, "breakers");
 
-    for (size_t i = 0; i < count(now); i++) {
-        const struct gs_slice name = get_text(item(now, i), "name");
-        const struct gs_json *was = find(uptime, "provider", name);
-        put_name(s, name, item(now, i));
-        put_breakers(s, breakers, name);
-        if (was)
-            put_uptime(s, was);
-    }
+    if (gs_slice_eq_str(get_text(v, "uplink"), "down"))
+        gs_buf_puts(s->out, "the network is down: nobody beyond this machine is asked\n");
+    for (size_t i = 0; i < count(now); i++)
+        put_provider(s, v, get_text(item(now, i), "name"));
     for (size_t i = 0; i < count(uptime); i++) {
         const struct gs_slice name = get_text(item(uptime, i), "provider");
-        if (find(now, "name", name))
-            continue;
-        put_name(s, name, NULL);
-        put_breakers(s, breakers, name);
-        put_uptime(s, item(uptime, i));
+        if (!find(now, "name", name))
+            put_provider(s, v, name);
     }
 }
 
@@ -215,8 +221,9 @@ static void put_incidents(const struct screen *s, const struct gs_json *incident
         gs_cli_put_harmless(s->out, get_text(v, "provider"));
         gs_buf_puts(s->out, faults.len ? ": " : "");
         gs_cli_put_harmless(s->out, faults);
-        gs_buf_printf(s->out, "; %" PRId64 " of %" PRId64 " requests rescued",
-                      get_int(v, "rescued"), get_int(v, "requests"));
+        if (get_int(v, "requests") > 0) /* else it was longer ago than they are kept */
+            gs_buf_printf(s->out, "; %" PRId64 " of %" PRId64 " requests rescued",
+                          get_int(v, "rescued"), get_int(v, "requests"));
         gs_buf_puts(s->out, by.len ? " by " : "");
         gs_cli_put_harmless(s->out, by);
         gs_buf_putc(s->out, '\n');

@@ -166,7 +166,8 @@ GS_MUST_CHECK enum gs_status gs_ledger_sum(const char *path, const struct gs_led
 /* ---- asking a server's ledger ---- */
 
 enum gs_ledger_subject {
-    GS_LEDGER_HISTORY, /* {"uptime":[...],"incidents":[...],"speed":[...],"breakers":[...]} */
+    GS_LEDGER_HISTORY, /* {"uptime":[...],"incidents":[...],"speed":[...],"remembered":[...]}: the
+                          last, breakers */
     GS_LEDGER_COST,    /* {"days":[...]} */
     GS_LEDGER_LOG,     /* {"requests":[...]}; of one, with its "attempts" */
 };

@@ -285,7 +285,7 @@ static enum gs_status write_history(const char *path, const struct gs_ledger_que
     gs_buf_puts(b, "],\"speed\":[");
     if (st == GS_OK)
         st = gs_ledger_read_speeds(path, q, add_speed, b, err);
-    gs_buf_puts(b, "],\"breakers\":[");
+    gs_buf_puts(b, "],\"remembered\":[");
     if (st == GS_OK)
         st = gs_ledger_recall(path, &breakers, err);
     gs_buf_putc(b, ']');

@@ -25,6 +25,7 @@ enum action {
     ACTION_STATUS,
     ACTION_ME,
     ACTION_SIGNOUT,
+    ACTION_ADMIN,
     ACTION_HEALTH,
     ACTION_SLOTS,
     ACTION_METRICS,
@@ -71,6 +72,7 @@ static const struct route routes[] = {
     {"/api/blobs/", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_ollama_blob},
     {"/api/version", GS_HTTP_GET, ACTION_VERSION, &gs_dialect_ollama},
     {"/api/status", GS_HTTP_GET, ACTION_STATUS, &gs_dialect_ollama},
+    {"/api/genset/", GS_HTTP_GET, ACTION_ADMIN, &gs_dialect_ollama},
     {"/api/me", GS_HTTP_POST, ACTION_ME, &gs_dialect_ollama},
     {"/api/signout", GS_HTTP_POST, ACTION_SIGNOUT, &gs_dialect_ollama},
     {"/completion", GS_HTTP_POST, ACTION_CHAT, &gs_dialect_llama},
@@ -371,6 +373,9 @@ static void act(struct gs_server *s, struct gs_http_request *r, const struct rou
         break;
     case ACTION_SIGNOUT:
         reply_list(s, r, write_nothing);
+        break;
+    case ACTION_ADMIN:
+        gs_server_admin_request(s, r, gs_slice_str(path + strlen(route->path)), id);
         break;
     case ACTION_HEALTH:
         reply_list(s, r, write_health);

@@ -225,6 +225,8 @@ static enum gs_status start_loop(struct gs_server *s, struct gs_error *err)
         st = watch_routes(s, err);
     if (st == GS_OK)
         st = gs_server_reader_start(s, err);
+    if (st == GS_OK)
+        st = gs_server_admin_start(s, err);
     return st;
 }
 
@@ -286,6 +288,7 @@ void gs_server_free(struct gs_server *s)
     gs_http_server_free(s->http);
     s->http = NULL;
     gs_server_reader_stop(s);
+    gs_server_admin_stop(s);
     gs_switch_free(s->sw);
     gs_thread_enter(kind);
     gs_http_timer_free(s->tick);

@@ -80,6 +80,13 @@ struct gs_server_counts {
     int64_t prefill_us, decode_us;
 };
 
+/* Questions put to the ledger. */
+struct gs_server_admin {
+    struct gs_queue *told; /* those that were answered */
+    struct gs_http_watch *watch;
+    size_t n_pending;
+};
+
 struct gs_server {
     struct gs_server_options opt; /* host is not kept; the other strings are copies */
     struct gs_arena strings;
@@ -108,6 +115,7 @@ struct gs_server {
     bool has_reader;
     atomic_bool is_leaving; /* read no more */
     struct gs_server_counts counts;
+    struct gs_server_admin admin;
 };
 
 /* ---- exchange.c ---- */
@@ -178,6 +186,15 @@ bool gs_server_query_get(const struct gs_http_head *head, const char *key, char 
  * "/v1/responses/". */
 void gs_server_responses_request(struct gs_server *s, struct gs_http_request *r, struct gs_slice of,
                                  const char *id);
+
+/* ---- admin.c: what genset tells of itself ---- */
+
+GS_MUST_CHECK enum gs_status gs_server_admin_start(struct gs_server *s, struct gs_error *err);
+/* Waits for what was asked. */
+void gs_server_admin_stop(struct gs_server *s);
+/* `what` is the path after "/api/genset/". */
+void gs_server_admin_request(struct gs_server *s, struct gs_http_request *r, struct gs_slice what,
+                             const char *id);
 
 /* ---- upload.c ---- */
 

@@ -331,7 +331,7 @@ static void it_answers_in_json(void **state)
     assert_json("uptime", 2);
     assert_json("incidents", 1);
     assert_json("speed", 1);
-    assert_json("breakers", 1);
+    assert_json("remembered", 1);
     ask(l, GS_LEDGER_COST, "");
     assert_json("days", 2);
     assert_json("spent", 2);

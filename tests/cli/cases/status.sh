@@ -3,8 +3,10 @@
 mkfifo log
 "$genset" serve standin --listen 127.0.0.1:0 2>log &
 server=$!
-sed -n '/listening on/q' log
+port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p;T;q' log)
 cat log >/dev/null &
+"$genset" status --json --listen "127.0.0.1:$port" | python3 -c 'import json, sys; print(sorted(json.load(sys.stdin)))'
+"$genset" trace req_0 --listen "127.0.0.1:$port" 2>&1 | sed "s/$port/PORT/"
 kill -TERM $server
 wait $server
 python3 - "$HOME/.local/share/genset/ledger.db" <<'HISTORY'
