@@ -12,8 +12,8 @@
 #include "base/slice.h"
 #include "http/loop.h"
 #include "switch/breaker.h"
-#include "switch/switch_call.h"
 #include "switch/retry.h"
+#include "switch/switch_call.h"
 
 #define MAX_REFUSAL_BYTES (256 * GS_KIB)
 #define MAX_FRAME_BYTES   (8 * GS_MIB)

@@ -7,8 +7,8 @@
 #include "base/map.h"
 #include "base/slice.h"
 #include "switch/budgets.h"
-#include "switch/switch_call.h"
 #include "switch/price.h"
+#include "switch/switch_call.h"
 
 #define USUAL_ANSWER_TOKENS 4096 /* where the client sets no limit */
 

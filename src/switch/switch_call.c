@@ -13,11 +13,11 @@
 #include "base/thread.h"
 #include "http/loop.h"
 #include "ledger/ledger.h"
+#include "switch/hedge.h"
 #include "switch/switch_call.h"
 
 #define BUDGET_MS    12000 /* until the first token, all attempts but this machine's together */
 #define MAX_ATTEMPTS 6
-#define HEDGE_MS     2000 /* while nothing is known of the first */
 
 /* ---- what is over ---- */
 
@@ -373,29 +373,79 @@ void gs_switch_call_refused(struct gs_switch_leg *leg, enum gs_fault fault,
 
 /* ---- begin ---- */
 
+/* One who is benched may be asked now, or the first was asked long enough ago. */
 static void on_timer(void *ud)
 {
     struct gs_switch_call *c = ud;
 
     gs_switch_call_enter(c);
-    if (!c->lead && !c->is_over && !c->is_freed && c->n_tried < 2)
-        (void)ask_next(c); /* who is asked already goes on */
+    if (!c->lead && !c->is_over && !c->is_freed && c->n_tried < 2 && !ask_next(c) && !is_alive(c))
+        give_up(c);
     gs_switch_call_leave(c);
 }
 
-static void start_timer(struct gs_switch_call *c)
+static void start_hedge(struct gs_switch_call *c)
 {
     int64_t p50_us;
     int64_t p95_us;
 
     if (!c->choice.hedge || c->n_tried >= c->choice.n_taken)
         return;
-    if (c->route->hedge_ms > 0)
-        gs_http_timer_start(c->timer, c->route->hedge_ms);
-    else if (gs_breakers_ttft(c->sw->breakers, &c->legs->who, &p50_us, &p95_us))
-        gs_http_timer_start(c->timer, p95_us / 1000);
-    else
-        gs_http_timer_start(c->timer, HEDGE_MS);
+    if (!gs_breakers_ttft(c->sw->breakers, &c->legs->who, &p50_us, &p95_us))
+        p95_us = -1;
+    gs_http_timer_start(c->timer, gs_hedge_after_us(c->route->hedge_ms * 1000, p95_us) / 1000);
+}
+
+/* Why nobody was asked. */
+static enum gs_status say_why(struct gs_switch_call *c, struct gs_error *err)
+{
+    const int64_t wait_ms = c->choice.wait_us / 1000;
+
+    if (c->choice.n_taken == 0 && c->ask.unread)
+        c->err = *c->ask.unread;
+    else if (wait_ms > 0)
+        gs_error_set(&c->err, GS_EBUSY, "nobody can be asked for another %lld s",
+                     (long long)(wait_ms / 1000 + 1));
+    else if (c->err.code == GS_OK)
+        gs_error_set(&c->err, GS_EBUSY, "there is nobody to ask");
+    *err = c->err;
+    return err->code;
+}
+
+static enum gs_status begin(struct gs_switch_call *c, struct gs_error *err)
+{
+    gs_switch_choose(c);
+    if (c->choice.wait_us > 0 && c->choice.is_in_time) {
+        gs_trace_span(c->trace, "wait", "%lld ms", (long long)(c->choice.wait_us / 1000));
+        gs_http_timer_start(c->timer, c->choice.wait_us / 1000 + 1);
+        return GS_OK;
+    }
+    if (c->choice.wait_us > 0 || !ask_next(c))
+        return say_why(c, err);
+    start_hedge(c);
+    return GS_OK;
+}
+
+static enum gs_status call_init(struct gs_switch_call *c, struct gs_switch *sw,
+                                const struct gs_switch_ask *question,
+                                const struct gs_switch_sink *sink, struct gs_error *err)
+{
+    c->sw = sw;
+    c->ask = *question;
+    c->sink = *sink;
+    c->started_us = gs_clock_mono_us();
+    c->talk = gs_switch_talk_of(question->chat);
+    c->generation = sw->generation;
+    c->generation->n_refs++;
+    gs_switch_part_init(&c->part);
+    gs_buf_init(&c->refusal, GS_MAX_RESPONSE_BYTES);
+    gs_retry_budget_request(&sw->retries);
+    if (!question->ctx->errand)
+        c->trace = gs_trace_begin(&sw->traces, question->id);
+    gs_trace_span(c->trace, "request", "%s %.*s, %zu bytes", question->dialect->name,
+                  (int)GS_MIN(question->model.len, (size_t)200), question->model.ptr,
+                  question->body.len);
+    return gs_http_timer_create(sw->loop, on_timer, c, &c->timer, err);
 }
 
 enum gs_status gs_switch_call_create(struct gs_switch *sw, const struct gs_switch_ask *question,
@@ -407,39 +457,13 @@ enum gs_status gs_switch_call_create(struct gs_switch *sw, const struct gs_switc
     struct gs_switch_call *c = gs_alloc_zero(sizeof(*c));
     if (!c)
         return gs_error_nomem(err, "answer the request");
-    c->sw = sw;
-    c->ask = *question;
-    c->sink = *sink;
-    c->started_us = gs_clock_mono_us();
-    gs_retry_budget_request(&sw->retries);
-    c->talk = gs_switch_talk_of(question->chat);
-    if (!question->ctx->errand)
-        c->trace = gs_trace_begin(&sw->traces, question->id);
-    gs_trace_span(c->trace, "request", "%s %.*s, %zu bytes", question->dialect->name,
-                  (int)GS_MIN(question->model.len, (size_t)200), question->model.ptr,
-                  question->body.len);
-    c->generation = sw->generation;
-    c->generation->n_refs++;
-    gs_switch_part_init(&c->part);
-    gs_buf_init(&c->refusal, GS_MAX_RESPONSE_BYTES);
-    enum gs_status st = gs_http_timer_create(sw->loop, on_timer, c, &c->timer, err);
-    if (st == GS_OK) {
-        gs_switch_choose(c);
-        if (!ask_next(c)) {
-            st = c->err.code ? c->err.code : GS_EBUSY;
-            if (!c->err.code)
-                gs_error_set(&c->err, st, "nobody can be asked");
-            if (c->ask.unread && c->choice.n_taken == 0)
-                c->err = *c->ask.unread;
-            st = c->err.code;
-            *err = c->err;
-        }
-    }
+    enum gs_status st = call_init(c, sw, question, sink, err);
+    if (st == GS_OK)
+        st = begin(c, err);
     if (st != GS_OK) {
         gs_switch_call_destroy(c);
         return st;
     }
-    start_timer(c);
     sw->n_calls++;
     *out_call = c;
     return GS_OK;
