@@ -3,8 +3,8 @@
  *     message_start, (content_block_start, content_block_delta*, content_block_stop)*,
  *     message_delta with the stop reason, message_stop; ping and error anywhere.
  *
- * Blocks keep the numbers they have there. Those of the server's own tools, redacted thinking and
- * kinds not known here are counted, and nothing is told of them. */
+ * Blocks of the server's own tools, redacted thinking and kinds not known here are passed over: of
+ * them is only told that they are there, for our writer to count them too. */
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/anthropic.h"
@@ -20,9 +20,10 @@ enum phase { WAITING, STARTED, FINISHED, OVER, BROKEN };
 struct heard {
     enum phase phase;
     struct gs_arena a; /* of the frame being read */
-    bool in_block;     /* a block is open, `idx`, and if it is told of, `kind` */
+    bool in_block;     /* a block is open: the last, and if it is told of, of `kind` */
     bool is_told;
-    uint32_t idx, n_blocks;
+    uint32_t n_blocks; /* begun, as they are counted there */
+    uint32_t n_told;   /* of them, told of */
     enum gs_block_kind kind;
     struct gs_buf signature; /* of open reasoning */
     struct gs_buf input;     /* arguments an open call began with; deltas replace them */
@@ -85,7 +86,7 @@ static void emit(struct hearing *h, struct gs_event ev)
     const struct heard *s = h->s;
 
     ev.block = s->kind;
-    ev.block_idx = s->idx;
+    ev.block_idx = s->n_told > 0 ? s->n_told - 1 : 0;
     ev.usage.prompt_tokens = s->input_tokens + s->created_tokens + s->read_tokens;
     ev.usage.cached_tokens = s->read_tokens;
     ev.usage.cache_write_tokens = s->created_tokens;
@@ -136,14 +137,17 @@ static enum gs_dialect_effect begin_block(struct hearing *h, const struct gs_jso
     const struct gs_slice name = gs_dialect_peek_string(block, "name");
 
     s->in_block = true;
-    s->idx = s->n_blocks++;
+    s->n_blocks++;
     s->is_told = read_kind(gs_dialect_peek_string(block, "type"), &s->kind);
     if (!s->is_told) {
         s->has_said |= !gs_dialect_anthropic_is(block, "redacted_thinking");
+        emit(h, (struct gs_event){
+                    .kind = GS_EVENT_PROGRESS, .done = 1, .total = 1, .is_passed_over = true});
         return GS_DIALECT_NOTHING;
     }
     if (s->kind == GS_BLOCK_TOOL_CALL && name.len == 0)
         return malformed(h, "a tool call without a name");
+    s->n_told++;
     gs_buf_reset(&s->signature);
     gs_buf_slice(&s->signature, gs_dialect_peek_string(block, "signature"));
     keep_input(s, gs_json_get(block, "input"));
@@ -154,7 +158,7 @@ static enum gs_dialect_effect begin_block(struct hearing *h, const struct gs_jso
 }
 
 /* A whole call is content even where it has no arguments. */
-static enum gs_dialect_effect end_block(struct hearing *h)
+static enum gs_dialect_effect end_block(struct hearing *h, bool is_whole)
 {
     struct heard *s = h->s;
     const bool is_call = s->kind == GS_BLOCK_TOOL_CALL;
@@ -169,7 +173,9 @@ static enum gs_dialect_effect end_block(struct hearing *h)
         emit_delta(h, gs_buf_view(&s->input));
     s->in_block = false;
     s->has_said |= is_call;
-    emit(h, (struct gs_event){.kind = GS_EVENT_END, .signature = gs_buf_view(&s->signature)});
+    emit(h, (struct gs_event){.kind = GS_EVENT_END,
+                              .signature = gs_buf_view(&s->signature),
+                              .is_whole = is_whole});
     return is_call ? GS_DIALECT_CONTENT : GS_DIALECT_NOTHING;
 }
 
@@ -200,7 +206,7 @@ static enum gs_dialect_effect on_block_start(struct hearing *h, const struct gs_
 {
     if (!is_index(v, h->s->n_blocks))
         return malformed(h, "a block out of order");
-    const enum gs_dialect_effect before = end_block(h);
+    const enum gs_dialect_effect before = end_block(h, false);
     if (before == GS_DIALECT_FAILED)
         return before;
     const enum gs_dialect_effect now = begin_block(h, gs_json_get(v, "content_block"));
@@ -215,7 +221,7 @@ static enum gs_dialect_effect on_block_delta(struct hearing *h, const struct gs_
     struct heard *s = h->s;
     const struct gs_json *delta = gs_json_get(v, "delta");
 
-    if (!s->in_block || !is_index(v, s->idx))
+    if (!s->in_block || !is_index(v, s->n_blocks - 1))
         return malformed(h, "a piece of a block that is not open");
     if (!s->is_told)
         return GS_DIALECT_NOTHING;
@@ -229,9 +235,9 @@ static enum gs_dialect_effect on_block_delta(struct hearing *h, const struct gs_
 
 static enum gs_dialect_effect on_block_stop(struct hearing *h, const struct gs_json *v)
 {
-    if (h->s->n_blocks == 0 || !is_index(v, h->s->idx))
+    if (h->s->n_blocks == 0 || !is_index(v, h->s->n_blocks - 1))
         return malformed(h, "the end of a block that is not open");
-    return end_block(h);
+    return end_block(h, true);
 }
 
 /* ---- the end ---- */
@@ -283,7 +289,7 @@ static enum gs_dialect_effect on_message_delta(struct hearing *h, const struct g
     read_usage(s, gs_json_get(v, "usage"));
     if (reason.len == 0 || s->phase == FINISHED)
         return GS_DIALECT_NOTHING;
-    if (end_block(h) == GS_DIALECT_FAILED)
+    if (end_block(h, false) == GS_DIALECT_FAILED)
         return GS_DIALECT_FAILED;
     read_stop(s, reason, delta);
     if (!gs_buf_ok(&s->stop_sequence))
@@ -429,7 +435,7 @@ static enum gs_dialect_effect hear_message(struct hearing *h, const struct gs_js
     for (size_t i = 0; i < content->u.array.len && effect != GS_DIALECT_FAILED; i++) {
         effect = begin_block(h, &content->u.array.items[i]);
         if (effect != GS_DIALECT_FAILED)
-            effect = end_block(h);
+            effect = end_block(h, true);
     }
     if (effect == GS_DIALECT_FAILED)
         return effect;

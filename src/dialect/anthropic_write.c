@@ -16,6 +16,7 @@ struct answer {
     struct gs_buf content; /* not streamed: the blocks so far, comma-separated */
     struct gs_buf block;   /* raw text of the block being made: not streamed, or not shown */
     int64_t prompt_tokens;
+    uint32_t n_passed; /* blocks that the client has of another server, and no event tells of */
 };
 
 /* ---- pieces ---- */
@@ -118,11 +119,18 @@ static void stream_start(struct answer *s, const struct gs_dialect_context *ctx,
     close_event(b);
 }
 
-static void stream_begin(const struct gs_dialect_context *ctx, const struct gs_event *ev,
-                         struct gs_buf *b)
+/* `,"index":0` */
+static void write_index(const struct answer *s, const struct gs_event *ev, struct gs_buf *b)
+{
+    gs_buf_printf(b, ",\"index\":%u", ev->block_idx + s->n_passed);
+}
+
+static void stream_begin(const struct answer *s, const struct gs_dialect_context *ctx,
+                         const struct gs_event *ev, struct gs_buf *b)
 {
     open_event(b, "content_block_start");
-    gs_buf_printf(b, ",\"index\":%u,\"content_block\":", ev->block_idx);
+    write_index(s, ev, b);
+    gs_buf_puts(b, ",\"content_block\":");
     if (ev->block == GS_BLOCK_TOOL_CALL) {
         write_call_head(b, ctx, ev);
         gs_buf_puts(b, ",\"input\":{}}");
@@ -134,10 +142,11 @@ static void stream_begin(const struct gs_dialect_context *ctx, const struct gs_e
     close_event(b);
 }
 
-static void stream_delta(const struct gs_event *ev, struct gs_buf *b)
+static void stream_delta(const struct answer *s, const struct gs_event *ev, struct gs_buf *b)
 {
     open_event(b, "content_block_delta");
-    gs_buf_printf(b, ",\"index\":%u,\"delta\":", ev->block_idx);
+    write_index(s, ev, b);
+    gs_buf_puts(b, ",\"delta\":");
     if (ev->block == GS_BLOCK_TOOL_CALL)
         gs_buf_puts(b, "{\"type\":\"input_json_delta\",\"partial_json\":");
     else if (ev->block == GS_BLOCK_REASONING)
@@ -155,20 +164,21 @@ static void stream_end(const struct answer *s, const struct gs_dialect_context *
     if (hides(ctx, ev)) {
         gs_dialect_writer_check(&s->block, b);
         open_event(b, "content_block_delta");
-        gs_buf_printf(b, ",\"index\":%u,\"delta\":{\"type\":\"signature_delta\",\"signature\":",
-                      ev->block_idx);
+        write_index(s, ev, b);
+        gs_buf_puts(b, ",\"delta\":{\"type\":\"signature_delta\",\"signature\":");
         gs_dialect_write_signature(b, ev->signature, gs_buf_view(&s->block));
         gs_buf_putc(b, '}');
         close_event(b);
     } else if (ev->signature.len > 0) {
         open_event(b, "content_block_delta");
-        gs_buf_printf(b, ",\"index\":%u,\"delta\":{\"type\":\"signature_delta\",", ev->block_idx);
+        write_index(s, ev, b);
+        gs_buf_puts(b, ",\"delta\":{\"type\":\"signature_delta\",");
         gs_dialect_write_member(b, "signature", ev->signature);
         gs_buf_putc(b, '}');
         close_event(b);
     }
     open_event(b, "content_block_stop");
-    gs_buf_printf(b, ",\"index\":%u", ev->block_idx);
+    write_index(s, ev, b);
     close_event(b);
 }
 
@@ -238,17 +248,19 @@ static void stream_event(struct answer *s, const struct gs_dialect_context *ctx,
         stream_start(s, ctx, ev, b);
         break;
     case GS_EVENT_PROGRESS:
+        s->n_passed += ev->is_passed_over;
+        break;
     case GS_EVENT_VECTOR:
         break;
     case GS_EVENT_BEGIN:
-        stream_begin(ctx, ev, b);
+        stream_begin(s, ctx, ev, b);
         gs_buf_reset(&s->block);
         break;
     case GS_EVENT_DELTA:
         if (hides(ctx, ev))
             gs_buf_slice(&s->block, ev->text);
         else if (ev->text.len)
-            stream_delta(ev, b);
+            stream_delta(s, ev, b);
         break;
     case GS_EVENT_END:
         stream_end(s, ctx, ev, b);

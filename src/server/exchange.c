@@ -266,7 +266,10 @@ static void on_event(void *ud, const struct gs_event *ev, bool is_spelled)
         return;
     }
     if (ev->kind == GS_EVENT_PROGRESS) {
-        gs_server_upload_go_on(ex);
+        if (!ev->is_passed_over)
+            gs_server_upload_go_on(ex);
+        else if (is_spelled) /* the client has what no event tells of */
+            write_event(ex, ev, true);
         return;
     }
     if (ev->kind == GS_EVENT_STOP && ex->ctx.errand)

@@ -154,9 +154,57 @@ static void test_writers(void **state)
     assert_true(n_spelled >= 8);
 }
 
+/* Where the client has blocks of another server that no event tells of, ours are counted on from
+ * them. */
+static void test_passed_over(void **state)
+{
+    static const char begun[] =
+        "data: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\"}}\n\n"
+        "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":"
+        "\"text\",\"text\":\"I search.\"}}\n\n"
+        "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+        "data: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":"
+        "\"server_tool_use\",\"id\":\"s\",\"name\":\"web_search\"}}\n\n"
+        "data: {\"type\":\"content_block_stop\",\"index\":1}\n\n";
+    struct speller s = {.client = &gs_dialect_client_anthropic, .ctx = {.stream = true}};
+    struct gs_dialect_frames frames;
+    struct gs_dialect_frame frame;
+    enum gs_fault fault = GS_FAULT_NONE;
+    void *heard = gs_alloc_zero(s.client->state_bytes);
+
+    (void)state;
+    s.state = gs_alloc_zero(s.client->server->state_bytes);
+    assert_true(heard && s.state);
+    gs_buf_init(&s.out, MAX_BYTES);
+    gs_dialect_frames_init(&frames, GS_DIALECT_SSE, MAX_BYTES);
+    assert_int_equal(gs_dialect_frames_feed(&frames, gs_slice_str(begun), NULL), GS_OK);
+    while (gs_dialect_frames_next(&frames, &frame))
+        s.client->read_frame(heard, &frame, on_event, &s, &fault, NULL);
+    assert_int_equal(fault, GS_FAULT_NONE);
+    gs_buf_reset(&s.out);
+    on_event(&s, &(struct gs_event){.kind = GS_EVENT_BEGIN, .block_idx = 1});
+    on_event(&s, &(struct gs_event){
+                     .kind = GS_EVENT_DELTA, .block_idx = 1, .text = GS_SLICE_LIT("Found.")});
+    assert_true(gs_slice_eq_str(
+        gs_buf_view(&s.out),
+        "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":2,"
+        "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":2,"
+        "\"delta\":{\"type\":\"text_delta\",\"text\":\"Found.\"}}\n\n"));
+    gs_dialect_frames_clear(&frames);
+    s.client->clear_state(heard);
+    gs_free(heard);
+    s.client->server->clear_state(s.state);
+    gs_free(s.state);
+    gs_buf_clear(&s.out);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_writers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_writers),
+        cmocka_unit_test(test_passed_over),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
