@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "config/config_table.h"
+#include "config/config_routes.h"
 
 #define WIDTH      88 /* columns of help */
 #define FLAG_WIDTH 28 /* of them for "-t, --threads N" */
@@ -183,6 +183,36 @@ static void put_man_command(struct gs_buf *b, const struct gs_config_command *c)
     gs_buf_putc(b, '\n');
 }
 
+/* The keys of a part, those of its groups among them. */
+static void put_man_keys(struct gs_buf *b, const char *prefix, enum gs_config_part part)
+{
+    for (size_t i = 0; i < gs_config_n_routes_keys; i++) {
+        const struct gs_config_routes_key *k = &gs_config_routes_keys[i];
+        char path[64];
+        if (k->part != part)
+            continue;
+        snprintf(path, sizeof(path), "%s.%s", prefix, k->o.key);
+        put_item(b, path, k->o.help);
+        if (k->o.type == GS_CONFIG_GROUP)
+            put_man_keys(b, path, k->group);
+    }
+}
+
+static void put_man_sections(struct gs_buf *b)
+{
+    gs_buf_puts(b,
+                ".SH CONFIGURATION FILE\nYAML. Options are set by the key that is given with each "
+                "above. These sections are about other computers:\n");
+    for (size_t i = 0; i < GS_CONFIG_SECTION_COUNT; i++) {
+        const struct gs_config_section *s = &gs_config_sections[i];
+        char path[64];
+        put_item(b, s->key, s->help);
+        snprintf(path, sizeof(path), "%s%s%s", s->key, s->is_list ? "[]" : ".",
+                 s->is_list ? "" : s->name);
+        put_man_keys(b, path, s->part);
+    }
+}
+
 void gs_config_write_man(struct gs_buf *b)
 {
     gs_buf_printf(b, ".TH GENSET 1 \"\" \"genset %s\" \"User Commands\"\n", GENSET_VERSION);
@@ -200,6 +230,7 @@ void gs_config_write_man(struct gs_buf *b)
     gs_buf_puts(b, ".SH OPTIONS\n");
     for (int i = 0; i < GS_OPTION_COUNT; i++)
         put_man_option(b, &gs_config_options[i]);
+    put_man_sections(b);
     gs_buf_puts(b, ".SH FILES\n");
     for (size_t i = 0; i < GS_COUNT_OF(files); i++)
         put_item(b, files[i].name, files[i].text);
