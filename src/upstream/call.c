@@ -353,6 +353,22 @@ void gs_upstream_call_finish(struct gs_upstream_call *c, CURLcode code)
     gs_upstream_call_news(c);
 }
 
+bool gs_upstream_call_retry(struct gs_upstream_call *c, CURLcode code)
+{
+    const bool is_stale = code != CURLE_OK && c->phase == GS_UPSTREAM_ASKING && !c->was_opening &&
+                          c->end.times.received_bytes == 0;
+
+    if (!is_stale || c->was_retried)
+        return false;
+    c->was_retried = true;
+    c->is_held = false;
+    c->curl_says[0] = '\0';
+    curl_multi_remove_handle(c->up->multi, c->easy);
+    c->is_added = curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+                  curl_multi_add_handle(c->up->multi, c->easy) == CURLM_OK;
+    return c->is_added;
+}
+
 /* ---- the pool ---- */
 
 void gs_upstream_call_destroy(struct gs_upstream_call *c)
@@ -407,7 +423,8 @@ static bool set_for_ever(struct gs_upstream_call *c)
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name that nobody waits for any more */
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    SET(CURLOPT_HTTP_VERSION,
+        c->up->opt.use_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_CAINFO, c->up->ca_file);
     SET(CURLOPT_CAPATH, NULL); /* the file alone is read once and kept */
@@ -640,10 +657,11 @@ static enum gs_status make_lines(struct gs_upstream_call *c, const struct gs_ups
 /* A connection older than what was to be forgotten is not taken again. libcurl counts seconds. */
 static bool set_ages(struct gs_upstream_call *c)
 {
+    const int64_t age_s = (gs_clock_mono_us() - c->up->forgot_us) / 1000000;
+
+    SET(CURLOPT_FRESH_CONNECT, c->up->forgot_us > 0 && age_s < 2 ? 1L : 0L);
     if (c->up->forgot_us == 0)
         return true;
-    const int64_t age_s = (gs_clock_mono_us() - c->up->forgot_us) / 1000000;
-    SET(CURLOPT_FRESH_CONNECT, age_s < 2 ? 1L : 0L);
     SET(CURLOPT_MAXLIFETIME_CONN, (long)GS_MAX(age_s - 1, 1));
     SET(CURLOPT_DNS_CACHE_TIMEOUT, (long)GS_MIN(age_s, KEEP_NAMES_S));
     return true;
@@ -723,7 +741,7 @@ static void begin(struct gs_upstream_call *c, const struct gs_upstream_request *
     c->head_at_us = INT64_MAX;
     c->total_at_us = after(now_us, r->total_ms * 1000);
     c->armed_us = INT64_MAX;
-    c->was_resolving = c->was_opening = false;
+    c->was_resolving = c->was_opening = c->was_retried = false;
     c->tried_port = 0;
     gs_buf_reset(&c->head);
     gs_buf_reset(&c->body);

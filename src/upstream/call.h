@@ -52,7 +52,8 @@ struct gs_upstream_call {
     int64_t connect_at_us, head_at_us, total_at_us; /* deadlines; INT64_MAX: none */
     int64_t armed_us;                /* when the timer is due; INT64_MAX: it stands */
     bool was_resolving, was_opening; /* a connection of its own */
-    int tried_port;                  /* that one's */
+    bool was_retried;
+    int tried_port; /* that one's */
 
     /* the answer */
     struct gs_buf head; /* lines of the head being received, then its names and values */
@@ -95,6 +96,9 @@ struct gs_upstream {
 void gs_upstream_call_news(struct gs_upstream_call *c);
 /* Tell all news. Not within libcurl. */
 void gs_upstream_tell(struct gs_upstream *up);
+/* Ask again on a connection of its own if the one it was given died without a word; false if that
+ * is not how it ended. libcurl does the same, but not of every such end. */
+bool gs_upstream_call_retry(struct gs_upstream_call *c, CURLcode code);
 /* libcurl is done with it. */
 void gs_upstream_call_finish(struct gs_upstream_call *c, CURLcode code);
 /* Of an idle one. */

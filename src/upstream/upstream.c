@@ -11,11 +11,15 @@
 #include "http/loop.h"
 #include "upstream/call.h"
 
+#define GOOD_HTTP2_VERSION 0x080500 /* of libcurl: docs/decisions/008-libcurl.md */
+
 void gs_upstream_options_init(struct gs_upstream_options *opt)
 {
-    *opt = (struct gs_upstream_options){.max_connections = 512,
-                                        .max_connections_of_host = 2048,
-                                        .user_agent = "genset/" GENSET_VERSION};
+    *opt = (struct gs_upstream_options){
+        .max_connections = 512,
+        .max_connections_of_host = 2048,
+        .user_agent = "genset/" GENSET_VERSION,
+        .use_http2 = curl_version_info(CURLVERSION_NOW)->version_num >= GOOD_HTTP2_VERSION};
 }
 
 /* Let libcurl do what is due, and pass on what came of it. */
@@ -32,7 +36,8 @@ static void turn(struct gs_upstream *up, curl_socket_t fd, int what)
             break;
         const CURLcode code = m->data.result;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &c);
-        gs_upstream_call_finish(c, code);
+        if (!gs_upstream_call_retry(c, code))
+            gs_upstream_call_finish(c, code);
     }
     gs_upstream_tell(up);
 }

@@ -31,6 +31,7 @@ struct gs_upstream_options {
     size_t max_connections;         /* kept open, of all hosts together */
     size_t max_connections_of_host; /* at once */
     const char *user_agent;         /* where a request has none of its own */
+    bool use_http2;                 /* where TLS agrees on it; see docs/decisions/008-libcurl.md */
 };
 
 void gs_upstream_options_init(struct gs_upstream_options *opt);
