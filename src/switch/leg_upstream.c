@@ -78,8 +78,10 @@ static enum gs_flow note_event(void *ud, const struct gs_event *ev)
 
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         leg->usage = ev->usage;
-    if (ev->kind == GS_EVENT_DELTA)
+    if (ev->kind == GS_EVENT_DELTA) {
         leg->said_bytes += ev->text.len;
+        gs_health_note(&leg->health, ev->text, gs_clock_mono_us());
+    }
     leg->is_out_of_memory = leg->is_out_of_memory || !gs_switch_hold_event(&leg->hold, ev);
     return GS_FLOW_CONTINUE;
 }
@@ -102,7 +104,11 @@ static void take_effect(struct gs_switch_leg *leg, enum gs_dialect_effect effect
         break;
     case GS_DIALECT_CONTENT:
         moved(leg);
-        if (leg->leads || gs_switch_call_lead(leg))
+        if (gs_health_is_loop(&leg->health))
+            fail(leg, GS_FAULT_LOOP, "the answer repeats itself for ever");
+        else if (gs_health_is_slow(&leg->health, leg->moved_us))
+            fail(leg, GS_FAULT_SLOW, "the answer comes slower than anybody reads");
+        else if (leg->leads || gs_switch_call_lead(leg))
             flush(leg, true);
         break;
     case GS_DIALECT_FINISH:
@@ -429,6 +435,7 @@ bool gs_switch_leg_upstream(struct gs_switch_leg *leg, enum gs_fault *out_fault)
 void gs_switch_leg_upstream_block(struct gs_switch_leg *leg, bool is_blocked)
 {
     leg->is_blocked = is_blocked;
+    leg->health.window_us = 0; /* what we do not take does not come */
     if (leg->up)
         (is_blocked ? gs_upstream_call_pause : gs_upstream_call_resume)(leg->up);
 }

@@ -335,7 +335,7 @@ void gs_switch_call_failed(struct gs_switch_leg *leg, enum gs_fault fault,
     if (c->is_freed || c->is_over)
         return;
     if (led) {
-        if (!go_on(c, leg))
+        if (fault == GS_FAULT_LOOP || !go_on(c, leg)) /* nobody gets out of a loop */
             tell_error(c, &c->err);
     } else if (!is_alive(c) && !ask_next(c)) {
         give_up(c);

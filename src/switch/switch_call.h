@@ -19,6 +19,7 @@
 #include "switch/breaker.h"
 #include "switch/budgets.h"
 #include "switch/choice.h"
+#include "switch/health.h"
 #include "switch/mailbox.h"
 #include "switch/request.h"
 #include "switch/retry.h"
@@ -158,6 +159,7 @@ struct gs_switch_leg {
     void *state; /* of the way's client */
     struct gs_dialect_frames frames;
     struct gs_http_timer *timer;
+    struct gs_health health;
     struct gs_http_field lines[GS_SWITCH_MAX_LINES]; /* of its answer's head, for the client */
     size_t n_lines;
     struct gs_buf body;   /* sent */
