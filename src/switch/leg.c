@@ -20,7 +20,7 @@ bool gs_switch_leg_may_try(struct gs_switch_leg *leg)
     const int64_t now_us = gs_clock_mono_us();
     int64_t wait_us;
 
-    if (!leg->provider->is_loopback && gs_uplink_enter(&sw->uplink, now_us) == GS_UPLINK_DOWN)
+    if (!leg->provider->is_near && gs_uplink_enter(&sw->uplink, now_us) == GS_UPLINK_DOWN)
         return false;
     if (!gs_budgets_reserve(sw->budgets, leg->who.provider,
                             GS_MAX(gs_switch_cost(leg->call, &leg->to), 0), gs_clock_wall_us(),
@@ -141,7 +141,7 @@ static void report(struct gs_switch_leg *leg, enum gs_fault fault)
         .talk = leg->call->talk,
     };
 
-    if (gs_fault_blame(fault) == GS_BLAME_NETWORK && !leg->provider->is_loopback)
+    if (gs_fault_blame(fault) == GS_BLAME_NETWORK && !leg->provider->is_near)
         r.is_uplink = gs_uplink_fault(&sw->uplink, gs_slice_str(leg->provider->url), fault, now_us);
     if (leg->provider->kind != GS_PROVIDER_LOCAL) {
         gs_breakers_report(sw->breakers, &leg->who, &leg->pass, &r, now_us);

@@ -17,7 +17,7 @@
 /* ---- routes ---- */
 
 static const struct gs_config_provider only_local = {
-    .name = "local", .kind = GS_PROVIDER_LOCAL, .url = "", .is_loopback = true};
+    .name = "local", .kind = GS_PROVIDER_LOCAL, .url = "", .is_loopback = true, .is_near = true};
 static const struct gs_config_routes no_routes = {.providers = &only_local, .n_providers = 1};
 
 void gs_switch_generation_unref(struct gs_switch_generation *g)
@@ -33,7 +33,7 @@ static size_t count_hosts(const struct gs_config_routes *routes)
     size_t n = 0;
 
     for (size_t i = 0; i < routes->n_providers; i++)
-        n += routes->providers[i].kind != GS_PROVIDER_LOCAL && !routes->providers[i].is_loopback;
+        n += !routes->providers[i].is_near;
     return n;
 }
 

@@ -314,7 +314,7 @@ void gs_switch_call_reached(struct gs_switch_leg *leg)
     struct gs_switch *sw = leg->call->sw;
 
     gs_trace_span(leg->call->trace, "head", "%s: %d", leg->provider->name, leg->status);
-    if (!leg->provider->is_loopback && gs_uplink_success(&sw->uplink))
+    if (!leg->provider->is_near && gs_uplink_success(&sw->uplink))
         gs_breakers_woke(sw->breakers, 0, gs_clock_mono_us());
 }
 
@@ -384,6 +384,19 @@ static void on_timer(void *ud)
     gs_switch_call_leave(c);
 }
 
+/* After a sleep of the machine connections are dead and most troubles over. */
+static void notice_sleep(struct gs_switch *sw)
+{
+    const int64_t now_us = gs_clock_mono_us();
+    const int64_t slept_us = gs_uplink_slept_us(&sw->clocks, now_us, gs_clock_wall_us());
+
+    if (slept_us == 0)
+        return;
+    gs_breakers_woke(sw->breakers, slept_us, now_us);
+    if (sw->upstream)
+        gs_upstream_forget(sw->upstream);
+}
+
 static void start_hedge(struct gs_switch_call *c)
 {
     int64_t p50_us;
@@ -414,6 +427,7 @@ static enum gs_status say_why(struct gs_switch_call *c, struct gs_error *err)
 
 static enum gs_status begin(struct gs_switch_call *c, struct gs_error *err)
 {
+    notice_sleep(c->sw);
     gs_switch_choose(c);
     if (c->choice.wait_us > 0 && c->choice.is_in_time) {
         gs_trace_span(c->trace, "wait", "%lld ms", (long long)(c->choice.wait_us / 1000));

@@ -53,6 +53,7 @@ struct gs_switch {
     struct gs_budgets *budgets;
     struct gs_retry_budget retries;
     struct gs_uplink uplink;
+    struct gs_uplink_clocks clocks; /* when a request came last */
     uint64_t n_asked;
     struct gs_trace_ring traces;
     struct gs_switch_generation *generation;

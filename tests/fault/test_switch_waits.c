@@ -1,0 +1,195 @@
+/* The switch, where nobody is left but one who asked for time: it waits, if that is short. */
+#include "cmocka_headers.h"
+
+#include <stdio.h>
+
+#include "base/slice.h"
+#include "dialect/dialect.h"
+#include "fault/fake_provider.h"
+#include "http/loop.h"
+#include "http/parse.h"
+#include "switch/switch.h"
+
+struct world {
+    struct gs_http_loop *loop;
+    struct gs_http_timer *leave;
+    struct gs_switch *sw;
+    struct fake_provider *fake;
+    char url[64];
+    struct gs_config_provider providers[2];
+    struct gs_config_target target;
+    struct gs_config_route route;
+    struct gs_config_routes routes;
+    struct gs_switch_call *call;
+    int status; /* of the reply; 0: none came */
+    bool failed;
+    bool leaves; /* the client does not wait */
+};
+
+static void on_free(void *ud)
+{
+    gs_http_loop_break(((struct world *)ud)->loop);
+}
+
+static void on_leave(void *ud)
+{
+    gs_switch_call_free(((struct world *)ud)->call, on_free, ud);
+}
+
+static int create(void **state)
+{
+    static struct world w;
+    struct gs_arena arena;
+    const struct gs_switch_options opt = {.max_calls = 4};
+
+    w = (struct world){.fake = fake_provider_start(&(struct fake_provider_options){.port = 0})};
+    gs_arena_init(&arena, 0);
+    if (!w.fake || gs_http_loop_create(&w.loop, NULL) != GS_OK ||
+        gs_http_timer_create(w.loop, on_leave, &w, &w.leave, NULL) != GS_OK)
+        return -1;
+    snprintf(w.url, sizeof(w.url), "http://127.0.0.1:%d", fake_provider_port(w.fake));
+    w.providers[0] = (struct gs_config_provider){.name = "local", .url = "", .is_near = true};
+    w.providers[1] = (struct gs_config_provider){.name = "fake",
+                                                 .kind = GS_PROVIDER_ANTHROPIC,
+                                                 .url = w.url,
+                                                 .apis = GS_PROVIDER_API_MESSAGES,
+                                                 .key_source = GS_KEY_NONE,
+                                                 .is_loopback = true,
+                                                 .is_near = true};
+    w.target = (struct gs_config_target){1, NULL};
+    w.route = (struct gs_config_route){.match = "*", .targets = &w.target, .n_targets = 1};
+    w.routes = (struct gs_config_routes){
+        .providers = w.providers, .n_providers = 2, .routes = &w.route, .n_routes = 1};
+    *state = &w;
+    return gs_switch_create(w.loop, &opt, &w.sw, NULL) == GS_OK &&
+                   gs_switch_set_routes(w.sw, &arena, &w.routes, NULL) == GS_OK
+               ? 0
+               : -1;
+}
+
+static int destroy(void **state)
+{
+    struct world *w = *state;
+
+    gs_switch_free(w->sw);
+    gs_http_timer_free(w->leave);
+    gs_http_loop_free(w->loop);
+    fake_provider_stop(w->fake);
+    return 0;
+}
+
+static void on_header(void *ud, const char *name, struct gs_slice value)
+{
+    (void)ud;
+    (void)name;
+    (void)value;
+}
+
+static void on_event(void *ud, const struct gs_event *ev, bool is_spelled)
+{
+    struct world *w = ud;
+
+    (void)is_spelled;
+    w->failed = ev->kind == GS_EVENT_ERROR;
+    gs_switch_call_free(w->call, on_free, w);
+}
+
+static void on_bytes(void *ud, struct gs_slice bytes)
+{
+    (void)ud;
+    (void)bytes;
+}
+
+static void on_reply(void *ud, const struct gs_switch_reply *reply)
+{
+    struct world *w = ud;
+
+    w->status = reply->status;
+    gs_switch_call_free(w->call, on_free, w);
+}
+
+static void on_pause(void *ud)
+{
+    (void)ud;
+}
+
+static enum gs_status ask(struct world *w, struct gs_error *err)
+{
+    static const char text[] = "{\"model\":\"m\",\"max_tokens\":9,\"messages\":"
+                               "[{\"role\":\"user\",\"content\":\"say 3\"}]}";
+    const struct gs_slice body = gs_slice_str(text);
+    const struct gs_http_head head = {0};
+    struct gs_chat chat = {0};
+    struct gs_dialect_context ctx = {0};
+    struct gs_arena a;
+    const struct gs_switch_sink sink = {w, on_header, on_event, on_bytes, on_reply, on_pause};
+
+    w->status = 0;
+    w->failed = false;
+    gs_arena_init(&a, 0);
+    assert_int_equal(gs_dialect_anthropic.read_request(&chat, &ctx, body, "/v1/messages", &a, NULL),
+                     GS_OK);
+    const struct gs_switch_ask question = {.id = GS_SLICE_LIT("req_1"),
+                                           .dialect = &gs_dialect_anthropic,
+                                           .ctx = &ctx,
+                                           .chat = &chat,
+                                           .model = GS_SLICE_LIT("m"),
+                                           .path = GS_SLICE_LIT("/v1/messages"),
+                                           .body = body,
+                                           .head = &head};
+    const enum gs_status st = gs_switch_call_create(w->sw, &question, &sink, &w->call, err);
+    if (st == GS_OK && w->leaves)
+        gs_http_timer_start(w->leave, 1);
+    if (st == GS_OK)
+        assert_int_equal(gs_http_loop_run(w->loop, NULL), GS_OK);
+    gs_arena_clear(&a);
+    return st;
+}
+
+static void a_short_wait_is_waited_for(void **state)
+{
+    struct world *w = *state;
+
+    fake_provider_script(w->fake, "429-retry-ms-200");
+    assert_int_equal(ask(w, NULL), GS_OK);
+    assert_true(w->failed || w->status == 429);
+    assert_int_equal(ask(w, NULL), GS_OK);
+    assert_int_equal(w->status, 200);
+    assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 2);
+}
+
+static void a_long_one_is_told_at_once(void **state)
+{
+    struct world *w = *state;
+    struct gs_error err = {0};
+
+    fake_provider_script(w->fake, "429-retry-after-60");
+    assert_int_equal(ask(w, NULL), GS_OK);
+    assert_int_equal(ask(w, &err), GS_EBUSY);
+    assert_non_null(strstr(err.msg, "nobody can be asked for another"));
+    assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 1);
+}
+
+static void who_leaves_while_it_waits_is_let_go(void **state)
+{
+    struct world *w = *state;
+
+    fake_provider_script(w->fake, "429-retry-after-5");
+    assert_int_equal(ask(w, NULL), GS_OK);
+    /* five seconds are within the request's time: it waits, and leaves */
+    w->leaves = true;
+    assert_int_equal(ask(w, NULL), GS_OK);
+    assert_int_equal(w->status, 0);
+    assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
+    const struct CMUnitTest tests[] = {
+        TEST(a_short_wait_is_waited_for),
+        TEST(a_long_one_is_told_at_once),
+        TEST(who_leaves_while_it_waits_is_let_go),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
