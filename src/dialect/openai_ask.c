@@ -4,11 +4,10 @@
  * change an answer's meaning, if it were left out, is refused by name. */
 #include "dialect/openai_ask.h"
 
-#include <stdio.h>
-
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "dialect/asker.h"
 #include "dialect/writer.h"
 #include "json/json.h"
 
@@ -81,9 +80,13 @@ enum gs_status gs_dialect_openai_ask_check(const struct gs_dialect_openai_asker 
 }
 
 enum gs_status gs_dialect_openai_ask_finish(const struct gs_dialect_openai_asker *k,
-                                            struct gs_error *err)
+                                            enum gs_status st, struct gs_error *err)
 {
-    return gs_buf_ok(k->b) ? GS_OK : gs_error_nomem(err, "write a request");
+    if (st == GS_OK && !gs_buf_ok(k->b))
+        st = gs_error_nomem(err, "write a request");
+    if (st != GS_OK)
+        k->b->len = k->before;
+    return st;
 }
 
 /* ---- pieces of messages ---- */
@@ -123,12 +126,15 @@ void gs_dialect_openai_ask_texts(struct gs_dialect_openai_asker *k, const struct
 
 void gs_dialect_openai_ask_image(struct gs_dialect_openai_asker *k, const struct gs_block *image)
 {
+    const bool is_url = gs_slice_starts(image->text, GS_SLICE_LIT("http"));
+    const struct gs_slice known =
+        image->name.len > 0 ? image->name : gs_dialect_image_type(image->text);
     struct gs_buf url;
 
     gs_buf_init(&url, GS_MAX_TEXT_BYTES);
-    if (image->name.len > 0) {
+    if (image->name.len > 0 || !is_url) {
         gs_buf_puts(&url, "data:");
-        gs_buf_slice(&url, image->name);
+        gs_buf_slice(&url, known.len > 0 ? known : GS_SLICE_LIT("image/png"));
         gs_buf_puts(&url, ";base64,");
     }
     gs_buf_slice(&url, image->text);
@@ -139,24 +145,20 @@ void gs_dialect_openai_ask_image(struct gs_dialect_openai_asker *k, const struct
 void gs_dialect_openai_ask_id(struct gs_dialect_openai_asker *k, const char *key,
                               const struct gs_block *block)
 {
-    unsigned *n = block->kind == GS_BLOCK_TOOL_CALL ? &k->n_calls : &k->n_results;
+    unsigned n;
 
-    if (block->id.len)
+    if (block->id.len) {
         gs_dialect_write_member(k->b, key, block->id);
-    else
-        gs_buf_printf(k->b, "\"%s\":\"call_%u\"", key, (*n)++);
+        return;
+    }
+    if (block->kind == GS_BLOCK_TOOL_CALL)
+        n = k->n_calls++;
+    else /* a result too many is another of the last call */
+        n = k->n_results < k->n_calls ? k->n_results++ : GS_MAX(k->n_calls, 1u) - 1;
+    gs_buf_printf(k->b, "\"%s\":\"call_%u\"", key, n);
 }
 
 /* ---- tools ---- */
-
-static bool is_allowed(const struct gs_chat *chat, struct gs_slice name)
-{
-    for (size_t i = 0; i < chat->n_allowed_tools; i++) {
-        if (gs_slice_eq(chat->allowed_tools[i], name))
-            return true;
-    }
-    return chat->n_allowed_tools == 0;
-}
 
 static void write_tool(struct gs_buf *b, const struct gs_tool *tool, bool is_wrapped)
 {
@@ -227,7 +229,7 @@ void gs_dialect_openai_ask_tools(struct gs_dialect_openai_asker *k, bool is_wrap
     size_t n = 0;
 
     for (size_t i = 0; i < chat->n_tools; i++) {
-        if (!says_allowed && !is_allowed(chat, chat->tools[i].name))
+        if (!says_allowed && !gs_dialect_is_allowed(chat, chat->tools[i].name))
             continue;
         gs_buf_puts(k->b, n++ ? "," : ",\"tools\":[");
         write_tool(k->b, &chat->tools[i], is_wrapped);
@@ -281,23 +283,12 @@ enum gs_status gs_dialect_openai_ask_format(struct gs_dialect_openai_asker *k, b
 
 /* ---- settings ---- */
 
-/* As short as it reads back: 0.7, not 0.699999988. */
-static void write_float(struct gs_dialect_openai_asker *k, const char *key, float value)
-{
-    char text[32];
-    double x = (double)value;
-
-    snprintf(text, sizeof(text), "%.7g", x);
-    if (!gs_slice_to_double(gs_slice_str(text), &x))
-        x = (double)value;
-    gs_buf_printf(k->b, ",\"%s\":", key);
-    gs_json_write_double(k->b, x);
-}
-
 static void write_unless(struct gs_dialect_openai_asker *k, const char *key, float value, float off)
 {
-    if (value < off || value > off)
-        write_float(k, key, value);
+    if (value >= off && value <= off)
+        return;
+    gs_buf_printf(k->b, ",\"%s\":", key);
+    gs_dialect_write_setting(k->b, value);
 }
 
 void gs_dialect_openai_ask_sampling(struct gs_dialect_openai_asker *k)

@@ -18,15 +18,16 @@ struct gs_dialect_openai_asker {
     const struct gs_chat *chat;
     const struct gs_dialect_to *to;
     struct gs_buf *b;
+    size_t before;               /* what b held */
     unsigned n_calls, n_results; /* without an id: numbered, each result answers the next call */
 };
 
 /* What neither API can say: GS_EUNSUPPORTED. */
 enum gs_status gs_dialect_openai_ask_check(const struct gs_dialect_openai_asker *k,
                                            struct gs_error *err);
-/* The whole is written: GS_ENOMEM if the buffer failed. */
+/* The whole is written, or it failed: then nothing is. GS_ENOMEM if the buffer failed. */
 enum gs_status gs_dialect_openai_ask_finish(const struct gs_dialect_openai_asker *k,
-                                            struct gs_error *err);
+                                            enum gs_status st, struct gs_error *err);
 
 /* OpenAI's models that reason, told by their names: gpt-5 and later, o1 and later. They refuse
  * sampling settings and max_tokens. */

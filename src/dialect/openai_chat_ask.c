@@ -190,7 +190,7 @@ enum gs_status gs_dialect_openai_chat_ask(const struct gs_chat *chat,
                                           const struct gs_dialect_to *to, struct gs_buf *b,
                                           struct gs_error *err)
 {
-    struct gs_dialect_openai_asker k = {.chat = chat, .to = to, .b = b};
+    struct gs_dialect_openai_asker k = {.chat = chat, .to = to, .b = b, .before = b->len};
 
     enum gs_status st = gs_dialect_openai_ask_check(&k, err);
     if (st == GS_OK)
@@ -207,10 +207,8 @@ enum gs_status gs_dialect_openai_chat_ask(const struct gs_chat *chat,
     if (chat->format.kind != GS_FORMAT_TEXT) {
         gs_buf_puts(b, ",\"response_format\":");
         st = gs_dialect_openai_ask_format(&k, true, err);
-        if (st != GS_OK)
-            return st;
     }
     write_settings(&k);
     gs_buf_putc(b, '}');
-    return gs_dialect_openai_ask_finish(&k, err);
+    return gs_dialect_openai_ask_finish(&k, st, err);
 }

@@ -253,7 +253,7 @@ enum gs_status gs_dialect_openai_responses_ask(const struct gs_chat *chat,
                                                const struct gs_dialect_to *to, struct gs_buf *b,
                                                struct gs_error *err)
 {
-    struct gs_dialect_openai_asker k = {.chat = chat, .to = to, .b = b};
+    struct gs_dialect_openai_asker k = {.chat = chat, .to = to, .b = b, .before = b->len};
 
     enum gs_status st = check(&k, err);
     if (st != GS_OK)
@@ -268,11 +268,9 @@ enum gs_status gs_dialect_openai_responses_ask(const struct gs_chat *chat,
     if (chat->format.kind != GS_FORMAT_TEXT) {
         gs_buf_puts(b, ",\"text\":{\"format\":");
         st = gs_dialect_openai_ask_format(&k, false, err);
-        if (st != GS_OK)
-            return st;
         gs_buf_putc(b, '}');
     }
     write_settings(&k);
     gs_buf_putc(b, '}');
-    return gs_dialect_openai_ask_finish(&k, err);
+    return gs_dialect_openai_ask_finish(&k, st, err);
 }

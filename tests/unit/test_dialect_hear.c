@@ -133,8 +133,7 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
     put(b, "signature", ev->signature);
     put(b, "answer", ev->answer_id);
     put(b, "model", ev->model);
-    put(b, "item", ev->item_id);
-    put(b, "item", ev->is_passed_over ? GS_SLICE_LIT("passed over") : gs_slice(NULL, 0));
+    put(b, "item", ev->is_passed_over ? GS_SLICE_LIT("passed over") : ev->item_id);
     put(b, "sequence", ev->stop_sequence);
     for (size_t i = 0; i < ev->n_logprob; i++) {
         gs_buf_printf(b, " %g", (double)ev->logprob[i].logprob);
