@@ -133,6 +133,8 @@ struct gs_chat {
     bool broke_off;     /* the same, and it ends at any byte: in half a word, in reasoning, in a
                          * call's arguments, which are then a piece of JSON. Its last block goes on:
                          * it gets no BEGIN, and block_idx counts on from its place */
+    bool prefill_only;  /* read the prompt and keep it, for an answer that may be asked for soon:
+                         * no block comes, only STOP. It gives way to all that is answered */
     int32_t n_answers;  /* to this chat, 0 = 1; by a seed each its own, made from the chat's */
     const struct gs_chat *next; /* answered beside this one, its answers counted on from here */
 };

@@ -290,7 +290,7 @@ static enum gs_status create_parser(struct gs_answer *a, const struct gs_chat *c
         .stops = chat->stops,
         .n_stops = chat->n_stops,
         .id_seed = gs_os_random_u64(), /* not the seed: ids are unique in a conversation */
-        .partial = gs_llm_partial(chat),
+        .partial = chat->prefill_only ? NULL : gs_llm_partial(chat),
     };
 
     return gs_parser_create(&opt, emit, a, &a->parser, err);
@@ -341,6 +341,7 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
         .n_end_tokens = llm->n_end_tokens,
         .marks = marks,
         .n_marks = n_marks,
+        .prefill_only = chat->prefill_only,
         .logprobs = chat->logprobs,
         .n_top_logprobs = chat->logprobs ? chat->n_top_logprobs : 0,
         .on = {.on_prefill = on_prefill,
@@ -408,9 +409,9 @@ static enum gs_status start_one(gs_llm *llm, const struct gs_chat *chat, gs_even
         st = gs_llm_prompt_make(llm, chat, &prompt, err);
     if (st == GS_OK)
         st = create_parser(a, chat, prompt.opens_reasoning, err);
-    if (st == GS_OK && prompt.knows_opening)
+    if (st == GS_OK && prompt.knows_opening && !chat->prefill_only)
         st = gs_replay_begin(llm->replays, chat, gs_buf_view(&prompt.opening), &a->replay, err);
-    if (st == GS_OK)
+    if (st == GS_OK && !chat->prefill_only)
         st = gs_guide_create(llm, chat, a->traits, &a->ignored, &a->guide, err);
     if (st == GS_OK) {
         a->heal = prompt.heal;
@@ -448,8 +449,8 @@ static enum gs_status start_several(gs_llm *llm, const struct gs_chat *chat, gs_
 enum gs_status gs_llm_answer(gs_llm *llm, const struct gs_chat *chat, gs_event_fn *on_event,
                              void *ud, gs_answer **out_answer, struct gs_error *err)
 {
-    return (gs_choices_wanted(chat) ? start_several : start_one)(llm, chat, on_event, ud,
-                                                                 out_answer, err);
+    return (gs_choices_wanted(chat) && !chat->prefill_only ? start_several : start_one)(
+        llm, chat, on_event, ud, out_answer, err);
 }
 
 void gs_answer_cancel(gs_answer *a)

@@ -336,18 +336,41 @@ static bool evict_paused(struct gs_engine *e)
     return false;
 }
 
+/* A job without an answer does not get on while another would. */
+static bool must_give_way(const struct gs_engine *e, const struct gs_job *j)
+{
+    if (!j->prefill_only)
+        return false;
+    for (size_t i = 0; i < e->n_running; i++)
+        if (!e->running[i]->prefill_only && !e->running[i]->paused)
+            return true;
+    for (const struct gs_job *other = e->waiting; other; other = other->next)
+        if (!other->prefill_only && !other->paused)
+            return true;
+    return false;
+}
+
+/* What they have computed is stored, for those to begin with. */
+static void give_way(struct gs_engine *e)
+{
+    for (size_t i = e->n_running; i-- > 0;)
+        if (must_give_way(e, e->running[i]))
+            evict(e, e->running[i]);
+}
+
 /* Admit the oldest waiting jobs for which there is memory, in order: none overtakes, but those that
  * are paused, or wait for what another computes, are passed over. */
 static void admit(struct gs_engine *e)
 {
     struct gs_job **at = &e->waiting;
 
+    give_way(e);
     while (*at) {
         struct gs_job *j = *at;
         const struct gs_prefix_match m = find_stored(e, j);
         struct gs_error err = {0};
 
-        if (j->paused || is_coming(e, j, m.n_tokens)) {
+        if (j->paused || must_give_way(e, j) || is_coming(e, j, m.n_tokens)) {
             at = &j->next;
             continue;
         }
@@ -424,6 +447,10 @@ static void answer(struct gs_engine *e, struct gs_job *j, const float *logits)
 
     if (atomic_load(&j->cancelled))
         return; /* the sweep ends it */
+    if (j->prefill_only) {
+        end_running(e, j, GS_JOB_END_LENGTH, NULL);
+        return;
+    }
     if (draw(e, j, logits, &token.id, &err) != GS_OK) {
         end_running(e, j, GS_JOB_END_ERROR, &err);
         return;
@@ -686,7 +713,7 @@ enum gs_status gs_engine_submit(struct gs_engine *e, const struct gs_job_options
     if (st != GS_OK)
         return st;
     /* A prompt that fills the context still gets one token: that is not computed any more. */
-    const size_t room = GS_MAX(1, most_tokens(e) - opt->n_prompt);
+    const size_t room = opt->prefill_only ? 1 : GS_MAX(1, most_tokens(e) - opt->n_prompt);
     const bool is_limited = opt->max_tokens > 0 && (uint64_t)opt->max_tokens <= room;
     st = gs_job_create(opt, is_limited ? (size_t)opt->max_tokens : room,
                        is_limited ? GS_JOB_END_LENGTH : GS_JOB_END_CONTEXT, e->inbox, &j, err);

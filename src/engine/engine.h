@@ -62,8 +62,8 @@ struct gs_job_callbacks {
     void (*on_end)(void *ud, enum gs_job_end end, const struct gs_job_stats *stats,
                    const struct gs_error *err);
     void *ud;
-    /* A token was drawn from all. NULL: it may come; else those that may, bit i % 64 of word i / 64,
-     * from which another is drawn. May itself be NULL. */
+    /* A token was drawn from all. NULL: it may come; else those that may, bit i % 64 of word i /
+     * 64, from which another is drawn. May itself be NULL. */
     const uint64_t *(*on_mask)(void *ud, int32_t drawn);
 };
 
@@ -79,6 +79,8 @@ struct gs_job_options {
     size_t n_marks;
     bool logprobs;
     int32_t n_top_logprobs;
+    bool prefill_only; /* ends when the prompt is computed and stored, as LENGTH; only computed
+                          while no other job gets on */
     struct gs_job_callbacks on;
 };
 

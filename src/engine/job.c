@@ -49,6 +49,7 @@ enum gs_status gs_job_create(const struct gs_job_options *opt, size_t max_answer
     j->full_end = full_end;
     j->logprobs = opt->logprobs;
     j->n_top_logprobs = (size_t)opt->n_top_logprobs;
+    j->prefill_only = opt->prefill_only;
     j->on = opt->on;
     j->wake = wake;
     gs_rng_seed(&j->rng, opt->sampling.has_seed ? opt->sampling.seed : gs_os_random_u64());

@@ -24,6 +24,7 @@ struct gs_job {
     size_t n_marks;
     bool logprobs;
     size_t n_top_logprobs;
+    bool prefill_only;
     struct gs_job_callbacks on;
     size_t n_prompt;
     size_t max_answer;        /* tokens, at least 1 */

@@ -35,6 +35,7 @@ struct record {
     size_t n_prefill;
     int64_t last_done;
     int first_token_at; /* place among all callbacks of all jobs */
+    int ended_at;
     int n_ends;
     enum gs_job_end end;
     enum gs_status code;
@@ -147,6 +148,7 @@ static void on_end(void *ud, enum gs_job_end end, const struct gs_job_stats *sta
     struct record *r = ud;
 
     r->n_ends++;
+    r->ended_at = atomic_fetch_add(&callbacks, 1);
     r->end = end;
     r->stats = *stats;
     r->code = err ? err->code : GS_OK;
@@ -366,6 +368,48 @@ static void test_long_prompt_starves_nobody(void **state)
     rig_free(&rig);
     record_free(slow);
     record_free(fast);
+}
+
+/* A prompt that is only read gives way to an answer that comes later; what is read of it is stored
+ * for whoever comes. */
+static void test_prompt_read_ahead_gives_way(void **state)
+{
+    static const size_t shapes[] = {0, 5};
+    int32_t long_prompt[240];
+    int32_t short_prompt[4];
+
+    (void)state;
+    make_prompt(long_prompt, 240, 1);
+    make_prompt(short_prompt, 4, 2);
+    for (size_t i = 0; i < GS_COUNT_OF(shapes); i++) {
+        struct record *ahead = record_create();
+        struct record *fast = record_create();
+        struct record *same = record_create();
+        struct rig rig = rig_create(&tiny_shapes[shapes[i]], &usual);
+        struct gs_job_options ahead_opt = job_options(ahead, long_prompt, 230, 0);
+        const struct gs_job_options fast_opt = job_options(fast, short_prompt, 4, 20);
+        const struct gs_job_options same_opt = job_options(same, long_prompt, 240, 2);
+        ahead_opt.prefill_only = true;
+        struct holder h = hold(&rig);
+        struct gs_job *ahead_job = submit(&rig, &ahead_opt);
+        struct gs_job *fast_job = submit(&rig, &fast_opt);
+        let_go(&h);
+        gs_job_wait(ahead_job);
+        gs_job_wait(fast_job);
+        assert_true(fast->ended_at < ahead->ended_at);
+        assert_int_equal(fast->n_tokens, 20);
+        assert_int_equal(ahead->n_tokens, 0);
+        assert_int_equal(ahead->end, GS_JOB_END_LENGTH);
+        run_alone(&rig, &same_opt);
+        assert_int_equal(same->n_tokens, 2);
+        assert_int_equal(same->stats.cached_tokens, 230);
+        gs_job_free(ahead_job);
+        gs_job_free(fast_job);
+        rig_free(&rig);
+        record_free(ahead);
+        record_free(fast);
+        record_free(same);
+    }
 }
 
 static void test_ends(void **state)
@@ -954,6 +998,7 @@ int main(void)
         cmocka_unit_test(test_together_as_alone),
         cmocka_unit_test(test_eviction_changes_no_token),
         cmocka_unit_test(test_long_prompt_starves_nobody),
+        cmocka_unit_test(test_prompt_read_ahead_gives_way),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_full_queue),
