@@ -7,6 +7,7 @@
 #include "base/slice.h"
 
 #define BYTES_A_TOKEN 4
+#define IMAGE_TOKENS  1600 /* what one of usual size costs, give or take half */
 #define NAME_BYTES    512
 
 const struct gs_config_price *gs_price_find(const struct gs_config_routes *routes, size_t provider,
@@ -56,4 +57,20 @@ int64_t gs_price_nanousd(const struct gs_config_price *price, const struct gs_pr
 int64_t gs_price_tokens(size_t n_bytes)
 {
     return (int64_t)(n_bytes / BYTES_A_TOKEN) + 1;
+}
+
+int64_t gs_price_prompt_tokens(size_t body_bytes, const struct gs_chat *chat)
+{
+    size_t image_bytes = 0;
+    int64_t n_images = 0;
+
+    for (size_t i = 0; chat && i < chat->n_messages; i++)
+        for (size_t k = 0; k < chat->messages[i].n_blocks; k++) {
+            const struct gs_block *b = &chat->messages[i].blocks[k];
+            if (b->kind != GS_BLOCK_IMAGE)
+                continue;
+            image_bytes += b->text.len;
+            n_images++;
+        }
+    return gs_price_tokens(body_bytes - GS_MIN(image_bytes, body_bytes)) + n_images * IMAGE_TOKENS;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "config/routes.h"
+#include "genset/chat.h"
 #include "genset/slice.h"
 
 struct gs_price_use {
@@ -22,7 +23,10 @@ const struct gs_config_price *gs_price_find(const struct gs_config_routes *route
  * is) counts as 0. `price` NULL: 0. */
 int64_t gs_price_nanousd(const struct gs_config_price *price, const struct gs_price_use *use);
 
-/* Tokens of a prompt by its bytes: 4 a token, which is about right for text and code. */
+/* Tokens by bytes: 4 a token, which is about right for text and code. */
 int64_t gs_price_tokens(size_t n_bytes);
+/* The same of a request's body, whose images (of `chat`, which may be NULL) do not count by their
+ * bytes. */
+int64_t gs_price_prompt_tokens(size_t body_bytes, const struct gs_chat *chat);
 
 #endif

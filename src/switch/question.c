@@ -19,7 +19,7 @@ int64_t gs_switch_cost(const struct gs_switch_call *c, const struct gs_config_ta
     const struct gs_config_price *price = gs_price_find(
         c->generation->routes, t->provider, t->model ? gs_slice_str(t->model) : c->ask.model);
     const struct gs_price_use use = {
-        .prompt_tokens = gs_price_tokens(c->ask.body.len),
+        .prompt_tokens = gs_price_prompt_tokens(c->ask.body.len, c->ask.chat),
         .answer_tokens = chat && chat->max_tokens > 0
                              ? GS_MIN(chat->max_tokens, (int64_t)USUAL_ANSWER_TOKENS)
                              : USUAL_ANSWER_TOKENS,
@@ -115,7 +115,7 @@ void gs_switch_choose(struct gs_switch_call *c)
     const int64_t now_us = gs_clock_mono_us();
     const struct gs_choice_question q = {
         .model = c->ask.model,
-        .prompt_tokens = gs_price_tokens(c->ask.body.len),
+        .prompt_tokens = gs_price_prompt_tokens(c->ask.body.len, c->ask.chat),
         .has_images = chat && has_images(chat),
         .has_tools = chat && chat->n_tools > 0,
         .is_uplink_down = gs_uplink_look(&c->sw->uplink, now_us) == GS_UPLINK_DOWN,

@@ -63,12 +63,29 @@ static void nonsense_costs_within_range(void **state)
     assert_int_equal(gs_price_tokens(4000), 1001);
 }
 
+static void images_do_not_count_by_their_bytes(void **state)
+{
+    static char data[4000];
+    const struct gs_block blocks[] = {
+        {.kind = GS_BLOCK_TEXT, .text = GS_SLICE_LIT("what is this?")},
+        {.kind = GS_BLOCK_IMAGE, .text = {data, sizeof(data)}},
+    };
+    const struct gs_message message = {.blocks = blocks, .n_blocks = 2};
+    const struct gs_chat chat = {.messages = &message, .n_messages = 1};
+    (void)state;
+
+    assert_int_equal(gs_price_prompt_tokens(4400, NULL), 1101);
+    assert_int_equal(gs_price_prompt_tokens(4400, &chat), 101 + 1600);
+    assert_int_equal(gs_price_prompt_tokens(0, &chat), 1 + 1600);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_price_that_fits_counts),
         cmocka_unit_test(tokens_cost_by_their_kind),
         cmocka_unit_test(nonsense_costs_within_range),
+        cmocka_unit_test(images_do_not_count_by_their_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
