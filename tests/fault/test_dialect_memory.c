@@ -1,12 +1,13 @@
 /* Any allocation that fails while a request is read or its answer written fails that alone: the
- * reader says so, the answer's buffer has failed, nothing leaks. */
+ * reader says so, the answer's buffer has failed, nothing leaks. The same of asking other servers
+ * and of hearing what they answer. */
 #include "cmocka_headers.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/slice.h"
-#include "dialect/dialect.h"
+#include "dialect/client.h"
 
 #define MAX_BYTES ((size_t)16 << 20)
 
@@ -144,11 +145,132 @@ static void test_writing(void **state)
     }
 }
 
+/* ---- the other side ---- */
+
+static const struct gs_dialect_client *const clients[] = {
+    &gs_dialect_client_anthropic, &gs_dialect_client_ollama, &gs_dialect_client_openai_chat,
+    &gs_dialect_client_openai_responses};
+
+static void ask(const struct gs_dialect_client *c, const struct gs_chat *chat)
+{
+    const struct gs_dialect_to to = {.model = GS_SLICE_LIT("m"), .sends_signatures = true};
+    struct gs_buf out;
+
+    gs_buf_init(&out, MAX_BYTES);
+    const enum gs_status whole = c->write_request(chat, &to, &out, NULL);
+    const size_t len = out.len;
+    gs_buf_clear(&out);
+    for (long n = 1;; n++) {
+        struct gs_error err = {0};
+        gs_alloc_fail_at(n);
+        const enum gs_status st = c->write_request(chat, &to, &out, &err);
+        const bool was_hit = gs_alloc_count() >= n;
+        gs_alloc_fail_at(0);
+        assert_int_equal(st, err.code);
+        assert_int_equal(st, was_hit ? GS_ENOMEM : whole);
+        if (!was_hit)
+            assert_int_equal(out.len, len);
+        gs_buf_clear(&out);
+        if (!was_hit)
+            break;
+    }
+}
+
+static void test_asking(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(requests); i++) {
+        struct gs_chat chat;
+        struct gs_dialect_context ctx = {0};
+        struct gs_arena a;
+        gs_arena_init(&a, 0);
+        assert_int_equal(requests[i].dialect->read_request(&chat, &ctx,
+                                                           gs_slice_str(requests[i].body),
+                                                           requests[i].path, &a, NULL),
+                         GS_OK);
+        chat.n_answers = 0; /* whatever else of the chat can be said, is */
+        chat.logprobs = false;
+        chat.sampling.n_logit_bias = 0;
+        chat.format.kind = GS_FORMAT_TEXT;
+        for (size_t c = 0; c < GS_COUNT_OF(clients); c++)
+            ask(clients[c], &chat);
+        gs_arena_clear(&a);
+    }
+}
+
+static enum gs_flow on_event(void *ud, const struct gs_event *ev)
+{
+    *(int *)ud += ev->kind == GS_EVENT_STOP;
+    return GS_FLOW_CONTINUE;
+}
+
+/* How the stream ends; the fault in *out_fault. */
+static enum gs_dialect_effect hear(const struct gs_dialect_client *c, struct gs_slice stream,
+                                   void *state, enum gs_fault *out_fault, struct gs_error *err)
+{
+    struct gs_dialect_frames frames;
+    struct gs_dialect_frame frame;
+    enum gs_dialect_effect effect = GS_DIALECT_NOTHING;
+    int n_stops = 0;
+
+    gs_dialect_frames_init(&frames, c->framing, MAX_BYTES);
+    if (gs_dialect_frames_feed(&frames, stream, err) != GS_OK) {
+        *out_fault = GS_FAULT_OURS;
+        effect = GS_DIALECT_FAILED;
+    }
+    while (effect != GS_DIALECT_FAILED && effect != GS_DIALECT_END &&
+           gs_dialect_frames_next(&frames, &frame))
+        effect = c->read_frame(state, &frame, on_event, &n_stops, out_fault, err);
+    assert_int_equal(n_stops, effect == GS_DIALECT_END);
+    gs_dialect_frames_clear(&frames);
+    return effect;
+}
+
+/* Log-probabilities are let go where there is no memory for them; nothing else is. */
+static void test_hearing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(clients); i++) {
+        const struct gs_dialect_client *c = clients[i];
+        const struct gs_dialect_context ctx = {.model = GS_SLICE_LIT("m"), .stream = true};
+        void *written = calloc(1, c->server->state_bytes);
+        struct gs_buf stream;
+        assert_non_null(written);
+        gs_buf_init(&stream, MAX_BYTES);
+        for (size_t e = 0; e < GS_COUNT_OF(events); e++)
+            if (events[e].answer_idx == 0)
+                c->server->write_event(written, &ctx, &events[e], &stream);
+        c->server->clear_state(written);
+        free(written);
+        for (long n = 1;; n++) {
+            void *heard = calloc(1, c->state_bytes);
+            enum gs_fault fault = GS_FAULT_NONE;
+            struct gs_error err = {0};
+            assert_non_null(heard);
+            gs_alloc_fail_at(n);
+            const enum gs_dialect_effect effect =
+                hear(c, gs_buf_view(&stream), heard, &fault, &err);
+            const bool was_hit = gs_alloc_count() >= n;
+            gs_alloc_fail_at(0);
+            c->clear_state(heard);
+            free(heard);
+            assert_true(effect == GS_DIALECT_END || (was_hit && effect == GS_DIALECT_FAILED));
+            assert_int_equal(fault, effect == GS_DIALECT_END ? GS_FAULT_NONE : GS_FAULT_OURS);
+            assert_int_equal(err.code, effect == GS_DIALECT_END ? GS_OK : GS_ENOMEM);
+            if (!was_hit)
+                break;
+        }
+        gs_buf_clear(&stream);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reading),
         cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_asking),
+        cmocka_unit_test(test_hearing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
