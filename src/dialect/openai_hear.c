@@ -195,6 +195,7 @@ void gs_dialect_openai_hear_end(struct gs_dialect_openai_heard *h, struct gs_sli
 
 void gs_dialect_openai_hear_pass(struct gs_dialect_openai_heard *h)
 {
+    gs_dialect_openai_hear_start(h, NULL);
     gs_dialect_openai_hear_end(h, gs_slice(NULL, 0), false);
     emit(h, (struct gs_event){
                 .kind = GS_EVENT_PROGRESS, .done = 1, .total = 1, .is_passed_over = true});

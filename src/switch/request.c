@@ -240,6 +240,20 @@ static bool rename_model(struct gs_slice body, const char *model, struct gs_buf 
     return true;
 }
 
+/* OpenAI's own service, and others as strict, refuse members that they do not know; what is run at
+ * home knows more, or passes it over. */
+static bool is_strict(const struct gs_config_provider *p)
+{
+    static const char *const hosts[] = {"//api.openai.com",  ".openai.azure.com",
+                                        "//api.groq.com",    "//api.mistral.ai",
+                                        "//api.cerebras.ai", "//generativelanguage.googleapis.com"};
+
+    for (size_t i = 0; i < GS_COUNT_OF(hosts); i++)
+        if (gs_slice_find(gs_slice_str(p->url), gs_slice_str(hosts[i]), 0) != SIZE_MAX)
+            return true;
+    return false;
+}
+
 static enum gs_status make_body(const struct gs_config_target *to,
                                 const struct gs_config_provider *p, const struct gs_switch_ask *ask,
                                 const struct gs_chat *chat, const struct gs_switch_way *way,
@@ -248,10 +262,11 @@ static enum gs_status make_body(const struct gs_config_target *to,
     const struct gs_dialect_to whom = {
         .model = to->model ? gs_slice_str(to->model) : ask->model,
         .stream = true,
+        .takes_extensions = !is_strict(p),
+        .says_continue = !is_strict(p),
         .default_max_tokens = DEFAULT_MAX_TOKENS,
     };
 
-    (void)p;
     if (!way->is_raw)
         return way->client->write_request(chat, &whom, b, err);
     if (to->model && !gs_slice_eq_str(ask->model, to->model) &&
