@@ -186,6 +186,16 @@ static size_t least(const struct gs_breakers *b)
     return at;
 }
 
+/* Who was told of it is told that nothing is known of it any more. */
+static void forget(const struct gs_breakers *b, const struct entry *e)
+{
+    const struct gs_breaker_state s = {
+        .key = gs_slice(e->key, e->key_len), .p50_us = -1, .p95_us = -1};
+
+    if (b->on_change && (e->n_opened > 0 || e->until_us > 0))
+        b->on_change(b->ud, &s);
+}
+
 static struct entry *take_entry(struct gs_breakers *b, struct gs_slice key, int64_t now_us)
 {
     const struct gs_slice cut = gs_slice_sub(key, 0, GS_BREAKER_KEY_BYTES);
@@ -193,10 +203,12 @@ static struct entry *take_entry(struct gs_breakers *b, struct gs_slice key, int6
     size_t i = find(b, cut, hash);
 
     if (i == b->n) {
-        if (b->n < GS_BREAKERS_MAX)
+        if (b->n < GS_BREAKERS_MAX) {
             b->n++;
-        else
+        } else {
             i = least(b);
+            forget(b, &b->entries[i]);
+        }
         b->hashes[i] = hash;
         b->entries[i] = (struct entry){.key_len = cut.len};
         if (cut.len > 0)
@@ -420,7 +432,7 @@ static void fail(struct gs_breakers *b, struct entry *e, const struct gs_breaker
 {
     const int64_t told_us = GS_MIN(r->retry_after_us, TOLD_MAX_US);
     const int64_t bench_us = GS_MAX(bench_of(r->fault, told_us), told_us);
-    const bool is_certain = bench_of(r->fault, told_us) > 0;
+    const bool is_certain = bench_of(r->fault, told_us) > 0 || told_us > COOLDOWN_MAX_US;
 
     count(e, true, now_us);
     e->why = r->fault;

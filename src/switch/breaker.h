@@ -109,7 +109,8 @@ typedef void gs_breaker_state_fn(void *ud, const struct gs_breaker_state *s);
 /* Every entry, in no order. */
 void gs_breakers_walk(const struct gs_breakers *b, int64_t now_us, gs_breaker_state_fn *fn,
                       void *ud);
-/* Be told whenever one opens, closes or becomes half open: to record it. NULL: nobody. */
+/* Be told whenever one opens, closes or becomes half open, or is forgotten (all zero then, but its
+ * key): to record it. NULL: nobody. */
 void gs_breakers_on_change(struct gs_breakers *b, gs_breaker_state_fn *fn, void *ud);
 /* Put back what was open before a restart (key, why, n_failed, n_opened, wait_us as it is by the
  * wall clock: until minus now). A time that is over, or makes no sense, leaves a probe. */

@@ -34,14 +34,14 @@ static void on_spent(void *ud, const struct gs_ledger_spent *s)
 static void on_change(void *ud, const struct gs_breaker_state *s)
 {
     struct gs_switch *sw = ud;
-    const struct gs_ledger_breaker row = {
-        .key = s->key,
-        .n_failures = s->n_failed,
-        .n_opens = s->n_opened,
-        .until_us = s->stand == GS_BREAKER_CLOSED ? 0 : gs_clock_wall_us() + s->wait_us,
-        .fault = s->why,
-    };
+    struct gs_ledger_breaker row = {.key = s->key};
 
+    if (s->stand != GS_BREAKER_CLOSED) {
+        row.n_failures = s->n_failed;
+        row.n_opens = s->n_opened;
+        row.until_us = gs_clock_wall_us() + s->wait_us;
+        row.fault = s->why;
+    }
     gs_ledger_save_breaker(sw->opt.ledger, &row);
 }
 

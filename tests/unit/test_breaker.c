@@ -243,6 +243,8 @@ static void a_told_wait_is_a_floor(void **state)
     told(b, &haiku, GS_FAULT_OVERLOADED, 2 * S, T0); /* one fault, but it said when to come back */
     assert_int_equal(wait_of(b, &haiku, T0), 2 * S);
     assert_int_equal(gs_breakers_look(b, &haiku, T0 + 2 * S, NULL), GS_BREAKER_GO);
+    told(b, &haiku, GS_FAULT_RATE_LIMIT, 5 * 60 * MIN, T0); /* a long one ends with a probe */
+    assert_int_equal(gs_breakers_look(b, &haiku, T0 + 5 * 60 * MIN, NULL), GS_BREAKER_PROBE);
 
     trip(b, &opus, T0);
     told(b, &opus, GS_FAULT_OVERLOADED, 400 * S, T0); /* more than any cooldown */
@@ -492,9 +494,11 @@ static void made_up_names_push_out_no_others(void **state)
     struct gs_breakers *b = *state;
     static char text[4000];
     struct seen seen = {0};
+    struct seen forgotten = {.key = GS_SLICE_LIT("anthropic/made-up-1")};
 
     attempt(b, &opus, GS_FAULT_NONE, T0);
     trip(b, &haiku, T0);
+    gs_breakers_on_change(b, see, &forgotten);
     for (int i = 0; i < 3 * GS_BREAKERS_MAX; i++) {
         char name[32];
         const int n = snprintf(name, sizeof(name), "made-up-%d", i);
@@ -504,6 +508,10 @@ static void made_up_names_push_out_no_others(void **state)
     }
     gs_breakers_walk(b, T0, see, &seen);
     assert_int_equal(seen.n, GS_BREAKERS_MAX);
+    assert_int_equal(forgotten.n, 6 * GS_BREAKERS_MAX - (GS_BREAKERS_MAX - 2));
+    assert_int_equal(forgotten.state.n_opened, 0); /* the last that was told of it */
+    assert_int_equal(forgotten.state.wait_us, 0);
+    gs_breakers_on_change(b, NULL, NULL);
     assert_int_equal(state_of(b, "anthropic/opus", T0).n_recent, 1);
     assert_true(wait_of(b, &haiku, T0) > 0);
 
