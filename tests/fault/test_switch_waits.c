@@ -1,4 +1,5 @@
-/* The switch, where nobody is left but one who asked for time: it waits, if that is short. */
+/* The switch, where there is nobody else: it leaves a provider alone that fails, and waits for one
+ * that asked for a little time. */
 #include "cmocka_headers.h"
 
 #include <stdio.h>
@@ -170,6 +171,29 @@ static void a_long_one_is_told_at_once(void **state)
     assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 1);
 }
 
+static void who_fails_three_times_is_left_alone(void **state)
+{
+    struct world *w = *state;
+    struct gs_error err = {0};
+
+    fake_provider_default(w->fake, "500");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ask(w, NULL), GS_OK);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(ask(w, &err), GS_EBUSY);
+    assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 3);
+}
+
+static void wrong_requests_do_not_count(void **state)
+{
+    struct world *w = *state;
+
+    fake_provider_default(w->fake, "400");
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(ask(w, NULL), GS_OK);
+    assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 12);
+}
+
 static void who_leaves_while_it_waits_is_let_go(void **state)
 {
     struct world *w = *state;
@@ -187,8 +211,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
     const struct CMUnitTest tests[] = {
-        TEST(a_short_wait_is_waited_for),
-        TEST(a_long_one_is_told_at_once),
+        TEST(a_short_wait_is_waited_for),          TEST(a_long_one_is_told_at_once),
+        TEST(who_fails_three_times_is_left_alone), TEST(wrong_requests_do_not_count),
         TEST(who_leaves_while_it_waits_is_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
