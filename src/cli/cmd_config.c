@@ -34,10 +34,6 @@ int gs_cli_config(struct gs_config *c, struct gs_buf *out)
 
     if (strcmp(what, "check") == 0)
         return check(c, out);
-    if (c->args.len > 1) {
-        snprintf(msg, sizeof(msg), "\"%.80s\" has no place for \"%.20s\"", what, c->args.items[1]);
-        return gs_cli_fail_usage(msg, "Usage: genset config show|check|schema [FILE]");
-    }
     if (strcmp(what, "show") == 0) {
         gs_config_write_settings(c, out);
         return GS_EXIT_OK;

@@ -125,7 +125,7 @@ static void read_rest(struct gs_config *c, const struct gs_config_source *source
     gs_config_errors_tree(&s->errors, &s->tree);
 }
 
-/* Of the flag, or the one that "config check" is given. */
+/* Of the flag, or the one that "config" is to look at. */
 static const char *chosen_file(const struct gs_config *flags, const struct gs_config_source *source)
 {
     if (!flags->config_path && source->command == GS_COMMAND_CONFIG && flags->args.len > 1)

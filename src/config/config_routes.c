@@ -454,10 +454,12 @@ static void read_part(struct reader *r, enum gs_config_part part, const struct g
             fail_unknown(r, part, key);
             continue;
         }
-        if (first_line[i])
+        if (first_line[i]) {
             fail_at(r, key, NULL, "key \"%s\" is given twice, first in line %d",
                     gs_config_routes_keys[i].o.key, first_line[i]);
-        first_line[i] = first_line[i] ? first_line[i] : key->line;
+            continue;
+        }
+        first_line[i] = key->line;
         read_value(r, &gs_config_routes_keys[i], key->next, base);
     }
 }

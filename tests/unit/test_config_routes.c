@@ -224,6 +224,11 @@ static void test_mistakes(void **state)
                  "    3 |   - {match: [claude-*, c], targets: local}\n"
                  "      |     ^   hint: The first route that fits counts: put narrow patterns "
                  "before wide ones.\n");
+    assert_wrong(
+        "routes: [{targets: [openai, local], targets: [anthropic, openai, local]}]\n",
+        "f:1:37: error: key \"targets\" is given twice, first in line 1\n"
+        "    1 | routes: [{targets: [openai, local], targets: [anthropic, openai, local]}]\n"
+        "      |                                     ^~~~~~~\n");
     assert_wrong("routes: [{targets: [local, local], polcy: x, policy: fast}]\n",
                  "f:1:28: error: target \"local\" is given twice\n"
                  "    1 | routes: [{targets: [local, local], polcy: x, policy: fast}]\n"
