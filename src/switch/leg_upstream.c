@@ -75,14 +75,20 @@ static void finish(struct gs_switch_leg *leg, bool is_spelled)
 static enum gs_flow note_event(void *ud, const struct gs_event *ev)
 {
     struct gs_switch_leg *leg = ud;
+    struct gs_event told = *ev;
 
+    if (!leg->way.is_raw) { /* a client of another API has not seen what the upstream calls it */
+        told.answer_id.len = 0;
+        told.item_id.len = 0;
+        told.is_passed_over = false;
+    }
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         leg->usage = ev->usage;
     if (ev->kind == GS_EVENT_DELTA) {
         leg->said_bytes += ev->text.len;
         gs_health_note(&leg->health, ev->text, gs_clock_mono_us());
     }
-    leg->is_out_of_memory = leg->is_out_of_memory || !gs_switch_hold_event(&leg->hold, ev);
+    leg->is_out_of_memory = leg->is_out_of_memory || !gs_switch_hold_event(&leg->hold, &told);
     return GS_FLOW_CONTINUE;
 }
 
