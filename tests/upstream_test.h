@@ -159,7 +159,7 @@ static inline int open_us(void **state)
     struct gs_upstream_options opt;
 
     gs_upstream_options_init(&opt);
-    opt.use_http2 = true;
+    opt.wants_http2 = true;
     assert_int_equal(gs_http_loop_create(&us.loop, NULL), GS_OK);
     assert_int_equal(gs_upstream_create(us.loop, &opt, &us.up, NULL), GS_OK);
     *state = &us;

@@ -8,6 +8,7 @@
 #define GS_ALIGNED(n)               __attribute__((aligned(n)))
 #define GS_UNUSED                   __attribute__((unused))
 #define GS_NOINLINE                 __attribute__((noinline))
+#define GS_TYPEOF(x)                __typeof__(x)
 
 #define GS_COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 #define GS_MIN(a, b)   ((a) < (b) ? (a) : (b))

@@ -90,7 +90,7 @@ static void tell_sink(struct gs_upstream_call *c)
 static void receive_again(struct gs_upstream_call *c)
 {
     c->is_held = false;
-    const CURLcode code = curl_easy_pause(c->easy, CURLPAUSE_CONT);
+    const CURLcode code = c->up->curl.easy_pause(c->easy, CURLPAUSE_CONT);
     if (code != CURLE_OK)
         gs_upstream_call_finish(c, code);
 }
@@ -273,7 +273,7 @@ static bool end_head(struct gs_upstream_call *c)
 {
     long status = 0;
 
-    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    c->up->curl.easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status >= 100 && status < 200) {
         gs_buf_reset(&c->head);
         return true;
@@ -311,7 +311,7 @@ static void hold(struct gs_upstream_call *c)
 {
     if (c->is_held || c->phase == GS_UPSTREAM_DONE)
         return;
-    c->is_held = curl_easy_pause(c->easy, CURLPAUSE_RECV) == CURLE_OK;
+    c->is_held = c->up->curl.easy_pause(c->easy, CURLPAUSE_RECV) == CURLE_OK;
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *ud)
@@ -335,8 +335,8 @@ static void take_times(struct gs_upstream_call *c)
     long request = 0; /* may hold the body's beginning, or all of it */
 
     t->end_us = gs_clock_mono_us() - c->started_us;
-    curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &request);
-    curl_easy_getinfo(c->easy, CURLINFO_SIZE_UPLOAD_T, &body);
+    c->up->curl.easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &request);
+    c->up->curl.easy_getinfo(c->easy, CURLINFO_SIZE_UPLOAD_T, &body);
     t->sent_bytes = request > body ? request : request + body;
 }
 
@@ -348,7 +348,7 @@ void gs_upstream_call_finish(struct gs_upstream_call *c, CURLcode code)
     take_times(c);
     c->phase = GS_UPSTREAM_DONE;
     gs_http_timer_stop(c->timer);
-    curl_multi_remove_handle(c->up->multi, c->easy);
+    c->up->curl.multi_remove_handle(c->up->multi, c->easy);
     c->is_added = false;
     gs_upstream_call_news(c);
 }
@@ -363,9 +363,9 @@ bool gs_upstream_call_retry(struct gs_upstream_call *c, CURLcode code)
     c->was_retried = true;
     c->is_held = false;
     c->curl_says[0] = '\0';
-    curl_multi_remove_handle(c->up->multi, c->easy);
-    c->is_added = curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
-                  curl_multi_add_handle(c->up->multi, c->easy) == CURLM_OK;
+    c->up->curl.multi_remove_handle(c->up->multi, c->easy);
+    c->is_added = c->up->curl.easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+                  c->up->curl.multi_add_handle(c->up->multi, c->easy) == CURLM_OK;
     return c->is_added;
 }
 
@@ -374,7 +374,7 @@ bool gs_upstream_call_retry(struct gs_upstream_call *c, CURLcode code)
 void gs_upstream_call_destroy(struct gs_upstream_call *c)
 {
     if (c->easy)
-        curl_easy_cleanup(c->easy);
+        c->up->curl.easy_cleanup(c->easy);
     gs_http_timer_free(c->timer);
     gs_free(c->url);
     gs_free(c->proxy);
@@ -411,7 +411,7 @@ static void release(struct gs_upstream_call *c)
 }
 
 #define SET(option, value)                                                                         \
-    if (curl_easy_setopt(c->easy, option, value) != CURLE_OK)                                      \
+    if (c->up->curl.easy_setopt(c->easy, option, value) != CURLE_OK)                               \
     return false
 
 /* What is the same for all. */
@@ -424,7 +424,7 @@ static bool set_for_ever(struct gs_upstream_call *c)
     SET(CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name that nobody waits for any more */
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION,
-        c->up->opt.use_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+        c->up->use_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_CAINFO, c->up->ca_file);
     SET(CURLOPT_CAPATH, NULL); /* the file alone is read once and kept */
@@ -467,7 +467,7 @@ static struct gs_upstream_call *take(struct gs_upstream *up)
     gs_buf_init(&c->text, MAX_REQUEST_HEAD);
     gs_buf_init(&c->head, GS_UPSTREAM_MAX_HEAD_BYTES);
     gs_buf_init(&c->body, MAX_UNTOLD_BYTES);
-    c->easy = curl_easy_init();
+    c->easy = c->up->curl.easy_init();
     if (!c->easy || gs_http_timer_create(up->loop, on_deadline, c, &c->timer, NULL) != GS_OK ||
         !set_for_ever(c)) {
         gs_upstream_call_destroy(c);
@@ -511,18 +511,18 @@ static enum gs_status read_url(struct gs_upstream_call *c, const char *url, stru
                         {CURLUPART_PORT, CURLU_DEFAULT_PORT},
                         {CURLUPART_USER, 0}};
     char *text[N_PARTS] = {0};
-    CURLU *const u = curl_url();
+    CURLU *const u = c->up->curl.url();
     enum gs_status st = GS_OK;
 
     if (!u)
         return gs_error_nomem(err, "read a URL");
-    const CURLUcode code = curl_url_set(u, CURLUPART_URL, url, CURLU_PATH_AS_IS);
+    const CURLUcode code = c->up->curl.url_set(u, CURLUPART_URL, url, CURLU_PATH_AS_IS);
     if (code == CURLUE_OUT_OF_MEMORY) {
         st = gs_error_nomem(err, "read a URL");
         goto out;
     }
     for (size_t i = 0; i < N_PARTS && code == CURLUE_OK; i++)
-        if (curl_url_get(u, parts[i].part, &text[i], parts[i].flags) == CURLUE_OUT_OF_MEMORY)
+        if (c->up->curl.url_get(u, parts[i].part, &text[i], parts[i].flags) == CURLUE_OUT_OF_MEMORY)
             st = gs_error_nomem(err, "read a URL");
     if (st != GS_OK)
         goto out;
@@ -543,8 +543,8 @@ static enum gs_status read_url(struct gs_upstream_call *c, const char *url, stru
              text[PORT] ? text[PORT] : "");
 out:
     for (size_t i = 0; i < N_PARTS; i++)
-        curl_free(text[i]);
-    curl_url_cleanup(u);
+        c->up->curl.free(text[i]);
+    c->up->curl.url_cleanup(u);
     return st;
 }
 
@@ -763,7 +763,7 @@ enum gs_status gs_upstream_call_create(struct gs_upstream *up, const struct gs_u
     if (!c)
         return gs_error_nomem(err, "send a request");
     enum gs_status st = prepare(c, r, err);
-    if (st == GS_OK && curl_multi_add_handle(up->multi, c->easy) != CURLM_OK)
+    if (st == GS_OK && c->up->curl.multi_add_handle(up->multi, c->easy) != CURLM_OK)
         st = gs_error_nomem(err, "send a request");
     if (st != GS_OK) { /* who knows what is set in it */
         gs_upstream_call_destroy(c);
@@ -796,7 +796,7 @@ void gs_upstream_call_free(struct gs_upstream_call *c)
         return;
     if (c->is_added) {
         gs_http_timer_stop(c->timer);
-        curl_multi_remove_handle(c->up->multi, c->easy);
+        c->up->curl.multi_remove_handle(c->up->multi, c->easy);
         c->is_added = false;
     }
     no_news(c);

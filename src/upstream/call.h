@@ -10,9 +10,8 @@
 #ifndef GS_UPSTREAM_CALL_H
 #define GS_UPSTREAM_CALL_H
 
-#include <curl/curl.h>
-
 #include "base/buf.h"
+#include "upstream/libcurl.h"
 #include "upstream/upstream.h"
 
 #define GS_UPSTREAM_MAX_HEADERS    128
@@ -75,6 +74,7 @@ struct gs_upstream_call {
 
 struct gs_upstream {
     struct gs_http_loop *loop;
+    struct gs_upstream_libcurl curl;
     struct gs_upstream_options opt;
     char *user_agent, *ca_file;
     CURLM *multi;
@@ -88,6 +88,7 @@ struct gs_upstream {
     struct gs_upstream_call *idle;
     size_t n_idle;
     size_t n_calls;
+    bool use_http2;
     bool has_proxies;  /* in the environment */
     int64_t forgot_us; /* 0: never */
 };

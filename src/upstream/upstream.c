@@ -15,11 +15,9 @@
 
 void gs_upstream_options_init(struct gs_upstream_options *opt)
 {
-    *opt = (struct gs_upstream_options){
-        .max_connections = 512,
-        .max_connections_of_host = 2048,
-        .user_agent = "genset/" GENSET_VERSION,
-        .use_http2 = curl_version_info(CURLVERSION_NOW)->version_num >= GOOD_HTTP2_VERSION};
+    *opt = (struct gs_upstream_options){.max_connections = 512,
+                                        .max_connections_of_host = 2048,
+                                        .user_agent = "genset/" GENSET_VERSION};
 }
 
 /* Let libcurl do what is due, and pass on what came of it. */
@@ -28,14 +26,14 @@ static void turn(struct gs_upstream *up, curl_socket_t fd, int what)
     int n_running;
     int n_left;
 
-    curl_multi_socket_action(up->multi, fd, what, &n_running);
+    up->curl.multi_socket_action(up->multi, fd, what, &n_running);
     for (;;) {
         struct gs_upstream_call *c = NULL;
-        const CURLMsg *m = curl_multi_info_read(up->multi, &n_left);
+        const CURLMsg *m = up->curl.multi_info_read(up->multi, &n_left);
         if (!m)
             break;
         const CURLcode code = m->data.result;
-        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &c);
+        up->curl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &c);
         if (!gs_upstream_call_retry(c, code))
             gs_upstream_call_finish(c, code);
     }
@@ -101,7 +99,7 @@ static int want_watch(CURL *easy, curl_socket_t fd, int what, void *ud, void *of
         r = up->spare[--up->n_spare];
     if (!r && gs_http_ready_create(up->loop, on_ready, up, &r, NULL) != GS_OK)
         return 0;
-    curl_multi_assign(up->multi, fd, r);
+    up->curl.multi_assign(up->multi, fd, r);
     gs_http_ready_set(r, fd, can);
     return 0;
 }
@@ -125,33 +123,34 @@ static bool has_proxies(void)
 static bool find_ca_file(struct gs_upstream *up)
 {
     const char *path = getenv("SSL_CERT_FILE");
-    CURL *const easy = curl_easy_init();
+    CURL *const easy = up->curl.easy_init();
 
     if (!easy)
         return false;
     if (!path || !*path)
-        curl_easy_getinfo(easy, CURLINFO_CAINFO, &path);
+        up->curl.easy_getinfo(easy, CURLINFO_CAINFO, &path);
     if (path)
         up->ca_file = gs_alloc_str(path);
-    curl_easy_cleanup(easy);
+    up->curl.easy_cleanup(easy);
     return !path || up->ca_file;
 }
 
 static bool set_up(struct gs_upstream *up)
 {
+    const struct gs_upstream_libcurl *const curl = &up->curl;
+    const long n_host = (long)up->opt.max_connections_of_host;
+    const long n_kept = (long)up->opt.max_connections;
     CURLM *const m = up->multi;
 
-    /* One stream to a connection, of HTTP/2 too: until 8.3 libcurl holds a whole connection while
-     * one of its streams is paused, and our clients' pace is not to be each other's. */
-    return curl_multi_setopt(m, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK &&
-           curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)up->opt.max_connections) == CURLM_OK &&
-           curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS,
-                             (long)up->opt.max_connections_of_host) == CURLM_OK &&
-           curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, want_timer) == CURLM_OK &&
-           curl_multi_setopt(m, CURLMOPT_TIMERDATA, up) == CURLM_OK &&
-           curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, want_watch) == CURLM_OK &&
-           curl_multi_setopt(m, CURLMOPT_SOCKETDATA, up) == CURLM_OK &&
-           curl_share_setopt(up->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK;
+    /* One stream to a connection, of HTTP/2 too: our clients' pace is not to be each other's. */
+    return curl->multi_setopt(m, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK &&
+           curl->multi_setopt(m, CURLMOPT_MAXCONNECTS, n_kept) == CURLM_OK &&
+           curl->multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, n_host) == CURLM_OK &&
+           curl->multi_setopt(m, CURLMOPT_TIMERFUNCTION, want_timer) == CURLM_OK &&
+           curl->multi_setopt(m, CURLMOPT_TIMERDATA, up) == CURLM_OK &&
+           curl->multi_setopt(m, CURLMOPT_SOCKETFUNCTION, want_watch) == CURLM_OK &&
+           curl->multi_setopt(m, CURLMOPT_SOCKETDATA, up) == CURLM_OK &&
+           curl->share_setopt(up->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK;
 }
 
 enum gs_status gs_upstream_create(struct gs_http_loop *loop, const struct gs_upstream_options *opt,
@@ -164,13 +163,16 @@ enum gs_status gs_upstream_create(struct gs_http_loop *loop, const struct gs_ups
     up->loop = loop;
     up->opt = *opt;
     up->has_proxies = has_proxies();
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    const enum gs_status st = gs_upstream_libcurl_load(&up->curl, err);
+    if (st != GS_OK) {
         gs_free(up);
-        return gs_error_set(err, GS_EINTERNAL, "libcurl could not be initialised");
+        return st;
     }
+    up->use_http2 = opt->wants_http2 ||
+                    up->curl.version_info(CURLVERSION_NOW)->version_num >= GOOD_HTTP2_VERSION;
     up->user_agent = gs_alloc_str(opt->user_agent);
-    up->multi = curl_multi_init();
-    up->share = curl_share_init();
+    up->multi = up->curl.multi_init();
+    up->share = up->curl.share_init();
     if (!up->user_agent || !up->multi || !up->share ||
         gs_http_timer_create(loop, on_timer, up, &up->timer, NULL) != GS_OK ||
         gs_http_timer_create(loop, on_soon, up, &up->soon, NULL) != GS_OK || !find_ca_file(up) ||
@@ -192,16 +194,16 @@ void gs_upstream_free(struct gs_upstream *up)
         up->idle = c->next;
         gs_upstream_call_destroy(c);
     }
-    curl_multi_cleanup(up->multi); /* closes connections: watches come back */
-    curl_share_cleanup(up->share);
+    up->curl.multi_cleanup(up->multi); /* closes connections: watches come back */
+    up->curl.share_cleanup(up->share);
     while (up->n_spare > 0)
         gs_http_ready_free(up->spare[--up->n_spare]);
     gs_http_timer_free(up->timer);
     gs_http_timer_free(up->soon);
     gs_free(up->user_agent);
     gs_free(up->ca_file);
+    up->curl.global_cleanup();
     gs_free(up);
-    curl_global_cleanup();
 }
 
 void gs_upstream_forget(struct gs_upstream *up)

@@ -31,10 +31,12 @@ struct gs_upstream_options {
     size_t max_connections;         /* kept open, of all hosts together */
     size_t max_connections_of_host; /* at once */
     const char *user_agent;         /* where a request has none of its own */
-    bool use_http2;                 /* where TLS agrees on it; see docs/decisions/008-libcurl.md */
+    bool
+        wants_http2; /* with a libcurl that is not good at it, too: docs/decisions/008-libcurl.md */
 };
 
 void gs_upstream_options_init(struct gs_upstream_options *opt);
+/* errors: GS_ENOTFOUND (libcurl is not installed), GS_ENOMEM. */
 GS_MUST_CHECK enum gs_status gs_upstream_create(struct gs_http_loop *loop,
                                                 const struct gs_upstream_options *opt,
                                                 struct gs_upstream **out_up, struct gs_error *err);

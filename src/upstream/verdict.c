@@ -15,7 +15,7 @@ static const char *detail(const struct gs_upstream_call *c, CURLcode code, char 
 {
     const char *const says = c->curl_says[0]    ? c->curl_says
                              : code == CURLE_OK ? "the connection was closed"
-                                                : curl_easy_strerror(code);
+                                                : c->up->curl.easy_strerror(code);
 
     snprintf(out, MAX_DETAIL, "%.*s", MAX_DETAIL - 1, says);
     for (char *p = out; *p; p++)
@@ -63,7 +63,7 @@ static bool is_malformed(const struct gs_upstream_call *c, CURLcode code)
     curl_off_t first_byte_us = 0;
 
     if (code == CURLE_OUT_OF_MEMORY && c->phase == GS_UPSTREAM_ASKING)
-        curl_easy_getinfo(c->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte_us);
+        c->up->curl.easy_getinfo(c->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte_us);
     return first_byte_us > 0 || code == CURLE_WEIRD_SERVER_REPLY ||
            code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_FILESIZE_EXCEEDED ||
            code == CURLE_BAD_CONTENT_ENCODING;
@@ -115,8 +115,8 @@ static void judge_connect(struct gs_upstream_call *c, CURLcode code, const char 
     long errnum = 0;
     long connect_status = 0;
 
-    curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &errnum);
-    curl_easy_getinfo(c->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+    c->up->curl.easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &errnum);
+    c->up->curl.easy_getinfo(c->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
     if (code == CURLE_COULDNT_RESOLVE_HOST) {
         c->end.fault = GS_FAULT_DNS;
         gs_error_set(err, GS_EIO, "could not resolve the name of \"%s\"", c->where);
@@ -175,25 +175,26 @@ void gs_upstream_judge(struct gs_upstream_call *c, CURLcode code)
 static bool find_target(const struct gs_upstream_call *c, struct gs_slice location, char *out,
                         size_t cap)
 {
+    const struct gs_upstream_libcurl *const curl = &c->up->curl;
     char text[2048];
     char *scheme = NULL;
     char *host = NULL;
-    CURLU *const u = curl_url();
+    CURLU *const u = curl->url();
     bool is_found = false;
 
     if (u && location.len > 0 && location.len < sizeof(text)) {
         memcpy(text, location.ptr, location.len);
         text[location.len] = '\0';
-        is_found = curl_url_set(u, CURLUPART_URL, c->url, 0) == CURLUE_OK &&
-                   curl_url_set(u, CURLUPART_URL, text, 0) == CURLUE_OK &&
-                   curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-                   curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK;
+        is_found = curl->url_set(u, CURLUPART_URL, c->url, 0) == CURLUE_OK &&
+                   curl->url_set(u, CURLUPART_URL, text, 0) == CURLUE_OK &&
+                   curl->url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+                   curl->url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK;
         if (is_found)
             snprintf(out, cap, "%s://%s", scheme, host);
     }
-    curl_free(scheme);
-    curl_free(host);
-    curl_url_cleanup(u);
+    curl->free(scheme);
+    curl->free(host);
+    curl->url_cleanup(u);
     return is_found;
 }
 
