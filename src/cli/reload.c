@@ -80,6 +80,8 @@ static enum gs_status read_routes(struct gs_cli_reload *r, struct gs_arena *out_
         st = gs_config_load_keys(&fresh.routes, r->source.env, r->source.env_ud, &fresh.arena,
                                  &report);
     log_lines(r->log, gs_buf_view(&report));
+    if (st == GS_ENOMEM)
+        gs_log_write(r->log, GS_LOG_WARN, "config", "not enough memory to read the configuration");
     gs_buf_clear(&report);
     if (st == GS_OK) {
         *out_routes = fresh.routes;
@@ -112,13 +114,11 @@ static void read_again(struct gs_cli_reload *r)
     const enum gs_status st = read_routes(r, &arena, &routes);
 
     if (st != GS_OK) {
-        gs_log_write(r->log, GS_LOG_WARN, "config", "the routes stay as they were: %s",
-                     gs_status_text(st));
+        gs_log_write(r->log, GS_LOG_WARN, "config", "the routes stay as they were");
         return;
     }
     gs_log_write(r->log, GS_LOG_INFO, "config",
-                 "read again: %zu providers, %zu routes; other settings hold from the next start",
-                 routes.n_providers - 1, routes.n_routes);
+                 "routes were read again; other settings hold from the next start");
     offer(r, arena, &routes);
 }
 

@@ -523,6 +523,9 @@ static void read_provider(struct reader *r, const struct gs_config_node *name,
     if (!p->url && r->errors->n == n_errors)
         fail_at(r, name, "Write the base URL of its API, such as url: http://10.0.0.7:8000/v1.",
                 "provider \"%s\" has no url", p->name);
+    else if (p->url && gs_config_url_is_ours(gs_slice_str(p->url), r->source->listen))
+        fail_at(r, name, "This machine's own models are the provider \"local\".",
+                "provider \"%s\" is this very server", p->name);
 }
 
 static void read_providers(struct reader *r, const struct gs_config_node *n)

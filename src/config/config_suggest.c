@@ -101,16 +101,17 @@ void gs_config_provider_complete(struct gs_config_provider *p,
     }
 }
 
-/* The address this program listens at, which tools of the same shell are told to ask. */
-static bool is_ours(const struct gs_config_url *url, const char *listen)
+bool gs_config_url_is_ours(struct gs_slice text, const char *listen)
 {
+    struct gs_config_url url;
     char host[256];
     int port;
     struct gs_error err;
 
-    return listen && gs_config_address_split(listen, host, sizeof(host), &port, &err) == GS_OK &&
-           url->port == port &&
-           (gs_config_host_is_loopback(url->host) || gs_slice_eq_str(url->host, host));
+    return listen && gs_config_url_split(text, &url) &&
+           gs_config_address_split(listen, host, sizeof(host), &port, &err) == GS_OK &&
+           url.port == port &&
+           (gs_config_host_is_loopback(url.host) || gs_slice_eq_str(url.host, host));
 }
 
 /* A URL of the environment; NULL for none, for one that is none, and for our own. */
@@ -122,7 +123,7 @@ static const char *url_of_env(const struct gs_config_routes_source *source, cons
 
     while (text.len > 0 && text.ptr[text.len - 1] == '/')
         text.len--;
-    if (!gs_config_url_split(text, &url) || is_ours(&url, source->listen) ||
+    if (!gs_config_url_split(text, &url) || gs_config_url_is_ours(text, source->listen) ||
         !gs_arena_dup(a, text, &text))
         return NULL;
     return text.ptr;

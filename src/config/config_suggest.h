@@ -14,6 +14,8 @@
  * is_loopback, is_near. */
 void gs_config_provider_complete(struct gs_config_provider *p,
                                  const struct gs_config_routes_source *source);
+/* Does a URL lead to the address this program listens at? Requests would go round for ever. */
+bool gs_config_url_is_ours(struct gs_slice url, const char *listen);
 /* How many were written to `out`. */
 size_t gs_config_suggest_providers(const struct gs_config_routes_source *source, struct gs_arena *a,
                                    struct gs_config_provider *out);

@@ -302,6 +302,24 @@ static void test_lines_are_shown_without_keys(void **state)
                  "are named in the section \"providers\".\n");
 }
 
+static void test_nobody_asks_itself(void **state)
+{
+    struct fixture f = {.env = {NULL}, .source.listen = "0.0.0.0:8484"};
+
+    (void)state;
+    assert_int_equal(read_text(&f, "providers: {me: {url: http://localhost:8484/v1}}\n"),
+                     GS_ECONFIG);
+    gs_buf_putc(&f.report, '\0');
+    assert_string_equal(f.report.ptr,
+                        "f:1:13: error: provider \"me\" is this very server\n"
+                        "    1 | providers: {me: {url: http://localhost:8484/v1}}\n"
+                        "      |             ^~   hint: This machine's own models are the provider "
+                        "\"local\".\n");
+    clear(&f);
+    assert_int_equal(read_text(&f, "providers: {me: {url: http://localhost:8485/v1}}\n"), GS_OK);
+    clear(&f);
+}
+
 static void test_doubts(void **state)
 {
     struct fixture f = {.env = {NULL}};
@@ -639,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_secrets_are_not_shown),
         cmocka_unit_test(test_lines_are_shown_without_keys),
+        cmocka_unit_test(test_nobody_asks_itself),
         cmocka_unit_test(test_doubts),
         cmocka_unit_test(test_settings_read_back),
         cmocka_unit_test(test_environment),
