@@ -112,4 +112,20 @@ static inline struct gs_ledger_attempt an_attempt(const char *provider, enum gs_
     };
 }
 
+/* A ledger of the first schema, with 500 requests. */
+GS_UNUSED static const char first_ledger_sql[] =
+    "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+    "CREATE TABLE request ("
+    "  n INTEGER PRIMARY KEY, id TEXT NOT NULL, at_us INTEGER NOT NULL, api TEXT NOT NULL,"
+    "  model TEXT NOT NULL, served_by TEXT NOT NULL, status INTEGER NOT NULL,"
+    "  stream INTEGER NOT NULL, outcome INTEGER NOT NULL, error TEXT NOT NULL,"
+    "  prompt_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,"
+    "  answer_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,"
+    "  first_us INTEGER NOT NULL, total_us INTEGER NOT NULL);"
+    "CREATE INDEX request_at ON request (at_us);"
+    "PRAGMA user_version=1; PRAGMA application_id=0x67736c31;"
+    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 500)"
+    " INSERT INTO request SELECT i, 'req_' || i, 1000000 * i, 'anthropic', 'm', 'local/m', 200, 1,"
+    " 0, '', i, 0, 2, 0, 3, 4 FROM c";
+
 #endif

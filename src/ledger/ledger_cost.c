@@ -1,6 +1,4 @@
 /* Costs, from the sums of days; speed, from the latest answers of each model. */
-#include <stdlib.h>
-
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/slice.h"
@@ -119,14 +117,6 @@ static bool add_timed(void *ud, sqlite3_stmt *s)
     return true;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a;
-    const int64_t y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static bool give_speed(void *ud, sqlite3_stmt *s)
 {
     struct speed_reader *r = ud;
@@ -144,10 +134,9 @@ static bool give_speed(void *ud, sqlite3_stmt *s)
         return false;
     if (r->n == 0)
         return true;
-    qsort(r->first_us, r->n, sizeof(*r->first_us), by_value);
     speed.n = (int64_t)r->n;
-    speed.first_p50_us = r->first_us[(r->n * 50 + 99) / 100 - 1]; /* nearest rank */
-    speed.first_p95_us = r->first_us[(r->n * 95 + 99) / 100 - 1];
+    speed.first_p50_us = gs_ledger_percentile(r->first_us, r->n, 50);
+    speed.first_p95_us = gs_ledger_percentile(r->first_us, r->n, 95);
     speed.tokens_per_s = r->tokens_us ? (double)r->n_tokens * 1e6 / (double)r->tokens_us : 0;
     return r->fn(r->ud, &speed);
 }

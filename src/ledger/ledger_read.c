@@ -1,5 +1,7 @@
-/* The reading side: requests, their attempts and totals, for people and programs that ask. */
+/* The reading side: requests, their attempts, for people and programs that ask. */
 #include "ledger/ledger_read.h"
+
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -35,17 +37,21 @@ static const char spent_sql[] =
     "SELECT provider, sum(CASE WHEN day = ?1 THEN cost_nanousd ELSE 0 END), sum(cost_nanousd)"
     " FROM spent WHERE day >= ?2 GROUP BY provider ORDER BY provider";
 
-/* Of answers that began, the time from the first token to the end; "timed" tokens are theirs. */
-static const char sums_sql[] =
-    "SELECT served_by, count(*) AS n, sum(outcome = ?2), sum(outcome = ?3), sum(prompt_tokens),"
-    " sum(cached_tokens), sum(answer_tokens), sum(first_us >= 0),"
-    " sum(CASE WHEN first_us >= 0 AND answer_tokens > 1 THEN answer_tokens - 1 ELSE 0 END),"
-    " sum(CASE WHEN first_us >= 0 AND answer_tokens > 1 THEN total_us - first_us ELSE 0 END)"
-    " FROM request WHERE at_us >= ?1 GROUP BY served_by ORDER BY n DESC";
+static int by_value(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a;
+    const int64_t y = *(const int64_t *)b;
 
-static const char first_sql[] =
-    "SELECT first_us FROM request WHERE at_us >= ?1 AND served_by = ?2 AND first_us >= 0"
-    " ORDER BY first_us LIMIT 1 OFFSET ?3";
+    return (x > y) - (x < y);
+}
+
+int64_t gs_ledger_percentile(int64_t *values, size_t n, int share)
+{
+    if (n == 0)
+        return -1;
+    qsort(values, n, sizeof(*values), by_value);
+    return values[(n * (size_t)share + 99) / 100 - 1];
+}
 
 struct gs_slice gs_ledger_text_at(sqlite3_stmt *s, int column)
 {
@@ -274,86 +280,6 @@ enum gs_status gs_ledger_recall(const char *path, const struct gs_ledger_memory 
         st = read_breakers(db, m, err);
     if (st == GS_OK && m->on_spent)
         st = read_spent(db, m, err);
-    sqlite3_close(db);
-    return st;
-}
-
-/* ---- totals ---- */
-
-/* The value that `share` hundredths of the n first times do not pass: nearest rank. */
-static int64_t percentile(sqlite3_stmt *s, int64_t since_us, struct gs_slice served_by, int64_t n,
-                          int share)
-{
-    int64_t us = -1;
-
-    if (n <= 0)
-        return us;
-    sqlite3_bind_int64(s, 1, since_us);
-    sqlite3_bind_text(s, 2, served_by.ptr, (int)served_by.len, SQLITE_STATIC);
-    sqlite3_bind_int64(s, 3, (n * share + 99) / 100 - 1);
-    if (sqlite3_step(s) == SQLITE_ROW)
-        us = sqlite3_column_int64(s, 0);
-    sqlite3_reset(s);
-    return us;
-}
-
-static struct gs_ledger_total total_of(sqlite3_stmt *s, sqlite3_stmt *first, int64_t since_us)
-{
-    const struct gs_slice served_by = gs_ledger_text_at(s, 0);
-    const int64_t n_begun = sqlite3_column_int64(s, 7);
-    const int64_t timed_us = sqlite3_column_int64(s, 9);
-
-    return (struct gs_ledger_total){
-        .served_by = served_by,
-        .n = sqlite3_column_int64(s, 1),
-        .n_failed = sqlite3_column_int64(s, 2),
-        .n_left = sqlite3_column_int64(s, 3),
-        .prompt_tokens = sqlite3_column_int64(s, 4),
-        .cached_tokens = sqlite3_column_int64(s, 5),
-        .answer_tokens = sqlite3_column_int64(s, 6),
-        .first_p50_us = percentile(first, since_us, served_by, n_begun, 50),
-        .first_p95_us = percentile(first, since_us, served_by, n_begun, 95),
-        .tokens_per_s =
-            timed_us > 0 ? (double)sqlite3_column_int64(s, 8) * 1e6 / (double)timed_us : 0,
-    };
-}
-
-struct total_reader {
-    sqlite3_stmt *first;
-    int64_t since_us;
-    gs_ledger_total_fn *fn;
-    void *ud;
-};
-
-static bool give_total(void *ud, sqlite3_stmt *s)
-{
-    const struct total_reader *r = ud;
-    const struct gs_ledger_total total = total_of(s, r->first, r->since_us);
-
-    return r->fn(r->ud, &total);
-}
-
-enum gs_status gs_ledger_sum(const char *path, const struct gs_ledger_query *q,
-                             gs_ledger_total_fn *fn, void *ud, struct gs_error *err)
-{
-    struct total_reader reader = {.since_us = q->since_us, .fn = fn, .ud = ud};
-    sqlite3 *db;
-    sqlite3_stmt *s = NULL;
-    enum gs_status st = gs_ledger_db_open(path, false, &db, err);
-
-    if (st != GS_OK)
-        return st;
-    st = gs_ledger_db_prepare(db, sums_sql, &s, err);
-    if (st == GS_OK)
-        st = gs_ledger_db_prepare(db, first_sql, &reader.first, err);
-    if (st == GS_OK) {
-        sqlite3_bind_int64(s, 1, q->since_us);
-        sqlite3_bind_int(s, 2, GS_LEDGER_FAILED);
-        sqlite3_bind_int(s, 3, GS_LEDGER_LEFT);
-        st = gs_ledger_step_through(db, s, give_total, &reader, err);
-    }
-    sqlite3_finalize(reader.first);
-    sqlite3_finalize(s);
     sqlite3_close(db);
     return st;
 }

@@ -151,21 +151,6 @@ static void breakers_and_costs_are_remembered(void **state)
 
 /* ---- an older ledger ---- */
 
-static const char first_schema[] =
-    "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
-    "CREATE TABLE request ("
-    "  n INTEGER PRIMARY KEY, id TEXT NOT NULL, at_us INTEGER NOT NULL, api TEXT NOT NULL,"
-    "  model TEXT NOT NULL, served_by TEXT NOT NULL, status INTEGER NOT NULL,"
-    "  stream INTEGER NOT NULL, outcome INTEGER NOT NULL, error TEXT NOT NULL,"
-    "  prompt_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,"
-    "  answer_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,"
-    "  first_us INTEGER NOT NULL, total_us INTEGER NOT NULL);"
-    "CREATE INDEX request_at ON request (at_us);"
-    "PRAGMA user_version=1; PRAGMA application_id=0x67736c31;"
-    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 500)"
-    " INSERT INTO request SELECT i, 'req_' || i, 1000000 * i, 'anthropic', 'm', 'local/m', 200, 1,"
-    " 0, '', i, 0, 2, 0, 3, 4 FROM c";
-
 static bool sum_prompts(void *ud, const struct gs_ledger_request *r)
 {
     struct seen *s = ud;
@@ -185,7 +170,7 @@ static void an_old_ledger_is_brought_up_to_date(void **state)
 
     for (int by_reading = 0; by_reading < 2; by_reading++) {
         struct seen s = {.n = 0};
-        run_sql(f, first_schema);
+        run_sql(f, first_ledger_sql);
         assert_int_equal(chmod(f->path, 0644), 0);
         if (!by_reading) {
             struct gs_ledger *l = open_ledger(f, 0, 0);
@@ -210,7 +195,7 @@ static void a_failed_migration_changes_nothing(void **state)
     struct gs_error err;
     struct seen s = {.n = 0};
 
-    run_sql(f, first_schema);
+    run_sql(f, first_ledger_sql);
     run_sql(f, "CREATE TABLE spent (x)"); /* in the way of the last steps */
     assert_int_equal(gs_ledger_read(f->path, &all, sum_prompts, &s, &err), GS_EIO);
     assert_non_null(strstr(err.msg, "up to date"));
