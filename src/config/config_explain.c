@@ -104,35 +104,35 @@ static void put_order(struct gs_buf *b, const struct gs_config_routes *r,
                       const struct gs_config_route *route)
 {
     bool has_local = false;
-    size_t n = 0;
+    size_t n;
 
     for (size_t i = 0; i < route->n_targets; i++)
         has_local = has_local || route->targets[i].provider == 0;
     switch (route->policy) {
     case GS_POLICY_ORDER:
-        n = put_targets(b, r, route, 2, ", then ", 0);
+        put_targets(b, r, route, 2, ", then ", 0);
         break;
     case GS_POLICY_LOCAL_FIRST:
         n = put_targets(b, r, route, 0, ", then ", 0);
-        n = put_targets(b, r, route, 1, ", then ", n);
+        put_targets(b, r, route, 1, ", then ", n);
         break;
     case GS_POLICY_CLOUD_FIRST:
         n = put_targets(b, r, route, 1, ", then ", 0);
-        n = put_targets(b, r, route, 0, ", then ", n);
+        put_targets(b, r, route, 0, ", then ", n);
         break;
     case GS_POLICY_LOCAL_ONLY:
-        n = put_targets(b, r, route, 0, ", then ", 0);
-        has_local = has_local || n > 0;
-        gs_buf_puts(b, n ? "" : "this machine");
+        if (put_targets(b, r, route, 0, ", then ", 0) > 0)
+            break;
+        gs_buf_puts(b, "this machine");
         return;
     case GS_POLICY_CHEAPEST:
     case GS_POLICY_FASTEST:
         gs_buf_printf(b, "the %s of ",
                       route->policy == GS_POLICY_CHEAPEST ? "cheapest" : "fastest");
-        n = put_targets(b, r, route, 2, ", ", 0);
+        put_targets(b, r, route, 2, ", ", 0);
         break;
     case GS_POLICY_HEDGE:
-        n = put_targets(b, r, route, 2, ", and if it is slow beside it ", 0);
+        put_targets(b, r, route, 2, ", and if it is slow beside it ", 0);
         break;
     }
     if (!has_local)

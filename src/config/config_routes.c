@@ -638,7 +638,7 @@ static void read_budgets(struct reader *r, const struct gs_config_node *n,
         make_array(r, map, 0, MAX_ENTRIES, sizeof(*budgets), "budgets");
 
     out->budgets = budgets;
-    for (const struct gs_config_node *key = budgets ? map->first : NULL; key && key->next;
+    for (const struct gs_config_node *key = map && budgets ? map->first : NULL; key && key->next;
          key = key->next->next) {
         struct gs_config_budget *b = &budgets[out->n_budgets];
         *b = (struct gs_config_budget){.provider = SIZE_MAX, .line = key->line};
@@ -687,7 +687,7 @@ static void read_prices(struct reader *r, const struct gs_config_node *n,
     struct gs_config_price *prices = make_array(r, map, 0, MAX_ENTRIES, sizeof(*prices), "prices");
 
     out->prices = prices;
-    for (const struct gs_config_node *key = prices ? map->first : NULL; key && key->next;
+    for (const struct gs_config_node *key = map && prices ? map->first : NULL; key && key->next;
          key = key->next->next) {
         struct gs_config_price *p = &prices[out->n_prices];
         const int n_errors = r->errors->n;
@@ -718,7 +718,8 @@ static void read_rules(struct reader *r, const struct gs_config_node *n,
         make_array(r, list, 0, MAX_ENTRIES, sizeof(*rules), "privacy");
 
     out->rules = rules;
-    for (const struct gs_config_node *item = rules ? list->first : NULL; item; item = item->next) {
+    for (const struct gs_config_node *item = list && rules ? list->first : NULL; item;
+         item = item->next) {
         struct gs_config_secret_rule *rule = &rules[out->n_rules];
         const int n_errors = r->errors->n;
         *rule = (struct gs_config_secret_rule){.privacy = CLASS_UNSET};
