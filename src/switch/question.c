@@ -119,7 +119,7 @@ void gs_switch_choose(struct gs_switch_call *c)
         .has_images = chat && has_images(chat),
         .has_tools = chat && chat->n_tools > 0,
         .is_uplink_down = gs_uplink_look(&c->sw->uplink, now_us) == GS_UPLINK_DOWN,
-        .budget_us = gs_switch_budget_ms(c) * 1000,
+        .budget_us = gs_switch_budget_ms(c) * 1000 - (now_us - c->started_us),
         .turn = c->sw->n_asked++,
     };
 

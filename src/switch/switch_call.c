@@ -373,17 +373,6 @@ void gs_switch_call_refused(struct gs_switch_leg *leg, enum gs_fault fault,
 
 /* ---- begin ---- */
 
-/* One who is benched may be asked now, or the first was asked long enough ago. */
-static void on_timer(void *ud)
-{
-    struct gs_switch_call *c = ud;
-
-    gs_switch_call_enter(c);
-    if (!c->lead && !c->is_over && !c->is_freed && c->n_tried < 2 && !ask_next(c) && !is_alive(c))
-        give_up(c);
-    gs_switch_call_leave(c);
-}
-
 /* After a sleep of the machine connections are dead and most troubles over. */
 static void notice_sleep(struct gs_switch *sw)
 {
@@ -438,6 +427,24 @@ static enum gs_status begin(struct gs_switch_call *c, struct gs_error *err)
         return say_why(c, err);
     start_hedge(c);
     return GS_OK;
+}
+
+/* Who was waited for may be asked now, or somebody else; or the first was asked long enough ago. */
+static void on_timer(void *ud)
+{
+    struct gs_switch_call *c = ud;
+    struct gs_error err;
+    bool is_lost = false;
+
+    gs_switch_call_enter(c);
+    const bool is_due = !c->lead && !c->is_over && !c->is_freed;
+    if (is_due && !c->legs)
+        is_lost = begin(c, &err) != GS_OK;
+    else if (is_due && c->n_tried < 2)
+        is_lost = !ask_next(c) && !is_alive(c);
+    if (is_lost)
+        give_up(c);
+    gs_switch_call_leave(c);
 }
 
 static enum gs_status call_init(struct gs_switch_call *c, struct gs_switch *sw,

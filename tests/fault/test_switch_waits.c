@@ -4,12 +4,13 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/slice.h"
 #include "dialect/dialect.h"
 #include "fault/fake_provider.h"
 #include "http/loop.h"
 #include "http/parse.h"
-#include "switch/switch.h"
+#include "switch/switch_call.h"
 
 struct world {
     struct gs_http_loop *loop;
@@ -25,6 +26,8 @@ struct world {
     int status; /* of the reply; 0: none came */
     bool failed;
     bool leaves; /* the client does not wait */
+    bool probes; /* another call asks first, and leaves when it was heard */
+    struct gs_switch_call *other;
 };
 
 static void on_free(void *ud)
@@ -32,9 +35,21 @@ static void on_free(void *ud)
     gs_http_loop_break(((struct world *)ud)->loop);
 }
 
+static void on_other_free(void *ud)
+{
+    ((struct world *)ud)->other = NULL;
+}
+
 static void on_leave(void *ud)
 {
-    gs_switch_call_free(((struct world *)ud)->call, on_free, ud);
+    struct world *w = ud;
+
+    if (!w->probes)
+        gs_switch_call_free(w->call, on_free, w);
+    else if (fake_provider_count(w->fake, FAKE_REQUESTS) < 4)
+        gs_http_timer_start(w->leave, 5);
+    else
+        gs_switch_call_free(w->other, on_other_free, w);
 }
 
 static int create(void **state)
@@ -138,8 +153,10 @@ static enum gs_status ask(struct world *w, struct gs_error *err)
                                            .path = GS_SLICE_LIT("/v1/messages"),
                                            .body = body,
                                            .head = &head};
+    if (w->probes)
+        assert_int_equal(gs_switch_call_create(w->sw, &question, &sink, &w->other, NULL), GS_OK);
     const enum gs_status st = gs_switch_call_create(w->sw, &question, &sink, &w->call, err);
-    if (st == GS_OK && w->leaves)
+    if (st == GS_OK && (w->leaves || w->probes))
         gs_http_timer_start(w->leave, 1);
     if (st == GS_OK)
         assert_int_equal(gs_http_loop_run(w->loop, NULL), GS_OK);
@@ -184,6 +201,21 @@ static void who_fails_three_times_is_left_alone(void **state)
     assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 3);
 }
 
+static void one_probes_and_others_wait(void **state)
+{
+    struct world *w = *state;
+
+    fake_provider_script(w->fake, "500,500,500,silent");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ask(w, NULL), GS_OK);
+    gs_breakers_woke(w->sw->breakers, 1, gs_clock_mono_us());
+    w->probes = true;
+    assert_int_equal(ask(w, NULL), GS_OK);
+    assert_int_equal(w->status, 200);
+    assert_null(w->other);
+    assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 5);
+}
+
 static void wrong_requests_do_not_count(void **state)
 {
     struct world *w = *state;
@@ -213,7 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_short_wait_is_waited_for),          TEST(a_long_one_is_told_at_once),
         TEST(who_fails_three_times_is_left_alone), TEST(wrong_requests_do_not_count),
-        TEST(who_leaves_while_it_waits_is_let_go),
+        TEST(one_probes_and_others_wait),          TEST(who_leaves_while_it_waits_is_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
