@@ -14,13 +14,16 @@
 #define MAX_BYTES  ((size_t)1 << 20)
 #define PATH_BYTES 512
 
-static const struct gs_dialect_client *const clients[] = {&gs_dialect_client_anthropic,
-                                                          &gs_dialect_client_ollama};
+static const struct gs_dialect_client *const clients[] = {
+    &gs_dialect_client_anthropic, &gs_dialect_client_ollama, &gs_dialect_client_openai_chat,
+    &gs_dialect_client_openai_responses};
 
 /* What is not heard: log-probabilities of Ollama's, errors, empty answers, what the request asked
- * for. */
-static const char *const not_again[] = {"logprobs.", "broken.", "overlong.", "empty.",
-                                        "thinking_omitted."};
+ * for; of OpenAI's chunks whether an empty one keeps alive, of its texts which stop string ended
+ * them. */
+static const char *const not_again[] = {"logprobs.",         "broken.",   "overlong.",  "empty.",
+                                        "thinking_omitted.", "choices.",  "functions.", "custom.",
+                                        "text.openai",       "completion"};
 
 /* ---- hearing and spelling ---- */
 
@@ -109,9 +112,16 @@ static const struct gs_dialect_client *client_of(const char *name, bool *out_is_
     return NULL;
 }
 
+/* Their signs of life are what opens an answer. */
+static bool is_openai(const struct gs_dialect_client *c)
+{
+    return c == &gs_dialect_client_openai_chat || c == &gs_dialect_client_openai_responses;
+}
+
 static bool spell_again(const char *name)
 {
-    struct speller s = {.ctx = {.model = GS_SLICE_LIT("test-model"),
+    struct speller s = {.ctx = {.include_usage = true,
+                                .model = GS_SLICE_LIT("test-model"),
                                 .request_id = GS_SLICE_LIT("req_0123"),
                                 .created_us = 1767225600000000}};
     char path[PATH_BYTES];
@@ -126,7 +136,7 @@ static bool spell_again(const char *name)
     s.state = gs_alloc_zero(s.client->server->state_bytes);
     assert_non_null(s.state);
     gs_buf_init(&s.out, MAX_BYTES);
-    if (s.ctx.stream)
+    if (s.ctx.stream && !is_openai(s.client))
         drop_keepalives(&s, &bytes);
     if (s.ctx.stream)
         hear_stream(&s, gs_buf_view(&bytes));
