@@ -135,7 +135,7 @@ static void read_event(struct gs_dialect_frames *f, struct gs_slice text,
     size_t n_data = 0;
 
     gs_buf_reset(&f->data);
-    for (size_t from = 0, n; from < text.len; from += n) {
+    for (size_t from = 0, n = 0; from < text.len; from += n) {
         const size_t end = find_line_end(text, from, true, &n);
         const struct gs_slice line = gs_slice_sub(text, from, end);
         struct gs_slice value;
