@@ -184,10 +184,19 @@ static bool may_continue(const struct gs_switch_call *c)
            (!c->route || c->route->on_break == GS_ON_BREAK_CONTINUE);
 }
 
+/* This machine, with the model that the route names. */
+static struct gs_config_target local_target(const struct gs_switch_call *c)
+{
+    for (size_t i = 0; i < c->choice.n; i++)
+        if (is_local(c, &c->choice.targets[i].target))
+            return c->choice.targets[i].target;
+    return (struct gs_config_target){.provider = 0};
+}
+
 /* The leg that led broke off: this machine takes over, once. */
 static bool go_on(struct gs_switch_call *c, const struct gs_switch_leg *broken)
 {
-    const struct gs_config_target local = {0};
+    const struct gs_config_target local = local_target(c);
 
     if (!may_continue(c) || broken->continues || broken->provider->kind == GS_PROVIDER_LOCAL)
         return false;
