@@ -41,7 +41,7 @@ struct fake {
 struct fake_call {
     struct fake *fake;
     char script[32];
-    bool is_count;
+    bool is_count, has_called;
     const struct gs_chat *chat;   /* or NULL */
     const struct gs_texts *texts; /* or NULL */
     gs_event_fn *on_event;
@@ -258,6 +258,8 @@ static inline bool fake_words(struct fake_call *c)
          gs_slice_find(wish, GS_SLICE_LIT("call "), 0) != SIZE_MAX},
     };
     size_t at = 0;
+
+    c->has_called = plan[2].is_meant;
     for (size_t i = 0; i < GS_COUNT_OF(plan); i++) {
         const struct gs_block *given = at < n_given ? &last->blocks[at] : NULL;
         if (!plan[i].is_meant || (given && given->kind != plan[i].kind && at + 1 < n_given))
@@ -333,7 +335,7 @@ static inline void fake_play(struct fake_call *c)
         return;
     }
     ev.kind = GS_EVENT_STOP;
-    ev.stop = fake_is(c, "tool") ? GS_STOP_TOOL_CALL : GS_STOP_END;
+    ev.stop = fake_is(c, "tool") || c->has_called ? GS_STOP_TOOL_CALL : GS_STOP_END;
     ev.usage.answer_tokens = 3;
     if (go_on)
         fake_say(c, &ev);

@@ -1,6 +1,7 @@
-/* genset-scripted SCRIPT.json: a genset server on a free port of 127.0.0.1 whose model follows a
- * script; everything but the model is the real thing. Says on stderr where it listens, as `genset
- * serve` does, and on stdout what it was asked, a line of JSON for each request.
+/* genset-scripted SCRIPT.json [ROUTES.yaml]: a genset server on a free port of 127.0.0.1 whose
+ * model follows a script; everything but the model is the real thing. Says on stderr where it
+ * listens, as `genset serve` does, and on stdout what it was asked, a line of JSON for each
+ * request.
  *
  *   {"model": "scripted", "ctx_tokens": 200000,   what /v1/models lists; any other name will do too
  *    "rules": [                                   the first that fits says the answer
@@ -44,6 +45,7 @@
 #include "base/slice.h"
 #include "genset/models.h"
 #include "provider/local.h"
+#include "routes_test.h"
 #include "server/server.h"
 #include "json/json.h"
 
@@ -595,12 +597,31 @@ static enum gs_status load(struct script *s, const char *path, struct gs_error *
     return GS_OK;
 }
 
+/* Routes to other computers, of a configuration file. */
+static enum gs_status offer(struct test_routes *r, const char *path, struct gs_error *err)
+{
+    struct gs_os_map file;
+    struct gs_buf report;
+
+    enum gs_status st = gs_os_map_file(path, &file, err);
+    if (st != GS_OK)
+        return st;
+    gs_buf_init(&report, GS_MAX_TEXT_BYTES);
+    st = test_routes_offer(r, gs_slice((const char *)file.ptr, file.len), &report);
+    if (st != GS_OK)
+        gs_error_set(err, st, "%.*s", (int)report.len, report.ptr);
+    gs_buf_clear(&report);
+    gs_os_unmap(&file);
+    return st;
+}
+
 int main(int argc, char **argv)
 {
     static struct script script;
     const struct gs_log log = {GS_LOG_INFO, GS_LOG_TEXT, 2};
     struct sigaction act = {.sa_handler = on_signal};
     struct gs_server_options opt;
+    struct test_routes routes;
     struct gs_error err = {0};
 
     gs_server_options_init(&opt);
@@ -614,8 +635,13 @@ int main(int argc, char **argv)
                                              .models = models,
                                              .resume = resume,
                                              .free_call = free_call};
-    enum gs_status st = argc == 2 ? load(&script, argv[1], &err)
-                                  : gs_error_set(&err, GS_EINVAL, "usage: genset-scripted SCRIPT");
+    enum gs_status st = test_routes_init(&routes, &opt, &err);
+    if (st == GS_OK)
+        st = argc == 2 || argc == 3
+                 ? load(&script, argv[1], &err)
+                 : gs_error_set(&err, GS_EINVAL, "usage: genset-scripted SCRIPT [ROUTES]");
+    if (st == GS_OK && argc == 3)
+        st = offer(&routes, argv[2], &err);
     if (st == GS_OK)
         st = gs_server_create(&opt, &running, &err);
     if (st == GS_OK) {
@@ -628,6 +654,7 @@ int main(int argc, char **argv)
     if (st != GS_OK)
         fprintf(stderr, "genset-scripted: %s\n", err.msg);
     gs_server_free(running);
+    test_routes_clear(&routes);
     gs_arena_clear(&script.arena);
     return st == GS_OK ? 0 : 1;
 }

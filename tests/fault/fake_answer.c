@@ -92,12 +92,28 @@ static bool says(struct gs_slice text, const char *word)
     return gs_slice_find(text, gs_slice_str(word), 0) != SIZE_MAX;
 }
 
-static void read_wish(struct fake_ask *ask, struct gs_slice user)
+/* Does this item or message hand over what a tool found? */
+static bool is_result(const struct gs_json *m)
+{
+    const struct gs_json *content = gs_json_get(m, "content");
+
+    if (gs_slice_eq_str(string_of(m, "role"), "tool") ||
+        gs_slice_eq_str(string_of(m, "type"), "function_call_output"))
+        return true;
+    for (size_t i = 0; content && content->kind == GS_JSON_ARRAY && i < content->u.array.len; i++)
+        if (gs_slice_eq_str(string_of(&content->u.array.items[i], "type"), "tool_result"))
+            return true;
+    return false;
+}
+
+/* Tools are called once. */
+static void read_wish(struct fake_ask *ask, struct gs_slice user, bool was_called)
 {
     const int64_t n = number_after(user, GS_SLICE_LIT("say "));
 
     ask->n_words = n > 0 ? n : WORDS;
-    ask->call = name_after(user, GS_SLICE_LIT("call "));
+    if (!was_called)
+        ask->call = name_after(user, GS_SLICE_LIT("call "));
     ask->thinks = says(user, "think");
     ask->is_greek = says(user, "greek");
 }
@@ -108,6 +124,7 @@ void fake_ask_read(struct fake_ask *out, struct gs_slice method, struct gs_slice
     struct gs_json root = {.kind = GS_JSON_NULL};
     const struct gs_json *list = NULL;
     struct gs_slice user = {NULL, 0};
+    bool was_called = false;
 
     *out = (struct fake_ask){.api = api_of(method, path), .n_words = WORDS};
     out->prompt_tokens = (int64_t)(body.len / BYTES_PER_TOKEN) + 1;
@@ -126,11 +143,12 @@ void fake_ask_read(struct fake_ask *out, struct gs_slice method, struct gs_slice
     for (size_t i = 0; list && list->kind == GS_JSON_ARRAY && i < list->u.array.len; i++) {
         const struct gs_json *m = &list->u.array.items[i];
         const struct gs_slice role = string_of(m, "role");
+        was_called = is_result(m);
         if (gs_slice_eq_str(role, "user") && text_of(m).len > 0)
             user = text_of(m);
         out->partial = gs_slice_eq_str(role, "assistant") ? text_of(m) : gs_slice(NULL, 0);
     }
-    read_wish(out, user);
+    read_wish(out, user, was_called);
 }
 
 /* ---- plans ---- */

@@ -3,7 +3,7 @@
  *   POST /control           {"script": "500,ok", "default": "ok", "listen": false, "pace_ms": 5,
  *                            "go": true, "forget": true}, all optional
  *   GET /control/requests   [{"fault", "connection", "nth", "head", "body", "sent", "gone"}, ...]
- *   GET /control/counts     {"connections", "open", "requests", "gone", "held"}
+ *   GET /control/counts     {"connections", "open", "requests", "gone", "held", "flowing"}
  *   GET /control/wait?gone=1     the same, once there are so many */
 #include "fake_provider.h"
 
@@ -276,6 +276,13 @@ static void watch(struct conn *c, bool wants_write)
     epoll_ctl(c->provider->epoll, EPOLL_CTL_MOD, c->fd, &ev);
 }
 
+/* A child that is just being started may hold the descriptor for a while, and epoll with it. */
+static void remove_fd(struct fake_provider *p, int fd)
+{
+    epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL);
+    close(fd);
+}
+
 static void conn_open(struct fake_provider *p, int listener)
 {
     const int fd = accept(listener, NULL, NULL);
@@ -286,6 +293,7 @@ static void conn_open(struct fake_provider *p, int listener)
     if (!c)
         return;
     fcntl(fd, F_SETFL, O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     c->provider = p;
     c->fd = fd;
@@ -321,9 +329,11 @@ static void conn_close(struct conn *c, bool resets)
     if (resets)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     SSL_free(c->ssl);
-    close(c->fd);
+    remove_fd(p, c->fd);
     if (!c->is_control)
         count(p, FAKE_OPEN, (size_t)-1);
+    if (c->is_answering)
+        count(p, FAKE_FLOWING, (size_t)-1);
     fake_plan_clear(&c->plan);
     gs_buf_clear(&c->in);
     gs_buf_clear(&c->out);
@@ -515,6 +525,7 @@ static bool pump(struct conn *c)
     }
     watch(c, false);
     if (c->is_ended) {
+        count(c->provider, FAKE_FLOWING, (size_t)-1);
         c->is_answering = c->is_ended = false;
         c->record = SIZE_MAX;
         fake_plan_clear(&c->plan);
@@ -620,6 +631,7 @@ static bool answer(struct conn *c, struct request *r)
         c->record = p->n_records - 1;
     }
     p->counts[FAKE_REQUESTS]++;
+    p->counts[FAKE_FLOWING]++;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
     if (!ok) {
@@ -653,8 +665,8 @@ static bool answer(struct conn *c, struct request *r)
 
 /* ---- control ---- */
 
-static const char *const count_names[FAKE_N_COUNTS] = {"connections", "open", "requests", "gone",
-                                                       "held"};
+static const char *const count_names[FAKE_N_COUNTS] = {"connections", "open", "requests",
+                                                       "gone",        "held", "flowing"};
 
 static void reply(struct conn *c, struct gs_slice json)
 {
@@ -841,6 +853,7 @@ static int listen_on(int port, int *out_port)
         return -1;
     }
     fcntl(fd, F_SETFL, O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
     *out_port = ntohs(a.sin_port);
     return fd;
 }
@@ -861,7 +874,7 @@ static bool obey(struct fake_provider *p)
     p->goes = false;
     pthread_mutex_unlock(&p->lock);
     if (!listens && p->listener >= 0) {
-        close(p->listener);
+        remove_fd(p, p->listener);
         p->listener = -1;
     }
     if (listens && p->listener < 0) {
@@ -1039,7 +1052,7 @@ void fake_provider_forget(struct fake_provider *p)
     pthread_mutex_lock(&p->lock);
     records_clear(p);
     for (size_t i = 0; i < FAKE_N_COUNTS; i++)
-        if (i != FAKE_OPEN)
+        if (i != FAKE_OPEN && i != FAKE_FLOWING)
             p->counts[i] = 0;
     p->n_attempts = 0;
     p->script[0] = 0;

@@ -62,6 +62,7 @@ enum fake_provider_count {
     FAKE_REQUESTS,    /* read whole */
     FAKE_GONE,        /* answers whose client left before their end */
     FAKE_HELD,        /* answers that reached "hold" or a stall */
+    FAKE_FLOWING,     /* answers that have begun and not ended, now */
     FAKE_N_COUNTS,
 };
 

@@ -599,7 +599,9 @@ static struct speller begin(struct fake_plan *p, const struct fake_ask *ask,
     if (gs_slice_starts(s.text, ask->partial))
         s.text = gs_slice_sub(s.text, ask->partial.len, s.text.len);
     if (ask->call.len)
-        s.args = GS_SLICE_LIT("{\"city\":\"w0 w1 w2 w3\",\"days\":3}");
+        s.args = gs_slice_eq_str(ask->call, "Bash")
+                     ? GS_SLICE_LIT("{\"command\":\"echo w0 w1 w2 w3\"}")
+                     : GS_SLICE_LIT("{\"city\":\"w0 w1 w2 w3\",\"days\":3}");
     return s;
 }
 
