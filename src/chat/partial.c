@@ -279,11 +279,8 @@ enum gs_status gs_chat_partial_write(const struct gs_prompt_traits *traits,
         const bool is_last = i + 1 == m->n_blocks;
         put_block(&w, &m->blocks[i], is_last, is_last && gs_chat_call_is_open(m));
     }
-    if (w.failed)
+    if (w.failed || !gs_buf_ok(&p.text))
         st = gs_error_nomem(err, "go on with an answer");
-    else if (!gs_buf_ok(&p.text))
-        st = gs_error_set(err, GS_ELIMIT, "the answer so far is longer than %zu MiB",
-                          GS_MAX_PROMPT_BYTES / GS_MIB);
     if (st != GS_OK) {
         gs_chat_partial_clear(&p);
         return st;

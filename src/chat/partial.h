@@ -33,7 +33,7 @@ const struct gs_tool_spelling *gs_chat_call_spelling(const struct gs_prompt_trai
 
 /* Write the blocks of `m`. Reasoning of a model that has none is left out; `opens_reasoning` as of
  * gs_prompter_render(). errors: GS_EUNSUPPORTED (what broke off is no text, reasoning or call),
- * GS_ELIMIT, GS_ENOMEM. */
+ * GS_ENOMEM. */
 GS_MUST_CHECK enum gs_status gs_chat_partial_write(const struct gs_prompt_traits *traits,
                                                    const struct gs_message *m, bool opens_reasoning,
                                                    struct gs_chat_partial *out_p,

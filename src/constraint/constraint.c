@@ -546,6 +546,11 @@ bool gs_constraint_allows(struct gs_constraint *c, struct gs_slice bytes)
     return follow(c, bytes) != 0;
 }
 
+bool gs_constraint_failed(const struct gs_constraint *c)
+{
+    return c->failed;
+}
+
 bool gs_constraint_may_end(const struct gs_constraint *c)
 {
     return !c->failed && c->sets[c->now].may_end;

@@ -91,6 +91,8 @@ void gs_constraint_restart(struct gs_constraint *c);
 bool gs_constraint_advance(struct gs_constraint *c, struct gs_slice bytes);
 /* Whether `bytes` may come next. */
 bool gs_constraint_allows(struct gs_constraint *c, struct gs_slice bytes);
+/* No memory, or more ways to go on than are followed: nothing is allowed any more. */
+bool gs_constraint_failed(const struct gs_constraint *c);
 /* The output may end here; must end, if nothing else can follow. */
 bool gs_constraint_may_end(const struct gs_constraint *c);
 bool gs_constraint_must_end(const struct gs_constraint *c);

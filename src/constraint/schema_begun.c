@@ -34,7 +34,8 @@ struct begun {
     size_t depth;
     size_t token_at; /* in the told text, of the string or word that is open; SIZE_MAX: none */
     bool in_string, is_escaped;
-    bool ok; /* it can be the beginning of JSON */
+    bool ok;    /* it can be the beginning of JSON */
+    bool nomem; /* it is not, for want of memory */
 };
 
 /* ---- telling again ---- */
@@ -60,11 +61,20 @@ static void end_value(struct begun *b, size_t at)
     l->n_items++;
 }
 
+/* Parse one. */
+static bool read(struct begun *b, struct gs_slice text, struct gs_json *out)
+{
+    const enum gs_status st = gs_json_parse(text, &b->c.a, out, NULL);
+
+    b->nomem |= st == GS_ENOMEM;
+    return st == GS_OK;
+}
+
 static bool is_value(struct begun *b, struct gs_slice text)
 {
     struct gs_json v;
 
-    return gs_json_parse(text, &b->c.a, &v, NULL) == GS_OK;
+    return read(b, text, &v);
 }
 
 static void end_word(struct begun *b)
@@ -96,8 +106,7 @@ static void end_key(struct begun *b)
     struct gs_json key;
 
     if (b->token_at == SIZE_MAX || !awaits_key(b) ||
-        gs_json_parse(gs_slice_sub(gs_buf_view(&b->told), b->token_at, b->told.len), &b->c.a, &key,
-                      NULL) != GS_OK ||
+        !read(b, gs_slice_sub(gs_buf_view(&b->told), b->token_at, b->told.len), &key) ||
         key.kind != GS_JSON_STRING) {
         b->ok = false;
         return;
@@ -106,6 +115,7 @@ static void end_key(struct begun *b)
         const size_t cap = l->cap_keys ? 2 * l->cap_keys : 8;
         struct gs_slice *keys = gs_arena_array(&b->c.a, cap, sizeof(*keys));
         if (!keys) {
+            b->nomem = true;
             b->ok = false;
             return;
         }
@@ -192,7 +202,8 @@ static bool tell(struct begun *b, struct gs_slice text)
             end_string(b);
         b->is_escaped = !b->is_escaped && c == '\\';
     }
-    return b->ok && gs_buf_ok(&b->told);
+    b->nomem |= !gs_buf_ok(&b->told);
+    return b->ok && !b->nomem;
 }
 
 /* ---- schemas of what is open ---- */
@@ -294,19 +305,23 @@ static bool is_given(const struct level *l, struct gs_slice key)
     return false;
 }
 
-static void put_key(struct gs_buf *to, const char *key)
+/* Unless nothing stands behind the bracket. */
+static void put_comma(struct gs_buf *to)
 {
-    if (to->len > 0 && to->ptr[to->len - 1] != '{')
+    if (to->len > 0 && to->ptr[to->len - 1] != '{' && to->ptr[to->len - 1] != '[')
         gs_buf_putc(to, ',');
-    gs_buf_printf(to, "\"%s\":", key);
 }
 
 static void put_member(struct gs_buf *to, struct gs_slice key)
 {
-    if (to->ptr[to->len - 1] != '{')
-        gs_buf_putc(to, ',');
+    put_comma(to);
     gs_json_write_string(to, key);
     gs_buf_putc(to, ':');
+}
+
+static void put_key(struct gs_buf *to, const char *key)
+{
+    put_member(to, gs_slice_str(key));
 }
 
 /* Whether the key that is not complete may become this one. */
@@ -345,8 +360,7 @@ static void put_required(struct gs_buf *to, const struct level *l)
     put_key(to, "required");
     gs_buf_putc(to, '[');
     for (size_t i = 0; i < l->n_keys; i++) {
-        if (i > 0)
-            gs_buf_putc(to, ',');
+        put_comma(to);
         gs_json_write_string(to, l->keys[i]);
     }
     for (size_t i = 0; required && required->kind == GS_JSON_ARRAY && i < required->u.array.len;
@@ -354,8 +368,7 @@ static void put_required(struct gs_buf *to, const struct level *l)
         const struct gs_json *key = &required->u.array.items[i];
         if (key->kind != GS_JSON_STRING || is_given(l, key->u.string))
             continue;
-        if (to->ptr[to->len - 1] != '[')
-            gs_buf_putc(to, ',');
+        put_comma(to);
         gs_json_write_string(to, key->u.string);
     }
     gs_buf_putc(to, ']');
@@ -418,14 +431,12 @@ static void put_array(struct gs_buf *to, const struct level *l, struct gs_slice 
     if (l->n_items > 0)
         gs_buf_puts(to, TOLD);
     if (open.len > 0) {
-        if (l->n_items > 0)
-            gs_buf_putc(to, ',');
+        put_comma(to);
         gs_buf_slice(to, open);
     }
     for (size_t i = l->n_items + (open.len > 0);
          prefix && prefix->kind == GS_JSON_ARRAY && i < prefix->u.array.len; i++) {
-        if (to->ptr[to->len - 1] != '[')
-            gs_buf_putc(to, ',');
+        put_comma(to);
         put_schema(to, is_loose ? NULL : &prefix->u.array.items[i]);
     }
     gs_buf_puts(to, "]");
@@ -444,8 +455,8 @@ static void put_array(struct gs_buf *to, const struct level *l, struct gs_slice 
 }
 
 /* The schema of what is told, from the innermost level outwards. Loose: what is not complete may
- * be anything, under any name. */
-static void write_schema(struct begun *b, const struct gs_json *root, bool is_loose,
+ * be anything, under any name. False: no memory. */
+static bool write_schema(struct begun *b, const struct gs_json *root, bool is_loose,
                          struct gs_buf *out)
 {
     static const char *const kept[] = {"$defs", "definitions"};
@@ -468,9 +479,9 @@ static void write_schema(struct begun *b, const struct gs_json *root, bool is_lo
         gs_buf_reset(&inner);
         gs_buf_slice(&inner, gs_buf_view(out));
     }
-    if (!gs_buf_ok(&inner)) /* out fails with it */
-        gs_buf_reserve(out, out->max);
+    const bool ok = gs_buf_ok(&inner);
     gs_buf_clear(&inner);
+    return ok && gs_buf_ok(out);
 }
 
 /* ---- trying ---- */
@@ -487,12 +498,13 @@ static enum gs_status try(struct gs_slice schema, struct gs_slice text, struct g
     const enum gs_status st = gs_constraint_from_calls(&call, 1, false, ignored, &c, err);
     if (st != GS_OK)
         return st;
-    if (!gs_constraint_advance(c, text)) {
-        gs_constraint_free(c);
+    if (gs_constraint_advance(c, text)) {
+        *out_c = c;
         return GS_OK;
     }
-    *out_c = c;
-    return GS_OK;
+    const bool failed = gs_constraint_failed(c);
+    gs_constraint_free(c);
+    return failed ? gs_error_nomem(err, "go on with a call") : GS_OK;
 }
 
 /* As the schema says, with what is there told again. */
@@ -507,14 +519,14 @@ static enum gs_status try_told(struct begun *b, struct gs_slice schema, struct g
     if (gs_slice_find(schema, GS_SLICE_LIT("\"#/properties"), 0) != SIZE_MAX ||
         gs_slice_find(schema, GS_SLICE_LIT("\"#\""), 0) != SIZE_MAX)
         return GS_OK; /* it refers to what is told otherwise */
-    if (schema.len == 0 || gs_json_parse(schema, &b->c.a, &root, NULL) != GS_OK)
-        return GS_OK;
+    if (schema.len == 0 || !read(b, schema, &root))
+        return b->nomem ? gs_error_nomem(err, "go on with a call") : GS_OK;
     find_schemas(b, &root);
     gs_buf_init(&text, GS_MAX_TEXT_BYTES);
     for (int is_loose = 0; is_loose < 2 && st == GS_OK && !*out_c; is_loose++) {
-        write_schema(b, &root, is_loose, &text);
-        if (gs_buf_ok(&text))
-            st = try(gs_buf_view(&text), gs_buf_view(&b->told), end, ignored, out_c, err);
+        st = write_schema(b, &root, is_loose, &text)
+                 ? try(gs_buf_view(&text), gs_buf_view(&b->told), end, ignored, out_c, err)
+                 : gs_error_nomem(err, "go on with a call");
     }
     gs_buf_clear(&text);
     return st;
@@ -545,7 +557,10 @@ enum gs_status gs_constraint_from_begun_call(struct gs_slice schema, struct gs_s
     }
     gs_arena_clear(&b->c.a);
     gs_buf_clear(&b->told);
+    const bool nomem = b->nomem;
     gs_free(b);
+    if (st == GS_OK && nomem)
+        st = gs_error_nomem(err, "go on with a call");
     if (st == GS_OK && !c)
         return gs_error_set(err, GS_EFORMAT,
                             "the arguments of the call that broke off are no beginning of a JSON "

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/os.h"
@@ -45,7 +46,7 @@ static int set_up(void **state)
     close(fd);
     if (gs_os_write_file(standin_path, gs_standin_gguf, gs_standin_gguf_bytes, NULL) != GS_OK)
         return -1;
-    standin = open_model(standin_path, 512);
+    standin = open_model(standin_path, 1024);
     stories = open_model(STORIES, 512);
     return standin ? 0 : -1;
 }
@@ -340,6 +341,60 @@ static void formats_go_on(void **state)
     }
 }
 
+/* ---- reasoning ---- */
+
+/* The events of an answer in which `text`, in a block of this kind, is cut. */
+static void check_block(gs_llm *llm, enum gs_block_kind kind, struct gs_slice text, bool reasons)
+{
+    struct record r;
+    struct talk t;
+
+    talk_init(&t, 24);
+    talk_break(&t, text);
+    t.partial.kind = kind;
+    answer(llm, &t.chat, &r);
+    assert_int_equal(r.code, GS_OK);
+    assert_true(r.n_blocks >= 1);
+    if (kind == GS_BLOCK_REASONING && !reasons) { /* it ends at once, and text follows */
+        if (r.b.len > 2)
+            assert_true(gs_slice_starts(gs_buf_view(&r.b), GS_SLICE_LIT("]T[")));
+        else
+            assert_string_equal(r.b.ptr, "]");
+    }
+    gs_buf_clear(&r.b);
+}
+
+static void reasoning_goes_on_where_there_is_any(void **state)
+{
+    static const struct {
+        const char *name;
+        bool reasons;
+    } rows[] = {{"Qwen-Qwen3-0.6B", true},
+                {"deepseek-ai-DeepSeek-R1-Distill-Qwen-32B", true},
+                {"mistralai-Ministral-3-14B-Reasoning-2512", true},
+                {"google-gemma-4-31B-it", true},
+                {"openai-gpt-oss-120b", true},
+                {"meta-llama-Llama-3.1-8B-Instruct", false},
+                {"google-gemma-2-2b-it", false}};
+    const struct gs_slice text = GS_SLICE_LIT("So </think> is wh\xc3\xa4t?\n\n");
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        gs_llm *llm = open_family(rows[i].name);
+        if (!llm) {
+            print_message("no template %s: skipped\n", rows[i].name);
+            skip();
+        }
+        for (size_t cut = 0; cut <= text.len; cut++) {
+            if (cut < text.len && ((unsigned char)text.ptr[cut] & 0xc0) == 0x80)
+                continue;
+            check_block(llm, GS_BLOCK_REASONING, gs_slice_sub(text, 0, cut), rows[i].reasons);
+            check_block(llm, GS_BLOCK_TEXT, gs_slice_sub(text, 0, cut), rows[i].reasons);
+        }
+        gs_llm_close(llm);
+    }
+}
+
 /* ---- calls ---- */
 
 static const struct gs_tool run_tool = {
@@ -389,32 +444,44 @@ static bool fits_schema(const struct gs_json *v)
     return true;
 }
 
-/* The call is the last of these blocks, its arguments cut anywhere. */
+struct call_talk {
+    struct gs_block blocks[3];
+    struct gs_message messages[2];
+    struct gs_chat chat;
+};
+
+/* The call is the last of three blocks, its arguments cut anywhere. */
+static void call_talk_init(struct call_talk *t, struct gs_slice args, int64_t max_tokens)
+{
+    t->blocks[0] = (struct gs_block){.kind = GS_BLOCK_REASONING,
+                                     .text = GS_SLICE_LIT("I should <|im_end|> look.")};
+    t->blocks[1] = (struct gs_block){.kind = GS_BLOCK_TEXT, .text = GS_SLICE_LIT("Looking.")};
+    t->blocks[2] = (struct gs_block){.kind = GS_BLOCK_TOOL_CALL,
+                                     .id = GS_SLICE_LIT("call_1"),
+                                     .name = GS_SLICE_LIT("run"),
+                                     .args = args};
+    t->messages[0] = (struct gs_message){GS_ROLE_USER, &ask, 1};
+    t->messages[1] = (struct gs_message){GS_ROLE_ASSISTANT, t->blocks, GS_COUNT_OF(t->blocks)};
+    t->chat = (struct gs_chat){.messages = t->messages,
+                               .n_messages = 2,
+                               .tools = &run_tool,
+                               .n_tools = 1,
+                               .max_tokens = max_tokens,
+                               .broke_off = true};
+    gs_sampling_init(&t->chat.sampling);
+    t->chat.sampling.has_seed = true;
+}
+
 static void check_call(gs_llm *llm, struct gs_slice args)
 {
-    struct gs_block blocks[] = {
-        {.kind = GS_BLOCK_REASONING, .text = GS_SLICE_LIT("I should <|im_end|> look.")},
-        {.kind = GS_BLOCK_TEXT, .text = GS_SLICE_LIT("Looking.")},
-        {.kind = GS_BLOCK_TOOL_CALL,
-         .id = GS_SLICE_LIT("call_1"),
-         .name = GS_SLICE_LIT("run"),
-         .args = args}};
-    const struct gs_message messages[] = {{GS_ROLE_USER, &ask, 1},
-                                          {GS_ROLE_ASSISTANT, blocks, GS_COUNT_OF(blocks)}};
-    struct gs_chat chat = {.messages = messages,
-                           .n_messages = 2,
-                           .tools = &run_tool,
-                           .n_tools = 1,
-                           .max_tokens = 400,
-                           .broke_off = true};
+    struct call_talk t;
     struct record r;
     struct gs_json v;
     struct gs_arena a;
     struct gs_buf all;
 
-    gs_sampling_init(&chat.sampling);
-    chat.sampling.has_seed = true;
-    answer(llm, &chat, &r);
+    call_talk_init(&t, args, 400);
+    answer(llm, &t.chat, &r);
     gs_arena_init(&a, 0);
     gs_buf_init(&all, MAX_ANSWER);
     gs_buf_slice(&all, args);
@@ -453,6 +520,33 @@ static void calls_are_completed_in_every_family(void **state)
                 check_call(llm, gs_slice_sub(own_args, 0, cut));
         gs_llm_close(llm);
     }
+}
+
+static void no_memory_refuses_or_ends(void **state)
+{
+    int n_failed = 0;
+
+    (void)state;
+    for (long n = 1;; n++) {
+        struct record r = {.open = true, .n_blocks = 3};
+        struct call_talk t;
+        gs_answer *a = NULL;
+        gs_buf_init(&r.b, MAX_ANSWER);
+        call_talk_init(&t, gs_slice_sub(own_args, 0, 60), 4);
+        gs_alloc_fail_at(n);
+        const enum gs_status st = gs_llm_answer(standin, &t.chat, on_event, &r, &a, NULL);
+        if (a)
+            gs_answer_wait(a);
+        const bool was_hit = gs_alloc_count() >= n;
+        gs_alloc_fail_at(0);
+        gs_answer_free(a);
+        assert_true(st == GS_OK ? r.is_over : st == GS_ENOMEM && r.b.len == 0);
+        n_failed += st != GS_OK || r.code != GS_OK;
+        gs_buf_clear(&r.b);
+        if (!was_hit)
+            break;
+    }
+    assert_true(n_failed > 20);
 }
 
 /* ---- beforehand ---- */
@@ -507,7 +601,9 @@ int main(void)
         cmocka_unit_test(what_is_there_is_not_said_again),
         cmocka_unit_test(stop_strings_lie_across_the_seam),
         cmocka_unit_test(formats_go_on),
+        cmocka_unit_test(reasoning_goes_on_where_there_is_any),
         cmocka_unit_test(calls_are_completed_in_every_family),
+        cmocka_unit_test(no_memory_refuses_or_ends),
         cmocka_unit_test(a_prompt_is_read_beforehand),
         cmocka_unit_test(what_cannot_be_gone_on_with_is_refused),
     };
