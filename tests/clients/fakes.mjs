@@ -32,7 +32,18 @@ export async function withFake(place, folder, body) {
   }
 }
 
-// A fetch that keeps what came: status, headers, and all bytes, `cut` if they broke off.
+// All of a body, as far as it came.
+async function collect(body) {
+  const chunks = [];
+  try {
+    for await (const chunk of body) chunks.push(chunk);
+  } catch {
+    // it broke off
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+// A fetch that keeps what came: status, headers and bytes.
 function recorder() {
   const wire = { status: 0, headers: null, body: null };
   const record = async (target, init) => {
@@ -41,7 +52,7 @@ function recorder() {
     wire.headers = answer.headers;
     if (!answer.body) return answer;
     const [mine, theirs] = answer.body.tee();
-    wire.body = new Response(mine).text().catch(() => "(cut)");
+    wire.body = collect(mine);
     return new Response(theirs, { status: answer.status, headers: answer.headers });
   };
   return [wire, record];
@@ -107,7 +118,7 @@ async function chat(url, { model, prompt, stream, messages }, fetch, key) {
 
 async function responses(url, { model, prompt, stream }, fetch, key) {
   const client = new OpenAI({ baseURL: `${url}/v1/`, apiKey: key, maxRetries: 0, fetch });
-  const request = { model, input: prompt, tools: [{ type: "function", name: "get_weather", parameters: WEATHER, strict: false }] };
+  const request = { model, input: prompt, tools: [{ type: "function", name: "get_weather", parameters: WEATHER, strict: false }], reasoning: { summary: "auto" } };
   const out = nothing();
   let end = stream ? null : await client.responses.create(request);
   let streamed = "";

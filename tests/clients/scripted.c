@@ -225,7 +225,8 @@ static struct gs_event *add_event(struct call *c, enum gs_event_kind kind)
         c->events = events;
         c->cap = cap;
     }
-    c->events[c->n_events] = (struct gs_event){.kind = kind, .usage = c->usage};
+    c->events[c->n_events] = (struct gs_event){
+        .kind = kind, .usage = c->usage, .served_by = GS_SLICE_LIT("local/scripted")};
     return &c->events[c->n_events++];
 }
 

@@ -137,6 +137,7 @@ void fake_ask_read(struct fake_ask *out, struct gs_slice method, struct gs_slice
                           NULL) ||
         !gs_json_get_int(&root, "max_tokens", &out->max_tokens, NULL))
         return;
+    out->sums_up = string_of(gs_json_get(&root, "reasoning"), "summary").len > 0;
     list = gs_json_get(&root, out->api == FAKE_API_RESPONSES ? "input" : "messages");
     if (list && list->kind == GS_JSON_STRING)
         user = list->u.string;
@@ -193,7 +194,7 @@ static void insert_error(struct fake_plan *p, const struct fake_ask *ask,
     if (ask->stream)
         fake_spell_error(p, ask, f, f->broken);
     else
-        fake_plan_add(p, FAKE_STEP_OPEN, GS_SLICE_LIT("}{"), 0);
+        fake_plan_add(p, FAKE_STEP_OPEN, GS_SLICE_LIT("\x01"), 0); /* JSON nowhere */
 }
 
 /* An event of 20 MiB. */

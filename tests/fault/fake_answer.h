@@ -31,6 +31,7 @@ struct fake_ask {
     struct gs_slice call;    /* tool to be called; or empty */
     int64_t n_words, max_tokens, prompt_tokens;
     bool thinks, is_greek;
+    bool sums_up; /* Responses: reasoning is told as a summary */
     uint64_t number; /* makes ids */
 };
 

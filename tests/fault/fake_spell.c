@@ -362,11 +362,31 @@ static const char *response(struct speller *s, const char *status, const char *i
         .ptr;
 }
 
-/* One item: added, [part added,] deltas, done, done. Its final form is returned. */
-static const char *responses_item(struct speller *s, const char *opened, const char *id,
-                                  const char *event, const char *part, const char *member,
-                                  struct gs_slice text, const char *closed,
-                                  struct gs_slice (*piece_at)(struct gs_slice s, size_t at))
+/* How an item is spelled: names of its events, its part (NULL: it has none), where that stands. */
+struct item {
+    const char *id, *opened, *closed; /* JSON the last two */
+    const char *text_event, *part_event, *part_type;
+    const char *index, *member;
+};
+
+static void item_part(struct speller *s, const struct item *it, const char *what, long long index,
+                      struct gs_slice text)
+{
+    char name[80];
+
+    if (!it->part_event)
+        return;
+    snprintf(name, sizeof(name), "response.%s.%s", it->part_event, what);
+    emit(s, FAKE_STEP_OPEN, name,
+         "{\"type\":\"%s\",\"sequence_number\":%lld,\"item_id\":\"%s\",\"output_index\":%lld,"
+         "%s\"part\":{\"type\":\"%s\",\"text\":%s}}",
+         name, (long long)s->n_events, it->id, index, it->index, it->part_type,
+         quoted(s->plan, text));
+}
+
+/* Added, [part added,] deltas, done, [part done,] done. */
+static void item_stream(struct speller *s, const struct item *it, struct gs_slice text,
+                        struct gs_slice (*piece_at)(struct gs_slice s, size_t at))
 {
     const long long index = (long long)s->index++;
     char name[80];
@@ -374,96 +394,126 @@ static const char *responses_item(struct speller *s, const char *opened, const c
     emit(s, FAKE_STEP_OPEN, "response.output_item.added",
          "{\"type\":\"response.output_item.added\",\"sequence_number\":%lld,\"output_index\":%lld,"
          "\"item\":%s}",
-         (long long)s->n_events, index, opened);
-    if (event[0] == 'o')
-        emit(s, FAKE_STEP_OPEN, "response.content_part.added",
-             "{\"type\":\"response.content_part.added\",\"sequence_number\":%lld,"
-             "\"item_id\":\"%s\",\"output_index\":%lld,\"content_index\":0,\"part\":{\"type\":"
-             "\"output_text\",\"annotations\":[],\"text\":\"\"}}",
-             (long long)s->n_events, id, index);
-    snprintf(name, sizeof(name), "response.%s.delta", event);
+         (long long)s->n_events, index, it->opened);
+    item_part(s, it, "added", index, gs_slice("", 0));
+    snprintf(name, sizeof(name), "response.%s.delta", it->text_event);
     for (size_t at = 0; at < text.len;) {
         const struct gs_slice piece = piece_at(text, at);
         emit(s, FAKE_STEP_CONTENT, name,
              "{\"type\":\"%s\",\"sequence_number\":%lld,\"item_id\":\"%s\",\"output_index\":%lld,"
              "%s\"delta\":%s}",
-             name, (long long)s->n_events, id, index, part, quoted(s->plan, piece));
+             name, (long long)s->n_events, it->id, index, it->index, quoted(s->plan, piece));
         at += piece.len;
     }
-    snprintf(name, sizeof(name), "response.%s.done", event);
+    snprintf(name, sizeof(name), "response.%s.done", it->text_event);
     emit(s, FAKE_STEP_OPEN, name,
          "{\"type\":\"%s\",\"sequence_number\":%lld,\"item_id\":\"%s\",\"output_index\":%lld,"
          "%s\"%s\":%s}",
-         name, (long long)s->n_events, id, index, part, member, quoted(s->plan, text));
-    if (event[0] == 'o')
-        emit(s, FAKE_STEP_OPEN, "response.content_part.done",
-             "{\"type\":\"response.content_part.done\",\"sequence_number\":%lld,"
-             "\"item_id\":\"%s\",\"output_index\":%lld,\"content_index\":0,\"part\":{\"type\":"
-             "\"output_text\",\"annotations\":[],\"text\":%s}}",
-             (long long)s->n_events, id, index, quoted(s->plan, text));
+         name, (long long)s->n_events, it->id, index, it->index, it->member, quoted(s->plan, text));
+    item_part(s, it, "done", index, text);
     emit(s, FAKE_STEP_OPEN, "response.output_item.done",
          "{\"type\":\"response.output_item.done\",\"sequence_number\":%lld,\"output_index\":%lld,"
          "\"item\":%s}",
-         (long long)s->n_events, index, closed);
-    return closed;
+         (long long)s->n_events, index, it->closed);
+}
+
+static struct item reasoning_item(struct speller *s)
+{
+    struct gs_arena *a = &s->plan->arena;
+    const char *id = gs_arena_printf(a, "rs_fake%llu", (unsigned long long)s->ask->number).ptr;
+    const char *text = quoted(s->plan, s->thought);
+    const bool sums_up = s->ask->sums_up;
+
+    return (struct item){
+        .id = id,
+        .opened =
+            gs_arena_printf(a, "{\"type\":\"reasoning\",\"id\":\"%s\",\"summary\":[]}", id).ptr,
+        .closed = gs_arena_printf(a,
+                                  sums_up ? "{\"type\":\"reasoning\",\"id\":\"%s\",\"summary\":"
+                                            "[{\"type\":\"summary_text\",\"text\":%s}]}"
+                                          : "{\"type\":\"reasoning\",\"id\":\"%s\",\"summary\":[],"
+                                            "\"content\":[{\"type\":\"reasoning_text\","
+                                            "\"text\":%s}]}",
+                                  id, text)
+                      .ptr,
+        .text_event = sums_up ? "reasoning_summary_text" : "reasoning_text",
+        .part_event = sums_up ? "reasoning_summary_part" : "content_part",
+        .part_type = sums_up ? "summary_text" : "reasoning_text",
+        .index = sums_up ? "\"summary_index\":0," : "\"content_index\":0,",
+        .member = "text",
+    };
+}
+
+static struct item message_item(struct speller *s)
+{
+    struct gs_arena *a = &s->plan->arena;
+    const char *id = gs_arena_printf(a, "msg_fake%llu", (unsigned long long)s->ask->number).ptr;
+
+    return (struct item){
+        .id = id,
+        .opened = gs_arena_printf(a,
+                                  "{\"type\":\"message\",\"id\":\"%s\",\"status\":"
+                                  "\"in_progress\",\"role\":\"assistant\",\"content\":[]}",
+                                  id)
+                      .ptr,
+        .closed = gs_arena_printf(a,
+                                  "{\"type\":\"message\",\"id\":\"%s\",\"status\":\"%s\",\"role\":"
+                                  "\"assistant\",\"content\":[{\"type\":\"output_text\","
+                                  "\"annotations\":[],\"text\":%s}]}",
+                                  id, s->finish[0] == 'm' ? "incomplete" : "completed",
+                                  quoted(s->plan, s->text))
+                      .ptr,
+        .text_event = "output_text",
+        .part_event = "content_part",
+        .part_type = "output_text",
+        .index = "\"content_index\":0,",
+        .member = "text",
+    };
+}
+
+static struct item call_item(struct speller *s)
+{
+    struct gs_arena *a = &s->plan->arena;
+    const unsigned long long n = (unsigned long long)s->ask->number;
+    const char *name = quoted(s->plan, s->ask->call);
+    const char *id = gs_arena_printf(a, "fc_fake%llu", n).ptr;
+
+    return (struct item){
+        .id = id,
+        .opened = gs_arena_printf(a,
+                                  "{\"type\":\"function_call\",\"id\":\"%s\",\"status\":"
+                                  "\"in_progress\",\"call_id\":\"call_fake%llu\",\"name\":%s,"
+                                  "\"arguments\":\"\"}",
+                                  id, n, name)
+                      .ptr,
+        .closed = gs_arena_printf(a,
+                                  "{\"type\":\"function_call\",\"id\":\"%s\",\"status\":"
+                                  "\"completed\",\"call_id\":\"call_fake%llu\",\"name\":%s,"
+                                  "\"arguments\":%s}",
+                                  id, n, name, quoted(s->plan, s->args))
+                      .ptr,
+        .text_event = "function_call_arguments",
+        .index = "",
+        .member = "arguments",
+    };
 }
 
 /* The items of an answer, streamed if `streams`; they are returned, separated by commas. */
 static const char *responses_items(struct speller *s, bool streams)
 {
-    struct gs_arena *a = &s->plan->arena;
-    const unsigned long long n = (unsigned long long)s->ask->number;
-    const char *id, *open, *closed, *all = "";
+    const struct {
+        struct gs_slice text;
+        struct item (*make)(struct speller *s);
+    } parts[] = {{s->thought, reasoning_item}, {s->text, message_item}, {s->args, call_item}};
+    const char *all = "";
 
-    if (s->thought.len) {
-        id = gs_arena_printf(a, "rs_fake%llu", n).ptr;
-        open = gs_arena_printf(a, "{\"type\":\"reasoning\",\"id\":\"%s\",\"summary\":[]}", id).ptr;
-        closed = gs_arena_printf(a,
-                                 "{\"type\":\"reasoning\",\"id\":\"%s\",\"summary\":[{\"type\":"
-                                 "\"summary_text\",\"text\":%s}],\"encrypted_content\":\"c2Vj\"}",
-                                 id, quoted(s->plan, s->thought))
-                     .ptr;
-        all = streams ? responses_item(s, open, id, "reasoning_summary_text",
-                                       "\"summary_index\":0,", "text", s->thought, closed, word_at)
-                      : closed;
-    }
-    if (s->text.len) {
-        id = gs_arena_printf(a, "msg_fake%llu", n).ptr;
-        open = gs_arena_printf(a,
-                               "{\"type\":\"message\",\"id\":\"%s\",\"status\":\"in_progress\","
-                               "\"role\":\"assistant\",\"content\":[]}",
-                               id)
-                   .ptr;
-        closed = gs_arena_printf(
-                     a,
-                     "{\"type\":\"message\",\"id\":\"%s\",\"status\":\"%s\",\"role\":"
-                     "\"assistant\",\"content\":[{\"type\":\"output_text\",\"annotations\":[],"
-                     "\"text\":%s}]}",
-                     id, s->finish[0] == 'm' ? "incomplete" : "completed", quoted(s->plan, s->text))
-                     .ptr;
-        closed = streams ? responses_item(s, open, id, "output_text", "\"content_index\":0,",
-                                          "text", s->text, closed, word_at)
-                         : closed;
-        all = gs_arena_printf(a, "%s%s%s", all, all[0] ? "," : "", closed).ptr;
-    }
-    if (s->args.len) {
-        id = gs_arena_printf(a, "fc_fake%llu", n).ptr;
-        open = gs_arena_printf(a,
-                               "{\"type\":\"function_call\",\"id\":\"%s\",\"status\":"
-                               "\"in_progress\",\"call_id\":\"call_fake%llu\",\"name\":%s,"
-                               "\"arguments\":\"\"}",
-                               id, n, quoted(s->plan, s->ask->call))
-                   .ptr;
-        closed = gs_arena_printf(a,
-                                 "{\"type\":\"function_call\",\"id\":\"%s\",\"status\":"
-                                 "\"completed\",\"call_id\":\"call_fake%llu\",\"name\":%s,"
-                                 "\"arguments\":%s}",
-                                 id, n, quoted(s->plan, s->ask->call), quoted(s->plan, s->args))
-                     .ptr;
-        closed = streams ? responses_item(s, open, id, "function_call_arguments", "", "arguments",
-                                          s->args, closed, args_at)
-                         : closed;
-        all = gs_arena_printf(a, "%s%s%s", all, all[0] ? "," : "", closed).ptr;
+    for (size_t i = 0; i < GS_COUNT_OF(parts); i++) {
+        if (!parts[i].text.len)
+            continue;
+        const struct item it = parts[i].make(s);
+        if (streams)
+            item_stream(s, &it, parts[i].text, i == 2 ? args_at : word_at);
+        all = gs_arena_printf(&s->plan->arena, "%s%s%s", all, all[0] ? "," : "", it.closed).ptr;
     }
     return all;
 }

@@ -196,7 +196,8 @@ static const struct {
      "{\"detail\":[{\"loc\":[\"body\",\"n\"],\"msg\":\"field "
      "required\",\"type\":\"value_error.missing\"}]}",
      GS_FAULT_BAD_REQUEST, 0, 0},
-    {418, "", GS_FAULT_BAD_REQUEST, 0, 0},
+    {418, "", GS_FAULT_SERVER_ERROR, 0, 0},
+    {415, "", GS_FAULT_BAD_REQUEST, 0, 0},
     {307, "", GS_FAULT_REDIRECT, 0, 0},
     {407, "<html></html>", GS_FAULT_PROXY, 0, 0},
     {511, "<html></html>", GS_FAULT_PORTAL, 0, 0},
