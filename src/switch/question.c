@@ -108,12 +108,23 @@ static void trace_choice(const struct gs_switch_call *c)
     gs_trace_span(c->trace, "route", "%s: %s", c->route ? c->route->match : "none", text);
 }
 
+/* Nobody here can tell secrets from other words yet. So where some are to be kept back, all of the
+ * request is. */
+static enum gs_privacy privacy_of(const struct gs_config_routes *routes,
+                                  const struct gs_config_route *route)
+{
+    const bool is_asked_to_look =
+        routes->n_rules > 0 || (route && route->privacy == GS_PRIVACY_REDACT);
+
+    return is_asked_to_look ? GS_PRIVACY_LOCAL_ONLY : GS_PRIVACY_ANY;
+}
+
 void gs_switch_choose(struct gs_switch_call *c)
 {
     const struct gs_config_routes *routes = c->generation->routes;
     const struct gs_chat *chat = c->ask.chat;
     const int64_t now_us = gs_clock_mono_us();
-    const struct gs_choice_question q = {
+    struct gs_choice_question q = {
         .model = c->ask.model,
         .prompt_tokens = gs_price_prompt_tokens(c->ask.body.len, c->ask.chat),
         .has_images = chat && has_images(chat),
@@ -124,6 +135,7 @@ void gs_switch_choose(struct gs_switch_call *c)
     };
 
     c->route = c->ask.ctx->errand ? NULL : gs_choice_route(routes, &q);
+    q.privacy = privacy_of(routes, c->route);
     gs_choice_make(routes, c->route, &q, look_at, c, &c->choice);
     trace_choice(c);
 }
