@@ -19,4 +19,6 @@ void gs_kernels_init_dot_k_dotprod(struct gs_kernels *k);
 void gs_kernels_init_dot_32_dotprod(struct gs_kernels *k);
 void gs_kernels_init_panel_dotprod(struct gs_kernels *k);
 
+void gs_kernels_init_panel_i8mm(struct gs_kernels *k);
+
 #endif

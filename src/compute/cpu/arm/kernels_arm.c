@@ -16,4 +16,6 @@ void gs_kernels_init_arm(struct gs_kernels *k, enum gs_cpu_level level)
         gs_kernels_init_dot_32_dotprod(k);
         gs_kernels_init_panel_dotprod(k);
     }
+    if (level >= GS_CPU_I8MM)
+        gs_kernels_init_panel_i8mm(k);
 }
