@@ -43,6 +43,7 @@ enum gs_blame {
     X(MODEL_GONE, "model-gone", PROVIDER, "it does not have the model")                            \
     X(CONTEXT, "context", TARGET, "the prompt does not fit its context")                           \
     X(TOO_LARGE, "too-large", TARGET, "the request is too large for it")                           \
+    X(UNFIT, "unfit", TARGET, "it cannot do what the request needs")                               \
     X(POLICY, "policy", REQUEST, "its policy forbids the content")                                 \
     X(BAD_REQUEST, "bad-request", REQUEST, "the request is wrong")                                 \
     X(EMPTY, "empty", PROVIDER, "an empty answer")                                                 \

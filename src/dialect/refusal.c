@@ -104,6 +104,27 @@ static const struct {
     {"header or cookie too large", ON_REQUEST, GS_FAULT_TOO_LARGE},
     {"string too long", ON_REQUEST, GS_FAULT_TOO_LARGE},
     {"string_above_max_length", ON_REQUEST, GS_FAULT_TOO_LARGE},
+    /* what the model, or its server, cannot do */
+    {"message prefill", ON_REQUEST, GS_FAULT_UNFIT},
+    {"prefilling assistant", ON_REQUEST, GS_FAULT_UNFIT},
+    {"prefill is not supported", ON_REQUEST, GS_FAULT_UNFIT},
+    {"conversation must end with a user", ON_REQUEST, GS_FAULT_UNFIT},
+    {"image input is not supported", ON_REQUEST | ON_FAILURE, GS_FAULT_UNFIT},
+    {"support image", ON_REQUEST, GS_FAULT_UNFIT},
+    {"support vision", ON_REQUEST, GS_FAULT_UNFIT},
+    {"not a multimodal model", ON_REQUEST, GS_FAULT_UNFIT},
+    {"image_url is only supported", ON_REQUEST, GS_FAULT_UNFIT},
+    {"unknown variant `image_url`", ON_REQUEST, GS_FAULT_UNFIT},
+    {"not support tool", ON_REQUEST, GS_FAULT_UNFIT},
+    {"support tool use", ON_REQUEST, GS_FAULT_UNFIT},
+    {"enable-auto-tool-choice", ON_REQUEST, GS_FAULT_UNFIT},
+    {"not support thinking", ON_REQUEST, GS_FAULT_UNFIT},
+    {"not support chat", ON_REQUEST, GS_FAULT_UNFIT},
+    {"not support generate", ON_REQUEST, GS_FAULT_UNFIT},
+    {"this model does not support", ON_REQUEST, GS_FAULT_UNFIT},
+    {"not supported by this model", ON_REQUEST, GS_FAULT_UNFIT},
+    {"not supported for this model", ON_REQUEST, GS_FAULT_UNFIT},
+    {"not supported with this model", ON_REQUEST, GS_FAULT_UNFIT},
     /* what it says */
     {"content_filter", ON_KEY | ON_REQUEST, GS_FAULT_POLICY},
     {"content filter", ON_KEY | ON_REQUEST, GS_FAULT_POLICY},
@@ -254,7 +275,9 @@ static enum gs_status code_of(enum gs_fault fault)
     case GS_BLAME_REQUEST:
         return GS_EINVAL;
     case GS_BLAME_TARGET:
-        return fault == GS_FAULT_CONTEXT ? GS_ECONTEXT : GS_ELIMIT;
+        return fault == GS_FAULT_CONTEXT ? GS_ECONTEXT
+               : fault == GS_FAULT_UNFIT ? GS_EUNSUPPORTED
+                                         : GS_ELIMIT;
     case GS_BLAME_NOBODY:
     case GS_BLAME_NETWORK:
     case GS_BLAME_PROVIDER:

@@ -47,9 +47,10 @@ static enum gs_fault fault_of(const struct gs_error *err)
         return GS_FAULT_CONTEXT;
     case GS_ECANCELLED:
         return GS_FAULT_CANCELLED;
+    case GS_EUNSUPPORTED:
+        return GS_FAULT_UNFIT;
     case GS_EINVAL:
     case GS_EFORMAT:
-    case GS_EUNSUPPORTED:
     case GS_ENOTFOUND:
     case GS_ETEMPLATE:
         return GS_FAULT_BAD_REQUEST;

@@ -434,7 +434,7 @@ bool gs_switch_leg_upstream(struct gs_switch_leg *leg, enum gs_fault *out_fault)
     const enum gs_status st = start(leg, &leg->call->err);
     if (st == GS_OK)
         return true;
-    *out_fault = st == GS_ENOMEM ? GS_FAULT_OURS : GS_FAULT_BAD_REQUEST;
+    *out_fault = st == GS_ENOMEM ? GS_FAULT_OURS : GS_FAULT_UNFIT;
     return false;
 }
 

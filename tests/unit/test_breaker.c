@@ -146,13 +146,13 @@ static void some_faults_never_count(void **state)
 {
     struct gs_breakers *b = *state;
     static const enum gs_fault faults[] = {
-        GS_FAULT_CANCELLED, GS_FAULT_OURS,   GS_FAULT_CONTEXT,
-        GS_FAULT_TOO_LARGE, GS_FAULT_POLICY, GS_FAULT_BAD_REQUEST,
+        GS_FAULT_CANCELLED, GS_FAULT_OURS,        GS_FAULT_CONTEXT, GS_FAULT_TOO_LARGE,
+        GS_FAULT_POLICY,    GS_FAULT_BAD_REQUEST, GS_FAULT_UNFIT,
     };
     struct seen seen = {0};
 
-    for (int i = 0; i < 60; i++)
-        assert_int_equal(attempt(b, &opus, faults[i % 6], T0 + i), GS_BREAKER_GO);
+    for (int i = 0; i < 70; i++)
+        assert_int_equal(attempt(b, &opus, faults[i % 7], T0 + i), GS_BREAKER_GO);
     gs_breakers_walk(b, T0, see, &seen);
     assert_int_equal(seen.n, 0);
 }

@@ -169,6 +169,42 @@ static const struct {
      OPENAI("invalid_request_error", "\"string_above_max_length\"",
             "Invalid 'input': string too long. Expected a string with maximum length 10485760"),
      GS_FAULT_TOO_LARGE, 0, 0},
+    /* it cannot */
+    {400,
+     ANTHROPIC("invalid_request_error",
+               "This model does not support assistant message prefill. The conversation must end "
+               "with a user message."),
+     GS_FAULT_UNFIT, 0, 0},
+    {500,
+     OPENAI("server_error", "500",
+            "image input is not supported - hint: if this is unexpected, you may need to provide "
+            "the mmproj"),
+     GS_FAULT_UNFIT, 0, 0},
+    {404, "{\"error\":{\"message\":\"No endpoints found that support image input\",\"code\":404}}",
+     GS_FAULT_UNFIT, 0, 0},
+    {404,
+     "{\"error\":{\"message\":\"No endpoints found that support tool use. Try disabling "
+     "\\\"x\\\".\",\"code\":404}}",
+     GS_FAULT_UNFIT, 0, 0},
+    {400, "{\"error\":\"registry.ollama.ai/library/gemma:2b does not support tools\"}",
+     GS_FAULT_UNFIT, 0, 0},
+    {400,
+     "{\"object\":\"error\",\"message\":\"\\\"auto\\\" tool choice requires "
+     "--enable-auto-tool-choice and --tool-call-parser to be set\",\"code\":400}",
+     GS_FAULT_UNFIT, 0, 0},
+    {400, "{\"object\":\"error\",\"message\":\"a/b is not a multimodal model\",\"code\":400}",
+     GS_FAULT_UNFIT, 0, 0},
+    {400,
+     OPENAI("invalid_request_error", "\"unsupported_parameter\"",
+            "Unsupported parameter: 'temperature' is not supported with this model."),
+     GS_FAULT_UNFIT, 0, 0},
+    {422,
+     "{\"error\":{\"message\":\"Failed to deserialize: messages[0]: unknown variant `image_url`, "
+     "expected `text`\"}}",
+     GS_FAULT_UNFIT, 0, 0},
+    {400,
+     OPENAI("invalid_request_error", "null", "'x' is not supported: use a JSON schema instead"),
+     GS_FAULT_BAD_REQUEST, 0, 0},
     /* what it says */
     {400, ANTHROPIC("invalid_request_error", "Output blocked by content filtering policy"),
      GS_FAULT_POLICY, 0, 0},
