@@ -1,5 +1,5 @@
 # A thin front for CMake: every target is one or two commands that can be typed by hand.
-.PHONY: all run test bench check lint fmt install clean
+.PHONY: all run test bench bench-gateway check lint fmt install clean
 
 all:
 	@tools/deps build
@@ -20,6 +20,11 @@ test:
 bench: all
 	@cmake --build --preset release --target genset-bench-model genset-bench-peer genset-bench-roofline
 	@bench/run $(ARGS)
+
+# What genset costs between clients and a provider; ARGS: as bench/gateway takes them.
+bench-gateway: all
+	@cmake --build --preset release --target genset-bench-gateway
+	@bench/gateway $(ARGS)
 
 check:
 	@tools/check
