@@ -83,6 +83,8 @@ static void handle_event(struct gs_switch_leg *leg, const struct gs_event *ev)
     }
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         leg->usage = ev->usage;
+    if (!leg->first_us && is_content(ev))
+        leg->first_us = gs_clock_mono_us();
     if (!leg->leads && !is_content(ev) && !gs_switch_call_is_last(leg)) {
         if (gs_switch_hold_event(&leg->hold, ev))
             return;

@@ -274,7 +274,10 @@ static void tell(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_s
     if (leg->provider->kind != GS_PROVIDER_LOCAL && may_continue(c))
         gs_switch_part_note(&c->part, ev);
     c->part.is_open = c->part.is_open || ev->kind == GS_EVENT_START;
-    c->is_over = c->is_over || (ev->kind == GS_EVENT_STOP && ev->n_left == 0);
+    if (ev->kind == GS_EVENT_STOP && ev->n_left == 0) { /* before the client can be done with it */
+        c->is_over = true;
+        gs_switch_leg_end(leg, GS_FAULT_NONE);
+    }
     c->sink.on_event(c->sink.ud, ev, is_spelled);
 }
 
