@@ -312,6 +312,8 @@ static inline void fake_play(struct fake_call *c)
     struct gs_event ev = {.kind = GS_EVENT_START, .usage = {.prompt_tokens = 12}};
     char sly[FAKE_SLY_BYTES];
 
+    if (fake_is(c, "words"))
+        ev.served_by = GS_SLICE_LIT("local/words");
     if (fake_is(c, "picky"))
         ev.ignored = GS_SLICE_LIT("not");
     if (fake_is(c, "sly")) {

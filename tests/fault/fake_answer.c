@@ -241,6 +241,7 @@ static void break_plan(struct fake_plan *p, const struct fake_ask *ask, const st
     case FAKE_BREAK_RATE:
     case FAKE_BREAK_FINISH_ERROR:
         insert_error(p, ask, f);
+        p->whole_bytes = 0;
         break;
     case FAKE_BREAK_MALFORMED:
         insert_error(p, ask, f);
