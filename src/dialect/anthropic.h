@@ -36,4 +36,12 @@ void gs_dialect_anthropic_text(struct gs_dialect_messages *m, const struct gs_js
 struct gs_slice gs_dialect_anthropic_result(struct gs_dialect_messages *m,
                                             const struct gs_json *content);
 
+/* What redacted thinking holds is a signature of reasoning without text that begins so: base64 has
+ * no such sign. In the arena. */
+#define GS_DIALECT_REDACTED GS_SLICE_LIT("redacted:")
+struct gs_slice gs_dialect_anthropic_redacted(struct gs_dialect_reader *r, struct gs_slice data);
+/* Append a block of thinking, redacted or not, as its maker signed it. */
+void gs_dialect_anthropic_thinking(struct gs_buf *b, struct gs_slice text,
+                                   struct gs_slice signature);
+
 #endif

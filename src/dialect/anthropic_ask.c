@@ -24,9 +24,8 @@
 
 #define NOBODY GS_ROLE_TOOL /* has no messages of its own here */
 
-#define MAX_TOKENS         4096 /* where nobody says */
-#define MIN_BUDGET         1024 /* of thinking, as the API wants it */
-#define OURS_SIGNATURE_LEN 32   /* hexadecimal digits */
+#define MAX_TOKENS 4096 /* where nobody says */
+#define MIN_BUDGET 1024 /* of thinking, as the API wants it */
 
 struct asker {
     const struct gs_chat *chat;
@@ -225,34 +224,12 @@ static size_t write_result(struct asker *s, const struct gs_block *result, size_
     return n;
 }
 
-static bool is_ours(struct gs_slice signature)
-{
-    for (size_t i = 0; i < signature.len; i++)
-        if (!isxdigit((unsigned char)signature.ptr[i]))
-            return false;
-    return signature.len == OURS_SIGNATURE_LEN;
-}
-
-/* Only who signed reasoning takes it back. */
-static bool is_sent(const struct asker *s, const struct gs_block *reasoning)
-{
-    return s->to->sends_signatures && reasoning->signature.len > 0 &&
-           !is_ours(reasoning->signature);
-}
-
-static void write_reasoning(struct gs_buf *b, const struct gs_block *reasoning)
-{
-    gs_buf_puts(b, "{\"type\":\"thinking\",");
-    gs_dialect_write_member(b, "thinking", reasoning->text);
-    gs_buf_putc(b, ',');
-    gs_dialect_write_member(b, "signature", reasoning->signature);
-    gs_buf_putc(b, '}');
-}
-
 /* Returns how many blocks after it were written too. */
 static size_t write_block(struct asker *s, enum gs_role role, const struct gs_block *block,
                           size_t n_after)
 {
+    struct gs_slice signature;
+
     switch (block->kind) {
     case GS_BLOCK_TEXT:
         if (gs_slice_trim(block->text).len == 0)
@@ -260,11 +237,11 @@ static size_t write_block(struct asker *s, enum gs_role role, const struct gs_bl
         begin_block(s, role);
         write_text(s->b, block->text);
         break;
-    case GS_BLOCK_REASONING:
-        if (role != GS_ROLE_ASSISTANT || !is_sent(s, block))
+    case GS_BLOCK_REASONING: /* only who signed it takes it back */
+        if (role != GS_ROLE_ASSISTANT || !gs_dialect_is_theirs(s->to, block, &signature))
             break;
         begin_block(s, role);
-        write_reasoning(s->b, block);
+        gs_dialect_anthropic_thinking(s->b, block->text, signature);
         break;
     case GS_BLOCK_TOOL_CALL:
         begin_block(s, role);
@@ -437,13 +414,14 @@ static void write_tools(struct asker *s)
 static bool is_in_calls(const struct asker *s)
 {
     const struct gs_chat *chat = s->chat;
+    struct gs_slice signature;
     bool has_result = false;
 
     for (size_t m = chat->n_messages; m-- > 0;) {
         const struct gs_message *msg = &chat->messages[m];
         if (msg->role == GS_ROLE_ASSISTANT)
-            return has_result && !(msg->n_blocks > 0 && msg->blocks[0].kind == GS_BLOCK_REASONING &&
-                                   is_sent(s, &msg->blocks[0]));
+            return has_result &&
+                   !(msg->n_blocks > 0 && gs_dialect_is_theirs(s->to, &msg->blocks[0], &signature));
         has_result |= msg->role == GS_ROLE_TOOL;
     }
     return false;

@@ -3,8 +3,8 @@
  *     message_start, (content_block_start, content_block_delta*, content_block_stop)*,
  *     message_delta with the stop reason, message_stop; ping and error anywhere.
  *
- * Blocks of the server's own tools, redacted thinking and kinds not known here are passed over: of
- * them is only told that they are there, for our writer to count them too. */
+ * Blocks of the server's own tools and kinds not known here are passed over: of them is only told
+ * that they are there, for our writer to count them too. */
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/anthropic.h"
@@ -112,6 +112,7 @@ static bool read_kind(struct gs_slice type, enum gs_block_kind *out_kind)
         enum gs_block_kind kind;
     } kinds[] = {{"text", GS_BLOCK_TEXT},
                  {"thinking", GS_BLOCK_REASONING},
+                 {"redacted_thinking", GS_BLOCK_REASONING},
                  {"tool_use", GS_BLOCK_TOOL_CALL}};
 
     for (size_t i = 0; i < GS_COUNT_OF(kinds); i++) {
@@ -131,6 +132,15 @@ static void keep_input(struct heard *s, const struct gs_json *input)
         gs_json_write(&s->input, input);
 }
 
+static void keep_signature(struct heard *s, const struct gs_json *block)
+{
+    gs_buf_reset(&s->signature);
+    if (gs_dialect_anthropic_is(block, "redacted_thinking"))
+        gs_buf_slice(&s->signature, GS_DIALECT_REDACTED);
+    gs_buf_slice(&s->signature,
+                 gs_dialect_peek_string(block, s->signature.len > 0 ? "data" : "signature"));
+}
+
 static enum gs_dialect_effect begin_block(struct hearing *h, const struct gs_json *block)
 {
     struct heard *s = h->s;
@@ -140,7 +150,7 @@ static enum gs_dialect_effect begin_block(struct hearing *h, const struct gs_jso
     s->n_blocks++;
     s->is_told = read_kind(gs_dialect_peek_string(block, "type"), &s->kind);
     if (!s->is_told) {
-        s->has_said |= !gs_dialect_anthropic_is(block, "redacted_thinking");
+        s->has_said = true;
         emit(h, (struct gs_event){
                     .kind = GS_EVENT_PROGRESS, .done = 1, .total = 1, .is_passed_over = true});
         return GS_DIALECT_NOTHING;
@@ -148,8 +158,7 @@ static enum gs_dialect_effect begin_block(struct hearing *h, const struct gs_jso
     if (s->kind == GS_BLOCK_TOOL_CALL && name.len == 0)
         return malformed(h, "a tool call without a name");
     s->n_told++;
-    gs_buf_reset(&s->signature);
-    gs_buf_slice(&s->signature, gs_dialect_peek_string(block, "signature"));
+    keep_signature(s, block);
     keep_input(s, gs_json_get(block, "input"));
     emit(h, (struct gs_event){
                 .kind = GS_EVENT_BEGIN, .id = gs_dialect_peek_string(block, "id"), .name = name});
@@ -408,7 +417,7 @@ static bool says_something(const struct gs_json *block)
     enum gs_block_kind kind;
 
     if (!read_kind(gs_dialect_peek_string(block, "type"), &kind))
-        return !gs_dialect_anthropic_is(block, "redacted_thinking");
+        return true;
     if (kind == GS_BLOCK_TOOL_CALL)
         return true;
     return kind == GS_BLOCK_TEXT && gs_dialect_peek_string(block, "text").len > 0;

@@ -175,8 +175,7 @@ static void read_tool_use(struct gs_dialect_reader *r, const struct gs_json *blo
     b->args = args;
 }
 
-/* What is no conversation reads as text; redacted thinking, which nobody here can read, and types
- * not known here are passed over. */
+/* What is no conversation reads as text; types not known here are passed over. */
 static void read_other(struct gs_dialect_messages *m, const struct gs_json *block)
 {
     struct gs_buf b;
@@ -235,6 +234,9 @@ static void read_block(struct gs_dialect_messages *m, const struct gs_json *bloc
     } else if (type_is(block, "thinking")) {
         gs_dialect_add_reasoning(r, gs_dialect_peek_string(block, "thinking"),
                                  gs_dialect_peek_string(block, "signature"));
+    } else if (type_is(block, "redacted_thinking")) {
+        const struct gs_slice data = gs_dialect_peek_string(block, "data");
+        gs_dialect_add_reasoning(r, gs_slice(NULL, 0), gs_dialect_anthropic_redacted(r, data));
     } else if (type_is(block, "image")) {
         read_image(r, block);
     } else {

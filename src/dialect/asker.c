@@ -5,6 +5,7 @@
 
 #include "base/compiler.h"
 #include "base/slice.h"
+#include "dialect/client.h"
 #include "json/json.h"
 
 bool gs_dialect_is_allowed(const struct gs_chat *chat, struct gs_slice name)
@@ -28,6 +29,13 @@ struct gs_slice gs_dialect_image_type(struct gs_slice base64)
         if (gs_slice_starts(base64, types[i].start))
             return types[i].type;
     return gs_slice(NULL, 0);
+}
+
+bool gs_dialect_is_theirs(const struct gs_dialect_to *to, const struct gs_block *reasoning,
+                          struct gs_slice *out_signature)
+{
+    return to->is_theirs && reasoning->kind == GS_BLOCK_REASONING && reasoning->signature.len > 0 &&
+           to->is_theirs(to->ud, reasoning->signature, out_signature) && out_signature->len > 0;
 }
 
 void gs_dialect_write_setting(struct gs_buf *b, float x)

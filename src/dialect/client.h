@@ -20,12 +20,17 @@
 #include "genset/chat.h"
 #include "genset/fault.h"
 
+/* Whether a signature of reasoning was made by whom a request is for; then it is told as they made
+ * it. */
+typedef bool gs_dialect_signed_fn(void *ud, struct gs_slice signature, struct gs_slice *out_theirs);
+
 /* Whom a request is written for. */
 struct gs_dialect_to {
     struct gs_slice model; /* as it is called there */
-    /* Signatures of reasoning begin so where they are of this provider; others, and ours, are not
-     * sent: the reasoning goes as the API spells unsigned reasoning, or not at all. */
-    bool sends_signatures;
+    /* Signatures of others, and ours, are not sent: the reasoning goes as the API spells unsigned
+     * reasoning, or not at all. NULL: none is sent. */
+    gs_dialect_signed_fn *is_theirs;
+    void *ud;
     bool stream;
     /* OpenAI: takes what vLLM, llama-server and others added to the API (reasoning_content, top_k,
      * chat_template_kwargs...). OpenAI and some more refuse members they do not know. */
@@ -78,6 +83,19 @@ struct gs_dialect_client {
      * elsewhere. */
     enum gs_fault (*read_refusal)(int status, struct gs_slice body, struct gs_error *err);
 };
+
+/* "genset:MAKER:SIGNATURE", in `a`: as clients keep one that they get through us. False: no memory.
+ */
+GS_MUST_CHECK bool gs_dialect_sign(const char *maker, struct gs_slice signature, struct gs_arena *a,
+                                   struct gs_slice *out);
+/* The two of it; false: it names nobody. */
+GS_MUST_CHECK bool gs_dialect_signed_by(struct gs_slice signature, struct gs_slice *out_maker,
+                                        struct gs_slice *out_theirs);
+/* Append a request's body, in whatever API, without the reasoning that others signed; nothing if
+ * all of it may go as it is. errors: GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_dialect_drop_signed(struct gs_slice body,
+                                                    gs_dialect_signed_fn *is_theirs, void *ud,
+                                                    struct gs_buf *b, struct gs_error *err);
 
 extern const struct gs_dialect_client gs_dialect_client_anthropic;
 extern const struct gs_dialect_client gs_dialect_client_openai_chat;

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/reader.h"
+#include "dialect/writer.h"
 #include "genset/models.h"
 
 #define MAX_TOP_LOGPROBS 20
@@ -58,6 +59,21 @@ static void read_result(struct gs_dialect_reader *r, const struct gs_json *messa
         b->name = gs_dialect_peek_string(message, "name");
 }
 
+/* What was signed brings its text along. */
+static void read_reasoning(struct gs_dialect_reader *r, const struct gs_json *message)
+{
+    struct gs_slice signatures = gs_dialect_peek_string(message, GS_DIALECT_OLLAMA_SIGNATURE);
+
+    if (!signatures.len)
+        gs_dialect_add_text(r, GS_BLOCK_REASONING, gs_dialect_peek_string(message, "thinking"));
+    while (signatures.len > 0) {
+        const size_t comma =
+            GS_MIN(gs_slice_find(signatures, GS_SLICE_LIT(","), 0), signatures.len);
+        gs_dialect_add_reasoning(r, gs_slice(NULL, 0), gs_slice_sub(signatures, 0, comma));
+        signatures = gs_slice_sub(signatures, GS_MIN(comma + 1, signatures.len), signatures.len);
+    }
+}
+
 static void read_message(struct gs_dialect_reader *r, const struct gs_json *message)
 {
     const struct gs_slice role = gs_dialect_peek_string(message, "role");
@@ -76,7 +92,7 @@ static void read_message(struct gs_dialect_reader *r, const struct gs_json *mess
         as = GS_ROLE_SYSTEM;
     else if (!gs_slice_eq_str(role, "user"))
         gs_dialect_reader_fail(r, "role: expected \"system\", \"user\", \"assistant\" or \"tool\"");
-    gs_dialect_add_text(r, GS_BLOCK_REASONING, gs_dialect_peek_string(message, "thinking"));
+    read_reasoning(r, message);
     gs_dialect_add_text(r, GS_BLOCK_TEXT, text);
     read_images(r, message);
     read_calls(r, message);

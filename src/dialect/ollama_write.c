@@ -1,5 +1,6 @@
 /* Ollama, answers: one JSON object a line, the last with done true and the durations in
- * nanoseconds; not streamed, that object alone. A call goes out whole, its arguments as an object.
+ * nanoseconds; not streamed, that object alone. Signatures of reasoning, for which the API has no
+ * place, are in a member of our own. A call goes out whole, its arguments as an object.
  * A silent stream is kept alive by an empty line. */
 #include "base/clock.h"
 #include "base/slice.h"
@@ -11,6 +12,8 @@
 struct answer {
     struct gs_dialect_names names;
     struct gs_buf text, reasoning; /* not streamed: so far */
+    struct gs_buf thought;         /* of the reasoning being told */
+    struct gs_buf signatures;      /* not yet written, comma-separated */
     struct gs_buf calls;           /* items of tool_calls not yet written, comma-separated */
     struct gs_buf args;            /* of the call being made */
     struct gs_buf logprobs;        /* not streamed: items so far */
@@ -29,7 +32,8 @@ static void write_head(struct gs_buf *b, const struct answer *s,
 }
 
 /* "message" of a chat or "response" of a generate. */
-static void write_body(struct gs_buf *b, const struct gs_dialect_context *ctx, struct gs_slice text,
+static void write_body(struct gs_buf *b, const struct answer *s,
+                       const struct gs_dialect_context *ctx, struct gs_slice text,
                        struct gs_slice reasoning, struct gs_slice calls)
 {
     if (!ctx->is_generate)
@@ -38,6 +42,10 @@ static void write_body(struct gs_buf *b, const struct gs_dialect_context *ctx, s
     if (reasoning.len) {
         gs_buf_putc(b, ',');
         gs_dialect_write_member(b, "thinking", reasoning);
+    }
+    if (s->signatures.len) {
+        gs_buf_putc(b, ',');
+        gs_dialect_write_member(b, GS_DIALECT_OLLAMA_SIGNATURE, gs_buf_view(&s->signatures));
     }
     if (calls.len) {
         gs_buf_puts(b, ",\"tool_calls\":[");
@@ -53,7 +61,7 @@ static void write_line(struct gs_buf *b, const struct answer *s,
                        struct gs_slice text, struct gs_slice reasoning, struct gs_slice calls)
 {
     write_head(b, s, ctx);
-    write_body(b, ctx, text, reasoning, calls);
+    write_body(b, s, ctx, text, reasoning, calls);
     gs_buf_puts(b, ",\"done\":false");
     if (ev->n_logprob) {
         gs_buf_puts(b, ",\"logprobs\":[");
@@ -77,11 +85,13 @@ static void write_done(const struct answer *s, const struct gs_dialect_context *
 
     gs_dialect_writer_check(&s->text, b);
     gs_dialect_writer_check(&s->reasoning, b);
+    gs_dialect_writer_check(&s->signatures, b);
     gs_dialect_writer_check(&s->calls, b);
     gs_dialect_writer_check(&s->args, b);
     gs_dialect_writer_check(&s->logprobs, b);
     write_head(b, s, ctx);
-    write_body(b, ctx, gs_buf_view(&s->text), gs_buf_view(&s->reasoning), gs_buf_view(&s->calls));
+    write_body(b, s, ctx, gs_buf_view(&s->text), gs_buf_view(&s->reasoning),
+               gs_buf_view(&s->calls));
     gs_buf_printf(b, ",\"done\":true,\"done_reason\":\"%s\"", done_reason(ctx, ev->stop));
     if (!ctx->errand)
         gs_buf_printf(b,
@@ -133,6 +143,23 @@ static void call_end(struct answer *s, const struct gs_dialect_context *ctx,
     gs_buf_reset(&s->calls);
 }
 
+static void reasoning_end(struct answer *s, const struct gs_dialect_context *ctx,
+                          const struct gs_event *ev, struct gs_buf *b)
+{
+    const struct gs_slice none = {NULL, 0};
+
+    if (!gs_dialect_is_signed(ev->signature))
+        return;
+    gs_dialect_writer_check(&s->thought, b);
+    gs_buf_puts(&s->signatures, s->signatures.len ? "," : "");
+    gs_dialect_put_signature(&s->signatures, ev->signature, gs_buf_view(&s->thought));
+    if (!ctx->stream)
+        return;
+    gs_dialect_writer_check(&s->signatures, b);
+    write_line(b, s, ctx, ev, none, none, none);
+    gs_buf_reset(&s->signatures);
+}
+
 /* ---- events ---- */
 
 void gs_dialect_ollama_write_error(int status, const struct gs_error *err,
@@ -151,6 +178,8 @@ static void write_delta(struct answer *s, const struct gs_dialect_context *ctx,
     const struct gs_slice none = {NULL, 0};
     const bool is_reasoning = ev->block == GS_BLOCK_REASONING;
 
+    if (is_reasoning)
+        gs_buf_slice(&s->thought, ev->text);
     if (ev->block == GS_BLOCK_TOOL_CALL)
         gs_buf_slice(&s->args, ev->text);
     else if (ctx->stream && (ev->text.len || ev->n_logprob))
@@ -172,6 +201,8 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
 
     gs_dialect_writer_ready(&s->text);
     gs_dialect_writer_ready(&s->reasoning);
+    gs_dialect_writer_ready(&s->thought);
+    gs_dialect_writer_ready(&s->signatures);
     gs_dialect_writer_ready(&s->calls);
     gs_dialect_writer_ready(&s->args);
     gs_dialect_writer_ready(&s->logprobs);
@@ -183,6 +214,7 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     case GS_EVENT_VECTOR:
         break;
     case GS_EVENT_BEGIN:
+        gs_buf_reset(&s->thought);
         if (ev->block == GS_BLOCK_TOOL_CALL)
             call_begin(s, ev);
         break;
@@ -192,6 +224,8 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     case GS_EVENT_END:
         if (ev->block == GS_BLOCK_TOOL_CALL)
             call_end(s, ctx, ev, b);
+        else if (ev->block == GS_BLOCK_REASONING)
+            reasoning_end(s, ctx, ev, b);
         break;
     case GS_EVENT_STOP:
         write_done(s, ctx, ev, b);
@@ -219,6 +253,8 @@ static void clear_state(void *state)
     gs_dialect_names_clear(&s->names);
     gs_buf_clear(&s->text);
     gs_buf_clear(&s->reasoning);
+    gs_buf_clear(&s->thought);
+    gs_buf_clear(&s->signatures);
     gs_buf_clear(&s->calls);
     gs_buf_clear(&s->args);
     gs_buf_clear(&s->logprobs);

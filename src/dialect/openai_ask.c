@@ -114,7 +114,7 @@ void gs_dialect_openai_ask_texts(struct gs_dialect_openai_asker *k, const struct
 
     gs_buf_init(&text, GS_MAX_TEXT_BYTES);
     for (size_t i = 0; i < n; i++) {
-        if (blocks[i].kind != kind)
+        if (blocks[i].kind != kind || blocks[i].text.len == 0)
             continue;
         if (text.len > 0)
             gs_buf_puts(&text, "\n\n");

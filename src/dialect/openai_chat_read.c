@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/reader.h"
+#include "dialect/writer.h"
 
 /* ---- content ---- */
 
@@ -100,14 +101,29 @@ static void read_call(struct gs_dialect_reader *r, const struct gs_json *call)
         add_call(r, id, function, gs_dialect_read_args(r, gs_json_get(function, "arguments")));
 }
 
+/* What was signed brings its text along. */
+static void read_reasoning(struct gs_dialect_reader *r, const struct gs_json *message)
+{
+    const struct gs_json *details = gs_json_get(message, "reasoning_details");
+    struct gs_slice text = gs_dialect_peek_string(message, "reasoning_content");
+    const size_t before = r->n_blocks;
+
+    for (size_t i = 0; details && details->kind == GS_JSON_ARRAY && i < details->u.array.len; i++) {
+        const struct gs_slice data = gs_dialect_peek_string(&details->u.array.items[i], "data");
+        if (gs_slice_starts(data, GS_DIALECT_SIGNATURE))
+            gs_dialect_add_reasoning(r, gs_slice(NULL, 0), data);
+    }
+    if (!text.len)
+        text = gs_dialect_peek_string(message, "reasoning");
+    if (r->n_blocks == before)
+        gs_dialect_add_text(r, GS_BLOCK_REASONING, text);
+}
+
 static void read_assistant(struct gs_dialect_reader *r, const struct gs_json *message)
 {
     const struct gs_json *calls = gs_dialect_get_array(r, message, "tool_calls");
-    struct gs_slice reasoning = gs_dialect_peek_string(message, "reasoning_content");
 
-    if (!reasoning.len)
-        reasoning = gs_dialect_peek_string(message, "reasoning");
-    gs_dialect_add_text(r, GS_BLOCK_REASONING, reasoning);
+    read_reasoning(r, message);
     gs_dialect_read_content(r, gs_json_get(message, "content"), read_part);
     for (size_t i = 0; calls && i < calls->u.array.len; i++)
         read_call(r, &calls->u.array.items[i]);

@@ -1,7 +1,8 @@
 /* OpenAI Chat Completions, answers: chunks whose deltas add up to one message for each choice, then
  * [DONE] (https://platform.openai.com/docs/api-reference/chat-streaming). Chunks of several choices
- * come mixed. Reasoning goes out as reasoning_content. A silent stream is kept alive by an empty
- * delta: comments do not count as a sign of life for Qwen Code 0.24. */
+ * come mixed. Reasoning goes out as reasoning_content, and if an upstream signed it also in
+ * reasoning_details, as OpenRouter's clients hand it back. A silent stream is kept alive by an
+ * empty delta: comments do not count as a sign of life for Qwen Code 0.24. */
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/openai_chat.h"
@@ -12,9 +13,12 @@ enum call_kind { CALL_NONE, CALL_TOOL, CALL_CUSTOM, CALL_FUNCTION };
 
 struct choice {
     struct gs_buf text, reasoning; /* not streamed: so far */
-    struct gs_buf calls;           /* not streamed: items of tool_calls, comma-separated */
-    struct gs_buf args;            /* of the call being made; streamed, of a custom one only */
-    struct gs_buf logprobs;        /* not streamed: items of logprobs.content */
+    struct gs_buf thought;         /* of the reasoning being told */
+    struct gs_buf details;         /* not streamed: items of reasoning_details */
+    unsigned n_details;
+    struct gs_buf calls;    /* not streamed: items of tool_calls, comma-separated */
+    struct gs_buf args;     /* of the call being made; streamed, of a custom one only */
+    struct gs_buf logprobs; /* not streamed: items of logprobs.content */
     unsigned n_calls;
     enum call_kind call; /* being made */
     bool has_role;       /* streamed: the first delta was sent */
@@ -166,6 +170,15 @@ static void write_input(struct gs_buf *b, struct gs_slice args)
     gs_arena_clear(&a);
 }
 
+/* {"type":"reasoning.encrypted",...}: signature and text of the reasoning that has ended. */
+static void write_detail(struct choice *s, struct gs_slice signature, struct gs_buf *b)
+{
+    gs_dialect_writer_check(&s->thought, b);
+    gs_buf_puts(b, "{\"type\":\"reasoning.encrypted\",\"data\":");
+    gs_dialect_write_signature(b, signature, gs_buf_view(&s->thought));
+    gs_buf_printf(b, ",\"format\":\"unknown\",\"index\":%u}", s->n_details++);
+}
+
 /* ---- streamed ---- */
 
 /* A chunk up to its delta's first member, and from there to the end. */
@@ -281,6 +294,8 @@ static void stream_delta(struct answer *s, const struct gs_dialect_context *ctx,
     }
     if (!ev->text.len && !has_logprobs(ev))
         return;
+    if (ev->block == GS_BLOCK_REASONING)
+        gs_buf_slice(&s->choices[ev->answer_idx].thought, ev->text);
     open_chunk(s, ev->answer_idx, ctx, b);
     gs_dialect_write_member(b, ev->block == GS_BLOCK_REASONING ? "reasoning_content" : "content",
                             ev->text);
@@ -293,6 +308,13 @@ static void stream_end(struct answer *all, const struct gs_dialect_context *ctx,
     struct choice *s = &all->choices[ev->answer_idx];
     struct gs_event none = *ev;
 
+    if (ev->block == GS_BLOCK_REASONING && gs_dialect_is_signed(ev->signature)) {
+        open_chunk(all, ev->answer_idx, ctx, b);
+        gs_buf_puts(b, "\"reasoning_details\":[");
+        write_detail(s, ev->signature, b);
+        gs_buf_putc(b, ']');
+        close_chunk(ctx, ev, b);
+    }
     if (ev->block != GS_BLOCK_TOOL_CALL)
         return;
     if (s->call == CALL_CUSTOM) {
@@ -384,6 +406,8 @@ static void collect_delta(struct choice *s, const struct gs_event *ev)
         gs_buf_slice(&s->args, ev->text);
     else
         gs_buf_slice(ev->block == GS_BLOCK_REASONING ? &s->reasoning : &s->text, ev->text);
+    if (ev->block == GS_BLOCK_REASONING)
+        gs_buf_slice(&s->thought, ev->text);
     if (has_logprobs(ev)) {
         if (s->logprobs.len)
             gs_buf_putc(&s->logprobs, ',');
@@ -393,6 +417,10 @@ static void collect_delta(struct choice *s, const struct gs_event *ev)
 
 static void collect_end(struct choice *s, const struct gs_event *ev)
 {
+    if (ev->block == GS_BLOCK_REASONING && gs_dialect_is_signed(ev->signature)) {
+        gs_buf_puts(&s->details, s->details.len ? "," : "");
+        write_detail(s, ev->signature, &s->details);
+    }
     if (ev->block != GS_BLOCK_TOOL_CALL || s->call == CALL_NONE)
         return;
     gs_dialect_writer_check(&s->args, &s->calls);
@@ -417,6 +445,11 @@ static void write_choice(const struct choice *s, unsigned idx, const struct gs_d
     if (s->reasoning.len) {
         gs_buf_putc(b, ',');
         gs_dialect_write_member(b, "reasoning_content", gs_buf_view(&s->reasoning));
+    }
+    if (s->details.len) {
+        gs_buf_puts(b, ",\"reasoning_details\":[");
+        gs_buf_slice(b, gs_buf_view(&s->details));
+        gs_buf_putc(b, ']');
     }
     if (s->calls.len) {
         gs_buf_puts(b, has_functions ? ",\"function_call\":" : ",\"tool_calls\":[");
@@ -445,6 +478,7 @@ static void write_whole(struct answer *s, const struct gs_dialect_context *ctx,
             continue;
         gs_dialect_writer_check(&c->text, b);
         gs_dialect_writer_check(&c->reasoning, b);
+        gs_dialect_writer_check(&c->details, b);
         gs_dialect_writer_check(&c->calls, b);
         gs_dialect_writer_check(&c->logprobs, b);
         gs_buf_puts(b, i ? "," : "");
@@ -496,11 +530,15 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     struct choice *c = &s->choices[ev->answer_idx];
     gs_dialect_writer_ready(&c->text);
     gs_dialect_writer_ready(&c->reasoning);
+    gs_dialect_writer_ready(&c->thought);
+    gs_dialect_writer_ready(&c->details);
     gs_dialect_writer_ready(&c->calls);
     gs_dialect_writer_ready(&c->args);
     gs_dialect_writer_ready(&c->logprobs);
     if (ev->kind == GS_EVENT_START)
         gs_dialect_names_take(&s->names, ev, b);
+    if (ev->kind == GS_EVENT_BEGIN)
+        gs_buf_reset(&c->thought);
     if (ctx->stream)
         stream_event(s, ctx, ev, b);
     else
@@ -515,6 +553,8 @@ static void clear_state(void *state)
     for (size_t i = 0; i < GS_COUNT_OF(s->choices); i++) {
         gs_buf_clear(&s->choices[i].text);
         gs_buf_clear(&s->choices[i].reasoning);
+        gs_buf_clear(&s->choices[i].thought);
+        gs_buf_clear(&s->choices[i].details);
         gs_buf_clear(&s->choices[i].calls);
         gs_buf_clear(&s->choices[i].args);
         gs_buf_clear(&s->choices[i].logprobs);

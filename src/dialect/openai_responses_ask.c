@@ -3,6 +3,7 @@
  * again. Nothing is kept there ("store": false): every request has the whole conversation. */
 #include "base/error.h"
 #include "base/slice.h"
+#include "dialect/asker.h"
 #include "dialect/openai_ask.h"
 #include "dialect/writer.h"
 #include "json/json.h"
@@ -110,9 +111,10 @@ static void write_results(struct gs_dialect_openai_asker *k, const struct gs_mes
  * text. */
 static void write_reasoning(struct gs_dialect_openai_asker *k, const struct gs_block *block)
 {
-    const bool is_signed = k->to->sends_signatures && block->signature.len > 0;
+    struct gs_slice signature;
+    const bool is_signed = gs_dialect_is_theirs(k->to, block, &signature);
 
-    if (!is_signed && !k->to->takes_extensions)
+    if (!is_signed && (!k->to->takes_extensions || block->text.len == 0))
         return;
     open_item(k->b, "reasoning");
     gs_buf_puts(k->b, ",\"summary\":[");
@@ -121,7 +123,7 @@ static void write_reasoning(struct gs_dialect_openai_asker *k, const struct gs_b
     gs_buf_putc(k->b, ']');
     if (is_signed) {
         gs_buf_putc(k->b, ',');
-        gs_dialect_write_member(k->b, "encrypted_content", block->signature);
+        gs_dialect_write_member(k->b, "encrypted_content", signature);
     } else {
         gs_buf_puts(k->b, ",\"content\":[");
         write_text(k->b, "reasoning_text", block->text);
@@ -195,7 +197,7 @@ static void write_turn(struct gs_dialect_openai_asker *k, const struct gs_messag
 
 static void write_include(struct gs_dialect_openai_asker *k)
 {
-    const bool wants_signature = k->to->sends_signatures && gs_dialect_openai_reasons(k->to->model);
+    const bool wants_signature = k->to->is_theirs && gs_dialect_openai_reasons(k->to->model);
 
     if (!wants_signature && !k->chat->logprobs)
         return;

@@ -159,16 +159,16 @@ static void write_reasoning(struct gs_buf *b, const struct answer *s,
     const struct gs_dialect_responses_request *own = request_of(ctx);
 
     gs_buf_puts(b, ",\"type\":\"reasoning\",\"summary\":[");
-    if (is_whole && own->has_summary)
+    if (is_whole && own->has_summary && s->text.len)
         write_part(b, s, ctx);
     gs_buf_putc(b, ']');
     if (!own->has_summary) {
         gs_buf_puts(b, ",\"content\":[");
-        if (is_whole)
+        if (is_whole && s->text.len)
             write_part(b, s, ctx);
         gs_buf_putc(b, ']');
     }
-    if (is_whole && own->has_encrypted) {
+    if (is_whole && (own->has_encrypted || gs_dialect_is_signed(gs_buf_view(&s->head)))) {
         gs_buf_puts(b, ",\"encrypted_content\":");
         gs_dialect_write_signature(b, gs_buf_view(&s->head), gs_buf_view(&s->text));
     }
@@ -439,8 +439,8 @@ static void find_input(struct answer *s)
     s->input = input && input->kind == GS_JSON_STRING ? input->u.string : gs_buf_view(&s->text);
 }
 
-static void stream_item_end(struct answer *s, const struct gs_dialect_context *ctx, enum end end,
-                            struct gs_buf *b)
+/* What the item says is told whole. */
+static void stream_done(struct answer *s, const struct gs_dialect_context *ctx, struct gs_buf *b)
 {
     const struct spelling *p = spelling_of(s, ctx);
     const bool is_call = s->kind == GS_BLOCK_TOOL_CALL;
@@ -460,6 +460,14 @@ static void stream_item_end(struct answer *s, const struct gs_dialect_context *c
     close_event(b);
     if (p->part_done)
         stream_part(s, ctx, p->part_done, b);
+}
+
+/* Reasoning that nobody may read has no part. */
+static void stream_item_end(struct answer *s, const struct gs_dialect_context *ctx, enum end end,
+                            struct gs_buf *b)
+{
+    if (s->kind != GS_BLOCK_REASONING || s->has_part)
+        stream_done(s, ctx, b);
     stream_item(s, ctx, "response.output_item.done", end, b);
 }
 

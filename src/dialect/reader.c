@@ -129,18 +129,27 @@ void gs_dialect_add_image(struct gs_dialect_reader *r, struct gs_slice url)
     }
 }
 
+void gs_dialect_open_signature(struct gs_dialect_reader *r, struct gs_slice *signature,
+                               struct gs_slice *out_text)
+{
+    const struct gs_slice whole = *signature;
+    const size_t dot = gs_slice_find(whole, GS_SLICE_LIT("."), 0);
+
+    if (dot == SIZE_MAX || !gs_slice_starts(whole, GS_DIALECT_SIGNATURE))
+        return;
+    *out_text = gs_dialect_decode_base64(r, gs_slice_sub(whole, dot + 1, whole.len));
+    *signature = gs_dialect_decode_base64(r, gs_slice_sub(whole, GS_DIALECT_SIGNATURE.len, dot));
+}
+
 void gs_dialect_add_reasoning(struct gs_dialect_reader *r, struct gs_slice text,
                               struct gs_slice signature)
 {
-    const size_t dot = gs_slice_find(signature, GS_SLICE_LIT("."), 0);
+    struct gs_slice hidden = {NULL, 0};
 
-    if (dot != SIZE_MAX && gs_slice_starts(signature, GS_DIALECT_SIGNATURE)) {
-        if (!text.len)
-            text = gs_dialect_decode_base64(r, gs_slice_sub(signature, dot + 1, signature.len));
-        signature =
-            gs_dialect_decode_base64(r, gs_slice_sub(signature, GS_DIALECT_SIGNATURE.len, dot));
-    }
-    struct gs_block *b = text.len ? gs_dialect_add_block(r, GS_BLOCK_REASONING) : NULL;
+    gs_dialect_open_signature(r, &signature, &hidden);
+    text = text.len ? text : hidden;
+    struct gs_block *b =
+        text.len || signature.len ? gs_dialect_add_block(r, GS_BLOCK_REASONING) : NULL;
     if (!b)
         return;
     b->text = text;

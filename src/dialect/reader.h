@@ -45,8 +45,12 @@ void gs_dialect_read_content(struct gs_dialect_reader *r, const struct gs_json *
                                                const struct gs_json *part));
 /* "data:image/png;base64,..." becomes media type and data; another URL stays whole. */
 void gs_dialect_add_image(struct gs_dialect_reader *r, struct gs_slice url);
+/* Of a signature that has another and the reasoning's text in it (gs_dialect_write_signature), the
+ * other, and the text. */
+void gs_dialect_open_signature(struct gs_dialect_reader *r, struct gs_slice *signature,
+                               struct gs_slice *out_text);
 /* Reasoning, with the signature that came back with it; where its text did not, it is read from a
- * signature that has it (gs_dialect_write_signature). Without a text it adds nothing. */
+ * signature that has it. Without text and signature it adds nothing. */
 void gs_dialect_add_reasoning(struct gs_dialect_reader *r, struct gs_slice text,
                               struct gs_slice signature);
 void gs_dialect_end_message(struct gs_dialect_reader *r, enum gs_role role);

@@ -158,14 +158,20 @@ void gs_dialect_write_tokens(struct gs_buf *b, const int32_t *tokens, size_t n)
     gs_buf_putc(b, ']');
 }
 
-void gs_dialect_write_signature(struct gs_buf *b, struct gs_slice signature,
-                                struct gs_slice reasoning)
+void gs_dialect_put_signature(struct gs_buf *b, struct gs_slice signature,
+                              struct gs_slice reasoning)
 {
-    gs_buf_putc(b, '"');
     gs_buf_slice(b, GS_DIALECT_SIGNATURE);
     gs_dialect_write_base64(b, signature.ptr, signature.len);
     gs_buf_putc(b, '.');
     gs_dialect_write_base64(b, reasoning.ptr, reasoning.len);
+}
+
+void gs_dialect_write_signature(struct gs_buf *b, struct gs_slice signature,
+                                struct gs_slice reasoning)
+{
+    gs_buf_putc(b, '"');
+    gs_dialect_put_signature(b, signature, reasoning);
     gs_buf_putc(b, '"');
 }
 

@@ -45,10 +45,19 @@ void gs_dialect_write_logprobs(struct gs_buf *b, const struct gs_event *ev, bool
 /* `[1,2]` */
 void gs_dialect_write_tokens(struct gs_buf *b, const int32_t *tokens, size_t n);
 /* Reasoning that the client is not shown, or may drop, in a text that it hands back:
- * "genset1", its signature in base64, '.', the reasoning in base64. Written with quotes. */
+ * "genset1", its signature in base64, '.', the reasoning in base64; with quotes, and without. */
 #define GS_DIALECT_SIGNATURE GS_SLICE_LIT("genset1")
 void gs_dialect_write_signature(struct gs_buf *b, struct gs_slice signature,
                                 struct gs_slice reasoning);
+void gs_dialect_put_signature(struct gs_buf *b, struct gs_slice signature,
+                              struct gs_slice reasoning);
+/* What a signature begins with that names its maker (gs_dialect_sign). */
+#define GS_DIALECT_MARK GS_SLICE_LIT("genset:")
+/* A member of Ollama's messages that only we know: such a signature. */
+#define GS_DIALECT_OLLAMA_SIGNATURE "thinking_signature"
+/* Whether it names its maker, and is more than the name: worth to be kept where the API has no
+ * place for signatures. */
+bool gs_dialect_is_signed(struct gs_slice signature);
 /* Message, then hint. */
 void gs_dialect_write_words(struct gs_buf *b, const struct gs_error *err);
 

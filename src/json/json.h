@@ -53,10 +53,16 @@ struct gs_json_member {
 GS_MUST_CHECK enum gs_status gs_json_parse(struct gs_slice text, struct gs_arena *a,
                                            struct gs_json *out, struct gs_error *err);
 
-/* The bytes of a member's value within the text of an object, as they stand; of several of that name
- * the last one. Names with escapes are not recognised. False: it is not there. What lies behind it
- * may be no JSON at all. */
+/* The bytes of a member's value within the text of an object, as they stand; of several of that
+ * name the last one. Names with escapes are not recognised. False: it is not there. What lies
+ * behind it may be no JSON at all. */
 GS_MUST_CHECK bool gs_json_find_member(struct gs_slice text, const char *key,
+                                       struct gs_slice *out_value);
+
+/* The items of an array and the members of an object, one after the other, as they stand; `*pos` is
+ * 0 at first. False: there are no more, or what comes is no JSON. */
+GS_MUST_CHECK bool gs_json_next_item(struct gs_slice text, size_t *pos, struct gs_slice *out_item);
+GS_MUST_CHECK bool gs_json_next_member(struct gs_slice text, size_t *pos, struct gs_slice *out_name,
                                        struct gs_slice *out_value);
 
 /* The member's value, or NULL if `v` is NULL, no object, or has no such member. */

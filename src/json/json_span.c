@@ -1,6 +1,5 @@
-/* Where a member stands in the text of an object, without building a tree: for those who change one
- * value and leave every other byte as it is. */
-#include <string.h>
+/* Where the values of a text stand, without building a tree: for those who change one of them and
+ * leave every other byte as it is. */
 
 #include "base/slice.h"
 #include "json/json.h"
@@ -51,34 +50,62 @@ static size_t value_end(struct gs_slice s, size_t pos)
     return SIZE_MAX;
 }
 
+/* The value at `*pos`, which moves to what follows it: to SIZE_MAX behind the last. */
+static bool take_value(struct gs_slice s, size_t *pos, struct gs_slice *out)
+{
+    const size_t begin = skip_space(s, *pos);
+    const size_t end = value_end(s, begin);
+
+    if (end == SIZE_MAX || end == begin)
+        return false;
+    *out = gs_slice(s.ptr + begin, end - begin);
+    const size_t next = skip_space(s, end);
+    *pos = next < s.len && s.ptr[next] == ',' ? next + 1 : SIZE_MAX;
+    return true;
+}
+
+/* Into the brackets, if they are these. */
+static bool enter(struct gs_slice s, char bracket, size_t *pos)
+{
+    const size_t at = skip_space(s, 0);
+
+    if (*pos == 0 && at < s.len && s.ptr[at] == bracket)
+        *pos = at + 1;
+    return *pos > 0 && *pos < s.len;
+}
+
+bool gs_json_next_item(struct gs_slice text, size_t *pos, struct gs_slice *out_item)
+{
+    return enter(text, '[', pos) && take_value(text, pos, out_item);
+}
+
+bool gs_json_next_member(struct gs_slice text, size_t *pos, struct gs_slice *out_name,
+                         struct gs_slice *out_value)
+{
+    if (!enter(text, '{', pos))
+        return false;
+    const size_t begin = skip_space(text, *pos);
+    const size_t end =
+        begin < text.len && text.ptr[begin] == '"' ? string_end(text, begin) : SIZE_MAX;
+    const size_t colon = end == SIZE_MAX ? text.len : skip_space(text, end);
+    if (colon >= text.len || text.ptr[colon] != ':')
+        return false;
+    *out_name = gs_slice(text.ptr + begin + 1, end - begin - 2);
+    *pos = colon + 1;
+    return take_value(text, pos, out_value);
+}
+
 bool gs_json_find_member(struct gs_slice text, const char *key, struct gs_slice *out_value)
 {
-    const struct gs_slice wanted = gs_slice_str(key);
-    size_t pos = skip_space(text, 0);
+    struct gs_slice name, value;
     bool is_found = false;
+    size_t pos = 0;
 
-    if (pos >= text.len || text.ptr[pos] != '{')
-        return false;
-    for (pos = skip_space(text, pos + 1); pos < text.len && text.ptr[pos] == '"';
-         pos = skip_space(text, pos + 1)) {
-        const size_t name_end = string_end(text, pos);
-        if (name_end == SIZE_MAX)
-            return false;
-        const struct gs_slice name = gs_slice(text.ptr + pos + 1, name_end - pos - 2);
-        const size_t colon = skip_space(text, name_end);
-        if (colon >= text.len || text.ptr[colon] != ':')
-            return false;
-        const size_t begin = skip_space(text, colon + 1);
-        const size_t end = value_end(text, begin);
-        if (end == SIZE_MAX)
-            return false;
-        if (name.len == wanted.len && memcmp(name.ptr, wanted.ptr, name.len) == 0) {
-            *out_value = gs_slice(text.ptr + begin, end - begin);
+    while (gs_json_next_member(text, &pos, &name, &value)) {
+        if (gs_slice_eq_str(name, key)) {
+            *out_value = value;
             is_found = true;
         }
-        pos = skip_space(text, end);
-        if (pos >= text.len || text.ptr[pos] != ',')
-            break;
     }
     return is_found;
 }

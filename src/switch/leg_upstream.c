@@ -70,6 +70,40 @@ static void finish(struct gs_switch_leg *leg, bool is_spelled)
         gs_switch_call_done(leg);
 }
 
+/* ---- signatures ---- */
+
+/* Whether this leg's provider is the route's first that is asked in the client's own API. */
+static bool is_home(const struct gs_switch_leg *leg)
+{
+    const struct gs_switch_call *c = leg->call;
+    struct gs_switch_way way;
+
+    for (size_t i = 0; c->route && i < c->route->n_targets; i++) {
+        const struct gs_config_provider *p =
+            &c->generation->routes->providers[c->route->targets[i].provider];
+        if (gs_switch_request_way(p, &c->ask, false, &way) && way.is_raw)
+            return p == leg->provider;
+    }
+    return true;
+}
+
+static bool is_theirs(void *ud, struct gs_slice signature, struct gs_slice *out_theirs)
+{
+    const struct gs_switch_leg *leg = ud;
+
+    return gs_switch_signers_is(&leg->call->sw->signers, leg->provider->name,
+                                leg->way.is_raw && is_home(leg), signature, out_theirs);
+}
+
+/* Who is asked next time is to be told apart from who signed it. */
+static void take_signature(struct gs_switch_leg *leg, struct gs_event *ev)
+{
+    if (leg->way.is_raw)
+        gs_switch_signers_note(&leg->call->sw->signers, leg->provider->name, ev->signature);
+    else if (!gs_dialect_sign(leg->provider->name, ev->signature, &leg->arena, &ev->signature))
+        leg->is_out_of_memory = true;
+}
+
 /* ---- a streamed answer ---- */
 
 static enum gs_flow note_event(void *ud, const struct gs_event *ev)
@@ -82,6 +116,8 @@ static enum gs_flow note_event(void *ud, const struct gs_event *ev)
         told.item_id.len = 0;
         told.is_passed_over = false;
     }
+    if (ev->kind == GS_EVENT_END && ev->block == GS_BLOCK_REASONING)
+        take_signature(leg, &told);
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         leg->usage = ev->usage;
     if (ev->kind == GS_EVENT_DELTA) {
@@ -394,6 +430,7 @@ static enum gs_status start(struct gs_switch_leg *leg, struct gs_error *err)
     const struct gs_config_deadlines *own = &leg->provider->deadlines;
     const struct gs_upstream_sink sink = {
         .ud = leg, .on_head = on_head, .on_bytes = on_bytes, .on_end = on_end};
+    const struct gs_switch_readable readable = {is_theirs, leg};
     struct gs_upstream_request request;
 
     if (!gs_switch_request_way(leg->provider, &c->ask, leg->continues, &leg->way))
@@ -406,8 +443,9 @@ static enum gs_status start(struct gs_switch_leg *leg, struct gs_error *err)
     }
     gs_dialect_frames_init(
         &leg->frames, leg->way.client ? leg->way.client->framing : GS_DIALECT_SSE, MAX_FRAME_BYTES);
-    enum gs_status st = gs_switch_request_make(&leg->to, leg->provider, &c->ask, c->ask.chat,
-                                               &leg->way, &leg->arena, &leg->body, &request, err);
+    enum gs_status st =
+        gs_switch_request_make(&leg->to, leg->provider, &c->ask, c->ask.chat, &leg->way, &readable,
+                               &leg->arena, &leg->body, &request, err);
     if (st == GS_OK)
         st = gs_http_timer_create(c->sw->loop, on_timer, leg, &leg->timer, err);
     if (st != GS_OK)

@@ -254,25 +254,60 @@ static bool is_strict(const struct gs_config_provider *p)
     return false;
 }
 
+/* Whether all reasoning in a request may be read by whom it is for. */
+static bool is_readable(const struct gs_chat *chat, const struct gs_switch_readable *readable)
+{
+    struct gs_slice theirs;
+
+    for (size_t m = 0; chat && m < chat->n_messages; m++)
+        for (size_t i = 0; i < chat->messages[m].n_blocks; i++) {
+            const struct gs_slice signature = chat->messages[m].blocks[i].signature;
+            if (signature.len > 0 && (!readable->is_theirs(readable->ud, signature, &theirs) ||
+                                      !gs_slice_eq(theirs, signature)))
+                return false;
+        }
+    return chat != NULL;
+}
+
+/* The client's bytes, but for what others signed and the model's name. */
+static enum gs_status make_raw(const struct gs_config_target *to, const struct gs_switch_ask *ask,
+                               const struct gs_switch_readable *readable, struct gs_buf *b,
+                               struct gs_error *err)
+{
+    const bool is_renamed = to->model && !gs_slice_eq_str(ask->model, to->model);
+    enum gs_status st = GS_OK;
+    struct gs_buf kept;
+
+    gs_buf_init(&kept, GS_MAX_REQUEST_BYTES);
+    if (!is_readable(ask->chat, readable))
+        st = gs_dialect_drop_signed(ask->body, readable->is_theirs, readable->ud, &kept, err);
+    if (st == GS_OK && is_renamed &&
+        !rename_model(kept.len ? gs_buf_view(&kept) : ask->body, to->model, b))
+        st = gs_error_set(err, GS_EINVAL, "the request names no model");
+    else if (st == GS_OK && !is_renamed)
+        gs_buf_slice(b, gs_buf_view(&kept));
+    gs_buf_clear(&kept);
+    return st;
+}
+
 static enum gs_status make_body(const struct gs_config_target *to,
                                 const struct gs_config_provider *p, const struct gs_switch_ask *ask,
                                 const struct gs_chat *chat, const struct gs_switch_way *way,
-                                struct gs_buf *b, struct gs_error *err)
+                                const struct gs_switch_readable *readable, struct gs_buf *b,
+                                struct gs_error *err)
 {
     const struct gs_dialect_to whom = {
         .model = to->model ? gs_slice_str(to->model) : ask->model,
+        .is_theirs = readable->is_theirs,
+        .ud = readable->ud,
         .stream = true,
         .takes_extensions = !is_strict(p),
         .says_continue = !is_strict(p),
         .default_max_tokens = DEFAULT_MAX_TOKENS,
     };
 
-    if (!way->is_raw)
-        return way->client->write_request(chat, &whom, b, err);
-    if (to->model && !gs_slice_eq_str(ask->model, to->model) &&
-        !rename_model(ask->body, to->model, b))
-        return gs_error_set(err, GS_EINVAL, "the request names no model");
-    return GS_OK;
+    return way->is_raw ? make_raw(to, ask, readable, b, err)
+                       : way->client->write_request(chat, &whom, b, err);
 }
 
 /* ---- together ---- */
@@ -307,11 +342,12 @@ static const char *make_url(const struct gs_config_provider *p, const struct gs_
 enum gs_status gs_switch_request_make(const struct gs_config_target *to,
                                       const struct gs_config_provider *p,
                                       const struct gs_switch_ask *ask, const struct gs_chat *chat,
-                                      const struct gs_switch_way *way, struct gs_arena *a,
+                                      const struct gs_switch_way *way,
+                                      const struct gs_switch_readable *readable, struct gs_arena *a,
                                       struct gs_buf *body, struct gs_upstream_request *out,
                                       struct gs_error *err)
 {
-    const enum gs_status st = make_body(to, p, ask, chat, way, body, err);
+    const enum gs_status st = make_body(to, p, ask, chat, way, readable, body, err);
 
     if (st != GS_OK)
         return st;

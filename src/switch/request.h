@@ -24,12 +24,19 @@ GS_MUST_CHECK bool gs_switch_request_way(const struct gs_config_provider *p,
 /* The credential that would be sent; empty: none is there. */
 struct gs_slice gs_switch_request_key(const struct gs_config_provider *p,
                                       const struct gs_switch_ask *ask);
+/* Whose signatures go there. */
+struct gs_switch_readable {
+    bool (*is_theirs)(void *ud, struct gs_slice signature, struct gs_slice *out_theirs);
+    void *ud;
+};
+
 /* Everything lives in `a`, `body` and the ask. errors: GS_EUNSUPPORTED (its API cannot say it),
  * GS_ENOMEM. */
 GS_MUST_CHECK enum gs_status
 gs_switch_request_make(const struct gs_config_target *to, const struct gs_config_provider *p,
                        const struct gs_switch_ask *ask, const struct gs_chat *chat,
-                       const struct gs_switch_way *way, struct gs_arena *a, struct gs_buf *body,
-                       struct gs_upstream_request *out, struct gs_error *err);
+                       const struct gs_switch_way *way, const struct gs_switch_readable *readable,
+                       struct gs_arena *a, struct gs_buf *body, struct gs_upstream_request *out,
+                       struct gs_error *err);
 
 #endif

@@ -205,6 +205,7 @@ void gs_switch_free(struct gs_switch *sw)
     gs_queue_free(sw->wake);
     gs_breakers_free(sw->breakers);
     gs_budgets_free(sw->budgets);
+    gs_switch_signers_clear(&sw->signers);
     gs_trace_clear(&sw->traces);
     gs_switch_generation_unref(sw->generation);
     gs_free(sw);

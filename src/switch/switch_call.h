@@ -23,6 +23,7 @@
 #include "switch/mailbox.h"
 #include "switch/request.h"
 #include "switch/retry.h"
+#include "switch/signers.h"
 #include "switch/switch.h"
 #include "switch/trace.h"
 #include "switch/uplink.h"
@@ -51,6 +52,7 @@ struct gs_switch {
     struct gs_upstream *upstream; /* NULL until somebody is asked */
     struct gs_breakers *breakers;
     struct gs_budgets *budgets;
+    struct gs_switch_signers signers;
     struct gs_retry_budget retries;
     struct gs_uplink uplink;
     struct gs_uplink_clocks clocks; /* when a request came last */

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/slice.h"
 #include "dialect/client.h"
+#include "signed_by_all.h"
 
 #define MAX_BYTES ((size_t)16 << 20)
 
@@ -153,7 +154,7 @@ static const struct gs_dialect_client *const clients[] = {
 
 static void ask(const struct gs_dialect_client *c, const struct gs_chat *chat)
 {
-    const struct gs_dialect_to to = {.model = GS_SLICE_LIT("m"), .sends_signatures = true};
+    const struct gs_dialect_to to = {.model = GS_SLICE_LIT("m"), .is_theirs = signed_by_all};
     struct gs_buf out;
 
     gs_buf_init(&out, MAX_BYTES);

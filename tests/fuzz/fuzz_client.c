@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/slice.h"
 #include "dialect/client.h"
+#include "signed_by_all.h"
 
 #define MAX_ARENA_BYTES ((size_t)64 << 20)
 #define MAX_OUT_BYTES   ((size_t)16 << 20)
@@ -153,7 +154,7 @@ static void hear_whole(const struct gs_dialect_client *c, struct gs_slice body)
 static void ask(const struct gs_dialect_client *from, struct gs_slice body)
 {
     const struct gs_dialect_to to = {.model = GS_SLICE_LIT("claude-sonnet-4-5"),
-                                     .sends_signatures = true,
+                                     .is_theirs = signed_by_all,
                                      .takes_extensions = true,
                                      .says_continue = true};
     struct gs_dialect_context ctx = {0};

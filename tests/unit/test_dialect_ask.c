@@ -10,6 +10,7 @@
 #include "cmocka_headers.h"
 #include "dialect/client.h"
 #include "dialect_dump.h"
+#include "signed_by_all.h"
 #include "json/json.h"
 
 #define DIR_CAPTURES GENSET_SHARED "/captures"
@@ -79,7 +80,7 @@ static void round_trip(const char *what, const struct gs_dialect_client *c, stru
     gs_buf_init(&got, MAX_BYTES);
     if (read_chat(c, body, &a, &chat)) {
         const struct gs_dialect_to to = {
-            .model = chat.model, .sends_signatures = true, .stream = chat.stream};
+            .model = chat.model, .is_theirs = signed_by_all, .stream = chat.stream};
         const enum gs_status st = c->write_request(&chat, &to, &written, &err);
         if (st != GS_OK)
             fail_msg("%s: %s", what, err.msg);
@@ -331,6 +332,13 @@ static void test_spellings(void **state)
 
 /* ---- what comes from no request ---- */
 
+static bool signed_by_them(void *ud, struct gs_slice signature, struct gs_slice *out_theirs)
+{
+    (void)ud;
+    *out_theirs = signature;
+    return gs_slice_eq_str(signature, "Eq+/");
+}
+
 /* An answer that broke off, and reasoning of our own or somebody else's. */
 static void test_open_turns(void **state)
 {
@@ -347,7 +355,7 @@ static void test_open_turns(void **state)
         .messages = messages, .n_messages = 2, .continue_last = true, .broke_off = true};
     const struct gs_dialect_client *const c = &gs_dialect_client_anthropic;
     struct gs_dialect_to to = {
-        .model = GS_SLICE_LIT("m"), .sends_signatures = true, .stream = true};
+        .model = GS_SLICE_LIT("m"), .is_theirs = signed_by_them, .stream = true};
     struct gs_buf b;
 
     (void)state;
@@ -359,7 +367,7 @@ static void test_open_turns(void **state)
         GS_SLICE_LIT("{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":"
                      "\"theirs\",\"signature\":\"Eq+/\"},{\"type\":\"text\",\"text\":\"Once\"}]}],"
                      "\"stream\":true}")));
-    to.sends_signatures = false;
+    to.is_theirs = NULL;
     gs_buf_reset(&b);
     assert_int_equal(c->write_request(&chat, &to, &b, NULL), GS_OK);
     assert_int_equal(gs_slice_find(gs_buf_view(&b), GS_SLICE_LIT("theirs"), 0), SIZE_MAX);

@@ -10,6 +10,7 @@
 #include "cmocka_headers.h"
 #include "dialect/client.h"
 #include "dialect_dump.h"
+#include "signed_by_all.h"
 #include "json/json.h"
 
 #define DIR_CAPTURES GENSET_SHARED "/captures"
@@ -188,7 +189,7 @@ static void round_trip(const char *what, size_t api, const struct gs_dialect_cli
     gs_buf_init(&written, MAX_BYTES);
     if (read_chat(from, apis[api].path, body, &a, &chat)) {
         const struct gs_dialect_to to = {.model = chat.model,
-                                         .sends_signatures = true,
+                                         .is_theirs = signed_by_all,
                                          .takes_extensions = true,
                                          .says_continue = true,
                                          .stream = chat.stream};
@@ -454,7 +455,7 @@ static void test_signatures_go_home_only(void **state)
     for (int sends = 0; sends < 2; sends++) {
         struct gs_buf b;
         gs_buf_init(&b, MAX_BYTES);
-        to.sends_signatures = sends;
+        to.is_theirs = sends ? signed_by_all : NULL;
         assert_int_equal(RESPONSES->write_request(&chat, &to, &b, &err), GS_OK);
         assert_int_equal(gs_slice_find(gs_buf_view(&b), GS_SLICE_LIT("gAAA"), 0) != SIZE_MAX,
                          sends);

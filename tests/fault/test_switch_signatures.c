@@ -1,0 +1,154 @@
+/* Signed reasoning, through the whole program: it comes back to who signed it, whatever API the
+ * client speaks, and is taken out of what goes to anybody else, also where bytes go through as they
+ * are. */
+#include "json/json.h"
+#include "switch_test.h"
+
+static struct fake_provider *one, *two;
+
+static int start_fakes(void **state)
+{
+    (void)state;
+    one = fake_provider_start(&(struct fake_provider_options){.place = 0});
+    two = fake_provider_start(&(struct fake_provider_options){.place = 1});
+    return one && two ? 0 : -1;
+}
+
+static int stop_fakes(void **state)
+{
+    (void)state;
+    fake_provider_stop(one);
+    fake_provider_stop(two);
+    return 0;
+}
+
+static void start_two(struct grid *g)
+{
+    fake_provider_forget(one);
+    fake_provider_forget(two);
+    start_grid(g,
+               "providers:\n"
+               "  one: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
+               "  two: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
+               "  claude: {kind: anthropic, url: \"http://127.0.0.1:%d\", key: none}\n"
+               "routes:\n"
+               "  - {match: \"one@*\", targets: [one, two]}\n"
+               "  - {match: \"two@*\", targets: [two, one]}\n"
+               "  - {match: \"claude@*\", targets: [claude]}\n",
+               fake_provider_port(one), fake_provider_port(two), fake_provider_port(two));
+}
+
+static void ask(struct grid *g, const char *path, struct gs_slice body, struct gs_buf *out)
+{
+    const int fd = net_connect(g->f.port);
+
+    gs_buf_init(out, 1 << 20);
+    post(fd, path, "Connection: close\r\n", body);
+    net_read_all(fd, out);
+    if (!net_has(out, "HTTP/1.1 200 OK"))
+        fail_msg("%.*s", (int)out->len, out->ptr);
+    close(fd);
+}
+
+/* A conversation in which Claude thought, as its SDK hands it back. */
+#define THOUGHT "{\"type\":\"thinking\",\"thinking\":\"t0\",\"signature\":\"%s\"},"
+#define TALK                                                                                       \
+    "{\"model\":\"%s\",\"max_tokens\":99, \"messages\":[{\"role\":\"user\",\"content\":\"say "     \
+    "1\"},"                                                                                        \
+    "{\"role\":\"assistant\",\"content\":[" THOUGHT                                                \
+    "{\"type\":\"text\",\"text\":\"w0\"}]},{\"role\":\"user\",\"content\":\"say 2 and think\"}]}"
+
+/* Whether the request that `p` got last holds this signature. */
+static bool got(struct fake_provider *p, const char *signature)
+{
+    struct gs_slice head, body = {NULL, 0}, next;
+
+    for (size_t i = 0; fake_provider_request(p, i, &head, &next); i++)
+        body = next;
+    assert_true(body.len > 0);
+    return gs_slice_find(body, gs_slice_str(signature), 0) != SIZE_MAX;
+}
+
+static void tell(struct grid *g, const char *model, const char *signature)
+{
+    struct gs_buf body, out;
+
+    gs_buf_init(&body, 1 << 20);
+    gs_buf_printf(&body, TALK, model, signature);
+    ask(g, ANTHROPIC, gs_buf_view(&body), &out);
+    gs_buf_clear(&body);
+    gs_buf_clear(&out);
+}
+
+static void test_bytes_that_go_through(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_two(&g);
+    tell(&g, "two@ok", "dHdv"); /* nobody knows whose: of whom is asked first */
+    assert_true(got(two, "dHdv"));
+    tell(&g, "two@ok", "0123456789abcdef0123456789abcdef"); /* this machine's */
+    assert_false(got(two, "0123456789abcdef"));
+    tell(&g, "one@ok", "c2lnbmVk"); /* one signs its answer so */
+    tell(&g, "one@ok", "c2lnbmVk");
+    assert_true(got(one, "c2lnbmVk"));
+    tell(&g, "two@ok", "c2lnbmVk");
+    assert_true(!got(two, "c2lnbmVk") && !got(two, "\"thinking\""));
+    tell(&g, "one@ok", "genset:two:c2lnbmVk");
+    assert_false(got(one, "c2lnbmVk"));
+    finish_grid(&g);
+}
+
+/* Of a client of another API. */
+static void test_bytes_that_are_written_anew(void **state)
+{
+    struct gs_buf body, out, answer;
+    struct gs_slice content;
+    struct gs_json v;
+    struct gs_arena a;
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_two(&g);
+    gs_arena_init(&a, 0);
+    gs_buf_init(&body, 1 << 20);
+    gs_buf_init(&answer, 1 << 20);
+    ask(&g, RESPONSES,
+        GS_SLICE_LIT("{\"model\":\"claude@ok\",\"input\":\"say 2 and think\",\"include\":["
+                     "\"reasoning.encrypted_content\"]}"),
+        &out);
+    assert_true(body_of(&out, &answer));
+    assert_int_equal(gs_json_parse(gs_buf_view(&answer), &a, &v, NULL), GS_OK);
+    const struct gs_json *first = &gs_json_get(&v, "output")->u.array.items[0];
+    assert_true(gs_json_get_string(first, "encrypted_content", &content, NULL));
+    for (int home = 0; home < 2; home++) {
+        gs_buf_reset(&body);
+        gs_buf_printf(&body, "{\"model\":\"%s\",\"input\":[", home ? "claude@ok" : "one@ok");
+        gs_json_write(&body, first);
+        gs_buf_puts(&body, ",{\"role\":\"user\",\"content\":\"say 1\"}]}");
+        gs_buf_clear(&out);
+        ask(&g, RESPONSES, gs_buf_view(&body), &out);
+        if (home)
+            assert_true(got(two, "\"signature\":\"c2lnbmVk\""));
+        else
+            assert_false(got(one, "reasoning"));
+    }
+    gs_buf_clear(&body);
+    gs_buf_clear(&out);
+    gs_buf_clear(&answer);
+    gs_arena_clear(&a);
+    finish_grid(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes_that_go_through),
+        cmocka_unit_test(test_bytes_that_are_written_anew),
+    };
+
+    return cmocka_run_group_tests(tests, start_fakes, stop_fakes);
+}
