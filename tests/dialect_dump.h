@@ -24,7 +24,18 @@ static void dump_block(struct gs_buf *b, const struct gs_block *block)
     dump_slice(b, "args", block->args);
     dump_slice(b, "text", block->text);
     dump_slice(b, "signature", block->signature);
+    dump_slice(b, "cache", block->cache);
     gs_buf_puts(b, block->is_error ? " is_error\n" : "\n");
+}
+
+/* Take the marks of what is to be cached away. */
+static inline void drop_marks(struct gs_chat *c)
+{
+    for (size_t i = 0; i < c->n_tools; i++)
+        ((struct gs_tool *)&c->tools[i])->cache.len = 0;
+    for (size_t m = 0; m < c->n_messages; m++)
+        for (size_t i = 0; i < c->messages[m].n_blocks; i++)
+            ((struct gs_block *)&c->messages[m].blocks[i])->cache.len = 0;
 }
 
 static void dump_number(struct gs_buf *b, const char *name, double value, double off)
@@ -68,6 +79,7 @@ static void dump_chat(struct gs_buf *b, const struct gs_chat *c)
         dump_slice(b, "name", c->tools[i].name);
         dump_slice(b, "description", c->tools[i].description);
         dump_slice(b, "parameters", c->tools[i].parameters);
+        dump_slice(b, "cache", c->tools[i].cache);
         gs_buf_putc(b, '\n');
     }
     if (c->one_tool_call)

@@ -31,6 +31,7 @@ struct gs_block {
     struct gs_slice name;      /* tool call, tool result: tool (may be empty); image: media type */
     struct gs_slice args;      /* tool call: arguments, the text of a JSON object */
     struct gs_slice signature; /* reasoning: opaque signature of who produced it */
+    struct gs_slice cache;     /* JSON text of a cache_control: it says to keep all up to here */
     bool is_error;             /* tool result */
 };
 
@@ -44,6 +45,7 @@ struct gs_tool {
     struct gs_slice name;
     struct gs_slice description;
     struct gs_slice parameters; /* JSON Schema text; empty = no parameters */
+    struct gs_slice cache;      /* as of a block */
 };
 
 enum gs_tool_choice {

@@ -9,6 +9,7 @@
 #include "dialect/client.h"
 
 #include <ctype.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/slice.h"
@@ -26,6 +27,7 @@
 
 #define MAX_TOKENS 4096 /* where nobody says */
 #define MIN_BUDGET 1024 /* of thinking, as the API wants it */
+#define MAX_MARKS  4    /* that the API takes */
 
 struct asker {
     const struct gs_chat *chat;
@@ -38,6 +40,11 @@ struct asker {
     bool has_any;                /* message */
     const char *lacks;           /* what the API cannot say */
     unsigned n_calls, n_results; /* that have no id */
+    bool is_marked;              /* the client says what is to be kept */
+    unsigned n_marks;            /* of its, written */
+    bool is_answered;            /* what the user said last */
+    size_t ends[2];              /* of what the user said last, and before an answer; 0: nothing */
+    size_t end;                  /* of the block written last, before its bracket */
 };
 
 /* ---- models ---- */
@@ -72,6 +79,47 @@ static int generation_of(struct gs_slice model)
         return major * 100 + (minor > 0 ? minor : 0);
     }
     return 0;
+}
+
+/* ---- what is kept for the next request ---- */
+
+#define MARK GS_SLICE_LIT(",\"cache_control\":{\"type\":\"ephemeral\"}")
+
+static bool has_marks(const struct gs_chat *chat)
+{
+    for (size_t i = 0; i < chat->n_tools; i++)
+        if (chat->tools[i].cache.len > 0)
+            return true;
+    for (size_t m = 0; m < chat->n_messages; m++)
+        for (size_t i = 0; i < chat->messages[m].n_blocks; i++)
+            if (chat->messages[m].blocks[i].cache.len > 0)
+                return true;
+    return false;
+}
+
+/* A block ends, marked as its client marked it. */
+static void end_block(struct asker *s, struct gs_slice mark)
+{
+    if (mark.len > 0 && s->n_marks < MAX_MARKS) {
+        gs_buf_puts(s->b, ",\"cache_control\":");
+        gs_buf_slice(s->b, mark);
+        s->n_marks++;
+    }
+    s->end = s->b->len;
+    gs_buf_putc(s->b, '}');
+}
+
+/* Where the client marks nothing, its tools and system messages are marked, and the user's last
+ * words with those before, which the request before this one ended with. */
+static void mark_end(struct asker *s, size_t end)
+{
+    char *room = s->is_marked || end == 0 ? NULL : gs_buf_reserve(s->b, MARK.len);
+
+    if (!room)
+        return;
+    memmove(s->b->ptr + end + MARK.len, s->b->ptr + end, s->b->len - end);
+    memcpy(s->b->ptr + end, MARK.ptr, MARK.len);
+    gs_buf_grow(s->b, MARK.len);
 }
 
 /* ---- what cannot be said ---- */
@@ -125,6 +173,11 @@ static const char *lacks_of(const struct asker *s)
 
 static void close_message(struct asker *s)
 {
+    if (s->open == GS_ROLE_USER) {
+        s->ends[0] = s->is_answered ? s->ends[1] : s->ends[0];
+        s->ends[1] = s->end;
+    }
+    s->is_answered = s->open == GS_ROLE_ASSISTANT;
     if (s->open != NOBODY)
         gs_buf_puts(s->b, "]}");
     s->open = NOBODY;
@@ -148,11 +201,11 @@ static void begin_block(struct asker *s, enum gs_role role)
     s->has_any = true;
 }
 
-static void write_text(struct gs_buf *b, struct gs_slice text)
+static void write_text(struct asker *s, struct gs_slice text, struct gs_slice mark)
 {
-    gs_buf_puts(b, "{\"type\":\"text\",");
-    gs_dialect_write_member(b, "text", text);
-    gs_buf_putc(b, '}');
+    gs_buf_puts(s->b, "{\"type\":\"text\",");
+    gs_dialect_write_member(s->b, "text", text);
+    end_block(s, mark);
 }
 
 static void write_image(struct asker *s, const struct gs_block *image)
@@ -171,7 +224,8 @@ static void write_image(struct asker *s, const struct gs_block *image)
         if (!gs_slice_starts(image->text, GS_SLICE_LIT("http")))
             s->lacks = "image of a kind that is not told";
     }
-    gs_buf_puts(b, "}}");
+    gs_buf_putc(b, '}');
+    end_block(s, image->cache);
 }
 
 /* Ids may hold letters, digits, '_' and '-'; a call without one is told from others by its
@@ -196,7 +250,7 @@ static void write_call(struct asker *s, const struct gs_block *call)
     gs_dialect_write_member(s->b, "name", call->name);
     gs_buf_puts(s->b, ",\"input\":");
     gs_dialect_write_object(s->b, call->args);
-    gs_buf_putc(s->b, '}');
+    end_block(s, call->cache);
 }
 
 /* A result, and the images that follow it: they are part of it. Returns how many. */
@@ -212,7 +266,7 @@ static size_t write_result(struct asker *s, const struct gs_block *result, size_
     } else {
         gs_buf_putc(s->b, '[');
         if (gs_slice_trim(result->text).len)
-            write_text(s->b, result->text);
+            write_text(s, result->text, gs_slice(NULL, 0));
         for (; n < n_after && result[n + 1].kind == GS_BLOCK_IMAGE; n++) {
             if (n > 0 || gs_slice_trim(result->text).len)
                 gs_buf_putc(s->b, ',');
@@ -220,7 +274,7 @@ static size_t write_result(struct asker *s, const struct gs_block *result, size_
         }
         gs_buf_putc(s->b, ']');
     }
-    gs_buf_putc(s->b, '}');
+    end_block(s, result->cache);
     return n;
 }
 
@@ -235,7 +289,7 @@ static size_t write_block(struct asker *s, enum gs_role role, const struct gs_bl
         if (gs_slice_trim(block->text).len == 0)
             break;
         begin_block(s, role);
-        write_text(s->b, block->text);
+        write_text(s, block->text, block->cache);
         break;
     case GS_BLOCK_REASONING: /* only who signed it takes it back */
         if (role != GS_ROLE_ASSISTANT || !gs_dialect_is_theirs(s->to, block, &signature))
@@ -295,7 +349,7 @@ static void write_system_turn(struct asker *s, size_t at, size_t n)
                 continue;
             begin_block(s, is_turn ? GS_ROLE_SYSTEM : GS_ROLE_USER);
             if (is_turn) {
-                write_text(s->b, text);
+                write_text(s, text, chat->messages[m].blocks[i].cache);
                 continue;
             }
             struct gs_buf words;
@@ -304,7 +358,7 @@ static void write_system_turn(struct asker *s, size_t at, size_t n)
             gs_buf_slice(&words, text);
             gs_buf_puts(&words, "\n</system-reminder>");
             gs_dialect_writer_check(&words, s->b);
-            write_text(s->b, gs_buf_view(&words));
+            write_text(s, gs_buf_view(&words), chat->messages[m].blocks[i].cache);
             gs_buf_clear(&words);
         }
     }
@@ -331,12 +385,14 @@ static void write_system(struct asker *s, size_t n)
             if (block->kind != GS_BLOCK_TEXT || gs_slice_trim(block->text).len == 0)
                 continue;
             gs_buf_puts(s->b, comma);
-            write_text(s->b, block->text);
+            write_text(s, block->text, block->cache);
             comma = ",";
         }
     }
-    if (comma[1] == '\0')
-        gs_buf_putc(s->b, ']');
+    if (comma[1] != '\0')
+        return;
+    mark_end(s, s->end);
+    gs_buf_putc(s->b, ']');
 }
 
 static void write_messages(struct asker *s)
@@ -360,6 +416,10 @@ static void write_messages(struct asker *s)
     }
     close_message(s);
     gs_buf_putc(s->b, ']');
+    if (chat->n_tools > 0 || s->ends[0] > 0) { /* what is asked once is not worth its price */
+        mark_end(s, s->ends[1]);
+        mark_end(s, s->ends[0]);
+    }
     if (!s->has_any)
         s->lacks = "conversation without messages";
 }
@@ -391,10 +451,12 @@ static void write_tools(struct asker *s)
             gs_dialect_write_object(b, tool->parameters);
         else
             gs_buf_puts(b, "{\"type\":\"object\",\"properties\":{}}");
-        gs_buf_putc(b, '}');
+        end_block(s, tool->cache);
     }
-    if (n > 0)
+    if (n > 0) {
+        mark_end(s, s->end);
         gs_buf_putc(b, ']');
+    }
     if (n == 0 || (chat->tool_choice == GS_TOOL_CHOICE_AUTO && !chat->one_tool_call))
         return;
     gs_buf_printf(b, ",\"tool_choice\":{\"type\":\"%s\"", choices[chat->tool_choice]);
@@ -549,6 +611,7 @@ enum gs_status gs_dialect_anthropic_ask(const struct gs_chat *chat, const struct
     const size_t start = b->len;
 
     s.generation = generation_of(to->model);
+    s.is_marked = has_marks(chat);
     s.lacks = lacks_of(&s);
     if (!s.lacks) {
         gs_buf_putc(b, '{');

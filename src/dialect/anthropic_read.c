@@ -68,6 +68,8 @@ static void read_tools(struct gs_dialect_messages *m, struct gs_chat *chat)
         gs_dialect_get_string(r, tool, "description", &t.description);
         if (schema && schema->kind == GS_JSON_OBJECT)
             t.parameters = gs_dialect_json_text(r, schema);
+        if (gs_dialect_has(tool, "cache_control"))
+            t.cache = gs_dialect_json_text(r, gs_json_get(tool, "cache_control"));
         if (!t.name.len)
             gs_dialect_reader_fail(r, "name: a tool needs a name");
         gs_dialect_reader_at(r, "tools", i);
@@ -266,7 +268,9 @@ static void read_blocks(struct gs_dialect_messages *m, enum gs_role role,
         if (next != current && r->n_blocks > 0)
             end_message(r, current);
         current = next;
+        const size_t first = r->n_blocks;
         read_block(m, block);
+        gs_dialect_mark_block(r, first, block);
         gs_dialect_reader_at(r, "content", i);
     }
     end_message(r, current);

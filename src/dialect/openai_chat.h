@@ -59,6 +59,8 @@ void gs_dialect_openai_read_stream(struct gs_dialect_reader *r, const struct gs_
 void gs_dialect_openai_write_head(struct gs_buf *b, const struct gs_dialect_names *names,
                                   const struct gs_dialect_context *ctx, const char *prefix,
                                   const char *object);
+/* `{"cached_tokens":2,"cache_write_tokens":1}`, the second where there are any. */
+void gs_dialect_openai_write_cached(struct gs_buf *b, const struct gs_usage *u);
 /* `"usage":{...}` */
 void gs_dialect_openai_write_usage(struct gs_buf *b, const struct gs_usage *u);
 /* As gs_dialect.write_error; of all of these APIs. `source` of what is invalid or not found is the

@@ -30,6 +30,7 @@ static void read_part(struct gs_dialect_reader *r, const struct gs_json *part)
     const struct gs_slice type = gs_dialect_peek_string(part, "type");
     const struct gs_json *image = gs_json_get(part, "image_url");
     struct gs_slice text = {NULL, 0};
+    const size_t first = r->n_blocks;
 
     if (part->kind == GS_JSON_STRING) {
         gs_dialect_add_text(r, GS_BLOCK_TEXT, part->u.string);
@@ -46,6 +47,7 @@ static void read_part(struct gs_dialect_reader *r, const struct gs_json *part)
                               &text);
         gs_dialect_add_text(r, GS_BLOCK_TEXT, text);
     }
+    gs_dialect_mark_block(r, first, part); /* OpenRouter's */
 }
 
 /* A tool's result is one text, however many parts it came in; images stand beside it. */

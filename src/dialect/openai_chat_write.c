@@ -56,14 +56,23 @@ void gs_dialect_openai_write_head(struct gs_buf *b, const struct gs_dialect_name
     }
 }
 
+void gs_dialect_openai_write_cached(struct gs_buf *b, const struct gs_usage *u)
+{
+    gs_buf_printf(b, "{\"cached_tokens\":%lld", (long long)u->cached_tokens);
+    if (u->cache_write_tokens > 0)
+        gs_buf_printf(b, ",\"cache_write_tokens\":%lld", (long long)u->cache_write_tokens);
+    gs_buf_putc(b, '}');
+}
+
 void gs_dialect_openai_write_usage(struct gs_buf *b, const struct gs_usage *u)
 {
     gs_buf_printf(b,
                   "\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
-                  "\"total_tokens\":%lld,\"prompt_tokens_details\":{\"cached_tokens\":%lld},"
-                  "\"completion_tokens_details\":{\"reasoning_tokens\":%lld}}",
+                  "\"total_tokens\":%lld,\"prompt_tokens_details\":",
                   (long long)u->prompt_tokens, (long long)u->answer_tokens,
-                  (long long)u->prompt_tokens + u->answer_tokens, (long long)u->cached_tokens,
+                  (long long)u->prompt_tokens + u->answer_tokens);
+    gs_dialect_openai_write_cached(b, u);
+    gs_buf_printf(b, ",\"completion_tokens_details\":{\"reasoning_tokens\":%lld}}",
                   (long long)u->reasoning_tokens);
 }
 

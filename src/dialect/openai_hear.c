@@ -361,6 +361,11 @@ void gs_dialect_openai_hear_usage(struct gs_dialect_openai_heard *h, const struc
                &u.reasoning_tokens);
     read_count(gs_json_get(usage, "output_tokens_details"), "reasoning_tokens",
                &u.reasoning_tokens);
+    read_count(gs_json_get(usage, "prompt_tokens_details"), "cache_write_tokens",
+               &u.cache_write_tokens); /* OpenRouter */
+    read_count(gs_json_get(usage, "input_tokens_details"), "cache_write_tokens",
+               &u.cache_write_tokens);
     u.cached_tokens = GS_MIN(u.cached_tokens, u.prompt_tokens);
+    u.cache_write_tokens = GS_MIN(u.cache_write_tokens, u.prompt_tokens - u.cached_tokens);
     h->usage = u;
 }

@@ -206,10 +206,11 @@ static void write_item(struct gs_buf *b, const struct answer *s,
 static void write_usage(struct gs_buf *b, const struct gs_usage *u)
 {
     gs_buf_printf(b,
-                  "{\"input_tokens\":%lld,\"input_tokens_details\":{\"cached_tokens\":%lld},"
-                  "\"output_tokens\":%lld,\"output_tokens_details\":{\"reasoning_tokens\":%lld},"
+                  "{\"input_tokens\":%lld,\"input_tokens_details\":", (long long)u->prompt_tokens);
+    gs_dialect_openai_write_cached(b, u);
+    gs_buf_printf(b,
+                  ",\"output_tokens\":%lld,\"output_tokens_details\":{\"reasoning_tokens\":%lld},"
                   "\"total_tokens\":%lld}",
-                  (long long)u->prompt_tokens, (long long)u->cached_tokens,
                   (long long)u->answer_tokens, (long long)u->reasoning_tokens,
                   (long long)u->prompt_tokens + u->answer_tokens);
 }

@@ -156,6 +156,14 @@ void gs_dialect_add_reasoning(struct gs_dialect_reader *r, struct gs_slice text,
     b->signature = signature;
 }
 
+void gs_dialect_mark_block(struct gs_dialect_reader *r, size_t first, const struct gs_json *v)
+{
+    const struct gs_json *mark = gs_json_get(v, "cache_control");
+
+    if (first < r->n_blocks && mark && mark->kind == GS_JSON_OBJECT)
+        r->blocks[first].cache = gs_dialect_json_text(r, mark);
+}
+
 void gs_dialect_end_message(struct gs_dialect_reader *r, enum gs_role role)
 {
     void *items = r->messages;

@@ -53,6 +53,8 @@ void gs_dialect_open_signature(struct gs_dialect_reader *r, struct gs_slice *sig
  * signature that has it. Without text and signature it adds nothing. */
 void gs_dialect_add_reasoning(struct gs_dialect_reader *r, struct gs_slice text,
                               struct gs_slice signature);
+/* The cache_control of what was read into the blocks from `first` on. */
+void gs_dialect_mark_block(struct gs_dialect_reader *r, size_t first, const struct gs_json *v);
 void gs_dialect_end_message(struct gs_dialect_reader *r, enum gs_role role);
 
 /* Hand the messages to the chat, name the tool results after the calls they answer, and see

@@ -94,6 +94,8 @@ static void round_trip(const char *what, const struct gs_dialect_client *c, stru
         give_schemas(&chat);
         chat.one_tool_call = chat.one_tool_call && chat.n_tools > 0;
         dump_chat(&want, &chat);
+        if (gs_slice_find(gs_buf_view(&want), GS_SLICE_LIT(" cache="), 0) == SIZE_MAX)
+            drop_marks(&again); /* those that the asker made up */
         dump_chat(&got, &again);
         if (!gs_slice_eq(gs_buf_view(&want), gs_buf_view(&got)))
             fail_difference(what, gs_buf_view(&want), gs_buf_view(&got));
@@ -208,6 +210,7 @@ static const struct {
             "{\"model\":\"m\"," body "}", written                                                  \
     }
 #define HI          "\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]"
+#define MARK        ",\"cache_control\":{\"type\":\"ephemeral\"}"
 #define HEAD(model) "{\"model\":\"" model "\",\"max_tokens\":4096,"
 #define OPTIONS                                                                                    \
     ",\"options\":{\"top_k\":0,\"repeat_last_n\":64,\"temperature\":1.0,\"top_p\":1.0,\"min_p\":"  \
@@ -242,8 +245,10 @@ static const struct {
         "\"tool_call_id\":\"f.x:0\",\"content\":\"r\"},{\"role\":\"user\",\"content\":\"b\"},"
         "{\"role\":\"system\",\"content\":\"T\"}],\"tools\":[{\"type\":\"function\",\"function\":{"
         "\"name\":\"f\"}}],\"tool_choice\":\"required\",\"parallel_tool_calls\":false",
-        HEAD("claude-haiku-4-5") "\"system\":[{\"type\":\"text\",\"text\":\"S\"}],\"messages\":[{"
-                                 "\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}"
+        HEAD("claude-haiku-4-5") "\"system\":[{\"type\":\"text\",\"text\":\"S\"" MARK
+                                 "}],\"messages\":[{"
+                                 "\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
+                                 "\"a\"" MARK "}"
                                  "]},{\"role\":\"assistant\","
                                  "\"content\":[{\"type\":\"tool_use\",\"id\":\"f_x_0\",\"name\":"
                                  "\"f\",\"input\":{}}]},{"
@@ -252,9 +257,9 @@ static const struct {
                                  "\"content\":\"r\"},{\"type\":\"text\",\"text\":\"b\"}]},{"
                                  "\"role\":\"user\",\"content\":[{"
                                  "\"type\":\"text\",\"text\":\"<system-reminder>\\nT\\n</"
-                                 "system-reminder>\"}]}],\"tools\":[{"
+                                 "system-reminder>\"" MARK "}]}],\"tools\":[{"
                                  "\"name\":\"f\",\"input_schema\":{\"type\":\"object\","
-                                 "\"properties\":{}}}],\"tool_choice\":{"
+                                 "\"properties\":{}}" MARK "}],\"tool_choice\":{"
                                  "\"type\":\"any\",\"disable_parallel_tool_use\":true}}"),
     TO_ANTHROPIC(
         "glm-5",
@@ -271,6 +276,20 @@ static const struct {
                       "},{\"role\":\"system\",\"content\":[{\"type\":\"text\",\"text\":\"T\"}]},{"
                       "\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"Once\"}]}]"
                       "}"),
+    /* what an OpenRouter client marks is marked, and nothing else */
+    TO_ANTHROPIC(
+        "claude-haiku-4-5",
+        "\"messages\":[{\"role\":\"system\",\"content\":[{\"type\":\"text\",\"text\":\"S\","
+        "\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}]},{\"role\":\"user\","
+        "\"content\":\"Hi\"},{\"role\":\"assistant\",\"content\":\"Yes?\"},{\"role\":"
+        "\"user\",\"content\":\"Hi\"}]",
+        HEAD("claude-haiku-4-5") "\"system\":[{\"type\":\"text\",\"text\":\"S\",\"cache_"
+                                 "control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}],"
+                                 "\"messages\":[{\"role\":\"user\",\"content\":[{"
+                                 "\"type\":\"text\",\"text\":\"Hi\"}]},{\"role\":"
+                                 "\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
+                                 "\"Yes?\"}]},{\"role\":\"user\",\"content\":[{\"type\":"
+                                 "\"text\",\"text\":\"Hi\"}]}]}"),
     TO_ANTHROPIC("claude-opus-4-6", "\"messages\":[{\"role\":\"assistant\",\"content\":\"Once\"}]",
                  "Anthropic's API has no open assistant turn with this model"),
     TO_ANTHROPIC("m", HI ",\"n\":2", "Anthropic's API has no several answers"),

@@ -72,6 +72,7 @@ static void forget(const struct gs_dialect_client *c, struct gs_chat *chat, stru
 {
     size_t n_tools = 0;
 
+    drop_marks(chat);
     for (size_t i = 0; i < chat->n_messages; i++) {
         struct gs_message *m = (struct gs_message *)&chat->messages[i];
         for (size_t k = 0; k < m->n_blocks; k++) {
