@@ -35,6 +35,9 @@ struct fake {
     int n_cancelled;
     int n_pauses;
     bool may_go_on; /* later, laterbad */
+    bool is_slow;   /* prompts that are only read are never read to the end */
+    int n_read;     /* such prompts, begun */
+    int n_read_on;  /* of them, those of an answer that broke off */
     atomic_size_t n_answers;
 };
 
@@ -307,6 +310,19 @@ static inline bool fake_body(struct fake_call *c)
     return fake_block(c, GS_BLOCK_TEXT, 0, NULL, "Hello world");
 }
 
+/* A prompt that is only read. False: it was not read to its end. */
+static inline bool fake_read(struct fake_call *c)
+{
+    pthread_mutex_lock(&c->fake->lock);
+    c->fake->n_read++;
+    c->fake->n_read_on += c->chat->broke_off;
+    pthread_cond_broadcast(&c->fake->changed);
+    pthread_mutex_unlock(&c->fake->lock);
+    if (c->fake->is_slow)
+        fake_wait_cancelled(c);
+    return !c->fake->is_slow;
+}
+
 static inline void fake_play(struct fake_call *c)
 {
     struct gs_event ev = {.kind = GS_EVENT_START, .usage = {.prompt_tokens = 12}};
@@ -331,7 +347,8 @@ static inline void fake_play(struct fake_call *c)
         ev.usage.cut_texts = c->texts->truncate && fake_is(c, "cut");
     else if (!fake_say(c, &ev))
         return;
-    const bool go_on = fake_body(c);
+    const bool reads = c->chat && c->chat->prefill_only;
+    const bool go_on = reads ? fake_read(c) : fake_body(c);
     if (fake_is(c, "broken") || (go_on && fake_is(c, "laterbad"))) {
         fake_fail(c, GS_EINTERNAL, "the engine failed");
         return;

@@ -249,6 +249,9 @@ static enum gs_status use_model(struct gs_local *l, struct gs_local_call *c, str
     if (c->errand)
         return gs_local_open_use(&l->opened, c->errand->model, NULL, c->errand->keep, &c->model,
                                  &c->load_us, err);
+    if (c->chat && c->chat->prefill_only && l->opened.first &&
+        !gs_local_open_has(&l->opened, c->chat->model, purpose))
+        return gs_error_set(err, GS_EBUSY, "the model is not open, but another is");
     if (c->chat)
         return gs_local_open_use(&l->opened, c->chat->model, &purpose, c->chat->keep, &c->model,
                                  &c->load_us, err);

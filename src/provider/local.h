@@ -51,7 +51,8 @@ GS_MUST_CHECK enum gs_status gs_local_preload(struct gs_local *l, const char *na
 
 /* Answer a chat. Everything reaches on_event, errors too (as GS_EVENT_ERROR), on other threads
  * than the caller's; it must not block. `chat` and what it points to must live until
- * gs_local_call_free(). errors here: GS_EBUSY (too many waiting), GS_ENOMEM; no event then. */
+ * gs_local_call_free(). What is only to be read ahead (prefill_only) opens no model while another is
+ * open. errors here: GS_EBUSY (too many waiting), GS_ENOMEM; no event then. */
 GS_MUST_CHECK enum gs_status gs_local_answer(struct gs_local *l, const struct gs_chat *chat,
                                              gs_event_fn *on_event, void *ud,
                                              struct gs_local_call **out_call, struct gs_error *err);

@@ -197,6 +197,19 @@ enum gs_status gs_local_open_use(struct gs_local_opened *o, struct gs_slice name
     return GS_OK;
 }
 
+bool gs_local_open_has(struct gs_local_opened *o, struct gs_slice name,
+                       enum gs_local_purpose purpose)
+{
+    struct gs_local_model model;
+    struct gs_arena a;
+
+    gs_arena_init(&a, 0);
+    const bool is_known = gs_local_shelf_find(o->shelf, name, purpose, &a, &model, NULL) == GS_OK;
+    const bool is_open = is_known && find_open(o, &model);
+    gs_arena_clear(&a);
+    return is_open;
+}
+
 void gs_local_open_release(struct gs_local_opened *o, struct gs_local_open *m)
 {
     if (--m->n_users > 0)

@@ -38,6 +38,9 @@ GS_MUST_CHECK enum gs_status gs_local_open_use(struct gs_local_opened *o, struct
                                                const enum gs_local_purpose *purpose,
                                                struct gs_keep keep, struct gs_local_open **out_open,
                                                int64_t *out_load_us, struct gs_error *err);
+/* Whether the model that `name` means is open. */
+bool gs_local_open_has(struct gs_local_opened *o, struct gs_slice name,
+                       enum gs_local_purpose purpose);
 /* No longer used by one of those who did. */
 void gs_local_open_release(struct gs_local_opened *o, struct gs_local_open *m);
 /* Close the model that `name` means once nobody uses it; it need not be open. */

@@ -168,6 +168,8 @@ void gs_switch_leg_end(struct gs_switch_leg *leg, enum gs_fault fault)
 
 void gs_switch_leg_free(struct gs_switch_leg *leg)
 {
+    if (!leg)
+        return;
     if (leg->provider->kind == GS_PROVIDER_LOCAL) {
         gs_switch_mailbox_clear(&leg->mailbox);
         gs_arena_clear(&leg->mail);

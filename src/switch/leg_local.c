@@ -128,7 +128,9 @@ void gs_switch_leg_local_wake(struct gs_switch_leg *leg)
 {
     const bool is_released = gs_switch_mailbox_unqueue(&leg->mailbox);
 
-    if (!leg->is_over && !leg->is_blocked) {
+    if (!leg->is_over && leg->is_standby) {
+        gs_switch_standby_wake(leg);
+    } else if (!leg->is_over && !leg->is_blocked) {
         take_mail(leg);
     } else if (is_released) {
         struct gs_switch_call *c = leg->call;
@@ -151,8 +153,10 @@ void gs_switch_leg_local_end(struct gs_switch_leg *leg)
 
     leg->backend_call = NULL;
     gs_switch_mailbox_close(&leg->mailbox);
-    if (call)
-        leg->call->sw->opt.backend.free_call(call, released, leg);
+    if (!call)
+        return;
+    leg->call->sw->n_here--;
+    leg->call->sw->opt.backend.free_call(call, released, leg);
 }
 
 static enum gs_status start(struct gs_switch_leg *leg, struct gs_error *err)
@@ -185,9 +189,11 @@ bool gs_switch_leg_local(struct gs_switch_leg *leg, enum gs_fault *out_fault)
         leg->is_held = false;
         return false;
     }
+    leg->chat.prefill_only = leg->is_standby;
     if (leg->to.model)
         leg->chat.model = gs_slice_str(leg->to.model);
     leg->is_sent = start(leg, &c->err) == GS_OK;
+    leg->call->sw->n_here += leg->is_sent;
     if (leg->is_sent)
         return true;
     leg->is_held = false;

@@ -18,6 +18,7 @@
 #define MAX_REFUSAL_BYTES (256 * GS_KIB)
 #define MAX_FRAME_BYTES   (8 * GS_MIB)
 #define TAIL_MS           2000 /* for the end mark, once the reason of the end is known */
+#define BLOCKED_MS        1000 /* to look again at an answer that nobody takes */
 #define CONNECT_MS        3000
 #define HEADERS_MS        10000
 #define STALL_MS          10000
@@ -133,6 +134,7 @@ static void moved(struct gs_switch_leg *leg)
     leg->moved_us = gs_clock_mono_us();
     if (!leg->first_us)
         leg->first_us = leg->moved_us;
+    gs_switch_standby_stop(leg->call);
 }
 
 static void take_effect(struct gs_switch_leg *leg, enum gs_dialect_effect effect)
@@ -392,14 +394,34 @@ static int64_t stall_ms(const struct gs_switch_leg *leg)
                     STALL_MS * (reasons(leg) ? THINKING_FACTOR : 1));
 }
 
-/* One timer for all waits: when it fires early for the wait that goes on, it is set again. */
+/* Of the wait that goes on; INT64_MAX: it has no end. */
+static int64_t left_ms(const struct gs_switch_leg *leg)
+{
+    const int64_t limit = leg->first_us ? stall_ms(leg) : first_token_ms(leg);
+    const int64_t since_us = leg->first_us ? leg->moved_us : leg->started_us;
+
+    return limit > 0 ? limit - (gs_clock_mono_us() - since_us) / 1000 : INT64_MAX;
+}
+
+/* For the end of the wait that goes on, or what is to be done before: one timer for all. When it
+ * fires early it is set again. */
+static void set_timer(struct gs_switch_leg *leg)
+{
+    const int64_t look_ms = gs_switch_standby_look(leg);
+    int64_t ms = left_ms(leg);
+
+    if (!leg->first_us && stall_ms(leg) > 0)
+        ms = GS_MIN(ms, stall_ms(leg));
+    if (look_ms >= 0)
+        ms = GS_MIN(ms, look_ms);
+    if (ms < INT64_MAX)
+        gs_http_timer_start(leg->timer, GS_MAX(ms, 0));
+}
+
 static void on_timer(void *ud)
 {
     struct gs_switch_leg *leg = ud;
     struct gs_switch_call *c = leg->call;
-    const int64_t limit = leg->first_us ? stall_ms(leg) : first_token_ms(leg);
-    const int64_t since = leg->first_us ? leg->moved_us : leg->started_us;
-    const int64_t left_ms = limit - (gs_clock_mono_us() - since) / 1000;
 
     if (leg->is_over)
         return;
@@ -407,11 +429,12 @@ static void on_timer(void *ud)
     if (leg->is_ending) {
         const struct gs_upstream_end end = {.fault = GS_FAULT_STALL};
         end_stream(leg, &end);
-    } else if (leg->is_blocked && left_ms <= 0) {
-        leg->moved_us = gs_clock_mono_us(); /* it is we who do not read */
-        gs_http_timer_start(leg->timer, limit);
-    } else if (left_ms > 0) {
-        gs_http_timer_start(leg->timer, left_ms);
+    } else if (left_ms(leg) > 0) {
+        set_timer(leg);
+    } else if (leg->is_blocked) { /* it is we who do not read */
+        if (leg->first_us)
+            leg->moved_us = gs_clock_mono_us();
+        gs_http_timer_start(leg->timer, BLOCKED_MS);
     } else if (leg->first_us) {
         fail(leg, GS_FAULT_STALL, "the answer stopped coming");
     } else {
@@ -459,8 +482,8 @@ static enum gs_status start(struct gs_switch_leg *leg, struct gs_error *err)
         st = gs_upstream_call_create(leg->upstream, &request, &sink, &leg->up, err);
     leg->is_sent = st == GS_OK;
     leg->sent_bytes = leg->is_sent ? request.body.len : 0;
-    if (st == GS_OK && first_token_ms(leg) > 0 && !leg->way.is_whole)
-        gs_http_timer_start(leg->timer, first_token_ms(leg));
+    if (st == GS_OK && !leg->way.is_whole)
+        set_timer(leg);
     return st;
 }
 
@@ -480,6 +503,8 @@ void gs_switch_leg_upstream_block(struct gs_switch_leg *leg, bool is_blocked)
 {
     leg->is_blocked = is_blocked;
     leg->health.window_us = 0; /* what we do not take does not come */
+    if (leg->moved_us)
+        leg->moved_us = gs_clock_mono_us();
     if (leg->up)
         (is_blocked ? gs_upstream_call_pause : gs_upstream_call_resume)(leg->up);
 }

@@ -85,11 +85,13 @@ static struct gs_slice whole_text(const struct gs_buf *b)
     return gs_slice_sub(s, 0, s.len - gs_utf8_incomplete_tail(s));
 }
 
-/* Block `i` of those handed over. */
-static void fill_block(const struct gs_switch_part_block *b, struct gs_block *out)
+/* A copy: more may come while it is read. */
+static bool fill_block(const struct gs_switch_part_block *b, struct gs_arena *a,
+                       struct gs_block *out)
 {
     *out = (struct gs_block){.kind = b->kind, .id = b->id, .name = b->name};
-    *(b->kind == GS_BLOCK_TOOL_CALL ? &out->args : &out->text) = whole_text(&b->text);
+    return gs_arena_dup(a, whole_text(&b->text),
+                        b->kind == GS_BLOCK_TOOL_CALL ? &out->args : &out->text);
 }
 
 /* Nobody tells how many tokens half an answer has: about four bytes make one. */
@@ -119,7 +121,8 @@ bool gs_switch_part_hand_over(struct gs_switch_part *p, const struct gs_chat *ch
         return false;
     note_before(p);
     for (size_t i = 0; i < p->n_blocks; i++)
-        fill_block(&p->blocks[i], &blocks[i]);
+        if (!fill_block(&p->blocks[i], a, &blocks[i]))
+            return false;
     for (size_t i = 0; i < chat->n_messages; i++)
         messages[i] = chat->messages[i];
     messages[chat->n_messages] =
@@ -160,8 +163,11 @@ size_t gs_switch_part_adopt(struct gs_switch_part *p, const struct gs_event *ev,
 
     if (ev->kind == GS_EVENT_START && p->is_open)
         return 0;
-    if (ev->usage.prompt_tokens > 0 && p->usage.prompt_tokens > 0)
+    if (ev->usage.prompt_tokens > 0 && p->usage.prompt_tokens > 0) {
         told.usage.prompt_tokens = p->usage.prompt_tokens;
+        told.usage.cached_tokens = p->usage.cached_tokens;
+        told.usage.cache_write_tokens = p->usage.cache_write_tokens;
+    }
     told.usage.answer_tokens += p->answer_tokens;
     if (ev->kind == GS_EVENT_STOP && ev->stop == GS_STOP_END && p->has_calls)
         told.stop = GS_STOP_TOOL_CALL;

@@ -29,6 +29,8 @@ static void bury_if_done(struct gs_switch_call *c)
     for (const struct gs_switch_leg *leg = c->legs; leg; leg = leg->next)
         if (leg->is_held)
             return;
+    if (c->standby && c->standby->is_held)
+        return;
     c->is_dead = true;
     gs_switch_bury(c);
 }
@@ -52,6 +54,7 @@ void gs_switch_call_destroy(struct gs_switch_call *c)
         c->legs = leg->next;
         gs_switch_leg_free(leg);
     }
+    gs_switch_leg_free(c->standby);
     gs_http_timer_free(c->timer);
     gs_switch_part_clear(&c->part);
     gs_buf_clear(&c->refusal);
@@ -64,6 +67,7 @@ void gs_switch_call_destroy(struct gs_switch_call *c)
 static void end_all(struct gs_switch_call *c)
 {
     gs_http_timer_stop(c->timer);
+    gs_switch_standby_stop(c);
     for (struct gs_switch_leg *leg = c->legs; leg; leg = leg->next)
         gs_switch_leg_end(leg, GS_FAULT_CANCELLED);
 }
@@ -95,6 +99,7 @@ static bool ask(struct gs_switch_call *c, const struct gs_config_target *t, bool
     gs_trace_span(c->trace, continues ? "continue" : "attempt", "%s/%.*s", leg->provider->name,
                   (int)GS_MIN(leg->who.model.len, (size_t)200), leg->who.model.ptr);
     if (is_local(c, t)) {
+        gs_switch_standby_stop(c);
         if (gs_switch_leg_local(leg, &fault))
             return true;
     } else if (gs_switch_leg_may_try(leg)) {
@@ -175,7 +180,7 @@ static void give_up(struct gs_switch_call *c)
 
 /* ---- going on ---- */
 
-static bool may_continue(const struct gs_switch_call *c)
+bool gs_switch_call_may_continue(const struct gs_switch_call *c)
 {
     const struct gs_chat *chat = c->ask.chat;
 
@@ -198,7 +203,8 @@ static bool go_on(struct gs_switch_call *c, const struct gs_switch_leg *broken)
 {
     const struct gs_config_target local = local_target(c);
 
-    if (!may_continue(c) || broken->continues || broken->provider->kind == GS_PROVIDER_LOCAL)
+    if (!gs_switch_call_may_continue(c) || broken->continues ||
+        broken->provider->kind == GS_PROVIDER_LOCAL)
         return false;
     c->lead = NULL;
     if (!ask(c, &local, true))
@@ -271,7 +277,7 @@ static void tell(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_s
         return;
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         c->part.usage = ev->usage;
-    if (leg->provider->kind != GS_PROVIDER_LOCAL && may_continue(c))
+    if (leg->provider->kind != GS_PROVIDER_LOCAL && gs_switch_call_may_continue(c))
         gs_switch_part_note(&c->part, ev);
     c->part.is_open = c->part.is_open || ev->kind == GS_EVENT_START;
     if (ev->kind == GS_EVENT_STOP && ev->n_left == 0) { /* before the client can be done with it */

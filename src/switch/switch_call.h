@@ -49,6 +49,7 @@ struct gs_switch {
     struct gs_http_timer *reap; /* calls that are done with */
     struct gs_switch_call *dead;
     size_t n_calls;
+    size_t n_here;                /* legs that the backend is at work with */
     struct gs_upstream *upstream; /* NULL until somebody is asked */
     struct gs_breakers *breakers;
     struct gs_budgets *budgets;
@@ -136,6 +137,7 @@ struct gs_switch_leg {
     bool is_over;                 /* it says no more */
     bool leads;                   /* what it says goes to the client */
     bool continues;               /* it goes on where another broke off */
+    bool is_standby;              /* it only reads the prompt, and is none of the call's legs */
     enum gs_fault fault;          /* when over */
     int status;                   /* of HTTP; 0: none came */
     struct gs_usage usage;
@@ -187,9 +189,11 @@ struct gs_switch_call {
     struct gs_switch_generation *generation;
     const struct gs_config_route *route;
     struct gs_choice choice;
-    size_t n_tried;             /* of those chosen */
-    struct gs_switch_leg *legs; /* all there were, the latest first */
-    struct gs_switch_leg *lead; /* or NULL */
+    size_t n_tried;                /* of those chosen */
+    struct gs_switch_leg *legs;    /* all there were, the latest first */
+    struct gs_switch_leg *lead;    /* or NULL */
+    struct gs_switch_leg *standby; /* the latest, or NULL */
+    bool was_read_ahead;           /* by one that came to its end */
     struct gs_switch_part part;
     struct gs_http_timer *timer; /* hedging, and the time until the first token */
     int64_t started_us;
@@ -245,6 +249,16 @@ void gs_switch_leg_local_wake(struct gs_switch_leg *leg);
 
 void gs_switch_leg_upstream_clear(struct gs_switch_leg *leg);
 
+/* ---- standby.c: have this machine ready beside an upstream ---- */
+
+/* Milliseconds until this leg to an upstream is to be looked at again, negative: never. If it is
+ * suspicious by now, the prompt is read ahead. */
+int64_t gs_switch_standby_look(struct gs_switch_leg *leg);
+/* It goes on, or is over, or somebody here takes over. */
+void gs_switch_standby_stop(struct gs_switch_call *c);
+/* The loop found it in the queue. */
+void gs_switch_standby_wake(struct gs_switch_leg *standby);
+
 /* ---- memory.c ---- */
 
 /* Take up what the ledger remembers, and have it remember what comes. Blocks. */
@@ -264,6 +278,8 @@ void gs_switch_generation_unref(struct gs_switch_generation *g);
 
 /* Time for all attempts until the first token. */
 int64_t gs_switch_budget_ms(const struct gs_switch_call *c);
+/* Whether somebody may go on with what the client has of the answer. */
+bool gs_switch_call_may_continue(const struct gs_switch_call *c);
 void gs_switch_call_enter(struct gs_switch_call *c);
 void gs_switch_call_leave(struct gs_switch_call *c);
 /* An event, perhaps spelled by bytes that were told before it. */

@@ -356,6 +356,35 @@ static void test_count(void **state)
     gs_local_free(l);
 }
 
+static enum gs_status read_ahead(struct gs_local *l, const char *model)
+{
+    struct receiver r;
+
+    receiver_init(&r, model);
+    r.chat.prefill_only = true;
+    struct gs_local_call *c = start(l, &r);
+    sem_wait(&r.last);
+    finish(c, &r);
+    receiver_clear(&r);
+    return r.code;
+}
+
+/* What may be needed opens a model only where no other one is. */
+static void test_reading_ahead_disturbs_nobody(void **state)
+{
+    struct gs_local *l = create(NULL, false);
+    const char *name = "";
+
+    (void)state;
+    assert_int_equal(read_ahead(l, "nobody"), GS_ENOTFOUND);
+    assert_int_equal(read_ahead(l, "gamma"), GS_OK);
+    assert_int_equal(read_ahead(l, "gamma"), GS_OK);
+    assert_int_equal(read_ahead(l, "alpha-7b"), GS_EBUSY);
+    assert_int_equal(loaded(l, &name), 1);
+    assert_string_equal(name, "Gamma");
+    gs_local_free(l);
+}
+
 static void test_pause_and_resume(void **state)
 {
     struct gs_local *l = create(NULL, true);
@@ -473,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_default_model),
         cmocka_unit_test(test_errors_are_events),
         cmocka_unit_test(test_count),
+        cmocka_unit_test(test_reading_ahead_disturbs_nobody),
         cmocka_unit_test(test_pause_and_resume),
         cmocka_unit_test(test_free_at_any_moment),
         cmocka_unit_test(test_closing_ends_calls),
