@@ -91,7 +91,7 @@ static bool add_block(struct gs_arena *a, size_t need)
     return true;
 }
 
-void *gs_arena_alloc(struct gs_arena *a, size_t n)
+static void *take(struct gs_arena *a, size_t n)
 {
     size_t need;
 
@@ -106,7 +106,14 @@ void *gs_arena_alloc(struct gs_arena *a, size_t n)
     a->head->used += need;
     a->used_bytes += need;
     UNPOISON(p, n);
-    return memset(p, 0, n);
+    return p;
+}
+
+void *gs_arena_alloc(struct gs_arena *a, size_t n)
+{
+    void *p = take(a, n);
+
+    return p ? memset(p, 0, n) : NULL;
 }
 
 void *gs_arena_array(struct gs_arena *a, size_t n, size_t item_bytes)
@@ -119,12 +126,13 @@ void *gs_arena_array(struct gs_arena *a, size_t n, size_t item_bytes)
 bool gs_arena_dup(struct gs_arena *a, struct gs_slice s, struct gs_slice *out)
 {
     size_t bytes;
-    char *p = gs_add_size(s.len, 1, &bytes) ? gs_arena_alloc(a, bytes) : NULL;
+    char *p = gs_add_size(s.len, 1, &bytes) ? take(a, bytes) : NULL;
 
     if (!p)
         return false;
     if (s.len)
         memcpy(p, s.ptr, s.len);
+    p[s.len] = '\0';
     *out = (struct gs_slice){p, s.len};
     return true;
 }

@@ -31,7 +31,13 @@ static void escape(char *out, size_t cap, struct gs_slice msg, bool json)
     size_t n = 0;
 
     for (size_t i = 0; i < msg.len && n + 8 < cap;) {
+        const size_t plain = GS_MIN(gs_slice_plain_end(msg, i) - i, cap - 8 - n);
         uint32_t cp;
+        memcpy(out + n, msg.ptr + i, plain);
+        n += plain;
+        i += plain;
+        if (plain > 0)
+            continue;
         const size_t len = gs_utf8_decode(msg, i, &cp);
         if (cp < 0x20 || cp == 0x7F)
             n += (size_t)snprintf(out + n, cap - n, "\\u%04x", cp);

@@ -44,7 +44,7 @@ void gs_map_init(struct gs_map *m, size_t expect)
 
     while (cap / 2 < expect)
         cap *= 2;
-    *m = (struct gs_map){.cap = cap, .seed = gs_os_random_u64()};
+    *m = (struct gs_map){.cap = cap};
 }
 
 void gs_map_clear(struct gs_map *m)
@@ -68,7 +68,8 @@ static struct gs_map_entry *find(const struct gs_map *m, struct gs_slice key, ui
 
 static bool grow(struct gs_map *m)
 {
-    struct gs_map bigger = {.cap = m->entries ? m->cap * 2 : m->cap, .seed = m->seed};
+    struct gs_map bigger = {.cap = m->entries ? m->cap * 2 : m->cap,
+                            .seed = m->entries ? m->seed : gs_os_random_u64()};
 
     bigger.entries = gs_alloc_array(bigger.cap, sizeof(*bigger.entries));
     if (!bigger.entries)

@@ -180,9 +180,36 @@ size_t gs_utf8_incomplete_tail(struct gs_slice s)
     return 0;
 }
 
+/* The high bit of each byte of w that is zero; higher bytes than the first of them may err. */
+static uint64_t zero_bytes(uint64_t w)
+{
+    return (w - 0x0101010101010101u) & ~w & 0x8080808080808080u;
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+size_t gs_slice_plain_end(struct gs_slice s, size_t from)
+{
+    size_t i = from;
+
+    for (uint64_t w; i < s.len && s.len - i >= sizeof(w); i += sizeof(w)) {
+        memcpy(&w, s.ptr + i, sizeof(w));
+        const uint64_t other = (w | (w - 0x2020202020202020u)) & 0x8080808080808080u;
+        if (other | zero_bytes(w ^ 0x2222222222222222u) | zero_bytes(w ^ 0x5C5C5C5C5C5C5C5Cu) |
+            zero_bytes(w ^ 0x7F7F7F7F7F7F7F7Fu))
+            break;
+    }
+    while (i < s.len && is_plain((unsigned char)s.ptr[i]))
+        i++;
+    return i;
+}
+
 bool gs_utf8_valid(struct gs_slice s)
 {
-    for (size_t i = 0; i < s.len;) {
+    for (size_t i = gs_slice_plain_end(s, 0); i < s.len; i = gs_slice_plain_end(s, i)) {
         uint32_t cp;
         const size_t n = gs_utf8_decode(s, i, &cp);
         if (cp == 0xFFFD && n == 1)

@@ -46,5 +46,8 @@ size_t gs_utf8_encode(uint32_t cp, char out[4]);
 /* Bytes at the end of s that begin a character but do not finish it (0..3). */
 size_t gs_utf8_incomplete_tail(struct gs_slice s);
 bool gs_utf8_valid(struct gs_slice s);
+/* The first byte of s from `from` on that is not plain, or s.len. Plain is what texts are made of
+ * and no notation minds: ASCII but for control characters, quotes and backslashes. */
+size_t gs_slice_plain_end(struct gs_slice s, size_t from);
 
 #endif

@@ -114,10 +114,13 @@ static bool unescape(struct gs_slice raw, char *out, size_t *out_len, size_t *at
     size_t n = 0;
 
     for (size_t i = 0; i < raw.len;) {
-        if (raw.ptr[i] != '\\') {
-            out[n++] = raw.ptr[i++];
-            continue;
-        }
+        const char *const mark = memchr(raw.ptr + i, '\\', raw.len - i);
+        const size_t plain = mark ? (size_t)(mark - raw.ptr) - i : raw.len - i;
+        memcpy(out + n, raw.ptr + i, plain);
+        n += plain;
+        i += plain;
+        if (!mark)
+            break;
         *at_bad = i;
         const char c = raw.ptr[i + 1]; /* a string never ends in a lone backslash */
         const char *name = memchr(names, c, sizeof(names) - 1);
@@ -131,18 +134,35 @@ static bool unescape(struct gs_slice raw, char *out, size_t *out_len, size_t *at
     return true;
 }
 
-/* Offset of the first byte of s that is no UTF-8, or a control character; s.len if there is none.
- */
-static size_t first_bad_byte(struct gs_slice s)
+/* Find the quote that ends the string whose text begins at `at`. */
+static enum gs_status find_end(struct reader *r, size_t at, size_t *out_end, bool *out_escaped)
 {
-    for (size_t i = 0; i < s.len;) {
-        uint32_t cp;
-        const size_t n = gs_utf8_decode(s, i, &cp);
-        if (cp < 0x20 || (cp == 0xFFFD && n == 1))
-            return i;
-        i += n;
+    const struct gs_slice text = r->text;
+    uint32_t cp;
+
+    *out_escaped = false;
+    for (;;) {
+        at = gs_slice_plain_end(text, at);
+        if (at >= text.len)
+            return refuse_at(r, r->at, "a string that does not end");
+        const unsigned char c = (unsigned char)text.ptr[at];
+        if (c == '"')
+            break;
+        if (c < 0x20)
+            return refuse_at(r, at, "a control character in a string");
+        if (c == '\\') {
+            const char next = at + 1 < text.len ? text.ptr[at + 1] : '\0';
+            *out_escaped = true;
+            at += next == '"' || next == '\\' ? 2 : 1;
+            continue;
+        }
+        const size_t n = gs_utf8_decode(text, at, &cp);
+        if (cp == 0xFFFD && n == 1)
+            return refuse_at(r, at, "a string that is not UTF-8");
+        at += n;
     }
-    return s.len;
+    *out_end = at;
+    return GS_OK;
 }
 
 /* A string whose opening quote is at r->at. */
@@ -151,20 +171,12 @@ static enum gs_status read_string(struct reader *r, struct gs_slice *out)
     const size_t begin = r->at + 1;
     size_t end = begin;
     size_t at_bad;
-    bool escaped = false;
+    bool escaped;
 
-    while (end < r->text.len && r->text.ptr[end] != '"') {
-        escaped |= r->text.ptr[end] == '\\';
-        end += r->text.ptr[end] == '\\' ? 2 : 1;
-    }
-    if (end >= r->text.len)
-        return refuse_at(r, r->at, "a string that does not end");
+    const enum gs_status st = find_end(r, begin, &end, &escaped);
+    if (st != GS_OK)
+        return st;
     const struct gs_slice raw = gs_slice_sub(r->text, begin, end);
-    const size_t bad = first_bad_byte(raw);
-    if (bad < raw.len)
-        return refuse_at(r, begin + bad,
-                         (unsigned char)raw.ptr[bad] < 0x20 ? "a control character in a string"
-                                                            : "a string that is not UTF-8");
     r->at = end + 1;
     if (!escaped)
         return gs_arena_dup(r->a, raw, out) ? GS_OK : no_memory(r);

@@ -25,7 +25,7 @@ void gs_json_write_string(struct gs_buf *b, struct gs_slice s)
     size_t plain = 0; /* start of what is copied as it is */
 
     gs_buf_putc(b, '"');
-    for (size_t i = 0; i < s.len;) {
+    for (size_t i = gs_slice_plain_end(s, 0); i < s.len; i = gs_slice_plain_end(s, i)) {
         uint32_t cp;
         const size_t n = gs_utf8_decode(s, i, &cp);
         const bool bad = cp == 0xFFFD && n == 1;

@@ -25,8 +25,11 @@ struct late {
 
 void gs_server_reply_id(struct gs_http_request *r, char id[GS_SERVER_ID_BYTES])
 {
-    snprintf(id, GS_SERVER_ID_BYTES, "req_%016llx%08llx", (unsigned long long)gs_os_random_u64(),
-             (unsigned long long)gs_os_random_u64() >> 32);
+    /* 11 digits of milliseconds: what is near in time is near in the ledger's indexes; 52 bits that
+     * nobody guesses: who knows the id of a response may read it */
+    snprintf(id, GS_SERVER_ID_BYTES, "req_%011llx%013llx",
+             (unsigned long long)(gs_clock_wall_us() / 1000) & 0xfffffffffff,
+             (unsigned long long)gs_os_random_u64() >> 12);
     gs_http_header(r, "request-id", gs_slice_str(id));
     gs_http_header(r, "x-request-id", gs_slice_str(id));
 }

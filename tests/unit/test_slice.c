@@ -157,6 +157,28 @@ static void refuses_bad_sequences(void **state)
     assert_true(gs_utf8_valid(gs_slice(NULL, 0)));
 }
 
+/* Every byte at every place of a word and its neighbours. */
+static void finds_where_plain_text_ends(void **state)
+{
+    char text[24];
+
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        const bool is_plain = c >= ' ' && c < 0x7F && c != '"' && c != '\\';
+        for (size_t at = 0; at < sizeof(text); at++) {
+            memset(text, 'x', sizeof(text));
+            text[at] = (char)c;
+            const struct gs_slice s = gs_slice(text, sizeof(text));
+            const size_t end = is_plain ? sizeof(text) : at;
+            assert_int_equal(gs_slice_plain_end(s, 0), end);
+            assert_int_equal(gs_slice_plain_end(s, at), end);
+            assert_int_equal(gs_slice_plain_end(gs_slice(text, at), 0), at);
+            assert_int_equal(gs_slice_plain_end(s, at + 1), sizeof(text));
+        }
+    }
+    assert_int_equal(gs_slice_plain_end(gs_slice(NULL, 0), 0), 0);
+}
+
 static void measures_incomplete_tails(void **state)
 {
     static const struct {
@@ -191,6 +213,7 @@ int main(void)
         cmocka_unit_test(reads_doubles),
         cmocka_unit_test(decodes_every_code_point),
         cmocka_unit_test(refuses_bad_sequences),
+        cmocka_unit_test(finds_where_plain_text_ends),
         cmocka_unit_test(measures_incomplete_tails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
