@@ -184,6 +184,7 @@ static void take_last_resort(const struct gs_choice_question *q, struct gs_choic
     move(c, best, 0);
     c->n_taken = 1;
     c->targets[0].why = GS_CHOICE_TAKEN;
+    c->is_last_resort = true;
     c->wait_us = c->targets[0].facts.wait_us;
     c->is_in_time = c->wait_us <= q->budget_us;
 }

@@ -62,6 +62,7 @@ struct gs_choice {
     size_t n_taken, n;
     int64_t wait_us;         /* not 0: all are benched; the one taken may be asked after so long */
     bool is_in_time;         /* and that is within the request's budget: wait, then ask it */
+    bool is_last_resort;     /* who is taken seems out of reach, or benched: nobody else is there */
     bool hedge;              /* the second may start beside the first */
     enum gs_privacy privacy; /* the stricter of the request's and the route's */
 };

@@ -20,14 +20,18 @@ bool gs_switch_leg_may_try(struct gs_switch_leg *leg)
     const int64_t now_us = gs_clock_mono_us();
     int64_t wait_us;
 
-    if (!leg->provider->is_near && gs_uplink_enter(&sw->uplink, now_us) == GS_UPLINK_DOWN)
+    if (!leg->provider->is_near && !leg->call->choice.is_last_resort &&
+        gs_uplink_look(&sw->uplink, now_us) == GS_UPLINK_DOWN)
         return false;
     if (!gs_budgets_reserve(sw->budgets, leg->who.provider,
                             GS_MAX(gs_switch_cost(leg->call, &leg->to), 0), gs_clock_wall_us(),
                             &leg->reserved))
         return false;
-    return gs_breakers_enter(sw->breakers, &leg->who, now_us, &leg->pass, &wait_us) !=
-           GS_BREAKER_WAIT;
+    if (gs_breakers_enter(sw->breakers, &leg->who, now_us, &leg->pass, &wait_us) == GS_BREAKER_WAIT)
+        return false;
+    if (!leg->provider->is_near)
+        gs_uplink_enter(&sw->uplink, now_us); /* last: a probe is taken by who does ask */
+    return true;
 }
 
 void gs_switch_who_is(const struct gs_switch_call *c, const struct gs_config_target *t,

@@ -239,6 +239,49 @@ static void who_leaves_while_it_waits_is_let_go(void **state)
     assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 1);
 }
 
+/* Both of two hosts beyond are out of reach: so is our uplink. */
+static void lose_the_uplink(struct world *w, int64_t now_us)
+{
+    w->providers[1].is_near = false;
+    gs_uplink_init(&w->sw->uplink, 2);
+    gs_uplink_fault(&w->sw->uplink, GS_SLICE_LIT("http://one"), GS_FAULT_DNS, now_us);
+    gs_uplink_fault(&w->sw->uplink, GS_SLICE_LIT("http://two"), GS_FAULT_DNS, now_us);
+}
+
+/* The breaker keeps the attempt from being made: it does not find out about the uplink. */
+static void who_does_not_ask_does_not_probe(void **state)
+{
+    struct world *w = *state;
+    const int64_t now_us = gs_clock_mono_us();
+    const struct gs_dialect_context ctx = {0};
+    const struct gs_http_head head = {0};
+    struct gs_switch_call c = {.sw = w->sw,
+                               .generation = w->sw->generation,
+                               .ask = {.ctx = &ctx, .head = &head, .model = GS_SLICE_LIT("m")}};
+    const struct gs_breaker_report gone = {
+        .fault = GS_FAULT_MODEL_GONE, .retry_after_us = -1, .ttft_us = -1};
+
+    lose_the_uplink(w, now_us - 60 * 1000000);
+    struct gs_switch_leg *leg = gs_switch_leg_create(&c, &w->target);
+    gs_breakers_report(w->sw->breakers, &leg->who, &leg->pass, &gone, now_us);
+    assert_false(gs_switch_leg_may_try(leg));
+    assert_int_equal(gs_uplink_look(&w->sw->uplink, gs_clock_mono_us()), GS_UPLINK_PROBE);
+    gs_breakers_woke(w->sw->breakers, (int64_t)3600 * 1000000, now_us);
+    assert_true(gs_switch_leg_may_try(leg));
+    assert_int_equal(gs_uplink_look(&w->sw->uplink, gs_clock_mono_us()), GS_UPLINK_DOWN);
+    gs_switch_leg_free(leg);
+}
+
+/* Our uplink seems down, and there is nobody else. */
+static void the_only_one_is_asked_all_the_same(void **state)
+{
+    struct world *w = *state;
+
+    lose_the_uplink(w, gs_clock_mono_us());
+    assert_int_equal(ask(w, NULL), GS_OK);
+    assert_int_equal(w->status, 200);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
@@ -246,6 +289,7 @@ int main(void)
         TEST(a_short_wait_is_waited_for),          TEST(a_long_one_is_told_at_once),
         TEST(who_fails_three_times_is_left_alone), TEST(wrong_requests_do_not_count),
         TEST(one_probes_and_others_wait),          TEST(who_leaves_while_it_waits_is_let_go),
+        TEST(who_does_not_ask_does_not_probe),     TEST(the_only_one_is_asked_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
