@@ -165,11 +165,12 @@ struct gs_texts {
 /* ---- answers ---- */
 
 enum gs_stop_reason {
-    GS_STOP_END,      /* the model ended its turn */
-    GS_STOP_LENGTH,   /* max_tokens reached */
-    GS_STOP_CONTEXT,  /* the context is full */
-    GS_STOP_SEQUENCE, /* a stop string of the request appeared */
-    GS_STOP_TOOL_CALL /* the turn ended with tool calls */
+    GS_STOP_END,       /* the model ended its turn */
+    GS_STOP_LENGTH,    /* max_tokens reached */
+    GS_STOP_CONTEXT,   /* the context is full */
+    GS_STOP_SEQUENCE,  /* a stop string of the request appeared */
+    GS_STOP_TOOL_CALL, /* the turn ended with tool calls */
+    GS_STOP_REFUSAL    /* who guards an upstream's model cut it short */
 };
 
 struct gs_usage {

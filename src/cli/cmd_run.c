@@ -42,6 +42,8 @@ static const char *stop_name(enum gs_stop_reason stop)
         return "sequence";
     case GS_STOP_TOOL_CALL:
         return "tool_call";
+    case GS_STOP_REFUSAL:
+        return "refusal";
     }
     return "end";
 }

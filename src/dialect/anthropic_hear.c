@@ -28,7 +28,6 @@ struct heard {
     struct gs_buf signature; /* of open reasoning */
     struct gs_buf input;     /* arguments an open call began with; deltas replace them */
     bool has_said;           /* text, a call, or what is not told of */
-    bool is_refusal;
     enum gs_stop_reason stop;
     struct gs_buf stop_sequence;
     int64_t input_tokens, created_tokens, read_tokens, output_tokens;
@@ -259,10 +258,10 @@ static void read_stop(struct heard *s, struct gs_slice reason, const struct gs_j
     } stops[] = {{"max_tokens", GS_STOP_LENGTH},
                  {"model_context_window_exceeded", GS_STOP_CONTEXT},
                  {"stop_sequence", GS_STOP_SEQUENCE},
-                 {"tool_use", GS_STOP_TOOL_CALL}};
+                 {"tool_use", GS_STOP_TOOL_CALL},
+                 {"refusal", GS_STOP_REFUSAL}};
 
     s->stop = GS_STOP_END;
-    s->is_refusal = gs_slice_eq_str(reason, "refusal");
     for (size_t i = 0; i < GS_COUNT_OF(stops); i++)
         if (gs_slice_eq_str(reason, stops[i].reason))
             s->stop = stops[i].stop;
@@ -274,8 +273,7 @@ static void read_stop(struct heard *s, struct gs_slice reason, const struct gs_j
  * enough. */
 static bool is_empty(const struct heard *s)
 {
-    return !s->has_said && !s->is_refusal &&
-           (s->stop == GS_STOP_END || s->stop == GS_STOP_TOOL_CALL);
+    return !s->has_said && (s->stop == GS_STOP_END || s->stop == GS_STOP_TOOL_CALL);
 }
 
 static enum gs_dialect_effect emit_stop(struct hearing *h)

@@ -51,6 +51,8 @@ static const char *stop_reason(enum gs_stop_reason stop)
         return "stop_sequence";
     case GS_STOP_TOOL_CALL:
         return "tool_use";
+    case GS_STOP_REFUSAL:
+        return "refusal";
     }
     return "end_turn";
 }

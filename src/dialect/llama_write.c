@@ -83,6 +83,7 @@ static const char *stop_type(enum gs_stop_reason stop)
     switch (stop) {
     case GS_STOP_END:
     case GS_STOP_TOOL_CALL:
+    case GS_STOP_REFUSAL:
         return "eos";
     case GS_STOP_LENGTH:
     case GS_STOP_CONTEXT:

@@ -155,9 +155,14 @@ static void read_usage(struct gs_usage *u, const struct gs_json *v)
     read_count(v, "eval_duration", 1000, &u->decode_us);
 }
 
+static bool is_done_by(const struct gs_json *v, const char *reason)
+{
+    return gs_slice_eq_str(gs_dialect_peek_string(v, "done_reason"), reason);
+}
+
 static bool is_cut(const struct gs_json *v)
 {
-    return gs_slice_eq_str(gs_dialect_peek_string(v, "done_reason"), "length");
+    return is_done_by(v, "length");
 }
 
 static bool says_something(const struct gs_json *message)
@@ -187,9 +192,10 @@ static enum gs_dialect_effect tell_end(struct hearing *h, const struct gs_json *
     end_block(h);
     s->phase = OVER;
     emit(h, (struct gs_event){.kind = GS_EVENT_STOP,
-                              .stop = is_cut(v)     ? GS_STOP_LENGTH
-                                      : s->has_call ? GS_STOP_TOOL_CALL
-                                                    : GS_STOP_END});
+                              .stop = is_cut(v)                  ? GS_STOP_LENGTH
+                                      : is_done_by(v, "refusal") ? GS_STOP_REFUSAL /* our own */
+                                      : s->has_call              ? GS_STOP_TOOL_CALL
+                                                                 : GS_STOP_END});
     return GS_DIALECT_END;
 }
 
@@ -205,7 +211,8 @@ static enum gs_dialect_effect take(struct hearing *h, const struct gs_json *v)
         return fail(h, gs_dialect_read_error(v, h->err));
     if (!gs_dialect_has(v, "message") && !is_done)
         return GS_DIALECT_NOTHING;
-    if (is_done && !s->has_said && !is_cut(v) && !says_something(message))
+    if (is_done && !s->has_said && !is_cut(v) && !is_done_by(v, "refusal") &&
+        !says_something(message))
         return fail(h, gs_dialect_fault(GS_FAULT_EMPTY, h->err));
     if (!names_calls(message))
         return malformed(h, "a tool call without a name");

@@ -75,7 +75,9 @@ static const char *done_reason(const struct gs_dialect_context *ctx, enum gs_sto
 {
     if (ctx->errand)
         return ctx->errand->kind == GS_ERRAND_CLOSE ? "unload" : "load";
-    return stop == GS_STOP_LENGTH || stop == GS_STOP_CONTEXT ? "length" : "stop";
+    return stop == GS_STOP_LENGTH || stop == GS_STOP_CONTEXT ? "length"
+           : stop == GS_STOP_REFUSAL                         ? "refusal" /* a word of our own */
+                                                             : "stop";
 }
 
 static void write_done(const struct answer *s, const struct gs_dialect_context *ctx,

@@ -176,9 +176,9 @@ static const struct reason reasons[] = {
     {"model_context_window_exceeded", GS_STOP_CONTEXT, GS_FAULT_NONE},
     {"tool_calls", GS_STOP_TOOL_CALL, GS_FAULT_NONE},
     {"function_call", GS_STOP_TOOL_CALL, GS_FAULT_NONE},
-    {"stop_sequence", GS_STOP_SEQUENCE, GS_FAULT_NONE}, /* TGI */
-    {"content_filter", GS_STOP_END, GS_FAULT_POLICY},
-    {"sensitive", GS_STOP_END, GS_FAULT_POLICY}, /* GLM */
+    {"stop_sequence", GS_STOP_SEQUENCE, GS_FAULT_NONE},   /* TGI */
+    {"content_filter", GS_STOP_REFUSAL, GS_FAULT_POLICY}, /* where nothing was said before */
+    {"sensitive", GS_STOP_REFUSAL, GS_FAULT_POLICY},      /* GLM */
     {"error", GS_STOP_END, GS_FAULT_ERROR_EVENT},
     {"abort", GS_STOP_END, GS_FAULT_ERROR_EVENT}, /* vLLM, SGLang */
     {"network_error", GS_STOP_END, GS_FAULT_ERROR_EVENT},

@@ -87,6 +87,8 @@ static const char *finish_reason(const struct gs_dialect_context *ctx, enum gs_s
         return "length";
     case GS_STOP_TOOL_CALL:
         return request_of(ctx)->has_functions ? "function_call" : "tool_calls";
+    case GS_STOP_REFUSAL:
+        return "content_filter";
     }
     return "stop";
 }

@@ -42,7 +42,9 @@ static struct gs_slice echo_of(const struct gs_dialect_context *ctx, uint32_t id
 
 static const char *finish_reason(enum gs_stop_reason stop)
 {
-    return stop == GS_STOP_LENGTH || stop == GS_STOP_CONTEXT ? "length" : "stop";
+    return stop == GS_STOP_LENGTH || stop == GS_STOP_CONTEXT ? "length"
+           : stop == GS_STOP_REFUSAL                         ? "content_filter"
+                                                             : "stop";
 }
 
 /* ---- log-probabilities ---- */

@@ -275,6 +275,8 @@ static enum gs_stop_reason stop_of(const struct heard *s, const struct gs_json *
     const bool is_incomplete =
         gs_slice_eq_str(gs_dialect_peek_string(response, "status"), "incomplete");
 
+    if (gs_slice_eq_str(reason, "content_filter"))
+        return GS_STOP_REFUSAL;
     if (gs_slice_eq_str(reason, "max_output_tokens"))
         return is_incomplete ? GS_STOP_LENGTH : GS_STOP_CONTEXT;
     return s->h.n_blocks > 0 && s->h.block == GS_BLOCK_TOOL_CALL ? GS_STOP_TOOL_CALL : GS_STOP_END;

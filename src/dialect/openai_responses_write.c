@@ -233,10 +233,14 @@ static void write_failure(struct gs_buf *b, const struct gs_error *err)
     gs_buf_putc(b, '}');
 }
 
-static bool is_cut(const struct gs_event *ev)
+/* Why an answer is not whole; NULL: it is. */
+static const char *cut_by(const struct gs_event *ev)
 {
-    return ev && ev->kind == GS_EVENT_STOP &&
-           (ev->stop == GS_STOP_LENGTH || ev->stop == GS_STOP_CONTEXT);
+    if (!ev || ev->kind != GS_EVENT_STOP)
+        return NULL;
+    return ev->stop == GS_STOP_REFUSAL                                 ? "content_filter"
+           : ev->stop == GS_STOP_LENGTH || ev->stop == GS_STOP_CONTEXT ? "max_output_tokens"
+                                                                       : NULL;
 }
 
 /* The response; ev is the event that ended it, or NULL. */
@@ -255,8 +259,10 @@ static void write_response(struct gs_buf *b, const struct answer *s,
         write_failure(b, ev->error);
     else
         gs_buf_puts(b, "null");
-    gs_buf_printf(b, ",\"incomplete_details\":%s,",
-                  is_cut(ev) ? "{\"reason\":\"max_output_tokens\"}" : "null");
+    if (cut_by(ev))
+        gs_buf_printf(b, ",\"incomplete_details\":{\"reason\":\"%s\"},", cut_by(ev));
+    else
+        gs_buf_puts(b, ",\"incomplete_details\":null,");
     gs_dialect_write_model(b, &s->names, ctx);
     gs_buf_puts(b, ",\"output\":[");
     gs_buf_slice(b, gs_buf_view(&s->items));
@@ -520,6 +526,8 @@ static enum end end_of(const struct answer *s, const struct gs_dialect_context *
         if (request_of(ctx)->has_limit)
             return END_INCOMPLETE;
         break;
+    case GS_STOP_REFUSAL:
+        return END_INCOMPLETE;
     case GS_STOP_CONTEXT:
         break;
     }
@@ -555,7 +563,7 @@ static void write_end(struct answer *s, const struct gs_dialect_context *ctx,
     static const char *const types[] = {"", "response.completed", "response.incomplete", ""};
     struct gs_buf whole;
 
-    end_item(s, ctx, is_cut(ev) ? END_INCOMPLETE : END_COMPLETED, b);
+    end_item(s, ctx, cut_by(ev) ? END_INCOMPLETE : END_COMPLETED, b);
     const enum end end = end_of(s, ctx, ev);
     gs_dialect_writer_check(&s->items, b);
     gs_buf_init(&whole, b->max);

@@ -237,7 +237,7 @@ static void parse_event(const struct gs_json *v, struct script_event *out)
                                         "vector", "stop",     "error", "keepalive"};
     static const int keepalive = GS_COUNT_OF(kinds) - 1;
     static const char *const blocks[] = {"text", "reasoning", "tool"};
-    static const char *const stops[] = {"end", "length", "context", "sequence", "tool"};
+    static const char *const stops[] = {"end", "length", "context", "sequence", "tool", "refusal"};
     const struct gs_slice block = text_of(v, "block");
     const struct gs_slice stop = text_of(v, "stop");
     const int kind = find(kinds, GS_COUNT_OF(kinds), text_of(v, "event"));

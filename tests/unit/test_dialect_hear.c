@@ -117,7 +117,7 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
     static const char *const kinds[] = {"start", "progress", "begin", "delta",
                                         "end",   "vector",   "stop",  "error"};
     static const char *const blocks[] = {"text", "reasoning", "call"};
-    static const char *const stops[] = {"end", "length", "context", "sequence", "call"};
+    static const char *const stops[] = {"end", "length", "context", "sequence", "call", "refusal"};
     struct gs_buf *b = ud;
 
     gs_buf_printf(b, "  %s", kinds[ev->kind]);
