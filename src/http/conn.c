@@ -519,8 +519,11 @@ void gs_http_header(struct gs_http_request *r, const char *name, struct gs_slice
 {
     gs_buf_puts(&r->headers, name);
     gs_buf_puts(&r->headers, ": ");
-    for (size_t i = 0; i < value.len; i++)
-        gs_buf_putc(&r->headers, value.ptr[i] < ' ' || value.ptr[i] > '~' ? '?' : value.ptr[i]);
+    char *const to = gs_buf_reserve(&r->headers, value.len);
+    for (size_t i = 0; to && i < value.len; i++)
+        to[i] = value.ptr[i] < ' ' || value.ptr[i] > '~' ? '?' : value.ptr[i];
+    if (to)
+        gs_buf_grow(&r->headers, value.len);
     gs_buf_puts(&r->headers, "\r\n");
 }
 

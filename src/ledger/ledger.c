@@ -167,81 +167,66 @@ void gs_ledger_close(struct gs_ledger *l)
     gs_free(l);
 }
 
-/* A note with room for texts, or NULL. */
-static struct gs_ledger_note *new_note(enum gs_ledger_note_kind kind, size_t text_bytes)
+/* Hand a copy to the thread, which tells what is lost. `texts` are the note's slices; what they
+ * point to goes behind the copy. */
+static void send(struct gs_ledger *l, struct gs_ledger_note *note, struct gs_slice *const *texts,
+                 size_t n)
 {
-    struct gs_ledger_note *note = gs_alloc(sizeof(*note) + text_bytes);
+    size_t bytes = sizeof(*note);
 
-    if (note)
-        note->kind = kind;
-    return note;
-}
-
-/* Hand it to the thread, which tells what is lost. */
-static void send(struct gs_ledger *l, struct gs_ledger_note *note)
-{
-    if (note && gs_queue_push(l->queue, note))
+    for (size_t i = 0; i < n; i++)
+        bytes += texts[i]->len;
+    struct gs_ledger_note *const kept = gs_alloc(bytes);
+    char *at = kept ? kept->text : NULL;
+    for (size_t i = 0; i < n && kept; i++) {
+        if (texts[i]->len > 0)
+            memcpy(at, texts[i]->ptr, texts[i]->len);
+        texts[i]->ptr = at;
+        at += texts[i]->len;
+    }
+    if (kept)
+        *kept = *note;
+    if (kept && gs_queue_push(l->queue, kept))
         return;
-    gs_free(note);
+    gs_free(kept);
     atomic_fetch_add(&l->n_lost, 1);
 }
 
-/* Copy at most `most` bytes of *s to *at, and point it there. */
-static void keep(struct gs_slice *s, size_t most, char **at)
+static void cut(struct gs_slice *const *texts, size_t n, size_t max_bytes)
 {
-    const struct gs_slice text = gs_slice_sub(*s, 0, GS_MIN(s->len, most));
-
-    if (text.len > 0)
-        memcpy(*at, text.ptr, text.len);
-    *s = gs_slice(*at, text.len);
-    *at += text.len;
+    for (size_t i = 0; i < n; i++)
+        texts[i]->len = GS_MIN(texts[i]->len, max_bytes);
 }
 
 void gs_ledger_record(struct gs_ledger *l, const struct gs_ledger_request *r)
 {
-    struct gs_ledger_note *note =
-        new_note(GS_LEDGER_NOTE_REQUEST, 6 * MAX_NAME_BYTES + MAX_ERROR_BYTES);
+    struct gs_ledger_note note = {.kind = GS_LEDGER_NOTE_REQUEST, .u.request = *r};
+    struct gs_ledger_request *const row = &note.u.request;
+    struct gs_slice *const texts[] = {&row->error,     &row->id,      &row->api,     &row->model,
+                                      &row->served_by, &row->privacy, &row->redacted};
 
-    if (note) {
-        struct gs_ledger_request *row = &note->u.request;
-        char *at = note->text;
-        *row = *r;
-        keep(&row->id, MAX_NAME_BYTES, &at);
-        keep(&row->api, MAX_NAME_BYTES, &at);
-        keep(&row->model, MAX_NAME_BYTES, &at);
-        keep(&row->served_by, MAX_NAME_BYTES, &at);
-        keep(&row->privacy, MAX_NAME_BYTES, &at);
-        keep(&row->redacted, MAX_NAME_BYTES, &at);
-        keep(&row->error, MAX_ERROR_BYTES, &at);
-    }
-    send(l, note);
+    cut(texts, 1, MAX_ERROR_BYTES);
+    cut(texts + 1, GS_COUNT_OF(texts) - 1, MAX_NAME_BYTES);
+    send(l, &note, texts, GS_COUNT_OF(texts));
 }
 
 void gs_ledger_record_attempt(struct gs_ledger *l, const struct gs_ledger_attempt *a)
 {
-    struct gs_ledger_note *note = new_note(GS_LEDGER_NOTE_ATTEMPT, 3 * MAX_NAME_BYTES);
+    struct gs_ledger_note note = {.kind = GS_LEDGER_NOTE_ATTEMPT, .u.attempt = *a};
+    struct gs_ledger_attempt *const row = &note.u.attempt;
+    struct gs_slice *const texts[] = {&row->request, &row->provider, &row->model};
 
-    if (note) {
-        struct gs_ledger_attempt *row = &note->u.attempt;
-        char *at = note->text;
-        *row = *a;
-        keep(&row->request, MAX_NAME_BYTES, &at);
-        keep(&row->provider, MAX_NAME_BYTES, &at);
-        keep(&row->model, MAX_NAME_BYTES, &at);
-    }
-    send(l, note);
+    cut(texts, GS_COUNT_OF(texts), MAX_NAME_BYTES);
+    send(l, &note, texts, GS_COUNT_OF(texts));
 }
 
 void gs_ledger_save_breaker(struct gs_ledger *l, const struct gs_ledger_breaker *b)
 {
-    struct gs_ledger_note *note = new_note(GS_LEDGER_NOTE_BREAKER, MAX_KEY_BYTES);
+    struct gs_ledger_note note = {.kind = GS_LEDGER_NOTE_BREAKER, .u.breaker = *b};
+    struct gs_slice *const texts[] = {&note.u.breaker.key};
 
-    if (note) {
-        char *at = note->text;
-        note->u.breaker = *b;
-        keep(&note->u.breaker.key, MAX_KEY_BYTES, &at);
-    }
-    send(l, note);
+    cut(texts, GS_COUNT_OF(texts), MAX_KEY_BYTES);
+    send(l, &note, texts, GS_COUNT_OF(texts));
 }
 
 enum gs_status gs_ledger_restore(struct gs_ledger *l, const struct gs_ledger_memory *m,

@@ -1,4 +1,4 @@
-/* Each story keeps its memory for the next one in its place. */
+/* Each story keeps its memory for the next one in its place; JSON is made when somebody asks. */
 #include "switch/trace.h"
 
 #include <stdarg.h>
@@ -39,24 +39,41 @@ struct gs_trace gs_trace_begin(struct gs_trace_ring *ring, struct gs_slice id)
     return t;
 }
 
+/* As it will be read: when, what and the detail, each but the first with a zero behind it. */
 void gs_trace_span(struct gs_trace t, const char *what, const char *fmt, ...)
 {
     struct gs_trace_story *s = t.serial ? story(t.ring, t.serial) : NULL;
     char detail[MAX_DETAIL_BYTES];
     va_list ap;
 
-    if (!s || s->serial != t.serial || s->spans.len + 4 * MAX_DETAIL_BYTES > s->spans.max)
+    if (!s || s->serial != t.serial || s->spans.len + 2 * MAX_DETAIL_BYTES > s->spans.max)
         return;
+    const int64_t at_us = gs_clock_mono_us() - s->at_us;
     va_start(ap, fmt);
     vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
-    gs_buf_puts(&s->spans, s->spans.len ? ",{\"at_us\":" : "{\"at_us\":");
-    gs_buf_int(&s->spans, gs_clock_mono_us() - s->at_us);
-    gs_buf_puts(&s->spans, ",\"what\":");
-    gs_json_write_string(&s->spans, gs_slice_str(what));
-    gs_buf_puts(&s->spans, ",\"detail\":");
-    gs_json_write_string(&s->spans, gs_slice_str(detail));
-    gs_buf_putc(&s->spans, '}');
+    gs_buf_put(&s->spans, &at_us, sizeof(at_us));
+    gs_buf_put(&s->spans, what, strlen(what) + 1);
+    gs_buf_put(&s->spans, detail, strlen(detail) + 1);
+}
+
+static void write_spans(const struct gs_trace_story *s, struct gs_buf *b)
+{
+    const char *at = s->spans.ptr;
+    const char *const end = at + (gs_buf_ok(&s->spans) ? s->spans.len : 0);
+    int64_t at_us;
+
+    for (const char *before = ""; at < end; before = ",") {
+        memcpy(&at_us, at, sizeof(at_us));
+        const struct gs_slice what = gs_slice_str(at + sizeof(at_us));
+        const struct gs_slice detail = gs_slice_str(what.ptr + what.len + 1);
+        at = detail.ptr + detail.len + 1;
+        gs_buf_printf(b, "%s{\"at_us\":%lld,\"what\":", before, (long long)at_us);
+        gs_json_write_string(b, what);
+        gs_buf_puts(b, ",\"detail\":");
+        gs_json_write_string(b, detail);
+        gs_buf_putc(b, '}');
+    }
 }
 
 bool gs_trace_write(const struct gs_trace_ring *ring, struct gs_slice id, struct gs_buf *b)
@@ -71,7 +88,7 @@ bool gs_trace_write(const struct gs_trace_ring *ring, struct gs_slice id, struct
         gs_buf_puts(b, "{\"id\":");
         gs_json_write_string(b, id);
         gs_buf_printf(b, ",\"at\":\"%s\",\"spans\":[", at);
-        gs_buf_slice(b, gs_buf_view(&s->spans));
+        write_spans(s, b);
         gs_buf_puts(b, "]}");
         return true;
     }

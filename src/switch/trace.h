@@ -1,5 +1,5 @@
-/* What happened to the latest requests, step by step, for whoever asks: a ring of stories, written
- * as JSON while they happen. Never what was said. */
+/* What happened to the latest requests, step by step, for whoever asks: a ring of stories. Never
+ * what was said. */
 #ifndef GS_SWITCH_TRACE_H
 #define GS_SWITCH_TRACE_H
 
@@ -21,7 +21,7 @@ struct gs_trace_ring {
         uint64_t serial;
         int64_t at_us; /* monotonic */
         int64_t wall_us;
-        struct gs_buf spans; /* {...},{...} */
+        struct gs_buf spans;
     } stories[GS_TRACE_KEPT];
     uint64_t n; /* begun so far */
 };

@@ -13,7 +13,7 @@
 #include "base/slice.h"
 #include "http/loop.h"
 
-#define MAX_IDLE_CALLS     64
+#define MAX_IDLE_CALLS     128
 #define MAX_KEPT_BYTES     ((size_t)64 << 10)  /* of a buffer of an idle call */
 #define HIGH_BYTES         ((size_t)256 << 10) /* received in one turn; more waits for the next */
 #define MAX_UNTOLD_BYTES   ((size_t)8 << 20)
