@@ -76,7 +76,6 @@ static void join(const struct gs_privacy_rules *r, struct gs_privacy_hit *hits, 
         last->end = GS_MAX(last->end, hit.end);
         if (r->privacy[hit.detector] > r->privacy[last->detector])
             last->detector = hit.detector;
-        last->is_known_by_context |= hit.is_known_by_context;
     }
     b->len = n_kept * sizeof(*hits);
 }

@@ -46,4 +46,47 @@ GS_MUST_CHECK enum gs_status gs_privacy_judge(const struct gs_config_secret_rule
 /* The name of a detector as in the configuration ("api-key"); of NONE "path". */
 const char *gs_privacy_detector_name(enum gs_detector detector);
 
+/* ---- taking out ---- */
+
+/* What the placeholders of one body stand for. */
+struct gs_privacy_names;
+void gs_privacy_names_free(struct gs_privacy_names *names); /* NULL is allowed */
+size_t gs_privacy_names_count(const struct gs_privacy_names *names);
+
+/* Append the body to `out_body` with a placeholder for whatever the rules of detectors find (class
+ * any is left), there and, if it has at least 8 bytes, wherever else it stands; all else as it is,
+ * byte for byte. Where nothing is found nothing is appended and *out_names is NULL: the body itself
+ * may be sent. errors: GS_EUNSUPPORTED (it stands where it cannot be taken out, such as an
+ * address), and those of gs_privacy_judge(). Then there is no body that may be sent. */
+GS_MUST_CHECK enum gs_status gs_privacy_redact(const struct gs_config_secret_rule *rules,
+                                               size_t n_rules, struct gs_slice body,
+                                               struct gs_buf *out_body,
+                                               struct gs_privacy_names **out_names,
+                                               struct gs_error *err);
+
+/* ---- putting back ---- */
+
+/* Append a whole text of an answer with what its placeholders stand for; in arguments of a tool
+ * call (GS_BLOCK_TOOL_CALL) that is escaped as JSON wants it. Check the buffer afterwards. */
+void gs_privacy_restore(const struct gs_privacy_names *names, enum gs_block_kind kind,
+                        struct gs_slice text, struct gs_buf *out);
+
+/* The same for the events of an answer, in whatever pieces they come. Of a DELTA's text, what may
+ * be the begin of a placeholder is kept until more comes, or the block's END, STOP or ERROR, which
+ * are then preceded by a DELTA. Probabilities of tokens are dropped where their text changed. */
+struct gs_privacy_restorer;
+
+/* `names` has to outlive it. */
+GS_MUST_CHECK enum gs_status gs_privacy_restorer_create(const struct gs_privacy_names *names,
+                                                        struct gs_privacy_restorer **out_r,
+                                                        struct gs_error *err);
+void gs_privacy_restorer_free(struct gs_privacy_restorer *r); /* NULL is allowed */
+/* Take an event; none, one or several go to `on_event` before this returns. All of them go there
+ * even if it says GS_FLOW_PAUSE; after GS_FLOW_CANCEL none does.
+ * errors: GS_ENOMEM, GS_ELIMIT, GS_ECANCELLED; the answer cannot be gone on with then. */
+GS_MUST_CHECK enum gs_status gs_privacy_restorer_take(struct gs_privacy_restorer *r,
+                                                      const struct gs_event *ev,
+                                                      gs_event_fn *on_event, void *ud,
+                                                      struct gs_error *err);
+
 #endif

@@ -1,6 +1,7 @@
 /* Going through a text, and what the detectors ask about it. */
 #include "privacy/scan.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/compiler.h"
@@ -93,7 +94,7 @@ const uint8_t gs_privacy_class[256] = {
 
 /* ---- the tables ---- */
 
-static void widen(uint32_t table[256], const char *bytes, uint32_t bit)
+static void widen(uint64_t table[256], const char *bytes, uint64_t bit)
 {
     for (; *bytes; bytes++)
         table[(unsigned char)*bytes] |= bit;
@@ -102,7 +103,7 @@ static void widen(uint32_t table[256], const char *bytes, uint32_t bit)
 void gs_privacy_scan_widen(struct gs_privacy_scan *s, const char *first, const char *second,
                            const char *third)
 {
-    const uint32_t bit = UINT32_C(1) << (s->n_groups - 1);
+    const uint64_t bit = UINT64_C(1) << (s->n_groups - 1);
 
     widen(s->first, first, bit);
     widen(s->second, second, bit);
@@ -112,30 +113,52 @@ void gs_privacy_scan_widen(struct gs_privacy_scan *s, const char *first, const c
 void gs_privacy_scan_group(struct gs_privacy_scan *s, gs_privacy_look_fn *look, const char *first,
                            const char *second, const char *third)
 {
+    assert(s->n_groups < GS_PRIVACY_GROUPS);
     s->look[s->n_groups++] = look;
     gs_privacy_scan_widen(s, first, second, third);
+}
+
+/* REDACTED_..., REDACTED7_...: as placeholders are spelled, or as models spell them. */
+static size_t look_placeholder(struct gs_privacy_scan *s, size_t at)
+{
+    if (!gs_privacy_has_any_case(s, at, "redacted"))
+        return at + 1;
+    const size_t digits = at + 8;
+    const size_t end = gs_privacy_skip(s, digits, GS_PRIVACY_DIGIT, 2);
+    unsigned n = 1;
+    if (end > digits)
+        n = (unsigned)(s->text.ptr[digits] - '0');
+    if (end > digits + 1)
+        n = n * 10 + (unsigned)(s->text.ptr[digits + 1] - '0');
+    const char after = gs_privacy_at(s, end);
+    if (n >= 1 && n <= 64 && (after == '_' || after == '\\'))
+        s->words |= UINT64_C(1) << (n - 1);
+    return end;
 }
 
 void gs_privacy_scan_init(struct gs_privacy_scan *s, unsigned wanted)
 {
     memset(s, 0, sizeof(*s));
     s->wanted = wanted;
+    gs_privacy_scan_group(s, look_placeholder, "rR", "eE", "dD");
     gs_privacy_scan_keys(s);
     gs_privacy_scan_words(s);
+    gs_privacy_scan_numbers(s);
+    gs_privacy_scan_mail(s);
 }
 
 /* The first place from `at` on that may begin something, or where fewer than three bytes are left.
  */
-static size_t next_place(const struct gs_privacy_scan *s, size_t at, uint32_t *out_groups)
+static size_t next_place(const struct gs_privacy_scan *s, size_t at, uint64_t *out_groups)
 {
     const unsigned char *p = (const unsigned char *)s->text.ptr;
     const size_t n = s->text.len;
 
     for (; at + 6 <= n; at += 4) {
-        const uint32_t a = s->first[p[at]] & s->second[p[at + 1]] & s->third[p[at + 2]];
-        const uint32_t b = s->first[p[at + 1]] & s->second[p[at + 2]] & s->third[p[at + 3]];
-        const uint32_t c = s->first[p[at + 2]] & s->second[p[at + 3]] & s->third[p[at + 4]];
-        const uint32_t d = s->first[p[at + 3]] & s->second[p[at + 4]] & s->third[p[at + 5]];
+        const uint64_t a = s->first[p[at]] & s->second[p[at + 1]] & s->third[p[at + 2]];
+        const uint64_t b = s->first[p[at + 1]] & s->second[p[at + 2]] & s->third[p[at + 3]];
+        const uint64_t c = s->first[p[at + 2]] & s->second[p[at + 3]] & s->third[p[at + 4]];
+        const uint64_t d = s->first[p[at + 3]] & s->second[p[at + 4]] & s->third[p[at + 5]];
         if (a | b | c | d)
             break;
     }
@@ -158,24 +181,25 @@ void gs_privacy_scan_text(struct gs_privacy_scan *s, struct gs_slice text, struc
     if (key.len > 0 && gs_privacy_scan_member(s, key))
         return;
     for (;;) {
-        uint32_t groups = 0;
+        uint64_t groups = 0;
         at = next_place(s, at, &groups);
         if (at + 3 > text.len)
             return;
         size_t next = at + 1;
+        gs_privacy_look_fn *last = NULL;
         for (size_t i = 0; groups; i++, groups >>= 1)
-            if (groups & 1) {
+            if (groups & 1 && s->look[i] != last) {
                 const size_t end = s->look[i](s, at);
+                last = s->look[i];
                 next = GS_MAX(next, end);
             }
         at = next;
     }
 }
 
-size_t gs_privacy_scan_hit(struct gs_privacy_scan *s, size_t begin, size_t end, enum gs_detector d,
-                           bool is_known_by_context)
+size_t gs_privacy_scan_hit(struct gs_privacy_scan *s, size_t begin, size_t end, enum gs_detector d)
 {
-    const struct gs_privacy_hit hit = {begin, end, d, is_known_by_context};
+    const struct gs_privacy_hit hit = {begin, end, d};
 
     if (gs_privacy_scan_wants(s, d)) {
         gs_buf_put(s->hits, &hit, sizeof(hit));

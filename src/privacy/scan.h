@@ -1,5 +1,5 @@
 /* What the detectors share. A text is gone through once: three tables of 256 entries say whether
- * three bytes in a row may begin something, and of which of 32 groups; the group's function looks
+ * three bytes in a row may begin something, and of which of 64 groups; the group's function looks
  * closer. Each of them reads a bounded number of bytes or what it then passes over, so that hostile
  * text costs linear time as well.
  *
@@ -16,12 +16,11 @@
 #include "config/routes.h"
 #include "genset/slice.h"
 
-#define GS_PRIVACY_GROUPS 32
+#define GS_PRIVACY_GROUPS 64
 
 struct gs_privacy_hit {
     size_t begin, end; /* in the text; never in the middle of a character */
     enum gs_detector detector;
-    bool is_known_by_context; /* what stands around it told: elsewhere nobody would know it */
 };
 
 struct gs_privacy_scan;
@@ -31,13 +30,15 @@ struct gs_privacy_scan;
 typedef size_t gs_privacy_look_fn(struct gs_privacy_scan *s, size_t at);
 
 struct gs_privacy_scan {
-    uint32_t first[256], second[256], third[256]; /* bits of groups */
+    uint64_t first[256], second[256], third[256]; /* bits of groups */
     gs_privacy_look_fn *look[GS_PRIVACY_GROUPS];
     size_t n_groups;
-    unsigned wanted;     /* 1 << detector */
-    struct gs_buf *hits; /* of struct gs_privacy_hit */
+    uint8_t first_prefix[256]; /* scan_keys.c: of those with that first byte */
+    unsigned wanted;           /* 1 << detector */
+    struct gs_buf *hits;       /* of struct gs_privacy_hit */
     struct gs_slice text;
-    size_t floor;              /* what is before is spoken for */
+    size_t floor;   /* what is before is spoken for */
+    uint64_t words; /* placeholders there are already: bit n of REDACTEDn_, 0 of REDACTED_ */
     size_t run_begin, run_end; /* of the last run of word bytes that was measured */
 };
 
@@ -61,8 +62,7 @@ static inline bool gs_privacy_scan_wants(const struct gs_privacy_scan *s, enum g
     return (s->wanted >> d & 1) != 0;
 }
 /* Note a hit; its end. */
-size_t gs_privacy_scan_hit(struct gs_privacy_scan *s, size_t begin, size_t end, enum gs_detector d,
-                           bool is_known_by_context);
+size_t gs_privacy_scan_hit(struct gs_privacy_scan *s, size_t begin, size_t end, enum gs_detector d);
 
 /* Classes of bytes. */
 enum {

@@ -28,6 +28,7 @@ struct prefix {
 };
 
 static const struct prefix prefixes[] = {
+    /* sorted by their first byte */
     {"AGE-SECRET-KEY-1", CAPS, 58, 58, false, GS_DETECT_PRIVATE_KEY},
     {"ABIA", CAPS, 16, 16, false, GS_DETECT_API_KEY},
     {"ACCA", CAPS, 16, 16, false, GS_DETECT_API_KEY},
@@ -134,7 +135,7 @@ static size_t look_aws_secret(struct gs_privacy_scan *s, size_t at)
             begin++;
         const struct gs_slice word = gs_slice(s->text.ptr + begin, end - begin);
         if (word.len == 40 && gs_privacy_is_random(word) && !gs_privacy_is_placeholder(word))
-            return gs_privacy_scan_hit(s, begin, end, GS_DETECT_API_KEY, true);
+            return gs_privacy_scan_hit(s, begin, end, GS_DETECT_API_KEY);
         at = end + 1;
     }
     return stop;
@@ -170,14 +171,17 @@ static size_t look_prefix(struct gs_privacy_scan *s, size_t at)
 {
     if (!gs_privacy_begins_word(s, at) || (at > 0 && s->text.ptr[at - 1] == '_'))
         return at + 1;
-    for (size_t i = 0; i < GS_COUNT_OF(prefixes); i++) {
+    for (size_t i = s->first_prefix[(unsigned char)s->text.ptr[at]]; i < GS_COUNT_OF(prefixes);
+         i++) {
         const struct prefix *p = &prefixes[i];
-        if (p->text[0] != s->text.ptr[at] || !gs_privacy_has(s, at, p->text))
+        if (p->text[0] != s->text.ptr[at])
+            break;
+        if (!gs_privacy_has(s, at, p->text))
             continue;
         const size_t end = take_prefixed(s, at, p);
         if (end == at)
             continue;
-        gs_privacy_scan_hit(s, at, end, p->detector, false);
+        gs_privacy_scan_hit(s, at, end, p->detector);
         const bool is_aws = p->max == 16 && p->classes == CAPS;
         if (is_aws && gs_privacy_scan_wants(s, p->detector))
             (void)look_aws_secret(s, end);
@@ -199,7 +203,7 @@ static size_t look_azure(struct gs_privacy_scan *s, size_t at)
     if (gs_privacy_skip(s, begin, DOTS, 3) != at || !gs_privacy_begins_word(s, begin) ||
         end - begin < 37 || end - begin > 42)
         return at + 1;
-    return gs_privacy_scan_hit(s, begin, end, GS_DETECT_API_KEY, false);
+    return gs_privacy_scan_hit(s, begin, end, GS_DETECT_API_KEY);
 }
 
 /* Telegram's: 123456789:AA... */
@@ -213,7 +217,7 @@ static size_t look_telegram(struct gs_privacy_scan *s, size_t at)
     if (at - begin < 8 || at - begin > 10 || end - at != 36 ||
         !gs_privacy_is_random(gs_slice(s->text.ptr + at + 1, 35)))
         return at + 1;
-    return gs_privacy_scan_hit(s, begin, end, GS_DETECT_API_KEY, false);
+    return gs_privacy_scan_hit(s, begin, end, GS_DETECT_API_KEY);
 }
 
 /* ---- JSON web tokens ---- */
@@ -260,7 +264,7 @@ static size_t look_jwt(struct gs_privacy_scan *s, size_t at)
         end = gs_privacy_skip(s, end + 1, WORD, SIZE_MAX / 2); /* an encrypted one has five parts */
     if (end - body_end < 17)
         return head_end;
-    return gs_privacy_scan_hit(s, at, end, GS_DETECT_TOKEN, false);
+    return gs_privacy_scan_hit(s, at, end, GS_DETECT_TOKEN);
 }
 
 /* ---- private keys ---- */
@@ -315,12 +319,15 @@ static size_t skip_lines(const struct gs_privacy_scan *s, size_t at, size_t *out
         if (after == ':' || (after == '-' && !gs_privacy_has(s, stop, "----"))) {
             /* a line of a head: Proc-Type: 4,ENCRYPTED */
             const size_t name = gs_privacy_skip(s, at, WORD, 32);
+            if (gs_privacy_has(s, at, "Private-MAC: "))
+                return gs_privacy_skip(s, name + 2, HEX, 64);
             if (gs_privacy_at(s, name) != ':' || ++n_heads > MAX_PEM_HEADS)
                 return end;
-            at = name;
-            while (at < s->text.len && at - name < 100 && s->text.ptr[at] != '\n' &&
-                   s->text.ptr[at] != '\\' && s->text.ptr[at] != '"')
-                at++;
+            for (at = name; at < s->text.len && at - name < 100; at++) {
+                const char c = s->text.ptr[at];
+                if (c == '\n' || c == '\\' || (c == '"' && at != name + 2))
+                    break;
+            }
             end = at;
             continue;
         }
@@ -350,8 +357,7 @@ static size_t look_pem(struct gs_privacy_scan *s, size_t at)
         return at + 1;
     size_t n;
     const size_t end = skip_lines(s, gs_privacy_skip(s, label_end, GS_PRIVACY_DASH, 5), &n);
-    return n < MIN_PEM_BODY ? at + 1
-                            : gs_privacy_scan_hit(s, begin, end, GS_DETECT_PRIVATE_KEY, false);
+    return n < MIN_PEM_BODY ? at + 1 : gs_privacy_scan_hit(s, begin, end, GS_DETECT_PRIVATE_KEY);
 }
 
 /* PuTTY's: Private-Lines: 14, that many lines, Private-MAC: ... */
@@ -362,20 +368,20 @@ static size_t look_putty(struct gs_privacy_scan *s, size_t at)
     size_t n;
     const size_t body = gs_privacy_skip(s, at + 15, GS_PRIVACY_DIGIT, 4);
     const size_t end = skip_lines(s, body, &n);
-    return n < MIN_PEM_BODY ? at + 1
-                            : gs_privacy_scan_hit(s, at, end, GS_DETECT_PRIVATE_KEY, false);
+    return n < MIN_PEM_BODY ? at + 1 : gs_privacy_scan_hit(s, at, end, GS_DETECT_PRIVATE_KEY);
 }
 
 /* ---- groups ---- */
 
-#define PREFIX_GROUPS 14 /* fewer: more texts seem to begin a key */
+#define PREFIX_GROUPS 34 /* with fewer, more texts seem to begin a key */
 
 static void add_prefixes(struct gs_privacy_scan *s)
 {
     size_t last = SIZE_MAX;
 
-    for (size_t i = 0; i < GS_COUNT_OF(prefixes); i++) {
+    for (size_t i = GS_COUNT_OF(prefixes); i-- > 0;) {
         const char *p = prefixes[i].text;
+        s->first_prefix[(unsigned char)p[0]] = (uint8_t)i;
         const char first[] = {p[0], '\0'}, second[] = {p[1], '\0'}, third[] = {p[2], '\0'};
         const size_t group = i * PREFIX_GROUPS / GS_COUNT_OF(prefixes);
         if (!gs_privacy_scan_wants(s, prefixes[i].detector))

@@ -157,13 +157,15 @@ static bool is_password(struct gs_slice s, const struct value *v, bool is_weak_n
 static bool take_value(struct gs_privacy_scan *s, const struct ending *e, const struct value *v)
 {
     const struct gs_slice value = gs_slice_sub(s->text, v->begin, v->end);
+    const bool is_folder = strcmp(e->text, "pwd") == 0 && value.len > 0 && value.ptr[0] == '/';
     const bool is_secret = e->detector == GS_DETECT_PASSWORD
                                ? is_password(value, v, strcmp(e->text, "pass") == 0)
                                : is_opaque(value, e->detector == GS_DETECT_TOKEN ? 20 : MIN_OPAQUE);
 
-    if (is_secret)
-        (void)gs_privacy_scan_hit(s, v->begin, v->end, e->detector, true);
-    return is_secret;
+    if (!is_secret || is_folder)
+        return false;
+    (void)gs_privacy_scan_hit(s, v->begin, v->end, e->detector);
+    return true;
 }
 
 bool gs_privacy_scan_member(struct gs_privacy_scan *s, struct gs_slice key)
@@ -219,7 +221,7 @@ static bool read_bare(const struct gs_privacy_scan *s, size_t at, struct value *
            !strchr("\"'`<>,;)}]&|\\", s->text.ptr[at]))
         at++;
     v->end = at;
-    if (at - v->begin > MAX_VALUE || at == v->begin ||
+    if (at - v->begin > MAX_VALUE || at == v->begin || s->text.ptr[v->begin] == '{' ||
         memchr(s->text.ptr + v->begin, '(', at - v->begin) ||
         memchr(s->text.ptr + v->begin, '[', at - v->begin))
         return false;
@@ -363,7 +365,7 @@ static size_t look_bearer(struct gs_privacy_scan *s, size_t at)
         end++;
     if (!is_opaque(gs_slice_sub(s->text, begin, end), MIN_OPAQUE))
         return at + 1;
-    return gs_privacy_scan_hit(s, begin, end, GS_DETECT_TOKEN, true);
+    return gs_privacy_scan_hit(s, begin, end, GS_DETECT_TOKEN);
 }
 
 /* Base64 of user:password? */
@@ -395,7 +397,7 @@ static size_t look_basic(struct gs_privacy_scan *s, size_t at)
     const struct gs_slice value = gs_slice_sub(s->text, at + 6, end);
     if (value.len < 8 || value.len % 4 != 0 || !is_basic(value))
         return at + 1;
-    return gs_privacy_scan_hit(s, at + 6, end, GS_DETECT_PASSWORD, true);
+    return gs_privacy_scan_hit(s, at + 6, end, GS_DETECT_PASSWORD);
 }
 
 /* Cookie: a=b; c=d */
@@ -413,7 +415,7 @@ static size_t look_cookie(struct gs_privacy_scan *s, size_t at)
         if (gs_privacy_at(s, sign) != '=' || !read_bare(s, sign + 1, &v))
             break;
         if (is_opaque(gs_slice_sub(s->text, v.begin, v.end), MIN_OPAQUE))
-            last = gs_privacy_scan_hit(s, v.begin, v.end, GS_DETECT_TOKEN, true);
+            last = gs_privacy_scan_hit(s, v.begin, v.end, GS_DETECT_TOKEN);
         pair = v.end;
         if (gs_privacy_at(s, pair) != ';')
             break;
@@ -445,7 +447,7 @@ static size_t look_url(struct gs_privacy_scan *s, size_t at)
     const struct gs_slice pass = gs_slice_sub(s->text, colon + 1, sign);
     if (gs_slice_eq(user, pass) || gs_privacy_is_placeholder(pass))
         return at + 1;
-    return gs_privacy_scan_hit(s, colon + 1, sign, GS_DETECT_PASSWORD, true);
+    return gs_privacy_scan_hit(s, colon + 1, sign, GS_DETECT_PASSWORD);
 }
 
 /* ---- flags of commands ---- */
@@ -467,7 +469,7 @@ static bool take_flag(struct gs_privacy_scan *s, struct value *v)
 
     if (value.len < 4 || gs_privacy_is_placeholder(value) || memchr(value.ptr, ' ', value.len))
         return false;
-    (void)gs_privacy_scan_hit(s, v->begin, v->end, GS_DETECT_PASSWORD, true);
+    (void)gs_privacy_scan_hit(s, v->begin, v->end, GS_DETECT_PASSWORD);
     return true;
 }
 

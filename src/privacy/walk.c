@@ -16,6 +16,7 @@
 
 enum mode {
     MODE_API,    /* structure: members are told apart by their names */
+    MODE_NAME,   /* one of those names: is looked at and may not be changed */
     MODE_DATA,   /* all of it is looked at and may be changed */
     MODE_FIXED,  /* is looked at, and may not */
     MODE_OPAQUE, /* strings are passed over */
@@ -280,7 +281,8 @@ static enum gs_status say(struct walker *w, struct gs_slice raw, bool is_escaped
     struct gs_privacy_string s = {
         .text = raw,
         .key = key,
-        .is_fixed = mode == MODE_FIXED,
+        .is_fixed = mode == MODE_FIXED || mode == MODE_NAME,
+        .is_name = mode == MODE_NAME,
         .own = {.raw = raw, .begin = (size_t)(raw.ptr - w->text.ptr)},
         .outer = w->outer,
     };
@@ -341,7 +343,7 @@ static enum gs_status walk_member(struct walker *w, enum mode mode)
     enum gs_status st = read_raw(w, &key, &is_escaped);
     if (st == GS_OK && w->fn && mode != MODE_OPAQUE && key.len > 0)
         st = say(w, key, is_escaped, (struct gs_slice){0},
-                 mode == MODE_DATA ? MODE_DATA : MODE_FIXED);
+                 mode == MODE_DATA ? MODE_DATA : MODE_NAME);
     if (st != GS_OK)
         return st;
     if (peek(w) != ':')
