@@ -46,12 +46,39 @@ static void conn_free(struct gs_http_conn *c)
     gs_free(c);
 }
 
+/* The tap's last word. */
+static void end_tap(struct gs_http_request *r, bool is_clean)
+{
+    const struct gs_http_tap tap = r->tap;
+
+    r->tap = (struct gs_http_tap){0};
+    if (tap.on_end)
+        tap.on_end(tap.ud, is_clean);
+}
+
+/* False: nobody wants an answer without its client. */
+static bool outlive(struct gs_http_conn *c)
+{
+    struct gs_http_request *r = &c->request;
+
+    if (!r->tap.on_left || !r->on_gone || c->is_left || c->is_torn || c->server->is_closing ||
+        !r->tap.on_left(r->tap.ud))
+        return false;
+    c->is_left = true;
+    c->is_last = true;
+    gs_http_timer_stop(c->timer);
+    bufferevent_disable(c->bev, EV_READ | EV_WRITE);
+    if (r->is_streaming && r->on_drain)
+        r->on_drain(r->ud);
+    return true;
+}
+
 void gs_http_conn_close(struct gs_http_conn *c)
 {
     void (*const on_gone)(void *ud) = c->request.on_gone;
     void *const ud = c->request.ud;
 
-    if (c->is_dead)
+    if (c->is_dead || outlive(c))
         return;
     c->is_dead = true;
     gs_http_timer_stop(c->timer);
@@ -60,6 +87,7 @@ void gs_http_conn_close(struct gs_http_conn *c)
     c->request.on_drain = NULL;
     if (on_gone)
         on_gone(ud);
+    end_tap(&c->request, false);
     if (!c->is_stepping)
         conn_free(c);
 }
@@ -517,6 +545,8 @@ static const char *reason(int status)
 
 void gs_http_header(struct gs_http_request *r, const char *name, struct gs_slice value)
 {
+    if (r->tap.on_header)
+        r->tap.on_header(r->tap.ud, name, value);
     gs_buf_puts(&r->headers, name);
     gs_buf_puts(&r->headers, ": ");
     char *const to = gs_buf_reserve(&r->headers, value.len);
@@ -551,7 +581,8 @@ static void tear(struct gs_http_conn *c)
 
 static void put(struct gs_http_conn *c, const void *p, size_t n)
 {
-    if (!c->is_torn && n > 0 && evbuffer_add(bufferevent_get_output(c->bev), p, n) != 0)
+    if (!c->is_torn && !c->is_left && n > 0 &&
+        evbuffer_add(bufferevent_get_output(c->bev), p, n) != 0)
         tear(c);
 }
 
@@ -561,6 +592,9 @@ static void send_head(struct gs_http_request *r, int status, const char *type, i
     struct gs_http_conn *c = r->conn;
     char line[64];
 
+    if (r->tap.on_head)
+        r->tap.on_head(r->tap.ud, status, type, body_bytes < 0);
+    r->tap.on_header = NULL; /* what follows is this connection's affair */
     put(c, line,
         (size_t)snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", status, reason(status)));
     write_date(&r->headers);
@@ -585,7 +619,7 @@ static void answered(struct gs_http_conn *c)
 {
     c->request.on_gone = NULL;
     c->request.on_drain = NULL;
-    if (c->is_torn) {
+    if (c->is_torn || c->is_left) {
         conn_reset(c);
         return;
     }
@@ -611,6 +645,9 @@ void gs_http_respond(struct gs_http_request *r, int status, const char *type, st
     send_head(r, status, type, (int64_t)body.len);
     if (r->head.method != GS_HTTP_HEAD)
         put(c, body.ptr, body.len);
+    if (r->tap.on_bytes)
+        r->tap.on_bytes(r->tap.ud, body);
+    end_tap(r, true);
     answered(c);
 }
 
@@ -632,6 +669,8 @@ void gs_http_stream_write(struct gs_http_request *r, struct gs_slice bytes)
 
     if (c->is_dead || bytes.len == 0)
         return;
+    if (r->tap.on_bytes)
+        r->tap.on_bytes(r->tap.ud, bytes);
     if (r->sends_chunks)
         put(c, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", bytes.len));
     put(c, bytes.ptr, bytes.len);
@@ -641,7 +680,7 @@ void gs_http_stream_write(struct gs_http_request *r, struct gs_slice bytes)
 
 size_t gs_http_stream_waiting_bytes(const struct gs_http_request *r)
 {
-    return evbuffer_get_length(bufferevent_get_output(r->conn->bev));
+    return r->conn->is_left ? 0 : evbuffer_get_length(bufferevent_get_output(r->conn->bev));
 }
 
 void gs_http_stream_end(struct gs_http_request *r)
@@ -650,6 +689,7 @@ void gs_http_stream_end(struct gs_http_request *r)
         return;
     if (r->sends_chunks)
         put(r->conn, "0\r\n\r\n", 5);
+    end_tap(r, true);
     answered(r->conn);
 }
 
@@ -661,12 +701,24 @@ void gs_http_stream_break(struct gs_http_request *r, bool reset)
         return;
     r->on_gone = NULL;
     r->on_drain = NULL;
+    end_tap(r, false);
     if (reset || !r->sends_chunks) {
         conn_reset(c);
         return;
     }
     c->is_last = true;
     answered(c);
+}
+
+void gs_http_request_tap(struct gs_http_request *r, const struct gs_http_tap *tap)
+{
+    r->tap = *tap;
+}
+
+void gs_http_request_drop(struct gs_http_request *r)
+{
+    r->tap = (struct gs_http_tap){0};
+    gs_http_conn_close(r->conn);
 }
 
 const struct gs_http_head *gs_http_request_head(const struct gs_http_request *r)

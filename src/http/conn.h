@@ -41,8 +41,9 @@ struct gs_http_request {
     void *ud;
     bool (*on_piece)(void *ud, struct gs_slice piece, bool is_last);
     void *piece_ud;
-    uint64_t piece_bytes; /* given so far */
-    bool is_held;         /* no more pieces for now */
+    uint64_t piece_bytes;   /* given so far */
+    bool is_held;           /* no more pieces for now */
+    struct gs_http_tap tap; /* zeroed: none */
 };
 
 struct gs_http_conn {
@@ -58,6 +59,7 @@ struct gs_http_conn {
     bool has_answered;
     bool is_torn;        /* output was lost for want of memory: nothing may follow but a reset */
     bool has_first_byte; /* of the head being read */
+    bool is_left;        /* by its client; who taps wants the rest of the answer */
     struct gs_http_request request;
 };
 
@@ -72,6 +74,7 @@ struct gs_http_server {
     size_t bodies_bytes; /* held by bodies being received */
     int port;
     bool is_draining;
+    bool is_closing; /* every connection now */
 };
 
 /* Takes fd. false: no memory, fd closed. */

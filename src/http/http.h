@@ -92,6 +92,22 @@ void gs_http_request_more(struct gs_http_request *r);
 void gs_http_request_watch(struct gs_http_request *r, void (*on_gone)(void *ud),
                            void (*on_drain)(void *ud), void *ud);
 
+/* Who keeps what is answered, beside what leaves. With it an answer may outlive its client: nobody
+ * is called gone then, and what is written is kept alone, until it ends or is dropped. */
+struct gs_http_tap {
+    void *ud;
+    void (*on_header)(void *ud, const char *name, struct gs_slice value);
+    void (*on_head)(void *ud, int status, const char *type, bool is_stream);
+    void (*on_bytes)(void *ud, struct gs_slice bytes);
+    /* The last word; not clean: it was broken or dropped. */
+    void (*on_end)(void *ud, bool is_clean);
+    bool (*on_left)(void *ud); /* the client has; false: so the answer is to end */
+};
+/* Within on_request, before anything is answered. */
+void gs_http_request_tap(struct gs_http_request *r, const struct gs_http_tap *tap);
+/* End it as if its client left now. Not within the tap. */
+void gs_http_request_drop(struct gs_http_request *r);
+
 /* ---- answers ---- */
 
 #define GS_HTTP_HIGH_BYTES ((size_t)256 << 10) /* output waiting at which writers should pause */

@@ -205,6 +205,7 @@ void gs_http_server_free(struct gs_http_server *s)
     if (!s)
         return;
     stop_listening(s);
+    s->is_closing = true;
     while (s->newest)
         gs_http_conn_close(s->newest);
     gs_http_timer_free(s->retry);

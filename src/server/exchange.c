@@ -188,6 +188,7 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
     if (!stream_flush(ex))
         return;
     log_end(ex, 200, err->msg);
+    gs_server_again_fail(ex->server, r);
     exchange_end(ex);
     if (ex->dialect->fails_in_stream)
         gs_http_stream_end(r);

@@ -350,7 +350,8 @@ static void act(struct gs_server *s, struct gs_http_request *r, const struct rou
 {
     switch (route->action) {
     case ACTION_CHAT:
-        gs_server_exchange_begin(s, r, route->dialect, path, id);
+        if (route->dialect->takes_pieces || !gs_server_again_join(s, r, path, id))
+            gs_server_exchange_begin(s, r, route->dialect, path, id);
         break;
     case ACTION_MODELS:
         reply_models(s, r);

@@ -33,6 +33,7 @@ void gs_server_options_init(struct gs_server_options *opt)
         .keepalive_ms = 5000,
         .patience_ms = 60000,
         .late_ms = 2000,
+        .retry_ms = 15000,
         .grace_ms = 5000,
         .max_exchanges = 256,
         .has_local = true,
@@ -87,6 +88,7 @@ static void stop_asked(void *ud)
         gs_log_write(s->opt.log, GS_LOG_INFO, "server", "stopping: %zu answers running",
                      s->n_exchanges);
         gs_http_server_drain(s->http);
+        gs_server_again_drain(s);
         s->drain_until_us = now + s->opt.grace_ms * 1000;
     }
     if (atomic_load(&s->n_stops) > 1)
@@ -242,6 +244,8 @@ static enum gs_status start_loop(struct gs_server *s, struct gs_error *err)
         st = gs_server_reader_start(s, err);
     if (st == GS_OK)
         st = gs_server_admin_start(s, err);
+    if (st == GS_OK)
+        st = gs_server_again_start(s, err);
     return st;
 }
 
@@ -306,6 +310,7 @@ void gs_server_free(struct gs_server *s)
     gs_server_admin_stop(s);
     gs_switch_free(s->sw);
     gs_thread_enter(kind);
+    gs_server_again_stop(s);
     gs_http_timer_free(s->tick);
     gs_http_timer_free(s->drain);
     gs_http_timer_free(s->idle);

@@ -51,6 +51,8 @@ struct gs_server_options {
     int64_t keepalive_ms;     /* a silent stream gets a sign of life; default 5000 */
     int64_t patience_ms;  /* after it, silence before a whole answer is filled too; default 60000 */
     int64_t late_ms;      /* errors of clients that fail again and again wait; default 2000 */
+    int64_t retry_ms;     /* an answer is given on for so long after its client went, if it may come
+                             back for it; default 15000: SDKs wait for at most 8 s */
     int64_t grace_ms;     /* given to running answers at the first stop; default 5000 */
     size_t max_exchanges; /* requests answered at once; default 256 */
     int64_t idle_exit_ms; /* stop after so long without a request; 0 = never */

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "dialect/dialect.h"
 #include "http/http.h"
+#include "server/again.h"
 #include "server/responses.h"
 #include "server/server.h"
 
@@ -107,6 +108,7 @@ struct gs_server {
     size_t n_exchanges;
     struct gs_server_responses responses;
     struct gs_server_repeats repeats;
+    struct gs_server_again again;
 
     /* the reader: large bodies in, bodies that were read out, each exchange at most once */
     struct gs_queue *unread, *read;
