@@ -1,7 +1,8 @@
 /* Ollama, answers: one JSON object a line, the last with done true and the durations in
  * nanoseconds; not streamed, that object alone. Signatures of reasoning, for which the API has no
  * place, are in a member of our own. A call goes out whole, its arguments as an object.
- * A silent stream is kept alive by an empty line. */
+ * A silent stream is kept alive by objects that say nothing: the official Python client takes each
+ * line for one, an empty line too. */
 #include "base/clock.h"
 #include "base/slice.h"
 #include "dialect/ollama.h"
@@ -243,9 +244,10 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
 
 static void write_keepalive(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b)
 {
-    (void)state;
-    (void)ctx;
-    gs_buf_putc(b, '\n');
+    const struct gs_event nothing = {.kind = GS_EVENT_DELTA};
+    const struct gs_slice none = {NULL, 0};
+
+    write_line(b, state, ctx, &nothing, none, none, none);
 }
 
 static void clear_state(void *state)

@@ -457,10 +457,10 @@ static void test_silence_is_filled(void **state)
         {ANTHROPIC, "silent", "event: ping\ndata: {\"type\":\"ping\"}\n\n"},
         {OPENAI, "hold", "\"delta\":{\"content\":\"\"}"},
         {OPENAI, "silent", "\"delta\":{\"content\":\"\"}"},
-        {OLLAMA, "hold", "\r\n1\r\n\n\r\n"},
+        {OLLAMA, "hold", "\"content\":\"\"},\"done\":false}\n"},
         {RESPONSES, "silent", "event: response.in_progress\n"},
         {RESPONSES, "hold", "event: response.in_progress\n"},
-        {OLLAMA, "silent", "\r\n1\r\n\n\r\n"},
+        {OLLAMA, "silent", "\"content\":\"\"},\"done\":false}\n"},
     };
     struct fixture f;
 

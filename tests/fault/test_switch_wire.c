@@ -422,7 +422,8 @@ static void test_slow_readers_hold_the_upstream(void **state)
 static void test_signs_of_life(void **state)
 {
     static const char *const marks[] = {"event: ping\n", "\"choices\":[{\"index\":0,\"delta\":{",
-                                        "event: response.in_progress\n", "\r\n1\r\n\n\r\n"};
+                                        "event: response.in_progress\n",
+                                        "\"content\":\"\"},\"done\":false}\n"};
     static const char *const models[] = {"fake@hold-after-0", "fake@hold-after-3"};
     struct grid g;
 
