@@ -75,7 +75,9 @@ struct gs_dialect {
      * the state and the whole body is written at STOP; ERROR is then the caller's business. */
     void (*write_event)(void *state, const struct gs_dialect_context *ctx,
                         const struct gs_event *ev, struct gs_buf *b);
-    /* Bytes that keep a silent stream alive. */
+    /* Bytes that keep a silent stream alive. keepalive_opens: at its beginning they open the
+     * answer, under an id of ours. */
+    bool keepalive_opens;
     void (*write_keepalive)(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b);
     /* Release what the state holds. */
     void (*clear_state)(void *state);

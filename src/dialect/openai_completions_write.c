@@ -326,6 +326,7 @@ const struct gs_dialect gs_dialect_openai_completions = {
     .overload_status = 503,
     .read_request = gs_dialect_openai_completions_read,
     .write_event = write_event,
+    .keepalive_opens = true,
     .write_keepalive = write_keepalive,
     .clear_state = clear_state,
     .write_error = gs_dialect_openai_chat_write_error,

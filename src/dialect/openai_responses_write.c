@@ -689,6 +689,7 @@ const struct gs_dialect gs_dialect_openai_responses = {
     .fails_in_stream = true,
     .read_request = gs_dialect_openai_responses_read,
     .write_event = write_event,
+    .keepalive_opens = true,
     .write_keepalive = write_keepalive,
     .clear_state = clear_state,
     .write_error = gs_dialect_openai_chat_write_error,

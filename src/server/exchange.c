@@ -397,6 +397,8 @@ void gs_server_exchange_tick(struct gs_server_exchange *ex)
         return;
     }
     stream_begin(ex, ex->dialect->stream_content_type);
+    if (ex->dialect->keepalive_opens && ex->call)
+        gs_switch_call_opened(ex->call);
     ex->dialect->write_keepalive(ex->state, &ex->ctx, &ex->out);
     if (stream_flush(ex))
         ex->is_silent = true;

@@ -52,7 +52,7 @@ static void fail(struct gs_switch_leg *leg, enum gs_fault fault, const char *why
 /* Pass on what is held: by the bytes that spelled it, or by its events. */
 static void flush(struct gs_switch_leg *leg, bool is_spelled)
 {
-    const bool by_bytes = is_spelled && leg->way.is_raw;
+    const bool by_bytes = is_spelled && leg->way.is_raw && !leg->call->is_opened;
 
     if (by_bytes && leg->hold.bytes.len > 0)
         gs_switch_call_bytes(leg, gs_buf_view(&leg->hold.bytes));

@@ -99,6 +99,9 @@ GS_MUST_CHECK enum gs_status gs_switch_call_create(struct gs_switch *sw,
                                                    const struct gs_switch_sink *sink,
                                                    struct gs_switch_call **out_call,
                                                    struct gs_error *err);
+/* The client has the beginning of an answer of ours: what others say is spelled anew, whatever
+ * their API. */
+void gs_switch_call_opened(struct gs_switch_call *c);
 /* The client reads slower than the answer comes: hold it back, or let it go on. */
 void gs_switch_call_block(struct gs_switch_call *c, bool is_blocked);
 /* A piece of an errand's body, as of the backend. */

@@ -293,6 +293,8 @@ void gs_switch_call_event(struct gs_switch_leg *leg, const struct gs_event *ev, 
     struct gs_event told[2] = {*ev};
     size_t n = 1;
 
+    if (c->is_opened) /* by another name than the upstream's */
+        told[0].answer_id.len = told[0].item_id.len = 0;
     if (leg->provider->kind == GS_PROVIDER_LOCAL && !leg->served_by.len && ev->served_by.len &&
         gs_arena_dup(&leg->arena, ev->served_by, &leg->served_by))
         set_served_by(c, leg);
@@ -506,6 +508,11 @@ enum gs_status gs_switch_call_create(struct gs_switch *sw, const struct gs_switc
     sw->n_calls++;
     *out_call = c;
     return GS_OK;
+}
+
+void gs_switch_call_opened(struct gs_switch_call *c)
+{
+    c->is_opened = c->is_opened || !c->lead;
 }
 
 void gs_switch_call_block(struct gs_switch_call *c, bool is_blocked)

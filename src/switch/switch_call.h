@@ -199,9 +199,10 @@ struct gs_switch_call {
     int64_t started_us;
     int depth; /* functions of this room that are at work with it */
     bool is_blocked;
-    bool is_over;  /* the sink has had its last word */
-    bool is_freed; /* nobody listens any more */
-    bool is_dead;  /* among the dead */
+    bool is_opened; /* the client has the beginning of an answer, which is nobody's */
+    bool is_over;   /* the sink has had its last word */
+    bool is_freed;  /* nobody listens any more */
+    bool is_dead;   /* among the dead */
     void (*on_free)(void *ud);
     void *free_ud;
     struct gs_error err;   /* why the last leg failed */
