@@ -44,10 +44,11 @@ async function collect(body) {
 }
 
 // A fetch that keeps what came: status, headers and bytes.
-function recorder() {
+function recorder(signal) {
   const wire = { status: 0, headers: null, body: null };
   const record = async (target, init) => {
-    const answer = await fetch(target, init);
+    const signals = [init?.signal, signal].filter(Boolean);
+    const answer = await fetch(target, { ...init, signal: signals.length ? AbortSignal.any(signals) : undefined });
     wire.status = answer.status;
     wire.headers = answer.headers;
     if (!answer.body) return answer;
@@ -61,13 +62,14 @@ function recorder() {
 const WEATHER = { type: "object", properties: { city: { type: "string" }, days: { type: "integer" } }, required: ["city"] };
 const nothing = () => ({ text: "", thought: "", calls: [], finish: null, usage: null, model: null });
 
-async function anthropic(url, { model, prompt, stream, messages }, fetch, key) {
+async function anthropic(url, { model, prompt, stream, messages, more }, fetch, key) {
   const client = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0, fetch });
   const request = {
     model,
     max_tokens: 1000,
     messages: messages ?? [{ role: "user", content: prompt }],
     tools: [{ name: "get_weather", input_schema: WEATHER }],
+    ...more,
   };
   const out = nothing();
   const take = (block) => {
@@ -81,12 +83,13 @@ async function anthropic(url, { model, prompt, stream, messages }, fetch, key) {
   return { ...out, finish: message.stop_reason, model: message.model, usage: [input_tokens, output_tokens] };
 }
 
-async function chat(url, { model, prompt, stream, messages }, fetch, key) {
+async function chat(url, { model, prompt, stream, messages, more }, fetch, key) {
   const client = new OpenAI({ baseURL: `${url}/v1/`, apiKey: key, maxRetries: 0, fetch });
   const request = {
     model,
     messages: messages ?? [{ role: "user", content: prompt }],
     tools: [{ type: "function", function: { name: "get_weather", parameters: WEATHER } }],
+    ...more,
   };
   const out = nothing();
   const calls = [];
@@ -116,9 +119,15 @@ async function chat(url, { model, prompt, stream, messages }, fetch, key) {
   return { ...out, calls: calls.map(({ name, args }) => ({ name, args: JSON.parse(args) })) };
 }
 
-async function responses(url, { model, prompt, stream }, fetch, key) {
+async function responses(url, { model, prompt, stream, messages, more }, fetch, key) {
   const client = new OpenAI({ baseURL: `${url}/v1/`, apiKey: key, maxRetries: 0, fetch });
-  const request = { model, input: prompt, tools: [{ type: "function", name: "get_weather", parameters: WEATHER, strict: false }], reasoning: { summary: "auto" } };
+  const request = {
+    model,
+    input: messages ?? prompt,
+    tools: [{ type: "function", name: "get_weather", parameters: WEATHER, strict: false }],
+    reasoning: { summary: "auto" },
+    ...more,
+  };
   const out = nothing();
   let end = stream ? null : await client.responses.create(request);
   let streamed = "";
@@ -138,12 +147,13 @@ async function responses(url, { model, prompt, stream }, fetch, key) {
   return { ...out, finish: end.status, model: end.model, usage: [end.usage?.input_tokens, end.usage?.output_tokens] };
 }
 
-async function ollama(url, { model, prompt, stream, messages }, fetch, key) {
+async function ollama(url, { model, prompt, stream, messages, more }, fetch, key) {
   const client = new Ollama({ host: url, fetch, headers: { authorization: `Bearer ${key}` } });
   const request = {
     model,
     messages: messages ?? [{ role: "user", content: prompt }],
     tools: [{ type: "function", function: { name: "get_weather", parameters: WEATHER } }],
+    ...more,
   };
   const out = nothing();
   const take = (part) => {
@@ -166,12 +176,21 @@ export const APIS = {
   ollama: { path: "/api/chat", send: ollama },
 };
 
-// Ask in one API by its SDK: {answer} or {error}, and what was on the wire.
+// Ask in one API by its SDK: {answer} or {error}, and what was on the wire. Of `request`: model,
+// prompt or messages, stream, `more` members of the body, a `signal` to leave by.
 export async function ask(api, url, request, key = "sk-test-of-the-client") {
-  const [wire, fetch] = recorder();
+  const [wire, fetch] = recorder(request.signal);
   const result = await APIS[api].send(url, request, fetch, key).then(
     (answer) => ({ answer }),
     (error) => ({ error }),
   );
   return { ...result, status: wire.status, headers: wire.headers, body: (await wire.body) ?? "", servedBy: wire.headers?.get("x-genset-served-by") ?? "" };
+}
+
+// An error of the API within the stream, and nothing that looks like an end.
+export function checkError(api, got) {
+  assert.ok(got.error, `no error: ${got.body}`);
+  const ends = { anthropic: /message_stop/, chat: /\[DONE\]|"finish_reason":"[a-z]/, responses: /response\.(completed|incomplete)"/, ollama: /"done":true/ };
+  assert.doesNotMatch(got.body, ends[api]);
+  assert.match(got.body, { anthropic: /event: error/, chat: /"error":/, responses: /response\.failed|event: error/, ollama: /"error":/ }[api]);
 }

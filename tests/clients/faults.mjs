@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { APIS, ask, withFake } from "./fakes.mjs";
+import { APIS, ask, checkError, withFake } from "./fakes.mjs";
 import { JSON_OUT, claude } from "./claude.mjs";
 import { check, inFolder, main, withScript } from "./serve.mjs";
 import { endpoints } from "./shapes.mjs";
@@ -206,14 +206,6 @@ function checkAnswer(r, api, stream, got) {
       else endpoints[path].whole(JSON.parse(got.body), request, path);
     }
   }
-}
-
-// An error of the API within the stream, and nothing that looks like an end.
-function checkError(api, got) {
-  assert.ok(got.error, `no error: ${got.body}`);
-  const ends = { anthropic: /message_stop/, chat: /\[DONE\]|"finish_reason":"[a-z]/, responses: /response\.(completed|incomplete)"/, ollama: /"done":true/ };
-  assert.doesNotMatch(got.body, ends[api]);
-  assert.match(got.body, { anthropic: /event: error/, chat: /"error":/, responses: /response\.failed|event: error/, ollama: /"error":/ }[api]);
 }
 
 function checkGot(r, api, stream, got) {

@@ -31,8 +31,8 @@ function listening(child) {
   });
 }
 
-// Run `body(url, child)` against a server of its own, which must stop cleanly.
-async function serving(program, args, folder, body) {
+// Run `body(url, child)` against a server of its own, which must stop cleanly. `folder` is its home.
+export async function serving(program, args, folder, body) {
   const child = spawn(program, args, {
     env: { PATH: process.env.PATH, HOME: folder },
     stdio: ["ignore", "pipe", "pipe"],

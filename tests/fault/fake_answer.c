@@ -112,6 +112,9 @@ static void read_wish(struct fake_ask *ask, struct gs_slice user, bool was_calle
     const int64_t n = number_after(user, GS_SLICE_LIT("say "));
 
     ask->n_words = n > 0 ? n : WORDS;
+    const size_t recital = gs_slice_find(user, GS_SLICE_LIT("recite "), 0);
+    if (recital != SIZE_MAX)
+        ask->recital = gs_slice_sub(user, recital + 7, user.len);
     if (!was_called)
         ask->call = name_after(user, GS_SLICE_LIT("call "));
     ask->thinks = says(user, "think");

@@ -645,12 +645,14 @@ static struct speller begin(struct fake_plan *p, const struct fake_ask *ask,
         s.thought = words(p, "t", THOUGHTS, ask->is_greek);
     if (f->content == FAKE_CONTENT_THINK_ONLY)
         return s;
-    s.text = words(p, "w", n, ask->is_greek);
+    s.text = ask->recital.len ? ask->recital : words(p, "w", n, ask->is_greek);
     if (gs_slice_starts(s.text, ask->partial))
         s.text = gs_slice_sub(s.text, ask->partial.len, s.text.len);
     if (ask->call.len)
         s.args = gs_slice_eq_str(ask->call, "Bash")
                      ? GS_SLICE_LIT("{\"command\":\"echo w0 w1 w2 w3\"}")
+                 : gs_slice_eq_str(ask->call, "exec_command")
+                     ? GS_SLICE_LIT("{\"cmd\":\"echo w0 w1 w2 w3\"}")
                      : GS_SLICE_LIT("{\"city\":\"w0 w1 w2 w3\",\"days\":3}");
     return s;
 }
