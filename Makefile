@@ -1,5 +1,5 @@
 # A thin front for CMake: every target is one or two commands that can be typed by hand.
-.PHONY: all run test bench bench-gateway check lint fmt install clean
+.PHONY: all run test bench bench-gateway pilot check lint fmt install clean
 
 all:
 	@tools/deps build
@@ -25,6 +25,18 @@ bench: all
 bench-gateway: all
 	@cmake --build --preset release --target genset-bench-gateway
 	@bench/gateway $(ARGS)
+
+# Train the model in the box (pilot/README.md): hours, needed by nothing else. Goes on where it stopped.
+PILOT = build/pilot
+PYTHON = /usr/bin/python3
+pilot: all
+	@tools/deps pilot
+	@mkdir -p $(PILOT)
+	@test -f $(PILOT)/tokenizer.json || $(PYTHON) pilot/vocabulary.py $(PILOT)/tokenizer.json
+	@$(PYTHON) pilot/check.py build/genset $(PILOT)
+	@nice -n 12 $(PYTHON) pilot/train.py $(PILOT)
+	@$(PYTHON) pilot/export.py $(PILOT) $(PILOT)/pilot.gguf
+	@$(PYTHON) pilot/evaluate.py build/genset $(PILOT)/pilot.gguf
 
 check:
 	@tools/check

@@ -1,0 +1,57 @@
+"""A conversation as the template writes it (template.jinja; check.py compares the two), in pieces: each
+with whether the model wrote it."""
+import json
+
+
+def kind(s):
+    if "enum" in s:
+        return "|".join(json.dumps(v, ensure_ascii=False) for v in s["enum"])
+    if s.get("type") == "array":
+        return "[" + (kind(s["items"]) if s.get("items") else "any") + "]"
+    if "properties" in s:
+        required = s.get("required") or []
+        return "{" + ", ".join(f"{k}{'' if k in required else '?'}: {kind(v)}" for k, v in s["properties"].items()) + "}"
+    return s["type"] if isinstance(s.get("type"), str) else "any"
+
+
+def tool_text(tool):
+    f = tool["function"]
+    p = f.get("parameters") or {}
+    text = f"\n{f['name']}" + (kind(p) if p.get("properties") else "{}")
+    if f.get("description"):
+        text += " " + f["description"]
+    for k, v in (p.get("properties") or {}).items():
+        if "description" in v:
+            text += f"\n- {k}: {v['description']}"
+    return text
+
+
+def call_text(name, args):
+    return f'<tool_call>\n{{"name": {json.dumps(name)}, "arguments": {json.dumps(args, ensure_ascii=False)}}}\n</tool_call>'
+
+
+def render(messages, tools=None, prompt=False):
+    """[(text, written by the model), ...]"""
+    out = []
+    system = messages[0]["content"] if messages and messages[0]["role"] == "system" else ""
+    if tools or system:
+        text = "<|im_start|>system\n" + system
+        if tools:
+            text += ("\n" if system else "") + "<tools>" + "".join(map(tool_text, tools)) + "\n</tools>"
+        out.append((text + "<|im_end|>\n", False))
+    for i, m in enumerate(messages):
+        role = m["role"]
+        if role == "user" or (role == "system" and i > 0):
+            out.append((f"<|im_start|>{role}\n{m['content']}<|im_end|>\n", False))
+        elif role == "assistant":
+            calls = [call_text(c["function"]["name"], c["function"]["arguments"]) for c in m.get("tool_calls") or []]
+            out.append(("<|im_start|>assistant\n", False))
+            out.append(("\n".join(([m["content"]] if m["content"] else []) + calls) + "<|im_end|>", True))
+            out.append(("\n", False))
+        elif role == "tool":
+            begins = i == 0 or messages[i - 1]["role"] != "tool"
+            ends = i + 1 == len(messages) or messages[i + 1]["role"] != "tool"
+            out.append((("<|im_start|>user" if begins else "") + f"\n<tool_response>\n{m['content']}\n</tool_response>" + ("<|im_end|>\n" if ends else ""), False))
+    if prompt:
+        out.append(("<|im_start|>assistant\n", False))
+    return out

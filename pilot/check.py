@@ -1,0 +1,111 @@
+"""Checks that need no training: check.py GENSET FOLDER
+
+The tokenizer and the template give what genset gives; the engine computes the logits that PyTorch does, on
+a tiny random model; no question of the evaluation is one of the training; facts hold (on import)."""
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import torch
+
+import bpe
+import chat
+import data
+import export
+import facts
+import gguf
+import network
+import questions
+
+MAX_REL_L2 = {gguf.F32: 1e-5, gguf.Q8_0: 3e-2}  # with Q8_0 the engine quantises activations, too
+
+
+def genset(*args, stdin=""):
+    out = subprocess.run([sys.argv[1], *args], input=stdin, capture_output=True, text=True)
+    if out.returncode:
+        raise SystemExit(f"genset {' '.join(args)}: {out.stderr}")
+    return out.stdout
+
+
+def check_template(rng, tmp):
+    for _ in range(60):
+        messages, tool_list = drawn_messages(rng)
+        prompt = rng.random() < 0.5
+        want = "".join(t for t, _ in chat.render(messages, tool_list, prompt))
+        variables = {"messages": messages, "tools": tool_list, "add_generation_prompt": prompt}
+        got = genset("prompt", "--template", os.path.join(facts.ROOT, "pilot/template.jinja"), stdin=json.dumps(variables))
+        if got.rstrip("\n") != want.rstrip("\n"):
+            raise SystemExit(f"template: wanted\n{want}\ngot\n{got}")
+
+
+def drawn_messages(rng):
+    import tools
+
+    while True:
+        messages, tool_list = tools.dialogue(rng, data.other)
+        if messages:
+            return ([{"role": "system", "content": "Be brief."}] if rng.random() < 0.3 else []) + messages, tool_list
+
+
+def check_tokens(model, tokenizer, tmp):
+    texts = ["".join(t for t, _ in pieces) for pieces in data.documents(99, 400)]
+    texts += ["\u00e4\u00f6\u00fc \u4f60\u597d \U0001f600 x\u0301 \u00b2\u00bd", "  a\n\n b\t\r\n c  ", "don't I'LL 12345 --ctx=9"]
+    path = os.path.join(tmp, "texts.json")
+    with open(path, "w") as f:
+        json.dump(texts, f)
+    for text, ids in zip(texts, json.loads(genset("tokens", model, "--texts", path))):
+        if ids != tokenizer.encode(text):
+            raise SystemExit(f"tokenizer: differs for {text!r}")
+
+
+def check_logits(tokenizer, tmp):
+    torch.manual_seed(7)
+    shape = network.Shape(n_embd=64, n_layer=2, n_head=4, n_head_kv=2, n_head_dim=32, n_ff=96)
+    model = network.Pilot(shape)
+    network.Linear.exact = True
+    for p in model.parameters():
+        p.data += 0.02 * torch.randn_like(p)
+        if p.ndim == 2:
+            p.data = torch.from_numpy(gguf.rounded(p.data.numpy()))
+    ids = torch.randint(0, shape.n_vocab, (1, 70))
+    with torch.no_grad():
+        want = model.head(model(ids))[0].numpy()
+    path, tokens, out = (os.path.join(tmp, n) for n in ("tiny.gguf", "tokens.json", "logits"))
+    with open(tokens, "w") as f:
+        json.dump(ids[0].tolist(), f)
+    for kind, limit in MAX_REL_L2.items():
+        export.write(path, shape, dict(model.named_parameters()), tokenizer, kind)
+        genset("logits", path, "--tokens", tokens, "--out", out)
+        got = np.fromfile(out, "<f4").reshape(want.shape)
+        error = np.linalg.norm(got - want) / np.linalg.norm(want)
+        print(f"logits: relative error {error:.1e}")
+        if not error < limit:
+            raise SystemExit("logits: too far from PyTorch's")
+    return path
+
+
+def check_overlap():
+    held_out = {questions.normal(q.text) for q in questions.load()}
+    drawn = set()
+    for pieces in data.documents(5, 40000):
+        drawn |= {questions.normal(t[len("<|im_start|>user\n") : -len("<|im_end|>\n")]) for t, _ in pieces if t.startswith("<|im_start|>user\n")}
+    if held_out & drawn:
+        raise SystemExit("evaluation: questions of the training: " + "; ".join(held_out & drawn))
+
+
+def main():
+    tokenizer = bpe.Tokenizer.load(os.path.join(sys.argv[2], "tokenizer.json"))
+    with tempfile.TemporaryDirectory() as tmp:
+        model = check_logits(tokenizer, tmp)
+        check_tokens(model, tokenizer, tmp)
+        check_template(random.Random(3), tmp)
+    check_overlap()
+    print("pilot: checked")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The training data: dialogues drawn at random, as tokens with a weight each.
+
+    data.py OUT TOKENIZER N [SEED]      writes N dialogues to OUT.npz
+
+Nothing of eval/ is read here. Books of ../shared/corpus are used where they are there."""
+import glob
+import os
+import random
+import sys
+
+import numpy as np
+
+import bpe
+import chat
+import facts
+import help
+import tasks
+import tools
+import words
+
+CORPUS = os.path.join(facts.ROOT, "..", "shared", "corpus")
+BOOKS = ["aesop_fables*", "jacob-grimm*", "lewis-carroll*", "l-frank-baum*", "kenneth-grahame*", "rudyard-kipling*", "arthur-conan-doyle*", "jane-austen*"]
+USER_WEIGHT = 0.1  # of what others wrote: to know how they write helps a little
+SYSTEMS = ["You are a helpful assistant.", "You are pilot.", "Be brief.", "You are a coding assistant.", "Answer in one sentence.", "You are an AI assistant. Help the user.",
+           "You are a friendly assistant that answers questions.", "Use the tools if you need them.", "You are Claude Code, a coding agent.", "Today is Monday.", "Answer truthfully."]
+
+
+def paragraphs():
+    """Paragraphs of the books; the last twentieth of each is held out."""
+    out = []
+    for name in BOOKS:
+        for path in glob.glob(os.path.join(CORPUS, "books", name)):
+            with open(path, encoding="utf-8") as f:
+                parts = [p.strip() for p in f.read().split("\n\n") if 100 < len(p) < 2500]
+            out += parts[: len(parts) * 19 // 20]
+    return out
+
+
+def system(rng, texts):
+    kind = rng.random()
+    if kind < 0.7 or not texts:
+        return rng.choice(SYSTEMS)
+    if kind < 0.85:
+        return " ".join(rng.sample(SYSTEMS, 3)) + " " + rng.choice(words.SENTENCES)
+    return rng.choice(SYSTEMS) + "\n\n" + "\n\n".join(rng.sample(texts, rng.randint(1, 4)))[: rng.randint(100, 1500)]
+
+
+def as_messages(turns):
+    return [m for q, a in turns for m in ({"role": "user", "content": q}, {"role": "assistant", "content": a})]
+
+
+def other(rng):
+    """A question that no tool is needed for."""
+    if rng.random() < 0.6:
+        q, a, _ = help.ask(rng)
+        return help.written(q, rng), a
+    q, a = tasks.ask(rng)
+    return tasks.written(q, rng), a
+
+
+def draw(rng, texts, mix=(56, 16, 20, 5, 3)):
+    """One document: pieces (text, written by the model), as the mixture wants it."""
+    kind = rng.choices(("help", "tasks", "tools", "mixed", "book"), mix)[0]
+    tool_list = None
+    if kind == "book" and texts:
+        return [(rng.choice(texts), True), ("<|endoftext|>", True)]
+    if kind == "tools":
+        messages, tool_list = tools.dialogue(rng, other)
+        if not messages:
+            return draw(rng, texts, mix)
+    elif kind == "tasks":
+        messages = as_messages(tasks.dialogue(rng))
+    elif kind == "mixed":
+        messages = as_messages([other(rng) for _ in range(rng.randint(2, 4))])
+    else:
+        messages = as_messages(help.dialogue(rng))
+    if rng.random() < (0.35 if tool_list else 0.2):
+        messages.insert(0, {"role": "system", "content": system(rng, texts)})
+    return chat.render(messages, tool_list)
+
+
+def encode(pieces, tokenizer):
+    ids, weights = [], []
+    for text, own in pieces:
+        part = tokenizer.encode(text)
+        ids += part
+        weights += [1.0 if own else USER_WEIGHT] * len(part)
+    return ids, weights
+
+
+def documents(seed, n):
+    rng = random.Random(seed)
+    texts = paragraphs()
+    for _ in range(n):
+        yield draw(rng, texts)
+
+
+def main():
+    out, path, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    seed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+    tokenizer = bpe.Tokenizer.load(path)
+    all_ids, all_weights, starts = [], [], [0]
+    for pieces in documents(seed, n):
+        ids, weights = encode(pieces, tokenizer)
+        all_ids.append(np.array(ids[:2048], np.uint16))
+        all_weights.append(np.array(weights[:2048], np.float16))
+        starts.append(starts[-1] + len(all_ids[-1]))
+    np.savez(out, ids=np.concatenate(all_ids), weights=np.concatenate(all_weights), starts=np.array(starts, np.int64))
+    print(f"{n} dialogues, {starts[-1]} tokens, {starts[-1] / n:.0f} each")
+
+
+if __name__ == "__main__":
+    main()

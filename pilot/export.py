@@ -1,0 +1,61 @@
+"""Writes what was trained as a GGUF file: export.py FOLDER OUT.gguf [--last]
+
+The running mean of the weights is written, with --last the weights of the last step."""
+import os
+import sys
+
+import torch
+
+import bpe
+import facts
+import gguf
+import network
+
+
+def metadata(shape, tokenizer):
+    return {
+        "general.architecture": "qwen3",
+        "general.name": "pilot",
+        "general.description": "The model in the box of genset: it knows genset. See pilot/README.md.",
+        "general.license": "apache-2.0",
+        "general.file_type": 7,
+        "qwen3.block_count": shape.n_layer,
+        "qwen3.context_length": shape.ctx_tokens,
+        "qwen3.embedding_length": shape.n_embd,
+        "qwen3.feed_forward_length": shape.n_ff,
+        "qwen3.attention.head_count": shape.n_head,
+        "qwen3.attention.head_count_kv": shape.n_head_kv,
+        "qwen3.attention.key_length": shape.n_head_dim,
+        "qwen3.attention.value_length": shape.n_head_dim,
+        "qwen3.attention.layer_norm_rms_epsilon": shape.eps,
+        "qwen3.rope.freq_base": shape.rope_base,
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "qwen2",
+        "tokenizer.ggml.tokens": tokenizer.tokens,
+        "tokenizer.ggml.token_type": [tokenizer.kind(i) for i in range(len(tokenizer.tokens))],
+        "tokenizer.ggml.merges": [" ".join(m) for m in tokenizer.merges],
+        "tokenizer.ggml.eos_token_id": tokenizer.end,
+        "tokenizer.ggml.padding_token_id": tokenizer.pad,
+        "tokenizer.ggml.add_bos_token": False,
+        "tokenizer.chat_template": facts.read("pilot/template.jinja"),
+    }
+
+
+def write(path, shape, weights, tokenizer, kind=gguf.Q8_0):
+    tensors = {}
+    for name, w in weights.items():
+        tensors[name] = (w.detach().float().numpy(), kind if w.ndim == 2 else gguf.F32)
+    gguf.write(path, metadata(shape, tokenizer), tensors)
+
+
+def main():
+    folder, out = sys.argv[1:3]
+    state = torch.load(os.path.join(folder, "checkpoint.pt") if os.path.isdir(folder) else folder)
+    where = folder if os.path.isdir(folder) else os.path.dirname(folder)
+    tokenizer = bpe.Tokenizer.load(os.path.join(where, "tokenizer.json"))
+    write(out, network.Shape(**state["shape"]), state["model" if "--last" in sys.argv else "mean"], tokenizer)
+    print(f"{out}: {os.path.getsize(out)} bytes, step {state['step']}, {state['seen'] / 1e6:.1f} M tokens")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,268 @@
+"""What pilot is to know: the option table, the commands and the docs read as data, and the hand-written
+facts of facts/*.txt.
+
+A fact is a block of lines:
+
+    # name            what it is called in reports
+    ? pattern         a question; [a|b] and (a|b) are choices, {how} a choice from MACROS
+    ! answer          goes on over the following lines up to the next fact or @;
+                      {default:NAME} is the default of an option, {0} what was chosen in the first (...)
+    @ file: words     the answer relies on these words of the file; any of several, divided by |
+
+Every command and option named in an answer must exist, every word relied upon must still be there:
+else nothing is generated. So answers cannot drift from the program."""
+import os
+import re
+from dataclasses import dataclass, field
+
+ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+MACROS = {
+    "how": "how do i|how can i|how to|how would i|how should i|what's the way to|what is the best way to"
+    "|can you tell me how to|tell me how to|i want to|i need to|i'd like to|help me|show me how to"
+    "|is there a way to|how does one|what do i have to do to|how do you|how could i|where do i",
+    "how2": "how do i|how can i|how to|how would i",
+    "whatis": "what is|what's|whats|what exactly is|explain|tell me about|describe|what do you know about"
+    "|can you explain|define|what is meant by|i don't understand",
+    "who": "who|what|which model",
+}
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
+# The tables of the program
+
+
+def c_calls(text, name):
+    """The arguments of each `name(...)` of a .def file, as lists of C expressions; literals joined."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    for m in re.finditer(rf"^{name}\(", text, flags=re.M):
+        args, depth, quoted, at, start = [], 1, False, m.end(), m.end()
+        while depth:
+            c = text[at]
+            if c == "\\" and quoted:
+                at += 1
+            elif c == '"':
+                quoted = not quoted
+            elif not quoted and c in "()":
+                depth += 1 if c == "(" else -1
+            if not quoted and (depth == 0 or (depth == 1 and c == ",")):
+                args.append(text[start:at].strip())
+                start = at + 1
+            at += 1
+        yield [c_value(a) for a in args]
+
+
+def c_value(arg):
+    if arg == "NULL":
+        return None
+    parts = re.findall(r'"((?:[^"\\]|\\.)*)"', arg)
+    return "".join(parts) if arg.startswith('"') else " ".join(arg.split())
+
+
+@dataclass
+class Option:
+    type: str
+    flag: str
+    letter: str
+    key: str
+    commands: list
+    preset: str
+    value: str
+    help: str
+
+    @property
+    def variable(self):
+        return "GENSET_" + self.flag.upper().replace("-", "_")
+
+
+@dataclass
+class Command:
+    name: str
+    args: str
+    summary: str
+    text: str
+
+
+def load_commands():
+    rows = c_calls(read("src/config/commands.def"), "GS_COMMAND")
+    return {r[1]: Command(r[1], r[2] or "", r[5], r[6]) for r in rows}
+
+
+def load_options(commands):
+    sets = {}
+    header = read("src/config/config_table.h").replace("\\\n", " ")
+    for name, body in re.findall(r"#define (GS_ON_\w+)\s+(.*)", header):
+        sets[name] = body
+
+    def expand(text):
+        if "GS_ON_ALL" in text:
+            return set(commands)
+        names = {n.lower() for n in re.findall(r"GS_ON\((\w+)\)", text)} & set(commands)
+        for other in re.findall(r"GS_ON_\w+", text):
+            names |= expand(sets[other])
+        return names
+
+    options = {}
+    for r in c_calls(read("src/config/options.def"), "GS_OPTION"):
+        letter = r[3].strip("'") if r[3] != "0" else ""
+        of = expand(r[5])
+        where = [c for c in commands if c in of]
+        if r[2] not in options:  # the same flag may mean two things; the first is the usual one
+            options[r[2]] = Option(r[0], r[2], letter, r[4], where, r[6], r[9], r[10])
+    return options
+
+
+@dataclass
+class Key:
+    path: str
+    type: str
+    value: str
+    help: str
+
+
+def load_keys():
+    """The keys about other computers, as docs/routes.md lists them."""
+    keys = []
+    for row in tables("docs/routes.md"):
+        if len(row) == 3 and row[0].startswith("`") and row[0] != "key":
+            keys.append(Key(row[0].strip("`"), "", row[1].replace("`", ""), row[2]))
+    return keys
+
+
+def load_faults():
+    return [
+        (word, blame, meaning)
+        for word, blame, meaning in re.findall(
+            r'X\(\w+, "([\w-]+)", (\w+), "([^"]+)"\)', read("include/genset/fault.h")
+        )
+    ]
+
+
+def tables(path):
+    """The rows of all tables of a Markdown file, without their heads."""
+    lines = read(path).splitlines()
+    for i, line in enumerate(lines):
+        if not line.startswith("|") or set(line) <= set("|-: "):
+            continue
+        if i + 1 < len(lines) and set(lines[i + 1]) <= set("|-: ") and lines[i + 1].startswith("|"):
+            continue
+        yield [c.strip() for c in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+
+
+COMMANDS = load_commands()
+OPTIONS = load_options(COMMANDS)
+KEYS = load_keys()
+FAULTS = load_faults()
+TOOLS = COMMANDS["launch"].args.split("|")
+
+
+# What an answer may name
+
+
+def strangers(text, allowed=""):
+    """Commands and options in a text that genset does not have, but for those in `allowed`."""
+    bad = []
+    for code in re.findall(r"`([^`]+)`", text) + re.findall(r"^    (.+)$", text, flags=re.M):
+        for word in re.findall(r"(?:^|[;|(]\s*|/)genset +([a-z][\w-]*)", code):
+            if word not in COMMANDS and word not in allowed:
+                bad.append(f"genset {word}")
+    for flag in re.findall(r"(?<![\w-])--([a-z][\w-]*)", text):
+        base = flag[3:] if flag.startswith("no-") else flag
+        foreign = ("--" + flag) in ("--auth-type", "--json")
+        if base not in OPTIONS and not foreign and ("--" + flag) not in allowed:
+            bad.append("--" + flag)
+    return bad
+
+
+# Facts
+
+
+@dataclass
+class Fact:
+    name: str
+    questions: list = field(default_factory=list)
+    answer: str = ""
+    sources: list = field(default_factory=list)
+
+
+def load_facts(path):
+    facts, at = [], ""
+    for line in read(path).split("\n"):
+        mark, rest = line[:2], line[2:]
+        if mark == "# ":
+            facts.append(Fact(rest))
+            at = "#"
+        elif mark == "? ":
+            facts[-1].questions.append(rest)
+        elif mark == "! ":
+            facts[-1].answer = rest
+            at = "!"
+        elif mark == "@ ":
+            facts[-1].sources.append(rest)
+            at = "@"
+        elif at == "!" and mark != "% ":
+            facts[-1].answer += "\n" + line
+    for fact in facts:
+        fact.answer = re.sub(
+            r"\{default:([\w-]+)\}", lambda m: OPTIONS[m[1]].preset, fact.answer.strip()
+        )
+        check_fact(path, fact)
+    return facts
+
+
+def check_fact(path, fact):
+    place = f"{path}: {fact.name}"
+    if not fact.questions or not fact.answer:
+        raise SystemExit(f"{place}: a question or the answer is missing")
+    bad = strangers(fact.answer)
+    if bad:
+        raise SystemExit(f"{place}: genset has no {', '.join(bad)}")
+    for source in fact.sources:
+        file, words = source.split(": ", 1)
+        text = " ".join(read(file).split())
+        if not any(" ".join(w.split()) in text for w in [words, *words.split("|")]):
+            raise SystemExit(f"{place}: {file} does not say: {words}")
+
+
+# Patterns
+
+
+def choose(pattern, rng):
+    """One of the texts a pattern stands for, and what was chosen in its (...)."""
+    chosen = []
+
+    def expand(text):
+        out, at = "", 0
+        while at < len(text):
+            c = text[at]
+            if c in "[(":
+                depth, start, parts = 1, at + 1, []
+                at += 1
+                while depth:
+                    d = text[at]
+                    if d in "[(":
+                        depth += 1
+                    elif d in "])":
+                        depth -= 1
+                    if depth == 0 or (d == "|" and depth == 1):
+                        parts.append(text[start:at])
+                        start = at + 1
+                    at += 1
+                part = expand(rng.choice(parts))
+                if c == "(":
+                    chosen.append(part)
+                out += part
+            elif c == "{":
+                end = text.index("}", at)
+                out += rng.choice(MACROS[text[at + 1 : end]].split("|"))
+                at = end + 1
+            else:
+                out += c
+                at += 1
+        return out
+
+    return re.sub(r" +", " ", expand(pattern)).strip(), chosen

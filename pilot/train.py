@@ -1,0 +1,241 @@
+"""Trains pilot: train.py FOLDER [--tokens N] [--decay-from N] ...
+
+The folder holds the tokenizer and all that training leaves, and training goes on where it stopped.
+Data is drawn anew, a shard at a time, by data.py beside the training. Matrices are trained with Muon
+(momentum made orthogonal, Jordan 2024), all else with AdamW; the rate is constant until --decay-from tokens,
+then falls to zero at --tokens. What is exported is the running mean of the weights."""
+import argparse
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+# Large blocks of memory are kept rather than given back to the kernel and zeroed again: twice as fast.
+# A thread computes alone on what it takes from a queue: two that share each product wait for each other
+# wherever something else runs on one of the processors.
+ENVIRONMENT = {
+    "GLIBC_TUNABLES": "glibc.malloc.arena_max=1:glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:"
+    "glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456",
+    "OMP_NUM_THREADS": "1",
+}
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def arguments():
+    p = argparse.ArgumentParser(description="trains pilot, or goes on")
+    p.add_argument("folder")
+    p.add_argument("--tokens", type=float, default=60e6, help="end of training")
+    p.add_argument("--decay-from", type=float, default=40e6, help="where the rate begins to fall")
+    p.add_argument("--batch", type=int, default=4096, help="tokens of a step")
+    p.add_argument("--micro", type=int, default=2048, help="tokens computed at once")
+    p.add_argument("--rate", type=float, default=0.015, help="of Muon")
+    p.add_argument("--adam-rate", type=float, default=2e-3)
+    p.add_argument("--warmup", type=int, default=100, help="steps")
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--shard", type=int, default=20000, help="dialogues drawn at a time")
+    p.add_argument("--save-every", type=float, default=180, help="seconds")
+    p.add_argument("--shape", default="", help="as n_embd=128,n_layer=2")
+    p.add_argument("--from", dest="origin", default="", help="checkpoint to begin from, in a new folder")
+    return p.parse_args()
+
+
+def main(args):
+    import numpy as np
+    import torch
+    from torch.nn import functional as F
+
+    import network
+
+    checkpoint = os.path.join(args.folder, "checkpoint.pt")
+    shape = network.Shape(**{k: int(v) for k, v in (s.split("=") for s in args.shape.split(",") if s)})
+    torch.manual_seed(1)
+    state = None
+    for path in (checkpoint, args.origin):
+        if path and os.path.exists(path):
+            state = torch.load(path)
+            shape = network.Shape(**state["shape"])
+            break
+    model = network.Pilot(shape)
+    replicas = [network.Pilot(shape) for _ in range(args.threads)]
+    pool = ThreadPoolExecutor(args.threads)
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "token_embd" not in n]
+    others = [p for n, p in model.named_parameters() if p.ndim == 1 or "token_embd" in n]
+    adam = torch.optim.AdamW(others, lr=args.adam_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    moments = [torch.zeros_like(p) for p in matrices]
+    mean = {n: p.detach().clone() for n, p in model.named_parameters()}
+    step, seen, shard = 0, 0, 1
+    if state:
+        model.load_state_dict(state["model"])
+        adam.load_state_dict(state["adam"])
+        moments, mean = state["moments"], state["mean"]
+        step, seen, shard = state["step"], state["seen"], state["shard"]
+    for replica in replicas:  # the same weights, gradients of their own
+        for p, shared in zip(replica.parameters(), model.parameters()):
+            p.data = shared.data
+
+    def compute(replica, queue, scale):
+        """Take batches from the queue until it is empty; the sum of the model's own losses, and their number."""
+        total = own = 0.0
+        while True:
+            try:
+                x, w, positions = queue.pop()
+            except IndexError:
+                return total, own
+            h = replica(x, positions)
+            loss = F.cross_entropy(replica.head(h[:, :-1][w > 0]), x[:, 1:][w > 0], reduction="none")
+            (loss.sum() / scale).backward()
+            mask = w[w > 0] > 1
+            total += float(loss.detach()[mask].sum())
+            own += int(mask.sum())
+
+    log = open(os.path.join(args.folder, "log.txt"), "a", buffering=1)
+
+    def say(text):
+        text = time.strftime("%H:%M:%S ") + text
+        print(text, flush=True)
+        log.write(text + "\n")
+
+    n_params = sum(p.numel() for p in model.parameters())
+    say(f"{'going on' if state else 'beginning'}: {n_params} parameters, step {step}, {seen / 1e6:.2f} M tokens, to {args.tokens / 1e6:.0f} M")
+
+    def save(path):
+        torch.save({"shape": shape.dict(), "model": model.state_dict(), "adam": adam.state_dict(), "moments": moments, "mean": mean,
+                    "step": step, "seen": seen, "shard": shard}, path + ".new")
+        os.replace(path + ".new", path)
+
+    saved, told, told_seen, losses = time.time(), time.time(), seen, []
+    following = draw_shard(args, shard)
+    while seen < args.tokens:
+        following.wait()
+        data = np.load(shard_path(args, shard))
+        ids, weights, starts = data["ids"].astype(np.int64), data["weights"].astype(np.float32), data["starts"]
+        rng = np.random.default_rng(shard)
+        os.remove(shard_path(args, shard))
+        following = draw_shard(args, shard + 1)
+        batches = make_batches(starts, args.micro, rng)
+        while batches and seen < args.tokens:
+            micro, n = [], 0
+            while batches and n < args.batch:
+                docs = batches.pop()
+                x, w = pack(ids, weights, starts, docs, rng)
+                micro.append((x, w, gaps(x.shape[1], rng)))
+                n += sum(starts[d + 1] - starts[d] for d in docs)
+            scale = sum(int((w > 0).sum()) for _, w, _ in micro)
+            done = [pool.submit(compute, r, micro, scale) for r in replicas]
+            total, own = map(sum, zip(*(d.result() for d in done)))
+            for ps in zip(model.parameters(), *(r.parameters() for r in replicas)):
+                ps[0].grad = sum(p.grad for p in ps[1:] if p.grad is not None)
+                for p in ps[1:]:
+                    p.grad = None
+            rate = min(1.0, (step + 1) / args.warmup)
+            if seen > args.decay_from:
+                rate *= max(0.0, (args.tokens - seen) / (args.tokens - args.decay_from))
+            torch.nn.utils.clip_grad_norm_(others, 1.0)
+            for group in adam.param_groups:
+                group["lr"] = args.adam_rate * rate
+            adam.step()
+            pairs = list(zip(matrices, moments))
+            for job in [pool.submit(muon, pairs[i :: args.threads], args.rate * rate, torch) for i in range(args.threads)]:
+                job.result()
+            model.zero_grad(set_to_none=True)
+            step += 1
+            seen += int(n)
+            keep = min(0.997, step / (step + 20))
+            with torch.no_grad():
+                for name, p in model.named_parameters():
+                    mean[name].lerp_(p, 1 - keep)
+            losses.append(total / max(own, 1))
+            if step % 25 == 0:
+                now = time.time()
+                say(f"step {step} tokens {seen / 1e6:.3f} M loss {sum(losses) / len(losses):.4f} rate {rate:.3f} {(seen - told_seen) / (now - told):.0f} tokens/s")
+                told, told_seen, losses = now, seen, []
+            if time.time() - saved > args.save_every:
+                save(checkpoint)
+                saved = time.time()
+        shard += 1
+    save(checkpoint)
+    save(os.path.join(args.folder, f"done-{seen // 1000000}M.pt"))
+    following.wait()
+    say("done")
+
+
+def shard_path(args, shard):
+    return os.path.join(args.folder, f"shard-{shard}.npz")
+
+
+def draw_shard(args, shard):
+    return subprocess.Popen([sys.executable, os.path.join(HERE, "data.py"), shard_path(args, shard)[:-4], os.path.join(args.folder, "tokenizer.json"),
+                             str(args.shard), str(1000 + shard)], stdout=subprocess.DEVNULL)
+
+
+def make_batches(starts, micro, rng):
+    """Lists of documents of about the same length, `micro` tokens together, in random order."""
+    lens = np_diff(starts)
+    order = (lens * rng.uniform(0.9, 1.1, len(lens))).argsort()
+    batches, batch, longest = [], [], 0
+    for d in order:
+        if batch and (len(batch) + 1) * max(longest, lens[d]) > micro:
+            batches.append(batch)
+            batch, longest = [], 0
+        batch.append(d)
+        longest = max(longest, lens[d])
+    batches.append(batch)
+    rng.shuffle(batches)
+    return batches
+
+
+def np_diff(starts):
+    return starts[1:] - starts[:-1]
+
+
+def pack(ids, weights, starts, docs, rng):
+    """Tokens [document][t], and for each but the first whether it is learnt: 0 no, 1 as one of the others', 2 as an
+    own. A weight is the probability of that."""
+    import numpy as np
+    import torch
+
+    t = -(-max(starts[d + 1] - starts[d] for d in docs) // 16) * 16  # few shapes: each is prepared once
+    x, w = np.zeros((len(docs), t), np.int64), np.zeros((len(docs), t), np.float32)
+    for row, d in enumerate(docs):
+        a, b = starts[d], starts[d + 1]
+        x[row, : b - a], w[row, : b - a] = ids[a:b], weights[a:b]
+    learnt = (rng.random(w.shape) < w).astype(np.int8) + (w == 1)
+    return torch.from_numpy(x), torch.from_numpy(learnt[:, 1:])
+
+
+def gaps(t, rng):
+    """Positions, now and then with a gap, so that long distances are no surprise (PoSE, Zhu 2023)."""
+    import torch
+
+    positions = torch.arange(t)[None]
+    if t > 200 and rng.random() < 0.3:
+        at = int(rng.integers(1, t * 6 // 10))
+        positions[:, at:] += int(2 ** rng.uniform(4, 15))
+    return positions
+
+
+def muon(pairs, rate, torch):
+    with torch.no_grad():
+        for p, m in pairs:
+            m.lerp_(p.grad, 0.05)
+            g = p.grad.lerp(m, 0.95).bfloat16()
+            tall = g.shape[0] > g.shape[1]
+            if tall:
+                g = g.t()
+            g = g / (g.norm() + 1e-7)
+            for _ in range(5):
+                a = g @ g.t()
+                g = 3.4445 * g + (-4.7750 * a + 2.0315 * (a @ a)) @ g
+            g = g.float()
+            if tall:
+                g = g.t()
+            p.mul_(1 - rate * 0.01).add_(g, alpha=-rate * max(1, p.shape[0] / p.shape[1]) ** 0.5)
+
+
+if __name__ == "__main__":
+    if not ENVIRONMENT.items() <= os.environ.items():
+        os.environ.update(ENVIRONMENT)
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    main(arguments())
