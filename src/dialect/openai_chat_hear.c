@@ -176,9 +176,9 @@ static const struct reason reasons[] = {
     {"model_context_window_exceeded", GS_STOP_CONTEXT, GS_FAULT_NONE},
     {"tool_calls", GS_STOP_TOOL_CALL, GS_FAULT_NONE},
     {"function_call", GS_STOP_TOOL_CALL, GS_FAULT_NONE},
-    {"stop_sequence", GS_STOP_SEQUENCE, GS_FAULT_NONE},   /* TGI */
-    {"content_filter", GS_STOP_REFUSAL, GS_FAULT_POLICY}, /* where nothing was said before */
-    {"sensitive", GS_STOP_REFUSAL, GS_FAULT_POLICY},      /* GLM */
+    {"stop_sequence", GS_STOP_SEQUENCE, GS_FAULT_NONE}, /* TGI */
+    {"content_filter", GS_STOP_REFUSAL, GS_FAULT_NONE},
+    {"sensitive", GS_STOP_REFUSAL, GS_FAULT_NONE}, /* GLM */
     {"error", GS_STOP_END, GS_FAULT_ERROR_EVENT},
     {"abort", GS_STOP_END, GS_FAULT_ERROR_EVENT}, /* vLLM, SGLang */
     {"network_error", GS_STOP_END, GS_FAULT_ERROR_EVENT},
@@ -197,7 +197,7 @@ static const struct reason *find_reason(struct gs_slice word)
 }
 
 /* Whether the answer failed by its end: with an error, or with nothing said. What ran into its
- * limit may have spent all of it on reasoning that nobody sees. */
+ * limit may have spent all of it on reasoning that nobody sees, and a refusal says enough. */
 static bool ends_badly(struct heard *s, const struct gs_json *choice, const struct gs_json *delta,
                        struct gs_slice word)
 {
@@ -210,10 +210,10 @@ static bool ends_badly(struct heard *s, const struct gs_json *choice, const stru
         word = native;
     }
     if (r->fault == GS_FAULT_NONE && !says && r->stop != GS_STOP_LENGTH &&
-        r->stop != GS_STOP_CONTEXT)
+        r->stop != GS_STOP_CONTEXT && r->stop != GS_STOP_REFUSAL)
         gs_dialect_openai_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO,
                                     "the server's answer ended with nothing said");
-    else if (r->fault != GS_FAULT_NONE && !(r->fault == GS_FAULT_POLICY && says))
+    else if (r->fault != GS_FAULT_NONE)
         gs_dialect_openai_hear_fail(&s->h, r->fault, GS_EIO,
                                     "the server's answer ended in \"%.*s\"",
                                     (int)GS_MIN(word.len, (size_t)60), word.ptr);

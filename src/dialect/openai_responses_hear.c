@@ -307,7 +307,8 @@ static bool says_something(const struct gs_json *output)
 }
 
 /* An end is none if it is a failure by another name, or if nothing was said and nothing says why:
- * what ran into its limit may have spent all of it on reasoning that nobody sees. */
+ * what ran into its limit may have spent all of it on reasoning that nobody sees, and a refusal
+ * says enough. */
 static bool ends_badly(struct heard *s, const struct gs_json *response)
 {
     const struct gs_slice status = gs_dialect_peek_string(response, "status");
@@ -318,11 +319,9 @@ static bool ends_badly(struct heard *s, const struct gs_json *response)
         gs_slice_eq_str(status, "cancelled"))
         gs_dialect_openai_hear_error(&s->h, response);
     else if (s->h.has_said || says_something(gs_json_get(response, "output")) ||
-             gs_slice_eq_str(reason, "max_output_tokens"))
+             gs_slice_eq_str(reason, "max_output_tokens") ||
+             gs_slice_eq_str(reason, "content_filter"))
         return s->h.has_failed;
-    else if (gs_slice_eq_str(reason, "content_filter"))
-        gs_dialect_openai_hear_fail(&s->h, GS_FAULT_POLICY, GS_EINVAL,
-                                    "the server's answer ended in \"content_filter\"");
     else
         gs_dialect_openai_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO,
                                     "the server's answer ended with nothing said");

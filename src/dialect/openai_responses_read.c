@@ -243,9 +243,12 @@ static void read_settings(struct gs_dialect_reader *r, const struct gs_json *bod
     const struct gs_json *reasoning = gs_json_get(body, "reasoning");
     int64_t n_top = 0;
     bool parallel = true;
+    bool generate = true;
 
     gs_dialect_openai_read_sampling(r, body, &chat->sampling);
     gs_dialect_openai_read_thinking(r, body, chat);
+    gs_dialect_get_bool(r, body, "generate", &generate); /* false: Codex warms up */
+    chat->prefill_only = !generate;
     gs_dialect_openai_read_limit(r, body, "max_output_tokens", &chat->max_tokens);
     gs_dialect_get_int(r, body, "top_logprobs", 0, 20, &n_top);
     gs_dialect_get_bool(r, body, "parallel_tool_calls", &parallel);

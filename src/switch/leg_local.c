@@ -189,7 +189,7 @@ bool gs_switch_leg_local(struct gs_switch_leg *leg, enum gs_fault *out_fault)
         leg->is_held = false;
         return false;
     }
-    leg->chat.prefill_only = leg->is_standby;
+    leg->chat.prefill_only |= leg->is_standby;
     if (leg->to.model)
         leg->chat.model = gs_slice_str(leg->to.model);
     leg->is_sent = start(leg, &c->err) == GS_OK;

@@ -60,6 +60,7 @@ bool gs_switch_request_way(const struct gs_config_provider *p, const struct gs_s
                            bool continues, struct gs_switch_way *out)
 {
     const unsigned plain = api_of_path(ask->path);
+    const bool warms_up = ask->chat && ask->chat->prefill_only;
     const struct gs_dialect_client *first = NULL;
 
     *out = (struct gs_switch_way){.is_whole = !ask->ctx->stream};
@@ -76,13 +77,14 @@ bool gs_switch_request_way(const struct gs_config_provider *p, const struct gs_s
         if (continues || clients[i].client->server != ask->dialect ||
             !is_path_of(clients[i].client, ask->path))
             continue;
-        out->client = clients[i].client;
+        out->client = warms_up ? NULL : clients[i].client; /* its answer may well be empty */
         out->is_raw = true;
+        out->is_whole = out->is_whole || warms_up;
         return true;
     }
     out->client = first;
     out->is_whole = false;
-    return first && ask->chat && !ask->ctx->texts && !ask->ctx->is_count;
+    return first && ask->chat && !warms_up && !ask->ctx->texts && !ask->ctx->is_count;
 }
 
 /* ---- credentials ---- */

@@ -350,8 +350,11 @@ void gs_switch_call_failed(struct gs_switch_leg *leg, enum gs_fault fault,
     c->err = *err;
     gs_trace_span(c->trace, "fault", "%s: %s: %s", leg->provider->name, gs_fault_word(fault),
                   err->msg);
-    if (leg->provider->kind != GS_PROVIDER_LOCAL)
+    if (leg->provider->kind != GS_PROVIDER_LOCAL) {
         gs_error_prefix(&c->err, "%s", leg->provider->name);
+        if (gs_fault_blame(fault) == GS_BLAME_REQUEST) /* another would say the same */
+            c->n_tried = c->choice.n_taken;
+    }
     if (c->is_freed || c->is_over)
         return;
     if (led) {
@@ -385,8 +388,6 @@ void gs_switch_call_refused(struct gs_switch_leg *leg, enum gs_fault fault,
             c->refusal_status = leg->status;
         }
     }
-    if (is_final_word)
-        c->n_tried = c->choice.n_taken;
     gs_switch_call_failed(
         leg, is_final_word && fault == GS_FAULT_AUTH ? GS_FAULT_BAD_REQUEST : fault, err);
 }

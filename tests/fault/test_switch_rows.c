@@ -56,10 +56,84 @@ static void what_one_cannot_another_does(void **state)
     finish_grid(&g);
 }
 
+/* Codex warms a server up: it asks for no answer, and gets none, from whom it asks. */
+static void a_warm_up_is_no_empty_answer(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    start_plain(&g);
+    for (int stream = 0; stream < 2; stream++) {
+        const int fd = net_connect(g.f.port);
+        struct gs_buf body, out, heard;
+        struct gs_slice sent;
+        gs_buf_init(&body, 1 << 20);
+        gs_buf_init(&out, 1 << 20);
+        gs_buf_init(&heard, 1 << 20);
+        put_body(&body, "\"generate\":false,", "fake@empty", "say 8", stream);
+        post(fd, RESPONSES, "Connection: close\r\n", gs_buf_view(&body));
+        net_read_all(fd, &out);
+        assert_true(net_has(&out, "HTTP/1.1 200 OK"));
+        assert_true(body_of(&out, &heard));
+        assert_true(fake_provider_sent(one, (size_t)stream, &sent));
+        assert_true(gs_slice_eq(gs_buf_view(&heard), sent));
+        gs_buf_clear(&body);
+        gs_buf_clear(&out);
+        gs_buf_clear(&heard);
+        close(fd);
+    }
+    assert_int_equal(g.f.fake.n_read, 0);
+    assert_int_equal(atomic_load(&g.f.fake.n_answers), 0);
+    finish_grid(&g);
+}
+
+/* Where it is asked itself, this machine reads the prompt. */
+static void a_warm_up_here_reads_the_prompt(void **state)
+{
+    struct grid g;
+    struct gs_buf body, out;
+
+    (void)state;
+    start_plain(&g);
+    const int fd = net_connect(g.f.port);
+    gs_buf_init(&body, 1 << 20);
+    gs_buf_init(&out, 1 << 20);
+    put_body(&body, "\"generate\":false,", "fake@503", "say 8", true);
+    post(fd, RESPONSES, "Connection: close\r\n", gs_buf_view(&body));
+    net_read_all(fd, &out);
+    assert_true(net_has(&out, "event: response.completed"));
+    assert_true(net_has(&out, "\"output\":[]"));
+    assert_int_equal(g.f.fake.n_read, 1);
+    gs_buf_clear(&body);
+    gs_buf_clear(&out);
+    close(fd);
+    finish_grid(&g);
+}
+
+/* What a provider finds wrong with the request within its answer is the client's to hear. */
+static void wrong_requests_go_no_further(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    start_plain(&g);
+    for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+        struct gs_buf out;
+        ask_api(g.f.port, &apis[i], "", "fake@400-policy", "say 8", true, &out);
+        assert_true(net_has(&out, "HTTP/1.1 400 "));
+        gs_buf_clear(&out);
+    }
+    assert_int_equal(atomic_load(&g.f.fake.n_answers), 0);
+    finish_grid(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_one_cannot_another_does),
+        cmocka_unit_test(a_warm_up_is_no_empty_answer),
+        cmocka_unit_test(a_warm_up_here_reads_the_prompt),
+        cmocka_unit_test(wrong_requests_go_no_further),
     };
 
     return cmocka_run_group_tests(tests, start_fake, stop_fake);
