@@ -231,6 +231,18 @@ static inline bool fake_rest(struct fake_call *c, enum gs_block_kind kind, uint3
     return fake_say(c, &ev);
 }
 
+/* "recite TEXT": that is to be said, and `args` a call with it. */
+static inline bool fake_recite(struct gs_slice wish, struct gs_slice *said, char *args, size_t cap)
+{
+    const size_t at = gs_slice_find(wish, GS_SLICE_LIT("recite "), 0);
+
+    if (at == SIZE_MAX)
+        return false;
+    *said = gs_slice_sub(wish, at + 7, wish.len);
+    snprintf(args, cap, "{\"city\":\"%.*s\",\"days\":3}", (int)said->len, said->ptr);
+    return true;
+}
+
 /* All blocks that the last user message asks for; those that an answer which broke off has are not
  * said again, its last one is gone on with. */
 static inline bool fake_words(struct fake_call *c)
@@ -249,15 +261,18 @@ static inline bool fake_words(struct fake_call *c)
     const size_t say = gs_slice_find(wish, GS_SLICE_LIT("say "), 0);
     if (say != SIZE_MAX && !gs_slice_to_i64(gs_slice_sub(wish, say + 4, say + 5), &n_words))
         n_words = 8;
+    char args[512] = "{\"city\":\"w0 w1 w2 w3\",\"days\":3}";
+    struct gs_slice said = gs_slice(letters, (size_t)(3 * n_words - 1));
+    const bool recites = fake_recite(wish, &said, args, sizeof(args));
     const struct {
         enum gs_block_kind kind;
         struct gs_slice text;
         bool is_meant;
     } plan[] = {
-        {GS_BLOCK_REASONING, GS_SLICE_LIT("t0 t1 t2"),
+        {GS_BLOCK_REASONING, recites ? said : GS_SLICE_LIT("t0 t1 t2"),
          gs_slice_find(wish, GS_SLICE_LIT("think"), 0) != SIZE_MAX},
-        {GS_BLOCK_TEXT, gs_slice(letters, (size_t)(3 * n_words - 1)), true},
-        {GS_BLOCK_TOOL_CALL, GS_SLICE_LIT("{\"city\":\"w0 w1 w2 w3\",\"days\":3}"),
+        {GS_BLOCK_TEXT, said, true},
+        {GS_BLOCK_TOOL_CALL, gs_slice_str(args),
          gs_slice_find(wish, GS_SLICE_LIT("call "), 0) != SIZE_MAX},
     };
     size_t at = 0;
@@ -304,7 +319,8 @@ static inline bool fake_body(struct fake_call *c)
     if (fake_is(c, "choices"))
         return fake_choices(c);
     if (fake_is(c, "words"))
-        return fake_words(c);
+        return c->chat->n_messages > 0 ? fake_words(c)
+                                       : fake_block(c, GS_BLOCK_TEXT, 0, NULL, "w0 w1");
     if (fake_is(c, "big") || fake_is(c, "endless"))
         return fake_long(c, fake_is(c, "big") ? FAKE_BIG_BYTES : SIZE_MAX / 2);
     return fake_block(c, GS_BLOCK_TEXT, 0, NULL, "Hello world");

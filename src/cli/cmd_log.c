@@ -49,6 +49,12 @@ static bool put_row(void *ud, const struct gs_ledger_request *r)
         gs_buf_puts(b, r->outcome == GS_LEDGER_ANSWERED ? "; rescued from " : "; after ");
         gs_cli_put_harmless(b, r->faults);
     }
+    if (r->privacy.len) {
+        gs_buf_puts(b, "; ");
+        gs_cli_put_harmless(b, r->privacy);
+        gs_buf_puts(b, r->found.len ? ": " : "");
+        gs_cli_put_harmless(b, r->found);
+    }
     if (r->outcome != GS_LEDGER_ANSWERED)
         gs_buf_printf(b, "; %s (%d)", gs_ledger_outcome_name(r->outcome), r->status);
     if (r->outcome == GS_LEDGER_FAILED) {

@@ -167,18 +167,68 @@ static void put_conditions(struct gs_buf *b, const struct gs_config_route *route
         b->len = before;
 }
 
-static void put_terms(struct gs_buf *b, const struct gs_config_route *route, size_t width)
+static void put_terms(struct gs_buf *b, const struct gs_config_routes *r,
+                      const struct gs_config_route *route, size_t width)
 {
     put_conditions(b, route, width);
     if (route->privacy != GS_PRIVACY_ANY) {
         put_below(b, width);
         gs_buf_puts(b, route->privacy == GS_PRIVACY_REDACT
-                           ? "what the privacy rules find is taken out before it leaves"
+                           ? r->n_rules > 0
+                                 ? "what the privacy rules find is taken out before it leaves"
+                                 : "whatever looks secret is taken out before it leaves"
                            : "nothing leaves this machine");
     }
     if (route->on_break == GS_ON_BREAK_ERROR) {
         put_below(b, width);
         gs_buf_puts(b, "an answer that breaks off ends with an error");
+    }
+}
+
+/* ---- privacy ---- */
+
+static struct gs_slice detector_word(enum gs_detector find)
+{
+    for (size_t i = 0; i < gs_config_n_routes_keys; i++) {
+        const struct gs_config_option *o = &gs_config_routes_keys[i].o;
+        if (gs_config_routes_keys[i].part == GS_PART_RULE && strcmp(o->key, "find") == 0)
+            return gs_config_words_get(o->value, (size_t)((int)find - (int)o->lo));
+    }
+    return gs_slice("", 0);
+}
+
+/* "PATTERN" of a file, or what a detector finds. */
+static struct gs_slice rule_name(const struct gs_config_secret_rule *rule)
+{
+    return rule->path ? gs_slice_str(rule->path) : detector_word(rule->find);
+}
+
+static const char *rule_outcome(const struct gs_config_secret_rule *rule)
+{
+    switch (rule->privacy) {
+    case GS_PRIVACY_ANY:
+        return rule->path ? "may be sent" : "may be sent, wherever it is";
+    case GS_PRIVACY_REDACT:
+        return "is taken out before a request leaves, and put back into the answer";
+    case GS_PRIVACY_LOCAL_ONLY:
+        break;
+    }
+    return "keeps its conversation on this machine";
+}
+
+static void put_rules(struct gs_buf *b, const struct gs_config_routes *r)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; i < r->n_rules; i++)
+        width = GS_MAX(width, GS_MIN(rule_name(&r->rules[i]).len, MAX_COLUMN));
+    gs_buf_puts(b, r->n_rules > 0 ? "\n" : "");
+    for (size_t i = 0; i < r->n_rules; i++) {
+        const size_t from = b->len + 2;
+        gs_buf_puts(b, "  ");
+        gs_buf_slice(b, rule_name(&r->rules[i]));
+        pad(b, from, width);
+        gs_buf_printf(b, "%s\n", rule_outcome(&r->rules[i]));
     }
 }
 
@@ -195,9 +245,10 @@ void gs_config_write_routes(const struct gs_config_routes *r, struct gs_buf *b)
         gs_buf_printf(b, "  %s", r->routes[i].match);
         pad(b, from, width);
         put_order(b, r, &r->routes[i]);
-        put_terms(b, &r->routes[i], width);
+        put_terms(b, r, &r->routes[i], width);
         gs_buf_putc(b, '\n');
     }
+    put_rules(b, r);
 }
 
 /* ---- doubts ---- */

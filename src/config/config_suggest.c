@@ -67,6 +67,16 @@ static enum gs_provider_kind kind_of(const char *name, const struct vendor *v)
     return v ? v->kind : GS_PROVIDER_OPENAI;
 }
 
+/* Whether a proxy is, or may be, beyond this machine. */
+static bool leads_away(const char *proxy)
+{
+    struct gs_config_url url;
+
+    return proxy && *proxy &&
+           !(gs_config_url_split(gs_slice_str(proxy), &url) &&
+             gs_config_host_is_loopback(url.host));
+}
+
 void gs_config_provider_complete(struct gs_config_provider *p,
                                  const struct gs_config_routes_source *source)
 {
@@ -83,7 +93,7 @@ void gs_config_provider_complete(struct gs_config_provider *p,
     if (!p->url)
         p->url = kinds[p->kind].url;
     if (p->url && gs_config_url_split(gs_slice_str(p->url), &url)) {
-        p->is_loopback = gs_config_host_is_loopback(url.host);
+        p->is_loopback = gs_config_host_is_loopback(url.host) && !leads_away(p->proxy);
         p->is_near = gs_config_host_is_near(url.host);
         v = vendor_of_host(url.host);
     }

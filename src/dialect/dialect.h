@@ -48,6 +48,7 @@ struct gs_dialect_context {
     const struct gs_texts *texts;         /* not NULL: this is asked for, and there is no chat */
     struct gs_errand *errand;             /* the same */
     bool streams_at_once;                 /* even what is refused is told in the stream */
+    bool builds_on_kept;                  /* part of the chat was kept, and is not in the body */
     const struct gs_dialect_store *store; /* set by the caller before reading; may be NULL */
     const void *own;                      /* of the dialect's reader, for its writer */
 };

@@ -22,6 +22,7 @@ struct gs_dialect_responses_request {
     const struct gs_dialect_responses_tool *tools;
     size_t n_tools;
     bool is_kept;       /* "store" */
+    bool builds_on;     /* what was kept earlier: it is part of the chat */
     bool has_limit;     /* "max_output_tokens" */
     bool has_encrypted; /* by "include": reasoning comes back even where its text does not */
     bool has_summary;   /* reasoning goes out as its summary, else as its text */

@@ -356,5 +356,6 @@ void gs_dialect_responses_items(struct gs_dialect_reader *r, const struct gs_dia
         read_previous(&m, own->previous);
     read_input(&m, gs_json_get(body, "input"), own);
     end_turn(&m);
+    own->builds_on = kept.by_id.len > 0;
     gs_map_clear(&kept.by_id);
 }

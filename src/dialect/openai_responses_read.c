@@ -399,6 +399,7 @@ enum gs_status gs_dialect_openai_responses_read(struct gs_chat *out_chat,
         return st;
     ctx.own = own;
     ctx.model = chat.model;
+    ctx.builds_on_kept = own->builds_on;
     ctx.is_count = gs_slice_ends(gs_slice_str(path), GS_SLICE_LIT("/input_tokens"));
     ctx.stream = ctx.stream && !ctx.is_count;
     own->is_kept = own->is_kept && !ctx.is_count;

@@ -202,8 +202,8 @@ void gs_ledger_record(struct gs_ledger *l, const struct gs_ledger_request *r)
 {
     struct gs_ledger_note note = {.kind = GS_LEDGER_NOTE_REQUEST, .u.request = *r};
     struct gs_ledger_request *const row = &note.u.request;
-    struct gs_slice *const texts[] = {&row->error,     &row->id,      &row->api,     &row->model,
-                                      &row->served_by, &row->privacy, &row->redacted};
+    struct gs_slice *const texts[] = {&row->error,     &row->id,      &row->api,  &row->model,
+                                      &row->served_by, &row->privacy, &row->found};
 
     cut(texts, 1, MAX_ERROR_BYTES);
     cut(texts + 1, GS_COUNT_OF(texts) - 1, MAX_NAME_BYTES);

@@ -42,9 +42,9 @@ struct gs_ledger_request {
     int64_t cost_nanousd;    /* of all attempts */
     bool is_estimated;       /* the cost, at least in part */
     int64_t left_bytes;      /* that left this machine because of it */
-    struct gs_slice privacy; /* its class, "redact"; empty: none was asked for */
-    struct gs_slice redacted; /* what was, and how often: "email 2, api-key 1" */
-    struct gs_slice faults;   /* when reading: of its attempts, in order, "anthropic overloaded" */
+    struct gs_slice privacy; /* its class, "redact"; empty: any */
+    struct gs_slice found;   /* by the privacy rules, and how often: "email 2, api-key 1" */
+    struct gs_slice faults;  /* when reading: of its attempts, in order, "anthropic overloaded" */
 };
 
 /* One try to have a provider answer a request. */

@@ -111,7 +111,7 @@ static void put_request_members(struct gs_buf *b, const struct gs_ledger_request
     put_bool(b, "estimated", r->is_estimated);
     put_int(b, "left_bytes", r->left_bytes);
     put_text(b, "privacy", r->privacy);
-    put_text(b, "redacted", r->redacted);
+    put_text(b, "found", r->found);
 }
 
 void gs_ledger_put_request(struct gs_buf *b, const struct gs_ledger_request *r)

@@ -92,7 +92,7 @@ static struct gs_ledger_request row_of(sqlite3_stmt *s)
         .is_estimated = sqlite3_column_int(s, 17) != 0,
         .left_bytes = sqlite3_column_int64(s, 18),
         .privacy = gs_ledger_text_at(s, 19),
-        .redacted = gs_ledger_text_at(s, 20),
+        .found = gs_ledger_text_at(s, 20),
         .faults = gs_ledger_text_at(s, 21),
     };
 }

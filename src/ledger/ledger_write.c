@@ -94,7 +94,7 @@ static enum gs_status write_request(struct gs_ledger_writer *w, const struct gs_
     bind_int(&b, r->is_estimated);
     bind_int(&b, r->left_bytes);
     bind_text(&b, r->privacy);
-    bind_text(&b, r->redacted);
+    bind_text(&b, r->found);
     return finish(w, b.s, err);
 }
 

@@ -101,7 +101,7 @@ int gs_server_access_check(const struct gs_server *s, struct gs_http_request *r,
     gs_http_header(r, "Access-Control-Expose-Headers",
                    GS_SLICE_LIT("request-id, x-request-id, retry-after, x-genset-ignored, "
                                 "x-genset-prompt-tokens, x-genset-cached-tokens, "
-                                "x-genset-truncated, x-genset-served-by"));
+                                "x-genset-truncated, x-genset-served-by, x-genset-privacy"));
     return 0;
 }
 

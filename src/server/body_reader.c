@@ -9,6 +9,16 @@
 #include "http/loop.h"
 #include "server/state.h"
 
+static void judge(struct gs_server_reading *r)
+{
+    if (r->status != GS_OK && !gs_server_peek(gs_buf_view(&r->body), &r->exchange->arena, &r->ctx))
+        return;
+    const struct gs_switch_ask ask = gs_server_ask_of(
+        r->exchange, &r->ctx, &r->chat, r->status == GS_OK ? NULL : &r->err, gs_buf_view(&r->body));
+
+    gs_switch_judgement_make(r->judgement, &ask);
+}
+
 static void read_one(struct gs_server_reading *r)
 {
     struct gs_server_exchange *ex = r->exchange;
@@ -16,6 +26,7 @@ static void read_one(struct gs_server_reading *r)
     r->ctx.store = &r->server->responses.store;
     r->status = ex->dialect->read_request(&r->chat, &r->ctx, gs_buf_view(&r->body), ex->path,
                                           &ex->arena, &r->err);
+    judge(r);
 }
 
 static void read_bodies(void *arg)
@@ -73,6 +84,7 @@ void gs_server_reading_free(struct gs_server_reading *r)
     if (s->http)
         gs_http_server_drop_body(s->http, &r->body);
     gs_buf_clear(&r->body);
+    gs_switch_judgement_free(r->judgement);
     gs_free(r);
 }
 
@@ -80,8 +92,12 @@ bool gs_server_reader_give(struct gs_server_exchange *ex)
 {
     struct gs_server_reading *r = gs_alloc_zero(sizeof(*r));
 
-    if (!r)
+    if (r)
+        r->judgement = gs_switch_judgement_create(ex->server->sw);
+    if (!r || !r->judgement) {
+        gs_free(r);
         return false;
+    }
     r->server = ex->server;
     r->exchange = ex;
     gs_http_request_take_body(ex->http, &r->body);

@@ -26,7 +26,6 @@
 #define MAX_REQUEST_ARENA_BYTES (16 * GS_MAX_REQUEST_BYTES) /* JSON trees are larger than JSON */
 #define STATUS_LEFT             499 /* nginx has it so: the client closed the connection */
 #define MAX_IGNORED_BYTES       512
-#define MAX_INLINE_BYTES        (256 * GS_KIB) /* of a body read on the loop: at most 5 ms */
 
 /* ---- life ---- */
 
@@ -50,6 +49,7 @@ static void exchange_free(struct gs_server_exchange *ex)
         ex->dialect->clear_state(ex->state);
     gs_free(ex->state);
     gs_buf_clear(&ex->out);
+    gs_switch_judgement_free(ex->judgement);
     gs_arena_clear(&ex->arena);
     drop_body(ex);
     gs_free(ex);
@@ -101,6 +101,9 @@ static void record_end(const struct gs_server_exchange *ex, int status,
         .cost_nanousd = came_of.cost_nanousd,
         .is_estimated = came_of.is_estimated,
         .left_bytes = came_of.sent_bytes,
+        .privacy = gs_slice_str(
+            came_of.privacy == GS_PRIVACY_ANY ? "" : gs_switch_privacy_word(came_of.privacy)),
+        .found = came_of.found,
     };
 
     if (ex->server->opt.ledger && !ex->ctx.is_count && !ex->ctx.errand)
@@ -406,6 +409,25 @@ void gs_server_exchange_tick(struct gs_server_exchange *ex)
 
 /* ---- begin ---- */
 
+struct gs_switch_ask gs_server_ask_of(const struct gs_server_exchange *ex,
+                                      const struct gs_dialect_context *ctx,
+                                      const struct gs_chat *chat, const struct gs_error *unread,
+                                      struct gs_slice body)
+{
+    return (struct gs_switch_ask){
+        .id = gs_slice_str(ex->id),
+        .dialect = ex->dialect,
+        .ctx = ctx,
+        .chat = ctx->errand || ctx->texts || unread ? NULL : chat,
+        .unread = unread,
+        .model = ctx->texts ? ctx->texts->model : ctx->model,
+        .path = gs_slice_str(ex->path),
+        .body = body,
+        .is_key_ours = ex->server->opt.n_api_keys > 0,
+        .privacy = ex->privacy,
+    };
+}
+
 static struct gs_server_exchange *exchange_create(struct gs_server *s, struct gs_http_request *r,
                                                   const struct gs_dialect *dialect)
 {
@@ -434,24 +456,13 @@ static struct gs_server_exchange *exchange_create(struct gs_server *s, struct gs
     return ex;
 }
 
-/* What the client asks, in the switch's words. `unread`: why it could not be read; or NULL. */
+/* `unread`: why it could not be read; or NULL. */
 static enum gs_status call_switch(struct gs_server_exchange *ex, const struct gs_error *unread,
                                   struct gs_error *err)
 {
     const struct gs_http_head *head = gs_http_request_head(ex->http);
-    const struct gs_switch_ask ask = {
-        .id = gs_slice_str(ex->id),
-        .dialect = ex->dialect,
-        .ctx = &ex->ctx,
-        .chat = ex->ctx.errand || ex->ctx.texts || unread ? NULL : &ex->chat,
-        .unread = unread,
-        .model = ex->ctx.texts ? ex->ctx.texts->model : ex->ctx.model,
-        .path = gs_slice_str(ex->path),
-        .query = head->query,
-        .body = gs_buf_view(&ex->body),
-        .head = head,
-        .is_key_ours = ex->server->opt.n_api_keys > 0,
-    };
+    struct gs_switch_ask ask =
+        gs_server_ask_of(ex, &ex->ctx, &ex->chat, unread, gs_buf_view(&ex->body));
     const struct gs_switch_sink sink = {
         .ud = ex,
         .on_header = on_header,
@@ -461,6 +472,10 @@ static enum gs_status call_switch(struct gs_server_exchange *ex, const struct gs
         .on_pause = on_pause,
     };
 
+    ask.query = head->query;
+    ask.head = head;
+    ask.judgement = ex->judgement;
+    ex->judgement = NULL;
     return gs_switch_call_create(ex->server->sw, &ask, &sink, &ex->call, err);
 }
 
@@ -481,19 +496,26 @@ static enum gs_status exchange_start(struct gs_server_exchange *ex, const struct
 
 /* What this program cannot read may be for somebody who speaks the client's API better: then all
  * that need be known is who is meant, and whether the answer comes in pieces. */
-static enum gs_status exchange_start_unread(struct gs_server_exchange *ex, struct gs_error *err)
+bool gs_server_peek(struct gs_slice body, struct gs_arena *a, struct gs_dialect_context *ctx)
 {
-    const struct gs_slice body = gs_buf_view(&ex->body);
-    const struct gs_error why = *err;
     struct gs_slice model;
     struct gs_slice stream;
 
     if (!gs_json_find_member(body, "model", &model) || model.len < 2 || model.ptr[0] != '"' ||
-        !gs_arena_dup(&ex->arena, gs_slice_sub(model, 1, model.len - 1), &ex->ctx.model))
+        !gs_arena_dup(a, gs_slice_sub(model, 1, model.len - 1), &ctx->model))
+        return false;
+    ctx->stream = gs_json_find_member(body, "stream", &stream) &&
+                  gs_slice_starts(stream, GS_SLICE_LIT("true"));
+    ctx->texts = NULL;
+    return true;
+}
+
+static enum gs_status exchange_start_unread(struct gs_server_exchange *ex, struct gs_error *err)
+{
+    const struct gs_error why = *err;
+
+    if (!ex->ctx.model.len && !gs_server_peek(gs_buf_view(&ex->body), &ex->arena, &ex->ctx))
         return err->code;
-    ex->ctx.stream = gs_json_find_member(body, "stream", &stream) &&
-                     gs_slice_starts(stream, GS_SLICE_LIT("true"));
-    ex->ctx.texts = NULL;
     ex->unread = why;
     return exchange_start(ex, &ex->unread, err);
 }
@@ -529,6 +551,8 @@ static enum gs_status start_read(struct gs_server_exchange *ex, struct gs_server
     ex->chat = reading->chat;
     ex->ctx = reading->ctx;
     *err = reading->err;
+    ex->judgement = reading->judgement;
+    reading->judgement = NULL;
     if (gs_switch_wants_bytes(ex->server->sw)) {
         ex->body = reading->body;
         gs_buf_init(&reading->body, 0);
@@ -579,7 +603,8 @@ static enum gs_status read_here(struct gs_server_exchange *ex, bool *out_is_long
 /* Have it read, here or beside the loop, and answered. */
 static enum gs_status read_body(struct gs_server_exchange *ex, struct gs_error *err)
 {
-    bool is_long = gs_http_request_body(ex->http).len > MAX_INLINE_BYTES;
+    const size_t inline_bytes = gs_switch_inline_bytes(ex->server->sw);
+    bool is_long = gs_http_request_body(ex->http).len > inline_bytes;
     const enum gs_status st = is_long ? GS_OK : read_here(ex, &is_long, err);
 
     if (is_long)
@@ -614,6 +639,7 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
     gs_http_request_watch(r, client_gone, client_drained, ex);
     if (!has_path)
         gs_error_nomem(&err, "answer the request");
-    if (!has_path || read_body(ex, &err) != GS_OK)
+    if (!has_path || !gs_server_privacy_read(gs_http_request_head(r), &ex->privacy, &err) ||
+        read_body(ex, &err) != GS_OK)
         refuse(ex, &err);
 }

@@ -119,16 +119,6 @@ void gs_server_stop(struct gs_server *s)
 
 /* ---- routes ---- */
 
-/* Whether the configuration wants something kept back that nobody here can find yet. */
-static bool wants_detectors(const struct gs_config_routes *routes)
-{
-    bool does = routes->n_rules > 0;
-
-    for (size_t i = 0; i < routes->n_routes; i++)
-        does = does || routes->routes[i].privacy == GS_PRIVACY_REDACT;
-    return does;
-}
-
 static void routes_changed(void *ud)
 {
     struct gs_server *s = ud;
@@ -138,11 +128,6 @@ static void routes_changed(void *ud)
 
     if (!s->opt.take_routes(s->opt.routes_ud, &arena, &routes))
         return;
-    if (wants_detectors(&routes))
-        gs_log_write(
-            s->opt.log, GS_LOG_WARN, "config",
-            "privacy: secrets are not looked for yet: requests under privacy rules, and of "
-            "routes that redact, stay on this machine whole");
     if (gs_switch_set_routes(s->sw, &arena, &routes, &err) != GS_OK)
         gs_log_write(s->opt.log, GS_LOG_WARN, "config", "the old routes hold: %s", err.msg);
 }

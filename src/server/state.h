@@ -12,13 +12,12 @@
 #include "server/again.h"
 #include "server/responses.h"
 #include "server/server.h"
+#include "switch/switch.h"
 
 struct gs_queue;
 struct gs_http_loop;
 struct gs_http_watch;
 struct gs_http_timer;
-struct gs_switch;
-struct gs_switch_call;
 
 #define GS_SERVER_ID_BYTES 32 /* "req_" and 24 hexadecimal digits */
 
@@ -37,9 +36,11 @@ struct gs_server_exchange {
     struct gs_arena arena; /* the request */
     struct gs_chat chat;
     struct gs_dialect_context ctx;
-    struct gs_buf body;                /* as it came, where the switch wants it; else empty */
-    struct gs_error unread;            /* why it could not be read, but may be by others */
-    struct gs_server_reading *reading; /* not NULL: the arena is its thread's, the rest empty */
+    struct gs_buf body;                    /* as it came, where the switch wants it; else empty */
+    struct gs_error unread;                /* why it could not be read, but may be by others */
+    enum gs_privacy privacy;               /* as the client wants it */
+    struct gs_switch_judgement *judgement; /* made beside the loop; or NULL */
+    struct gs_server_reading *reading;     /* not NULL: the arena is its thread's, the rest empty */
 
     void *state; /* of the dialect's writer */
     struct gs_buf out;
@@ -72,6 +73,7 @@ struct gs_server_reading {
     struct gs_dialect_context ctx;
     enum gs_status status;
     struct gs_error err;
+    struct gs_switch_judgement *judgement;
 };
 
 /* Since the start; of chats, texts and errands, and of all that was refused. */
@@ -132,6 +134,24 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
 
 /* Its body was read; the reader has let go of it. */
 void gs_server_exchange_read(struct gs_server_exchange *ex);
+
+/* What is asked, in the switch's words, but for its head. `unread`: why it could not be read; or
+ * NULL. */
+struct gs_switch_ask gs_server_ask_of(const struct gs_server_exchange *ex,
+                                      const struct gs_dialect_context *ctx,
+                                      const struct gs_chat *chat, const struct gs_error *unread,
+                                      struct gs_slice body);
+
+/* Of a body that this program cannot read: who is meant, and whether the answer comes in pieces.
+ * False: it does not say. */
+GS_MUST_CHECK bool gs_server_peek(struct gs_slice body, struct gs_arena *a,
+                                  struct gs_dialect_context *ctx);
+
+/* ---- privacy_header.c ---- */
+
+/* x-genset-privacy of a request. False: it says something else. */
+GS_MUST_CHECK bool gs_server_privacy_read(const struct gs_http_head *head,
+                                          enum gs_privacy *out_privacy, struct gs_error *err);
 
 /* ---- body_reader.c ---- */
 

@@ -47,12 +47,18 @@ static void fail(struct gs_switch_leg *leg, enum gs_fault fault, const char *why
     gs_switch_call_failed(leg, fault, &err);
 }
 
+/* Whether the answer goes out in the very bytes that spell it. */
+static bool passes_on(const struct gs_switch_leg *leg)
+{
+    return leg->way.is_raw && !leg->way.is_redacted;
+}
+
 /* ---- out of the hold ---- */
 
 /* Pass on what is held: by the bytes that spelled it, or by its events. */
 static void flush(struct gs_switch_leg *leg, bool is_spelled)
 {
-    const bool by_bytes = is_spelled && leg->way.is_raw && !leg->call->is_opened;
+    const bool by_bytes = is_spelled && passes_on(leg) && !leg->call->is_opened;
 
     if (by_bytes && leg->hold.bytes.len > 0)
         gs_switch_call_bytes(leg, gs_buf_view(&leg->hold.bytes));
@@ -112,7 +118,7 @@ static enum gs_flow note_event(void *ud, const struct gs_event *ev)
     struct gs_switch_leg *leg = ud;
     struct gs_event told = *ev;
 
-    if (!leg->way.is_raw) { /* a client of another API has not seen what the upstream calls it */
+    if (!passes_on(leg)) { /* a client of another API has not seen what the upstream calls it */
         told.answer_id.len = 0;
         told.item_id.len = 0;
         told.is_passed_over = false;
@@ -125,7 +131,7 @@ static enum gs_flow note_event(void *ud, const struct gs_event *ev)
         leg->said_bytes += ev->text.len;
         gs_health_note(&leg->health, ev->text, gs_clock_mono_us());
     }
-    leg->is_out_of_memory = leg->is_out_of_memory || !gs_switch_hold_event(&leg->hold, &told);
+    gs_switch_redact_hear(leg, &told);
     return GS_FLOW_CONTINUE;
 }
 
@@ -179,7 +185,7 @@ static void take_frame(struct gs_switch_leg *leg, const struct gs_dialect_frame 
     if (effect == GS_DIALECT_FAILED)
         gs_switch_call_failed(leg, fault, &err);
     else if (leg->is_out_of_memory ||
-             (leg->way.is_raw && !gs_switch_hold_bytes(&leg->hold, frame->raw)))
+             (passes_on(leg) && !gs_switch_hold_bytes(&leg->hold, frame->raw)))
         fail(leg, GS_FAULT_OURS, "not enough memory to hold the answer");
     else
         take_effect(leg, effect);
@@ -251,7 +257,7 @@ static void end_whole(struct gs_switch_leg *leg)
         gs_switch_call_failed(leg, fault, &err);
     else if (leg->is_out_of_memory)
         fail(leg, GS_FAULT_OURS, "not enough memory to hold the answer");
-    else if (leg->way.is_raw && leg->way.is_whole)
+    else if (passes_on(leg) && leg->way.is_whole)
         reply(leg);
     else
         finish(leg, false);
@@ -446,6 +452,23 @@ static void on_timer(void *ud)
 
 /* ---- begin and end ---- */
 
+static enum gs_status make_request(struct gs_switch_leg *leg, struct gs_upstream_request *out,
+                                   struct gs_error *err)
+{
+    const struct gs_switch_readable readable = {is_theirs, leg};
+    struct gs_switch_ask ask = leg->call->ask;
+    enum gs_status st = GS_OK;
+
+    if (leg->way.is_redacted && leg->way.is_raw)
+        st = gs_switch_redact_ask(leg, &ask, err);
+    if (st == GS_OK)
+        st = gs_switch_request_make(&leg->to, leg->provider, &ask, ask.chat, &leg->way, &readable,
+                                    &leg->arena, &leg->body, out, err);
+    if (st == GS_OK && leg->way.is_redacted && !leg->way.is_raw)
+        st = gs_switch_redact_body(leg, out, err);
+    return st;
+}
+
 static enum gs_status start(struct gs_switch_leg *leg, struct gs_error *err)
 {
     struct gs_switch_call *c = leg->call;
@@ -453,7 +476,6 @@ static enum gs_status start(struct gs_switch_leg *leg, struct gs_error *err)
     const struct gs_config_deadlines *own = &leg->provider->deadlines;
     const struct gs_upstream_sink sink = {
         .ud = leg, .on_head = on_head, .on_bytes = on_bytes, .on_end = on_end};
-    const struct gs_switch_readable readable = {is_theirs, leg};
     struct gs_upstream_request request;
 
     if (!gs_switch_request_way(leg->provider, &c->ask, leg->continues, &leg->way))
@@ -466,9 +488,7 @@ static enum gs_status start(struct gs_switch_leg *leg, struct gs_error *err)
     }
     gs_dialect_frames_init(
         &leg->frames, leg->way.client ? leg->way.client->framing : GS_DIALECT_SSE, MAX_FRAME_BYTES);
-    enum gs_status st =
-        gs_switch_request_make(&leg->to, leg->provider, &c->ask, c->ask.chat, &leg->way, &readable,
-                               &leg->arena, &leg->body, &request, err);
+    enum gs_status st = make_request(leg, &request, err);
     if (st == GS_OK)
         st = gs_http_timer_create(c->sw->loop, on_timer, leg, &leg->timer, err);
     if (st != GS_OK)
@@ -524,6 +544,7 @@ void gs_switch_leg_upstream_clear(struct gs_switch_leg *leg)
         leg->way.client->clear_state(leg->state);
     gs_free(leg->state);
     gs_dialect_frames_clear(&leg->frames);
+    gs_switch_redact_clear(leg);
     gs_buf_clear(&leg->body);
     gs_buf_clear(&leg->answer);
 }

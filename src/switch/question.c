@@ -52,7 +52,7 @@ static void look_at(void *ud, const struct gs_config_target *t, struct gs_choice
         return;
     }
     if (!gs_switch_request_way(p, &c->ask, false, &way)) {
-        out->why = GS_CHOICE_UNFIT;
+        out->why = way.is_redacted ? GS_CHOICE_PRIVACY : GS_CHOICE_UNFIT;
         return;
     }
     if (p->key_source != GS_KEY_NONE && !gs_switch_request_key(p, &c->ask).len) {
@@ -72,15 +72,18 @@ static void look_at(void *ud, const struct gs_config_target *t, struct gs_choice
         out->why = GS_CHOICE_BUDGET;
 }
 
-uint64_t gs_switch_talk_of(const struct gs_chat *chat)
+/* The first that the user said is there in every turn; before it agents say the time of day. */
+uint64_t gs_switch_talk_of(const struct gs_chat *chat, uint64_t seed)
 {
-    uint64_t h = 1;
+    const struct gs_message *first = NULL;
+    uint64_t h = seed;
 
-    for (size_t i = 0; chat && i < GS_MIN(chat->n_messages, (size_t)2); i++)
-        for (size_t b = 0; b < chat->messages[i].n_blocks; b++)
-            h = gs_hash_bytes(chat->messages[i].blocks[b].text.ptr,
-                              chat->messages[i].blocks[b].text.len, h);
-    return h;
+    for (size_t i = 0; chat && !first && i < chat->n_messages; i++)
+        if (chat->messages[i].role == GS_ROLE_USER)
+            first = &chat->messages[i];
+    for (size_t b = 0; first && b < first->n_blocks; b++)
+        h = gs_hash_bytes(first->blocks[b].text.ptr, first->blocks[b].text.len, h);
+    return first ? h : 0;
 }
 
 static bool has_images(const struct gs_chat *chat)
@@ -108,34 +111,37 @@ static void trace_choice(const struct gs_switch_call *c)
     gs_trace_span(c->trace, "route", "%s: %s", c->route ? c->route->match : "none", text);
 }
 
-/* Nobody here can tell secrets from other words yet. So where some are to be kept back, all of the
- * request is. */
-static enum gs_privacy privacy_of(const struct gs_config_routes *routes,
-                                  const struct gs_config_route *route)
+static struct gs_choice_question question_of(const struct gs_switch_ask *ask)
 {
-    const bool is_asked_to_look =
-        routes->n_rules > 0 || (route && route->privacy == GS_PRIVACY_REDACT);
+    return (struct gs_choice_question){
+        .model = ask->model,
+        .prompt_tokens = gs_price_prompt_tokens(ask->body.len, ask->chat),
+        .has_images = ask->chat && has_images(ask->chat),
+        .has_tools = ask->chat && ask->chat->n_tools > 0,
+    };
+}
 
-    return is_asked_to_look ? GS_PRIVACY_LOCAL_ONLY : GS_PRIVACY_ANY;
+const struct gs_config_route *gs_switch_route_of(const struct gs_config_routes *routes,
+                                                 const struct gs_switch_ask *ask)
+{
+    const struct gs_choice_question q = question_of(ask);
+
+    return ask->ctx->errand ? NULL : gs_choice_route(routes, &q);
 }
 
 void gs_switch_choose(struct gs_switch_call *c)
 {
     const struct gs_config_routes *routes = c->generation->routes;
-    const struct gs_chat *chat = c->ask.chat;
     const int64_t now_us = gs_clock_mono_us();
-    struct gs_choice_question q = {
-        .model = c->ask.model,
-        .prompt_tokens = gs_price_prompt_tokens(c->ask.body.len, c->ask.chat),
-        .has_images = chat && has_images(chat),
-        .has_tools = chat && chat->n_tools > 0,
-        .is_uplink_down = gs_uplink_look(&c->sw->uplink, now_us) == GS_UPLINK_DOWN,
-        .budget_us = gs_switch_budget_ms(c) * 1000 - (now_us - c->started_us),
-        .turn = c->sw->n_asked++,
-    };
+    struct gs_choice_question q = question_of(&c->ask);
 
-    c->route = c->ask.ctx->errand ? NULL : gs_choice_route(routes, &q);
-    q.privacy = privacy_of(routes, c->route);
+    c->route = gs_switch_route_of(routes, &c->ask);
+    if (!c->guard.is_judged)
+        gs_switch_guard_judge(c);
+    q.privacy = c->guard.privacy;
+    q.is_uplink_down = gs_uplink_look(&c->sw->uplink, now_us) == GS_UPLINK_DOWN;
+    q.budget_us = gs_switch_budget_ms(c) * 1000 - (now_us - c->started_us);
+    q.turn = c->sw->n_asked++;
     gs_choice_make(routes, c->route, &q, look_at, c, &c->choice);
     trace_choice(c);
 }

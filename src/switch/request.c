@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/slice.h"
 #include "dialect/client.h"
+#include "switch/guard.h"
 #include "json/json.h"
 
 #define DEFAULT_MAX_TOKENS 32000 /* where the API wants a number and the client gave none */
@@ -56,8 +57,14 @@ static bool is_path_of(const struct gs_dialect_client *client, struct gs_slice p
     return gs_slice_eq(without_version(path), without_version(gs_slice_str(client->path)));
 }
 
-bool gs_switch_request_way(const struct gs_config_provider *p, const struct gs_switch_ask *ask,
-                           bool continues, struct gs_switch_way *out)
+/* Whether the client's own bytes may say all that is asked. */
+static bool is_self_contained(const struct gs_config_provider *p, const struct gs_switch_ask *ask)
+{
+    return p->is_loopback || ask->privacy == GS_PRIVACY_ANY || !ask->ctx->builds_on_kept;
+}
+
+static bool find_way(const struct gs_config_provider *p, const struct gs_switch_ask *ask,
+                     bool continues, struct gs_switch_way *out)
 {
     const unsigned plain = api_of_path(ask->path);
     const bool warms_up = ask->chat && ask->chat->prefill_only;
@@ -74,7 +81,7 @@ bool gs_switch_request_way(const struct gs_config_provider *p, const struct gs_s
         if (!(p->apis & clients[i].api))
             continue;
         first = first ? first : clients[i].client;
-        if (continues || clients[i].client->server != ask->dialect ||
+        if (continues || clients[i].client->server != ask->dialect || !is_self_contained(p, ask) ||
             !is_path_of(clients[i].client, ask->path))
             continue;
         out->client = warms_up ? NULL : clients[i].client; /* its answer may well be empty */
@@ -85,6 +92,12 @@ bool gs_switch_request_way(const struct gs_config_provider *p, const struct gs_s
     out->client = first;
     out->is_whole = false;
     return first && ask->chat && !warms_up && !ask->ctx->texts && !ask->ctx->is_count;
+}
+
+bool gs_switch_request_way(const struct gs_config_provider *p, const struct gs_switch_ask *ask,
+                           bool continues, struct gs_switch_way *out)
+{
+    return find_way(p, ask, continues, out) && gs_switch_guard_way(p, ask, out);
 }
 
 /* ---- credentials ---- */
@@ -217,6 +230,9 @@ static bool make_head(const struct gs_config_provider *p, const struct gs_switch
             add(&h, ask->head->fields[i].name, ask->head->fields[i].value);
     if (!way->is_raw)
         add_own_words(&h, p);
+    if (p->kind == GS_PROVIDER_GENSET && ask->privacy != GS_PRIVACY_ANY) /* what it may pass on */
+        add(&h, GS_SLICE_LIT("x-genset-privacy"),
+            gs_slice_str(gs_switch_privacy_word(ask->privacy)));
     if (p->key_source == GS_KEY_CLIENT)
         add_client_key(&h, ask);
     else if (!add_own_key(&h, p, a))

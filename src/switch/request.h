@@ -15,6 +15,8 @@ struct gs_switch_way {
     const struct gs_dialect_client *client; /* NULL: what it says is passed on unread */
     bool is_raw;                            /* the client's bytes go there, and its bytes back */
     bool is_whole;                          /* the answer comes in one piece */
+    bool is_redacted; /* what is found stays here, and the answer is put together again: even one
+                         in the client's own API is spelled anew */
 };
 
 /* False: it cannot be asked this. `continues`: an answer that broke off is to be gone on with. */

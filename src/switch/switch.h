@@ -51,6 +51,20 @@ GS_MUST_CHECK enum gs_status gs_switch_set_routes(struct gs_switch *sw, struct g
                                                   const struct gs_config_routes *routes,
                                                   struct gs_error *err);
 
+/* ---- what is found in a request ---- */
+
+/* What must not leave this machine of a request; whoever has the time makes it beside the loop. */
+struct gs_switch_judgement;
+struct gs_switch_ask;
+/* On the loop: by the routes that hold now. NULL: no memory. */
+GS_MUST_CHECK struct gs_switch_judgement *gs_switch_judgement_create(struct gs_switch *sw);
+/* On any thread. Of `ask` its head and query are not looked at. */
+void gs_switch_judgement_make(struct gs_switch_judgement *j, const struct gs_switch_ask *ask);
+/* On the loop. NULL is allowed. */
+void gs_switch_judgement_free(struct gs_switch_judgement *j);
+/* Bodies up to this length are read and judged on the loop in no time. */
+size_t gs_switch_inline_bytes(const struct gs_switch *sw);
+
 /* ---- one request ---- */
 
 /* Everything must live until the call's on_free. */
@@ -64,7 +78,10 @@ struct gs_switch_ask {
     struct gs_slice path, query;
     struct gs_slice body; /* as it came */
     const struct gs_http_head *head;
-    bool is_key_ours; /* the client's credential is for this program: it goes nowhere else */
+    bool is_key_ours;        /* the client's credential is for this program: it goes nowhere else */
+    enum gs_privacy privacy; /* as the client wants it; the routes may be stricter */
+    bool is_clean;           /* set by the switch: nothing is found in its body */
+    struct gs_switch_judgement *judgement; /* goes to the call, or is freed; NULL: made by it */
 };
 
 /* An upstream's whole answer, or refusal, to go out as it is. */
@@ -117,7 +134,10 @@ struct gs_switch_outcome {
     int64_t sent_bytes; /* that left this machine */
     bool was_continued; /* another went on in the middle of the answer */
     struct gs_slice served_by;
+    enum gs_privacy privacy; /* its class */
+    struct gs_slice found;   /* by the privacy rules: "email 2, api-key 1" */
 };
+const char *gs_switch_privacy_word(enum gs_privacy p); /* "local-only" */
 void gs_switch_call_outcome(const struct gs_switch_call *c, struct gs_switch_outcome *out);
 
 /* What happened to a request, step by step, as JSON. False: it is not known (any more). */

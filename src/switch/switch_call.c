@@ -57,6 +57,7 @@ void gs_switch_call_destroy(struct gs_switch_call *c)
     gs_switch_leg_free(c->standby);
     gs_http_timer_free(c->timer);
     gs_switch_part_clear(&c->part);
+    gs_switch_guard_clear(&c->guard);
     gs_buf_clear(&c->refusal);
     gs_switch_generation_unref(c->generation);
     gs_free(c);
@@ -234,6 +235,18 @@ static void set_served_by(struct gs_switch_call *c, const struct gs_switch_leg *
         c->sink.on_header(c->sink.ud, "x-genset-served-by", leg->served_by);
 }
 
+/* What was done with the request, for who sent it. */
+static void tell_privacy(struct gs_switch_call *c)
+{
+    char text[GS_SWITCH_FOUND_BYTES + 16];
+
+    if (c->guard.privacy == GS_PRIVACY_ANY || c->guard.is_told || c->is_freed)
+        return;
+    c->guard.is_told = true;
+    gs_switch_guard_spell(&c->guard, text, sizeof(text));
+    c->sink.on_header(c->sink.ud, "x-genset-privacy", gs_slice_str(text));
+}
+
 bool gs_switch_call_lead(struct gs_switch_leg *leg)
 {
     struct gs_switch_call *c = leg->call;
@@ -246,6 +259,7 @@ bool gs_switch_call_lead(struct gs_switch_leg *leg)
     }
     c->lead = leg;
     leg->leads = true;
+    tell_privacy(c);
     gs_trace_span(c->trace, "first", "%s", leg->provider->name);
     if (leg->provider->kind != GS_PROVIDER_LOCAL) {
         leg->served_by = gs_arena_printf(&leg->arena, "%s/%.*s", leg->provider->name,
@@ -383,7 +397,7 @@ void gs_switch_call_refused(struct gs_switch_leg *leg, enum gs_fault fault,
     if (!c->refusal_status && (is_final_word || gs_fault_blame(fault) == GS_BLAME_TARGET)) {
         c->refusal_err = *err;
         c->has_refusal_err = true;
-        if (leg->way.is_raw) {
+        if (leg->way.is_raw && !leg->way.is_redacted) {
             gs_buf_slice(&c->refusal, gs_buf_view(&leg->answer));
             c->refusal_status = leg->status;
         }
@@ -419,12 +433,22 @@ static void start_hedge(struct gs_switch_call *c)
     gs_http_timer_start(c->timer, gs_hedge_after_us(c->route->hedge_ms * 1000, p95_us) / 1000);
 }
 
+static bool keeps_back(const struct gs_switch_call *c)
+{
+    for (size_t i = 0; i < c->choice.n; i++)
+        if (c->choice.targets[i].why == GS_CHOICE_PRIVACY)
+            return true;
+    return false;
+}
+
 /* Why nobody was asked. */
 static enum gs_status say_why(struct gs_switch_call *c, struct gs_error *err)
 {
     const int64_t wait_ms = c->choice.wait_us / 1000;
 
-    if (c->choice.n_taken == 0 && c->ask.unread)
+    if (c->choice.n_taken == 0 && keeps_back(c))
+        gs_switch_guard_refuse(&c->guard, &c->err);
+    else if (c->choice.n_taken == 0 && c->ask.unread)
         c->err = *c->ask.unread;
     else if (wait_ms > 0)
         gs_error_set(&c->err, GS_EBUSY, "nobody can be asked for another %lld s",
@@ -476,7 +500,8 @@ static enum gs_status call_init(struct gs_switch_call *c, struct gs_switch *sw,
     c->ask = *question;
     c->sink = *sink;
     c->started_us = gs_clock_mono_us();
-    c->talk = gs_switch_talk_of(question->chat);
+    c->guard.judgement = question->judgement;
+    c->talk = gs_switch_talk_of(question->chat, sw->seed);
     c->generation = sw->generation;
     c->generation->n_refs++;
     gs_switch_part_init(&c->part);
@@ -494,11 +519,15 @@ enum gs_status gs_switch_call_create(struct gs_switch *sw, const struct gs_switc
                                      const struct gs_switch_sink *sink,
                                      struct gs_switch_call **out_call, struct gs_error *err)
 {
-    if (sw->n_calls >= sw->opt.max_calls)
-        return gs_error_set(err, GS_EBUSY, "%zu requests are being answered already", sw->n_calls);
-    struct gs_switch_call *c = gs_alloc_zero(sizeof(*c));
-    if (!c)
-        return gs_error_nomem(err, "answer the request");
+    struct gs_switch_call *c = sw->n_calls < sw->opt.max_calls ? gs_alloc_zero(sizeof(*c)) : NULL;
+
+    if (!c) {
+        gs_switch_judgement_free(question->judgement);
+        return sw->n_calls < sw->opt.max_calls
+                   ? gs_error_nomem(err, "answer the request")
+                   : gs_error_set(err, GS_EBUSY, "%zu requests are being answered already",
+                                  sw->n_calls);
+    }
     enum gs_status st = call_init(c, sw, question, sink, err);
     if (st == GS_OK)
         st = begin(c, err);
@@ -550,4 +579,6 @@ void gs_switch_call_free(struct gs_switch_call *c, void (*on_free)(void *ud), vo
 void gs_switch_call_outcome(const struct gs_switch_call *c, struct gs_switch_outcome *out)
 {
     *out = c->outcome;
+    out->privacy = c->guard.privacy;
+    out->found = gs_slice_str(c->guard.found);
 }

@@ -19,6 +19,7 @@
 #include "switch/breaker.h"
 #include "switch/budgets.h"
 #include "switch/choice.h"
+#include "switch/guard.h"
 #include "switch/health.h"
 #include "switch/mailbox.h"
 #include "switch/request.h"
@@ -32,6 +33,7 @@
 struct gs_http_timer;
 struct gs_http_watch;
 struct gs_queue;
+struct gs_switch_pins;
 
 /* Routes, as long as somebody uses them. */
 struct gs_switch_generation {
@@ -60,6 +62,9 @@ struct gs_switch {
     uint64_t n_asked;
     struct gs_trace_ring traces;
     struct gs_switch_generation *generation;
+    struct gs_switch_pins *pins;
+    uint64_t seed;   /* of hashes that clients must not foresee */
+    bool has_warned; /* that a request could not be searched */
 };
 
 /* ---- hold.c: what is said and not yet passed on ---- */
@@ -167,7 +172,9 @@ struct gs_switch_leg {
     struct gs_health health;
     struct gs_http_field lines[GS_SWITCH_MAX_LINES]; /* of its answer's head, for the client */
     size_t n_lines;
-    struct gs_buf body;   /* sent */
+    struct gs_buf body;             /* sent */
+    struct gs_privacy_names *names; /* of a body that was spelled out of the chat */
+    struct gs_privacy_restorer *restorer;
     struct gs_buf answer; /* whole, or of a refusal */
     bool is_whole;        /* the answer comes in one piece, or so it turned out */
     bool is_out_of_memory;
@@ -211,7 +218,8 @@ struct gs_switch_call {
     bool has_refusal_err;  /* the same in another's */
     struct gs_error refusal_err;
     struct gs_trace trace;
-    uint64_t talk; /* hash of how the conversation begins */
+    struct gs_switch_guard guard;
+    uint64_t talk; /* hash of how the conversation begins; 0: it is none */
     struct gs_switch_outcome outcome;
 };
 
@@ -233,7 +241,25 @@ void gs_switch_who_is(const struct gs_switch_call *c, const struct gs_config_tar
 /* Sets route and choice. */
 void gs_switch_choose(struct gs_switch_call *c);
 int64_t gs_switch_cost(const struct gs_switch_call *c, const struct gs_config_target *t);
-uint64_t gs_switch_talk_of(const struct gs_chat *chat);
+uint64_t gs_switch_talk_of(const struct gs_chat *chat, uint64_t seed);
+/* The first that fits; NULL: nobody but this machine is meant. */
+const struct gs_config_route *gs_switch_route_of(const struct gs_config_routes *routes,
+                                                 const struct gs_switch_ask *ask);
+
+/* ---- guard_leg.c ---- */
+
+/* Take out of the client's own body what the rules find. Where that fails nothing may leave. */
+GS_MUST_CHECK enum gs_status gs_switch_redact_own(struct gs_switch_call *c);
+/* That body, for a leg that sends the client's own bytes. */
+GS_MUST_CHECK enum gs_status gs_switch_redact_ask(struct gs_switch_leg *leg,
+                                                  struct gs_switch_ask *ask, struct gs_error *err);
+/* The same for a body that was spelled out of the chat. */
+GS_MUST_CHECK enum gs_status gs_switch_redact_body(struct gs_switch_leg *leg,
+                                                   struct gs_upstream_request *request,
+                                                   struct gs_error *err);
+/* Hold an event of the leg's answer, put together again. */
+void gs_switch_redact_hear(struct gs_switch_leg *leg, const struct gs_event *ev);
+void gs_switch_redact_clear(struct gs_switch_leg *leg);
 
 /* ---- leg_local.c, leg_upstream.c: both kinds, the same three ways ---- */
 

@@ -32,7 +32,7 @@ struct fake_ask {
     struct gs_slice recital; /* text to be said; or empty */
     int64_t n_words, max_tokens, prompt_tokens;
     bool thinks, is_greek;
-    bool sums_up; /* Responses: reasoning is told as a summary */
+    bool sums_up;    /* Responses: reasoning is told as a summary */
     uint64_t number; /* makes ids */
 };
 

@@ -52,9 +52,11 @@ static struct gs_slice words(struct fake_plan *p, const char *letter, int64_t n,
     return copy;
 }
 
-/* The next piece of s from `at`: up to the next space. */
+/* The next piece of s from `at`: up to the next space; placeholders come in small pieces. */
 static struct gs_slice word_at(struct gs_slice s, size_t at)
 {
+    if (gs_slice_find(s, GS_SLICE_LIT("[REDACTED"), 0) != SIZE_MAX)
+        return gs_slice_sub(s, at, at + ARGS_PIECE);
     return gs_slice_sub(s, at, gs_slice_find(s, GS_SLICE_LIT(" "), at + 1));
 }
 
@@ -646,9 +648,13 @@ static struct speller begin(struct fake_plan *p, const struct fake_ask *ask,
     if (f->content == FAKE_CONTENT_THINK_ONLY)
         return s;
     s.text = ask->recital.len ? ask->recital : words(p, "w", n, ask->is_greek);
+    if (s.thought.len && ask->recital.len)
+        s.thought = ask->recital;
     if (gs_slice_starts(s.text, ask->partial))
         s.text = gs_slice_sub(s.text, ask->partial.len, s.text.len);
-    if (ask->call.len)
+    if (ask->call.len && ask->recital.len)
+        s.args = gs_arena_printf(&p->arena, "{\"city\":%s,\"days\":3}", quoted(p, ask->recital));
+    else if (ask->call.len)
         s.args = gs_slice_eq_str(ask->call, "Bash")
                      ? GS_SLICE_LIT("{\"command\":\"echo w0 w1 w2 w3\"}")
                  : gs_slice_eq_str(ask->call, "exec_command")
@@ -734,8 +740,20 @@ static const char *error_type(int status)
     return status >= 500 ? "api_error" : "invalid_request_error";
 }
 
-static const char *refusal_words(const struct fake_fault *f)
+/* Who was to recite something quotes it. */
+static const char *refusal_words(const struct fake_ask *ask, const struct fake_fault *f,
+                                 struct gs_arena *a)
 {
+    struct gs_slice quote = {NULL, 0};
+    struct gs_buf b;
+
+    gs_buf_init(&b, EVENT_BYTES);
+    gs_json_write_string(&b, ask->recital);
+    if (ask->recital.len && f->refusal == FAKE_REFUSAL_PLAIN)
+        quote = gs_arena_printf(a, "not this: %.*s", (int)b.len - 2, b.ptr + 1);
+    gs_buf_clear(&b);
+    if (quote.len)
+        return quote.ptr;
     switch (f->refusal) {
     case FAKE_REFUSAL_QUOTA:
         return "You exceeded your current quota, please check your plan and billing details.";
@@ -800,14 +818,14 @@ struct gs_slice fake_spell_refusal(const struct fake_ask *ask, const struct fake
         return gs_arena_printf(a,
                                "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":\"%s\"},"
                                "\"request_id\":\"req_fake%llu\"}",
-                               error_type(f->status), refusal_words(f),
+                               error_type(f->status), refusal_words(ask, f, a),
                                (unsigned long long)ask->number);
     if (ask->api == FAKE_API_OLLAMA)
-        return gs_arena_printf(a, "{\"error\":\"%s\"}", refusal_words(f));
+        return gs_arena_printf(a, "{\"error\":\"%s\"}", refusal_words(ask, f, a));
     return gs_arena_printf(a,
                            "{\"error\":{\"message\":\"%s\",\"type\":\"%s\",\"param\":null,"
                            "\"code\":%s}}",
-                           refusal_words(f),
+                           refusal_words(ask, f, a),
                            f->refusal == FAKE_REFUSAL_QUOTA ? "insufficient_quota"
                                                             : error_type(f->status),
                            refusal_code(f));

@@ -310,43 +310,6 @@ static void test_our_own_key_stays_here(void **state)
     finish_grid(&g);
 }
 
-/* ---- privacy ---- */
-
-/* How often somebody beyond this machine, behind a proxy that counts, was called by a request under
- * these sections of the configuration, which this machine answers. */
-static size_t calls_under(const char *sections, const char *of_route)
-{
-    struct grid g;
-    struct gs_buf out;
-    char yaml[1024];
-
-    prepare_grid(&g);
-    fake_provider_forget(one);
-    snprintf(yaml, sizeof(yaml),
-             "providers:\n"
-             "  away: {kind: openai, url: \"http://provider.invalid/v1\", key: none, "
-             "proxy: \"http://127.0.0.1:%d\"}\n"
-             "%sroutes:\n"
-             "  - {match: \"*\", targets: [away, local/words]%s}\n",
-             fake_provider_port(one), sections, of_route);
-    start_grid(&g, "%s", yaml);
-    ask_api(g.f.port, &apis[0], "", "any", "say 3", true, &out);
-    assert_true(net_has(&out, "HTTP/1.1 200 OK"));
-    gs_buf_clear(&out);
-    finish_grid(&g);
-    return fake_provider_count(one, FAKE_CONNECTIONS);
-}
-
-/* What is to be kept back and cannot be found yet keeps all of the request here. */
-static void test_nothing_leaves_unseen(void **state)
-{
-    (void)state;
-    assert_true(calls_under("", "") > 0);
-    assert_int_equal(calls_under("", ", privacy: local-only"), 0);
-    assert_int_equal(calls_under("", ", privacy: redact"), 0);
-    assert_int_equal(calls_under("privacy: [{find: email, class: redact}]\n", ""), 0);
-}
-
 /* ---- clients ---- */
 
 static int begin_asking(struct fixture *f, const struct api *api, const char *model,
@@ -502,7 +465,6 @@ int main(void)
         cmocka_unit_test(test_headers_that_matter),
         cmocka_unit_test(test_credentials_reach_whom_they_are_for),
         cmocka_unit_test(test_our_own_key_stays_here),
-        cmocka_unit_test(test_nothing_leaves_unseen),
         cmocka_unit_test(test_who_leaves_is_not_answered_for),
         cmocka_unit_test(test_slow_readers_hold_the_upstream),
         cmocka_unit_test(test_signs_of_life),

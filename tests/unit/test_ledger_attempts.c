@@ -39,7 +39,7 @@ static bool see_request(void *ud, const struct gs_ledger_request *r)
     assert_true(r->is_estimated);
     assert_int_equal(r->left_bytes, 8000);
     snprintf(s->words, sizeof(s->words), "%.*s|%.*s|%.*s", (int)r->privacy.len, r->privacy.ptr,
-             (int)r->redacted.len, r->redacted.ptr, (int)r->faults.len, r->faults.ptr);
+             (int)r->found.len, r->found.ptr, (int)r->faults.len, r->faults.ptr);
     s->n++;
     return true;
 }
@@ -57,7 +57,7 @@ static void attempts_come_back_in_order(void **state)
         .is_estimated = true,
         .left_bytes = 8000,
         .privacy = GS_SLICE_LIT("redact"),
-        .redacted = GS_SLICE_LIT("email 2"),
+        .found = GS_SLICE_LIT("email 2"),
     };
     const struct gs_ledger_query one = {.id = GS_SLICE_LIT("req_1"), .since_us = INT64_MAX};
     struct seen s = {.n = 0};

@@ -12,6 +12,11 @@ routes:
   - {match: [gpt-*, o1*], targets: [desk, garage], policy: fastest, privacy: redact}
 budgets:
   anthropic: {day: 5 USD}
+privacy:
+  - {find: private-key, class: local-only}
+  - {find: email, class: redact}
+  - {path: "**/.env", class: local-only}
+  - {path: "**/.env.example", class: any}
 EOF
 "$genset" config check genset.yaml
 echo
