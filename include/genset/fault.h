@@ -50,6 +50,7 @@ enum gs_blame {
     X(MALFORMED, "malformed", PROVIDER, "an answer that makes no sense")                           \
     X(ERROR_EVENT, "error-event", PROVIDER, "an error within the answer")                          \
     X(CUT, "cut", PROVIDER, "the answer broke off")                                                \
+    X(DIVERGED, "diverged", TARGET, "it does not go on with the answer that broke off")            \
     X(LOOP, "loop", PROVIDER, "the answer repeats itself for ever")                                \
     X(TOO_BIG, "too-big", PROVIDER, "an answer beyond every limit")                                \
     X(OURS, "ours", NOBODY, "this machine could not: memory, limits")

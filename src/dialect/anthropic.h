@@ -26,6 +26,8 @@ enum gs_status gs_dialect_anthropic_read(struct gs_chat *out_chat,
 enum gs_status gs_dialect_anthropic_ask(const struct gs_chat *chat, const struct gs_dialect_to *to,
                                         struct gs_buf *b, struct gs_error *err);
 
+bool gs_dialect_anthropic_takes_open_turn(struct gs_slice model);
+
 /* Whether a block is of this type. */
 bool gs_dialect_anthropic_is(const struct gs_json *block, const char *type);
 /* Append what a block says: a text, document, search result or reference to a tool; nothing of

@@ -81,6 +81,11 @@ static int generation_of(struct gs_slice model)
     return 0;
 }
 
+bool gs_dialect_anthropic_takes_open_turn(struct gs_slice model)
+{
+    return generation_of(model) < NO_PREFILL;
+}
+
 /* ---- what is kept for the next request ---- */
 
 #define MARK GS_SLICE_LIT(",\"cache_control\":{\"type\":\"ephemeral\"}")

@@ -404,6 +404,7 @@ static void write_error(int status, const struct gs_error *err, struct gs_slice 
 const struct gs_dialect gs_dialect_anthropic = {
     .name = "anthropic",
     .stream_content_type = "text/event-stream; charset=utf-8",
+    .has_comments = true,
     .state_bytes = sizeof(struct answer),
     .overload_status = 529,
     .limit_header = "anthropic-ratelimit-requests-limit",

@@ -58,6 +58,15 @@ struct gs_dialect_client {
     enum gs_dialect_framing framing;
     size_t state_bytes; /* zeroed before the first frame, then clear_state */
 
+    /* Of a request's body, for gs_dialect_add_turns(). */
+    const char *turns;     /* the member that lists them */
+    const char *limits[2]; /* those that limit the answer's tokens; or NULL */
+    const char *goes_on;   /* members, with a comma behind, without which an open turn is none */
+    /* An open assistant turn is gone on with by this model, as far as its name tells; NULL: by
+     * none. */
+    bool (*takes_open_turn)(struct gs_slice model);
+    bool trims_open_turn; /* white space at its end is not taken */
+
     /* Append the body that asks for this chat. errors: GS_EUNSUPPORTED (the API cannot say it:
      * named in err), GS_ENOMEM. */
     enum gs_status (*write_request)(const struct gs_chat *chat, const struct gs_dialect_to *to,
@@ -96,6 +105,18 @@ GS_MUST_CHECK bool gs_dialect_signed_by(struct gs_slice signature, struct gs_sli
 GS_MUST_CHECK enum gs_status gs_dialect_drop_signed(struct gs_slice body,
                                                     gs_dialect_signed_fn *is_theirs, void *ud,
                                                     struct gs_buf *b, struct gs_error *err);
+
+/* What is said behind the turns that a request has. */
+struct gs_dialect_turns {
+    struct gs_slice said;  /* by the assistant */
+    struct gs_slice reply; /* by the user; empty: the assistant's turn is open */
+    int64_t max_tokens;    /* of the answer, where the request limits it; 0: as it says */
+};
+/* Append a request's body, as a client of this API spelled it, with these turns and with the model
+ * that `to` names. False: that cannot be said there; nothing is appended. */
+GS_MUST_CHECK bool gs_dialect_add_turns(const struct gs_dialect_client *c, struct gs_slice body,
+                                        const struct gs_dialect_to *to,
+                                        const struct gs_dialect_turns *turns, struct gs_buf *b);
 
 extern const struct gs_dialect_client gs_dialect_client_anthropic;
 extern const struct gs_dialect_client gs_dialect_client_openai_chat;

@@ -63,6 +63,7 @@ struct gs_dialect {
     bool fails_in_stream; /* a stream that fails has an end of its own, which is a clean one, and
                              even a prompt that does not fit is told of in it */
 
+    bool has_comments; /* its streams may hold lines that begin with ':' and say nothing */
     bool takes_pieces; /* the body is no JSON: it follows the request in pieces */
 
     /* Parse a request body into *out_chat, or out_ctx->texts or errand, and *out_ctx; everything

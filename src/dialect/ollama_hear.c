@@ -297,12 +297,20 @@ static enum gs_dialect_effect read_whole(struct gs_slice body, struct gs_arena *
     return effect;
 }
 
+static bool takes_open_turn(struct gs_slice model)
+{
+    (void)model;
+    return true;
+}
+
 const struct gs_dialect_client gs_dialect_client_ollama = {
     .name = "ollama",
     .server = &gs_dialect_ollama,
     .path = "/api/chat",
     .framing = GS_DIALECT_LINES,
     .state_bytes = sizeof(struct heard),
+    .turns = "messages",
+    .takes_open_turn = takes_open_turn,
     .write_request = gs_dialect_ollama_ask,
     .read_frame = read_frame,
     .read_end = read_end,

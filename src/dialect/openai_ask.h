@@ -29,6 +29,9 @@ enum gs_status gs_dialect_openai_ask_check(const struct gs_dialect_openai_asker 
 enum gs_status gs_dialect_openai_ask_finish(const struct gs_dialect_openai_asker *k,
                                             enum gs_status st, struct gs_error *err);
 
+/* Says that a last message of the assistant's is open, to vLLM and who follows it. */
+#define GS_DIALECT_OPENAI_GOES_ON "\"continue_final_message\":true,\"add_generation_prompt\":false"
+
 /* OpenAI's models that reason, told by their names: gpt-5 and later, o1 and later. They refuse
  * sampling settings and max_tokens. */
 bool gs_dialect_openai_reasons(struct gs_slice model);

@@ -168,7 +168,7 @@ static void write_settings(struct gs_dialect_openai_asker *k)
     if (chat->logprobs && !is_new)
         gs_buf_printf(k->b, ",\"logprobs\":true,\"top_logprobs\":%d", (int)chat->n_top_logprobs);
     if (chat->continue_last && k->to->says_continue)
-        gs_buf_puts(k->b, ",\"continue_final_message\":true,\"add_generation_prompt\":false");
+        gs_buf_puts(k->b, "," GS_DIALECT_OPENAI_GOES_ON);
     if (k->to->stream)
         gs_buf_puts(k->b, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
 }

@@ -365,12 +365,22 @@ static enum gs_dialect_effect read_whole(struct gs_slice body, struct gs_arena *
     return s.h.effect;
 }
 
+/* Those of OpenAI that reason do not. */
+static bool takes_open_turn(struct gs_slice model)
+{
+    return !gs_dialect_openai_reasons(model);
+}
+
 const struct gs_dialect_client gs_dialect_client_openai_chat = {
     .name = "openai-chat",
     .server = &gs_dialect_openai_chat,
     .path = "/chat/completions",
     .framing = GS_DIALECT_SSE,
     .state_bytes = sizeof(struct heard),
+    .turns = "messages",
+    .limits = {"max_completion_tokens", "max_tokens"},
+    .goes_on = GS_DIALECT_OPENAI_GOES_ON ",",
+    .takes_open_turn = takes_open_turn,
     .write_request = gs_dialect_openai_chat_ask,
     .read_frame = read_frame,
     .read_end = read_end,

@@ -682,6 +682,7 @@ static void clear_state(void *state)
 const struct gs_dialect gs_dialect_openai_responses = {
     .name = "openai-responses",
     .stream_content_type = "text/event-stream; charset=utf-8",
+    .has_comments = true,
     .state_bytes = sizeof(struct answer),
     .overload_status = 503,
     .limit_header = "x-ratelimit-limit-requests",

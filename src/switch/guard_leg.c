@@ -65,21 +65,14 @@ enum gs_status gs_switch_redact_body(struct gs_switch_leg *leg, struct gs_upstre
     return listen(leg, leg->names, err);
 }
 
-static enum gs_flow hold(void *ud, const struct gs_event *ev)
-{
-    struct gs_switch_leg *leg = ud;
-
-    leg->is_out_of_memory = leg->is_out_of_memory || !gs_switch_hold_event(&leg->hold, ev);
-    return GS_FLOW_CONTINUE;
-}
-
 void gs_switch_redact_hear(struct gs_switch_leg *leg, const struct gs_event *ev)
 {
     struct gs_error err;
 
     if (!leg->restorer)
-        hold(leg, ev);
-    else if (gs_privacy_restorer_take(leg->restorer, ev, hold, leg, &err) != GS_OK)
+        gs_switch_leg_upstream_hear(leg, ev);
+    else if (gs_privacy_restorer_take(leg->restorer, ev, gs_switch_leg_upstream_hear, leg, &err) !=
+             GS_OK)
         leg->is_out_of_memory = true;
 }
 

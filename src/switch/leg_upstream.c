@@ -68,8 +68,19 @@ static void flush(struct gs_switch_leg *leg, bool is_spelled)
         gs_switch_hold_reset(&leg->hold);
 }
 
+/* It was asked to go on with an answer, and does that, or may do it yet. False: it is over. */
+static bool goes_on(struct gs_switch_leg *leg)
+{
+    if (!leg->is_spliced || gs_splice_state(&leg->splice) != GS_SEAM_APART)
+        return true;
+    fail(leg, GS_FAULT_DIVERGED, "what was said is not gone on with");
+    return false;
+}
+
 static void finish(struct gs_switch_leg *leg, bool is_spelled)
 {
+    if (!goes_on(leg))
+        return;
     if (!leg->leads && !gs_switch_call_lead(leg))
         return;
     flush(leg, is_spelled);
@@ -99,7 +110,8 @@ static bool is_theirs(void *ud, struct gs_slice signature, struct gs_slice *out_
     const struct gs_switch_leg *leg = ud;
 
     return gs_switch_signers_is(&leg->call->sw->signers, leg->provider->name,
-                                leg->way.is_raw && is_home(leg), signature, out_theirs);
+                                (leg->way.is_raw || leg->way.is_own) && is_home(leg), signature,
+                                out_theirs);
 }
 
 /* Who is asked next time is to be told apart from who signed it. */
@@ -112,6 +124,24 @@ static void take_signature(struct gs_switch_leg *leg, struct gs_event *ev)
 }
 
 /* ---- a streamed answer ---- */
+
+static enum gs_flow hold_event(void *ud, const struct gs_event *ev)
+{
+    struct gs_switch_leg *leg = ud;
+
+    leg->is_out_of_memory = leg->is_out_of_memory || !gs_switch_hold_event(&leg->hold, ev);
+    return GS_FLOW_CONTINUE;
+}
+
+enum gs_flow gs_switch_leg_upstream_hear(void *ud, const struct gs_event *ev)
+{
+    struct gs_switch_leg *leg = ud;
+
+    if (!leg->is_spliced)
+        return hold_event(leg, ev);
+    gs_splice_event(&leg->splice, ev);
+    return GS_FLOW_CONTINUE;
+}
 
 static enum gs_flow note_event(void *ud, const struct gs_event *ev)
 {
@@ -143,6 +173,18 @@ static void moved(struct gs_switch_leg *leg)
     gs_switch_standby_stop(leg->call);
 }
 
+static void take_content(struct gs_switch_leg *leg)
+{
+    const enum gs_seam_state state =
+        leg->is_spliced ? gs_splice_state(&leg->splice) : GS_SEAM_JOINED;
+
+    leg->hold.n_frames = 0;
+    if (state == GS_SEAM_STOPPED)
+        finish(leg, false);
+    else if (goes_on(leg) && state != GS_SEAM_WAITS && (leg->leads || gs_switch_call_lead(leg)))
+        flush(leg, true);
+}
+
 static void take_effect(struct gs_switch_leg *leg, enum gs_dialect_effect effect)
 {
     switch (effect) {
@@ -158,8 +200,8 @@ static void take_effect(struct gs_switch_leg *leg, enum gs_dialect_effect effect
             fail(leg, GS_FAULT_LOOP, "the answer repeats itself for ever");
         else if (gs_health_is_slow(&leg->health, leg->moved_us))
             fail(leg, GS_FAULT_SLOW, "the answer comes slower than anybody reads");
-        else if (leg->leads || gs_switch_call_lead(leg))
-            flush(leg, true);
+        else
+            take_content(leg);
         break;
     case GS_DIALECT_FINISH:
         moved(leg);
@@ -452,8 +494,8 @@ static void on_timer(void *ud)
 
 /* ---- begin and end ---- */
 
-static enum gs_status make_request(struct gs_switch_leg *leg, struct gs_upstream_request *out,
-                                   struct gs_error *err)
+static enum gs_status make_request(struct gs_switch_leg *leg, const struct gs_chat *chat,
+                                   struct gs_upstream_request *out, struct gs_error *err)
 {
     const struct gs_switch_readable readable = {is_theirs, leg};
     struct gs_switch_ask ask = leg->call->ask;
@@ -462,10 +504,55 @@ static enum gs_status make_request(struct gs_switch_leg *leg, struct gs_upstream
     if (leg->way.is_redacted && leg->way.is_raw)
         st = gs_switch_redact_ask(leg, &ask, err);
     if (st == GS_OK)
-        st = gs_switch_request_make(&leg->to, leg->provider, &ask, ask.chat, &leg->way, &readable,
+        st = gs_switch_request_make(&leg->to, leg->provider, &ask, chat, &leg->way, &readable,
                                     &leg->arena, &leg->body, out, err);
     if (st == GS_OK && leg->way.is_redacted && !leg->way.is_raw)
         st = gs_switch_redact_body(leg, out, err);
+    return st;
+}
+
+/* Where the client's own request has no place for more turns it is spelled anew, but for a login,
+ * which holds for the client's own requests only. */
+static enum gs_status make_resumed_by(struct gs_switch_leg *leg, enum gs_seam_kind kind,
+                                      struct gs_upstream_request *out, struct gs_error *err)
+{
+    struct gs_resume *r = &leg->resume;
+
+    if (!gs_resume_make(kind, leg->call->ask.chat, &leg->chat, &leg->arena, r))
+        return gs_error_nomem(err, "go on with an answer");
+    leg->way.turns = r->has_turns && leg->way.is_own ? &r->turns : NULL;
+    enum gs_status st = make_request(leg, &r->chat, out, err);
+    if (st == GS_EUNSUPPORTED && leg->way.is_own && leg->provider->key_source != GS_KEY_CLIENT) {
+        leg->way.is_own = leg->way.is_whole = false;
+        st = make_request(leg, &r->chat, out, err);
+    }
+    return st;
+}
+
+static enum gs_status make_resumed(struct gs_switch_leg *leg, struct gs_upstream_request *out,
+                                   struct gs_error *err)
+{
+    struct gs_switch_call *c = leg->call;
+
+    if (!leg->way.is_own && leg->provider->key_source == GS_KEY_CLIENT)
+        return gs_error_set(err, GS_EUNSUPPORTED, "a login holds for the client's own requests");
+    if (!gs_switch_part_hand_over(&c->part, c->ask.chat, &leg->arena, &leg->chat))
+        return gs_error_nomem(err, "go on with an answer");
+    const struct gs_message *had = &leg->chat.messages[leg->chat.n_messages - 1];
+    enum gs_seam_kind kind = gs_splice_kind(c->ask.chat, had, c->part.is_fresh);
+    if (kind != GS_SEAM_SKIP)
+        kind = gs_resume_kind(leg->provider, leg->way.client, leg->who.model,
+                              leg->is_plain ||
+                                  gs_resume_is_refused(&c->sw->no_prefill, leg->who.provider,
+                                                       leg->who.model, gs_clock_mono_us()));
+    enum gs_status st = make_resumed_by(leg, kind, out, err);
+    if (st == GS_EUNSUPPORTED && kind != GS_SEAM_SKIP && kind != GS_SEAM_ANCHOR) {
+        kind = GS_SEAM_ANCHOR;
+        st = make_resumed_by(leg, kind, out, err);
+    }
+    gs_splice_init(&leg->splice, kind, c->ask.chat, had, c->part.is_fresh, hold_event, leg);
+    leg->is_spliced = true;
+    gs_trace_span(c->trace, "seam", "%s: %s", leg->provider->name, gs_seam_word(kind));
     return st;
 }
 
@@ -488,7 +575,8 @@ static enum gs_status start(struct gs_switch_leg *leg, struct gs_error *err)
     }
     gs_dialect_frames_init(
         &leg->frames, leg->way.client ? leg->way.client->framing : GS_DIALECT_SSE, MAX_FRAME_BYTES);
-    enum gs_status st = make_request(leg, &request, err);
+    enum gs_status st = leg->continues ? make_resumed(leg, &request, err)
+                                       : make_request(leg, c->ask.chat, &request, err);
     if (st == GS_OK)
         st = gs_http_timer_create(c->sw->loop, on_timer, leg, &leg->timer, err);
     if (st != GS_OK)
@@ -543,6 +631,8 @@ void gs_switch_leg_upstream_clear(struct gs_switch_leg *leg)
     if (leg->state)
         leg->way.client->clear_state(leg->state);
     gs_free(leg->state);
+    if (leg->is_spliced)
+        gs_splice_clear(&leg->splice);
     gs_dialect_frames_clear(&leg->frames);
     gs_switch_redact_clear(leg);
     gs_buf_clear(&leg->body);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "json/json.h"
 
 #define MAX_BLOCKS 4096
 
@@ -100,6 +101,7 @@ static void note_before(struct gs_switch_part *p)
     const struct gs_switch_part_block *last = p->n_blocks ? &p->blocks[p->n_blocks - 1] : NULL;
     size_t n_bytes = 0;
 
+    p->has_begun = p->has_calls = false;
     p->is_fresh = !last || last->has_ended;
     p->last_idx = last ? last->idx + (p->is_fresh ? 1 : 0) : 0;
     p->n_before = p->n_blocks + (p->is_fresh ? 1 : 0);
@@ -108,6 +110,43 @@ static void note_before(struct gs_switch_part *p)
         p->has_calls = p->has_calls || p->blocks[i].kind == GS_BLOCK_TOOL_CALL;
     }
     p->answer_tokens = (int64_t)(n_bytes + 3) / 4;
+}
+
+static bool is_complete(struct gs_switch_part *p, const struct gs_switch_part_block *b)
+{
+    struct gs_json args;
+
+    return b->text.len == 0
+               ? b->has_ended
+               : gs_json_parse(gs_buf_view(&b->text), &p->arena, &args, NULL) == GS_OK &&
+                     args.kind == GS_JSON_OBJECT;
+}
+
+bool gs_switch_part_is_call(struct gs_switch_part *p)
+{
+    bool has_calls = false;
+
+    for (size_t i = 0; i < p->n_blocks && !p->is_lost; i++) {
+        if (p->blocks[i].kind == GS_BLOCK_TOOL_CALL && !is_complete(p, &p->blocks[i]))
+            return false;
+        has_calls = has_calls || p->blocks[i].kind == GS_BLOCK_TOOL_CALL;
+    }
+    return has_calls && !p->is_lost;
+}
+
+size_t gs_switch_part_finish(struct gs_switch_part *p, struct gs_event out[2])
+{
+    const struct gs_switch_part_block *last = &p->blocks[p->n_blocks - 1];
+    struct gs_usage usage = p->usage;
+    size_t n = 0;
+
+    note_before(p);
+    usage.answer_tokens = GS_MAX(usage.answer_tokens, p->answer_tokens);
+    if (!last->has_ended)
+        out[n++] = (struct gs_event){
+            .kind = GS_EVENT_END, .block = last->kind, .block_idx = last->idx, .usage = usage};
+    out[n++] = (struct gs_event){.kind = GS_EVENT_STOP, .stop = GS_STOP_TOOL_CALL, .usage = usage};
+    return n;
 }
 
 /* A message whose blocks are all complete is gone on with by one more, of text. */

@@ -81,11 +81,12 @@ static bool find_way(const struct gs_config_provider *p, const struct gs_switch_
         if (!(p->apis & clients[i].api))
             continue;
         first = first ? first : clients[i].client;
-        if (continues || clients[i].client->server != ask->dialect || !is_self_contained(p, ask) ||
+        if (clients[i].client->server != ask->dialect || !is_self_contained(p, ask) ||
             !is_path_of(clients[i].client, ask->path))
             continue;
         out->client = warms_up ? NULL : clients[i].client; /* its answer may well be empty */
-        out->is_raw = true;
+        out->is_raw = !continues;
+        out->is_own = continues;
         out->is_whole = out->is_whole || warms_up;
         return true;
     }
@@ -215,6 +216,12 @@ static void add_own_words(struct head_lines *h, const struct gs_config_provider 
         add(h, GS_SLICE_LIT("anthropic-version"), GS_SLICE_LIT("2023-06-01"));
 }
 
+/* The client's own request, or most of it. */
+static bool is_as_it_came(const struct gs_switch_way *way)
+{
+    return way->is_raw || way->is_own;
+}
+
 static bool make_head(const struct gs_config_provider *p, const struct gs_switch_ask *ask,
                       const struct gs_switch_way *way, struct gs_arena *a,
                       struct gs_upstream_request *out)
@@ -225,10 +232,11 @@ static bool make_head(const struct gs_config_provider *p, const struct gs_switch
     h.items = gs_arena_array(a, h.cap, sizeof(*h.items));
     if (!h.items)
         return false;
-    for (size_t i = 0; way->is_raw && i < n_fields; i++)
-        if (!stays_here(ask->head->fields[i].name))
+    for (size_t i = 0; is_as_it_came(way) && i < n_fields; i++)
+        if (!stays_here(ask->head->fields[i].name) &&
+            !(way->is_own && gs_http_name_eq(ask->head->fields[i].name, "idempotency-key")))
             add(&h, ask->head->fields[i].name, ask->head->fields[i].value);
-    if (!way->is_raw)
+    if (!is_as_it_came(way))
         add_own_words(&h, p);
     if (p->kind == GS_PROVIDER_GENSET && ask->privacy != GS_PRIVACY_ANY) /* what it may pass on */
         add(&h, GS_SLICE_LIT("x-genset-privacy"),
@@ -287,8 +295,9 @@ static bool is_readable(const struct gs_chat *chat, const struct gs_switch_reada
     return chat != NULL;
 }
 
-/* The client's bytes, but for what others signed and the model's name. */
+/* The client's bytes, but for what others signed, the model's name, and turns behind them. */
 static enum gs_status make_raw(const struct gs_config_target *to, const struct gs_switch_ask *ask,
+                               const struct gs_switch_way *way, const struct gs_dialect_to *whom,
                                const struct gs_switch_readable *readable, struct gs_buf *b,
                                struct gs_error *err)
 {
@@ -299,10 +308,14 @@ static enum gs_status make_raw(const struct gs_config_target *to, const struct g
     gs_buf_init(&kept, GS_MAX_REQUEST_BYTES);
     if (!is_readable(ask->chat, readable))
         st = gs_dialect_drop_signed(ask->body, readable->is_theirs, readable->ud, &kept, err);
-    if (st == GS_OK && is_renamed &&
-        !rename_model(kept.len ? gs_buf_view(&kept) : ask->body, to->model, b))
+    if (st == GS_OK && way->turns &&
+        !gs_dialect_add_turns(way->client, kept.len ? gs_buf_view(&kept) : ask->body, whom,
+                              way->turns, b))
+        st = gs_error_set(err, GS_EUNSUPPORTED, "the request has no place for more turns");
+    else if (st == GS_OK && !way->turns && is_renamed &&
+             !rename_model(kept.len ? gs_buf_view(&kept) : ask->body, to->model, b))
         st = gs_error_set(err, GS_EINVAL, "the request names no model");
-    else if (st == GS_OK && !is_renamed)
+    else if (st == GS_OK && !way->turns && !is_renamed)
         gs_buf_slice(b, gs_buf_view(&kept));
     gs_buf_clear(&kept);
     return st;
@@ -324,8 +337,8 @@ static enum gs_status make_body(const struct gs_config_target *to,
         .default_max_tokens = DEFAULT_MAX_TOKENS,
     };
 
-    return way->is_raw ? make_raw(to, ask, readable, b, err)
-                       : way->client->write_request(chat, &whom, b, err);
+    return is_as_it_came(way) ? make_raw(to, ask, way, &whom, readable, b, err)
+                              : way->client->write_request(chat, &whom, b, err);
 }
 
 /* ---- together ---- */
@@ -342,7 +355,7 @@ static bool ends_in_version(struct gs_slice url)
 static const char *make_url(const struct gs_config_provider *p, const struct gs_switch_ask *ask,
                             const struct gs_switch_way *way, struct gs_arena *a)
 {
-    const struct gs_slice path = way->is_raw ? ask->path : gs_slice_str(way->client->path);
+    const struct gs_slice path = is_as_it_came(way) ? ask->path : gs_slice_str(way->client->path);
     const bool has_version = p->kind == GS_PROVIDER_OPENAI || ends_in_version(gs_slice_str(p->url));
     struct gs_slice tail = path;
 
@@ -351,7 +364,7 @@ static const char *make_url(const struct gs_config_provider *p, const struct gs_
     else if (!gs_slice_starts(path, GS_SLICE_LIT("/v1/")) &&
              !gs_slice_starts(path, GS_SLICE_LIT("/api/")))
         return gs_arena_printf(a, "%s/v1%.*s", p->url, (int)path.len, path.ptr).ptr;
-    const bool has_query = way->is_raw && ask->query.len > 0;
+    const bool has_query = is_as_it_came(way) && ask->query.len > 0;
     return gs_arena_printf(a, "%s%.*s%s%.*s", p->url, (int)tail.len, tail.ptr, has_query ? "?" : "",
                            has_query ? (int)ask->query.len : 0, has_query ? ask->query.ptr : "")
         .ptr;

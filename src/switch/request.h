@@ -9,6 +9,7 @@
 #include "upstream/upstream.h"
 
 struct gs_dialect_client;
+struct gs_dialect_turns;
 
 /* How a provider is asked. */
 struct gs_switch_way {
@@ -17,6 +18,8 @@ struct gs_switch_way {
     bool is_whole;                          /* the answer comes in one piece */
     bool is_redacted; /* what is found stays here, and the answer is put together again: even one
                          in the client's own API is spelled anew */
+    bool is_own;      /* the client's bytes go there, and what it says is spelled anew */
+    const struct gs_dialect_turns *turns; /* is_own: behind those that the request has, or NULL */
 };
 
 /* False: it cannot be asked this. `continues`: an answer that broke off is to be gone on with. */

@@ -30,7 +30,7 @@ static bool is_next(const struct gs_switch_leg *leg)
 
     return c->sw->opt.has_local && !c->was_read_ahead && !leg->way.is_whole && !leg->is_blocked &&
            chat && !chat->next && !c->ask.ctx->is_count && !c->ask.ctx->texts &&
-           !c->ask.ctx->errand && find_local(c) && (!c->lead || gs_switch_call_may_continue(c));
+           !c->ask.ctx->errand && find_local(c) && (!c->lead || gs_switch_may_carry_on(c));
 }
 
 static int64_t left_us(const struct gs_switch_leg *leg)

@@ -83,13 +83,13 @@ static bool is_alive(const struct gs_switch_call *c)
 
 /* ---- the next leg ---- */
 
-static bool is_local(const struct gs_switch_call *c, const struct gs_config_target *t)
+bool gs_switch_call_is_local(const struct gs_switch_call *c, const struct gs_config_target *t)
 {
     return c->generation->routes->providers[t->provider].kind == GS_PROVIDER_LOCAL;
 }
 
-/* Ask this target. False: it could not be asked, which is noted. */
-static bool ask(struct gs_switch_call *c, const struct gs_config_target *t, bool continues)
+bool gs_switch_call_ask(struct gs_switch_call *c, const struct gs_config_target *t, bool continues,
+                        bool is_plain)
 {
     struct gs_switch_leg *leg = gs_switch_leg_create(c, t);
     enum gs_fault fault = GS_FAULT_OURS;
@@ -97,9 +97,10 @@ static bool ask(struct gs_switch_call *c, const struct gs_config_target *t, bool
     if (!leg)
         return false;
     leg->continues = continues;
+    leg->is_plain = is_plain;
     gs_trace_span(c->trace, continues ? "continue" : "attempt", "%s/%.*s", leg->provider->name,
                   (int)GS_MIN(leg->who.model.len, (size_t)200), leg->who.model.ptr);
-    if (is_local(c, t)) {
+    if (gs_switch_call_is_local(c, t)) {
         gs_switch_standby_stop(c);
         if (gs_switch_leg_local(leg, &fault))
             return true;
@@ -119,14 +120,17 @@ int64_t gs_switch_budget_ms(const struct gs_switch_call *c)
     return c->route && c->route->patience_ms > 0 ? c->route->patience_ms : BUDGET_MS;
 }
 
-static bool is_out_of_time(const struct gs_switch_call *c)
-{
-    return gs_clock_mono_us() - c->started_us > gs_switch_budget_ms(c) * 1000;
-}
-
 static int64_t max_attempts(const struct gs_switch_call *c)
 {
     return c->route && c->route->attempts > 0 ? c->route->attempts : MAX_ATTEMPTS;
+}
+
+bool gs_switch_call_may_ask(struct gs_switch_call *c, int64_t from_us)
+{
+    const int64_t now_us = gs_clock_mono_us();
+
+    return now_us - from_us <= gs_switch_budget_ms(c) * 1000 &&
+           c->outcome.n_attempts < max_attempts(c) && gs_retry_budget_take(&c->sw->retries, now_us);
 }
 
 /* False: there is nobody left. */
@@ -134,11 +138,10 @@ static bool ask_next(struct gs_switch_call *c)
 {
     while (c->n_tried < c->choice.n_taken) {
         const struct gs_config_target *t = &c->choice.targets[c->n_tried++].target;
-        if (!is_local(c, t) && c->n_tried > 1 &&
-            (is_out_of_time(c) || c->outcome.n_attempts >= max_attempts(c) ||
-             !gs_retry_budget_take(&c->sw->retries, gs_clock_mono_us())))
+        if (!gs_switch_call_is_local(c, t) && c->n_tried > 1 &&
+            !gs_switch_call_may_ask(c, c->started_us))
             continue;
-        if (ask(c, t, false))
+        if (gs_switch_call_ask(c, t, false, false))
             return true;
     }
     return false;
@@ -179,41 +182,6 @@ static void give_up(struct gs_switch_call *c)
     }
 }
 
-/* ---- going on ---- */
-
-bool gs_switch_call_may_continue(const struct gs_switch_call *c)
-{
-    const struct gs_chat *chat = c->ask.chat;
-
-    return chat && !c->ask.ctx->texts && !c->ask.ctx->errand && chat->n_answers <= 1 &&
-           !chat->next && !chat->is_raw && !c->part.is_lost && c->sw->opt.has_local &&
-           (!c->route || c->route->on_break == GS_ON_BREAK_CONTINUE);
-}
-
-/* This machine, with the model that the route names. */
-static struct gs_config_target local_target(const struct gs_switch_call *c)
-{
-    for (size_t i = 0; i < c->choice.n; i++)
-        if (is_local(c, &c->choice.targets[i].target))
-            return c->choice.targets[i].target;
-    return (struct gs_config_target){.provider = 0};
-}
-
-/* The leg that led broke off: this machine takes over, once. */
-static bool go_on(struct gs_switch_call *c, const struct gs_switch_leg *broken)
-{
-    const struct gs_config_target local = local_target(c);
-
-    if (!gs_switch_call_may_continue(c) || broken->continues ||
-        broken->provider->kind == GS_PROVIDER_LOCAL)
-        return false;
-    c->lead = NULL;
-    if (!ask(c, &local, true))
-        return false;
-    c->outcome.was_continued = true;
-    return true;
-}
-
 /* ---- what legs tell ---- */
 
 bool gs_switch_call_is_last(const struct gs_switch_leg *leg)
@@ -247,6 +215,19 @@ static void tell_privacy(struct gs_switch_call *c)
     c->sink.on_header(c->sink.ud, "x-genset-privacy", gs_slice_str(text));
 }
 
+/* Whoever looks at the stream itself sees who goes on. */
+static void mark(struct gs_switch_leg *leg)
+{
+    struct gs_switch_call *c = leg->call;
+    char text[128];
+
+    c->outcome.was_continued = true;
+    if (c->is_freed || !c->ask.ctx->stream || !c->ask.dialect->has_comments)
+        return;
+    snprintf(text, sizeof(text), ": %s goes on\n\n", leg->provider->name);
+    c->sink.on_bytes(c->sink.ud, gs_slice_str(text));
+}
+
 bool gs_switch_call_lead(struct gs_switch_leg *leg)
 {
     struct gs_switch_call *c = leg->call;
@@ -261,6 +242,8 @@ bool gs_switch_call_lead(struct gs_switch_leg *leg)
     leg->leads = true;
     tell_privacy(c);
     gs_trace_span(c->trace, "first", "%s", leg->provider->name);
+    if (leg->continues)
+        mark(leg);
     if (leg->provider->kind != GS_PROVIDER_LOCAL) {
         leg->served_by = gs_arena_printf(&leg->arena, "%s/%.*s", leg->provider->name,
                                          (int)leg->who.model.len, leg->who.model.ptr);
@@ -283,7 +266,16 @@ void gs_switch_call_bytes(struct gs_switch_leg *leg, struct gs_slice bytes)
         c->sink.on_bytes(c->sink.ud, bytes);
 }
 
-static void tell(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_spelled)
+/* Whether anybody but this machine could go on. */
+static bool has_others(const struct gs_switch_call *c)
+{
+    for (size_t i = 0; i < c->choice.n_taken; i++)
+        if (!gs_switch_call_is_local(c, &c->choice.targets[i].target))
+            return true;
+    return false;
+}
+
+void gs_switch_call_tell(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_spelled)
 {
     struct gs_switch_call *c = leg->call;
 
@@ -291,7 +283,7 @@ static void tell(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_s
         return;
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         c->part.usage = ev->usage;
-    if (leg->provider->kind != GS_PROVIDER_LOCAL && gs_switch_call_may_continue(c))
+    if (has_others(c) && gs_switch_may_carry_on(c))
         gs_switch_part_note(&c->part, ev);
     c->part.is_open = c->part.is_open || ev->kind == GS_EVENT_START;
     if (ev->kind == GS_EVENT_STOP && ev->n_left == 0) { /* before the client can be done with it */
@@ -315,7 +307,7 @@ void gs_switch_call_event(struct gs_switch_leg *leg, const struct gs_event *ev, 
     if (leg->continues)
         n = gs_switch_part_adopt(&c->part, ev, told);
     for (size_t i = 0; i < n; i++)
-        tell(leg, &told[i], is_spelled);
+        gs_switch_call_tell(leg, &told[i], is_spelled);
 }
 
 void gs_switch_call_reply(struct gs_switch_leg *leg, const struct gs_switch_reply *reply)
@@ -361,19 +353,22 @@ void gs_switch_call_failed(struct gs_switch_leg *leg, enum gs_fault fault,
     if (leg->is_over)
         return;
     gs_switch_leg_end(leg, fault);
-    c->err = *err;
     gs_trace_span(c->trace, "fault", "%s: %s: %s", leg->provider->name, gs_fault_word(fault),
                   err->msg);
-    if (leg->provider->kind != GS_PROVIDER_LOCAL) {
-        gs_error_prefix(&c->err, "%s", leg->provider->name);
-        if (gs_fault_blame(fault) == GS_BLAME_REQUEST) /* another would say the same */
-            c->n_tried = c->choice.n_taken;
+    if (led || !leg->continues) { /* of an answer that broke off, why it did */
+        c->err = *err;
+        if (leg->provider->kind != GS_PROVIDER_LOCAL)
+            gs_error_prefix(&c->err, "%s", leg->provider->name);
+    }
+    if (!leg->continues && leg->provider->kind != GS_PROVIDER_LOCAL &&
+        gs_fault_blame(fault) == GS_BLAME_REQUEST) { /* another would say the same */
+        c->n_tried = c->choice.n_taken;
     }
     if (c->is_freed || c->is_over)
         return;
-    if (led) {
-        if (fault == GS_FAULT_LOOP || !go_on(c, leg)) /* nobody gets out of a loop */
-            tell_error(c, &c->err);
+    if (led || leg->continues) {
+        if ((led && fault == GS_FAULT_LOOP) || !gs_switch_carry_on(c, leg))
+            tell_error(c, &c->err); /* nobody gets out of a loop */
     } else if (!is_alive(c) && !ask_next(c)) {
         give_up(c);
     }
@@ -394,6 +389,10 @@ void gs_switch_call_refused(struct gs_switch_leg *leg, enum gs_fault fault,
     struct gs_switch_call *c = leg->call;
     const bool is_final_word = is_final(leg, fault);
 
+    if (leg->continues) { /* it is not the client's request that is refused */
+        gs_switch_call_failed(leg, fault, err);
+        return;
+    }
     if (!c->refusal_status && (is_final_word || gs_fault_blame(fault) == GS_BLAME_TARGET)) {
         c->refusal_err = *err;
         c->has_refusal_err = true;

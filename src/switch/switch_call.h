@@ -23,8 +23,10 @@
 #include "switch/health.h"
 #include "switch/mailbox.h"
 #include "switch/request.h"
+#include "switch/resume.h"
 #include "switch/retry.h"
 #include "switch/signers.h"
+#include "switch/splice.h"
 #include "switch/switch.h"
 #include "switch/trace.h"
 #include "switch/uplink.h"
@@ -60,6 +62,7 @@ struct gs_switch {
     struct gs_uplink uplink;
     struct gs_uplink_clocks clocks; /* when a request came last */
     uint64_t n_asked;
+    struct gs_resume_refusals no_prefill;
     struct gs_trace_ring traces;
     struct gs_switch_generation *generation;
     struct gs_switch_pins *pins;
@@ -119,6 +122,10 @@ void gs_switch_part_note(struct gs_switch_part *p, const struct gs_event *ev);
 /* `chat` with what the client has as its last message, to be gone on with; in `a`. */
 GS_MUST_CHECK bool gs_switch_part_hand_over(struct gs_switch_part *p, const struct gs_chat *chat,
                                             struct gs_arena *a, struct gs_chat *out_chat);
+/* It has a call, and all its calls are complete: nobody needs to go on with it. */
+bool gs_switch_part_is_call(struct gs_switch_part *p);
+/* The end of such a one. Returns how many events it takes. */
+size_t gs_switch_part_finish(struct gs_switch_part *p, struct gs_event out[2]);
 /* An event of who goes on, as one of the answer that the client has. `out` has room for two.
  * Returns how many they are. */
 size_t gs_switch_part_adopt(struct gs_switch_part *p, const struct gs_event *ev,
@@ -143,6 +150,7 @@ struct gs_switch_leg {
     bool leads;                   /* what it says goes to the client */
     bool continues;               /* it goes on where another broke off */
     bool is_standby;              /* it only reads the prompt, and is none of the call's legs */
+    bool is_plain;                /* without an open turn, which it refused */
     enum gs_fault fault;          /* when over */
     int status;                   /* of HTTP; 0: none came */
     struct gs_usage usage;
@@ -170,6 +178,9 @@ struct gs_switch_leg {
     struct gs_dialect_frames frames;
     struct gs_http_timer *timer;
     struct gs_health health;
+    struct gs_resume resume; /* how it is asked to go on */
+    struct gs_splice splice; /* what it says then */
+    bool is_spliced;
     struct gs_http_field lines[GS_SWITCH_MAX_LINES]; /* of its answer's head, for the client */
     size_t n_lines;
     struct gs_buf body;             /* sent */
@@ -196,9 +207,11 @@ struct gs_switch_call {
     struct gs_switch_generation *generation;
     const struct gs_config_route *route;
     struct gs_choice choice;
-    size_t n_tried;                /* of those chosen */
-    struct gs_switch_leg *legs;    /* all there were, the latest first */
-    struct gs_switch_leg *lead;    /* or NULL */
+    size_t n_tried;             /* of those chosen */
+    size_t n_again, n_before;   /* of these, asked once more, and that came before the last break */
+    int64_t broke_us;           /* monotonic: the last break */
+    struct gs_switch_leg *legs; /* all there were, the latest first */
+    struct gs_switch_leg *lead; /* or NULL */
     struct gs_switch_leg *standby; /* the latest, or NULL */
     bool was_read_ahead;           /* by one that came to its end */
     struct gs_switch_part part;
@@ -274,6 +287,8 @@ void gs_switch_leg_upstream_block(struct gs_switch_leg *leg, bool is_blocked);
 /* The loop found it in the queue. */
 void gs_switch_leg_local_wake(struct gs_switch_leg *leg);
 
+/* An event of its answer, as the client may see it. */
+enum gs_flow gs_switch_leg_upstream_hear(void *leg, const struct gs_event *ev);
 void gs_switch_leg_upstream_clear(struct gs_switch_leg *leg);
 
 /* ---- standby.c: have this machine ready beside an upstream ---- */
@@ -301,12 +316,28 @@ void gs_switch_bury(struct gs_switch_call *c);
 void gs_switch_call_destroy(struct gs_switch_call *c);
 void gs_switch_generation_unref(struct gs_switch_generation *g);
 
+/* ---- carry_on.c ---- */
+
+/* Whether an answer to this is gone on with where it breaks off. */
+bool gs_switch_may_carry_on(const struct gs_switch_call *c);
+/* The leg is over, which led or was asked to go on: somebody else is asked to, or the answer is
+ * complete as it is. False: nobody can; c->err says why it broke off. */
+GS_MUST_CHECK bool gs_switch_carry_on(struct gs_switch_call *c, struct gs_switch_leg *leg);
+
 /* ---- switch_call.c: what legs tell ---- */
+
+bool gs_switch_call_is_local(const struct gs_switch_call *c, const struct gs_config_target *t);
+/* Ask this target, perhaps to go on; `is_plain`: without an open turn. False: it could not be
+ * asked, which is noted. */
+GS_MUST_CHECK bool gs_switch_call_ask(struct gs_switch_call *c, const struct gs_config_target *t,
+                                      bool continues, bool is_plain);
+/* There may be one more attempt beyond this machine, of those since `from_us`. */
+GS_MUST_CHECK bool gs_switch_call_may_ask(struct gs_switch_call *c, int64_t from_us);
+/* To the client, as it is. */
+void gs_switch_call_tell(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_spelled);
 
 /* Time for all attempts until the first token. */
 int64_t gs_switch_budget_ms(const struct gs_switch_call *c);
-/* Whether somebody may go on with what the client has of the answer. */
-bool gs_switch_call_may_continue(const struct gs_switch_call *c);
 void gs_switch_call_enter(struct gs_switch_call *c);
 void gs_switch_call_leave(struct gs_switch_call *c);
 /* An event, perhaps spelled by bytes that were told before it. */

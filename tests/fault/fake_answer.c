@@ -106,6 +106,18 @@ static bool is_result(const struct gs_json *m)
     return false;
 }
 
+/* "...The last characters that I have:" and these, at the end. */
+static bool asks_to_go_on(struct gs_slice user, struct gs_slice *out_anchor)
+{
+    const struct gs_slice words = GS_SLICE_LIT("The last characters that I have:\n\n");
+    const size_t at = gs_slice_find(user, words, 0);
+
+    if (at == SIZE_MAX)
+        return false;
+    *out_anchor = gs_slice_sub(user, at + words.len, user.len);
+    return true;
+}
+
 /* Tools are called once. */
 static void read_wish(struct fake_ask *ask, struct gs_slice user, bool was_called)
 {
@@ -148,7 +160,9 @@ void fake_ask_read(struct fake_ask *out, struct gs_slice method, struct gs_slice
         const struct gs_json *m = &list->u.array.items[i];
         const struct gs_slice role = string_of(m, "role");
         was_called = is_result(m);
-        if (gs_slice_eq_str(role, "user") && text_of(m).len > 0)
+        if (gs_slice_eq_str(role, "user") && asks_to_go_on(text_of(m), &out->anchor))
+            out->had = out->partial;
+        else if (gs_slice_eq_str(role, "user") && text_of(m).len > 0)
             user = text_of(m);
         out->partial = gs_slice_eq_str(role, "assistant") ? text_of(m) : gs_slice(NULL, 0);
     }

@@ -28,6 +28,8 @@ struct fake_ask {
     bool stream, wants_usage;
     struct gs_slice model;
     struct gs_slice partial; /* of an assistant message at the end */
+    struct gs_slice had;     /* of one before a user's who asks to go on with it */
+    struct gs_slice anchor;  /* what is to be repeated then; or empty */
     struct gs_slice call;    /* tool to be called; or empty */
     struct gs_slice recital; /* text to be said; or empty */
     int64_t n_words, max_tokens, prompt_tokens;

@@ -3,7 +3,7 @@
 
 #include "base/slice.h"
 
-enum field { CONNECTION, CONTENT, BREAK, MANNER };
+enum field { CONNECTION, CONTENT, BREAK, ANCHOR, MANNER };
 
 static const struct {
     const char *word;
@@ -42,6 +42,14 @@ static const struct {
     {"empty", CONTENT, FAKE_CONTENT_EMPTY, 0},
     {"no-choices", CONTENT, FAKE_CONTENT_NO_CHOICES, 0},
     {"think-only", CONTENT, FAKE_CONTENT_THINK_ONLY, FAKE_MANNER_LENGTH},
+    {"no-prefill", MANNER, 0, FAKE_MANNER_NO_PREFILL},
+    {"new-turn", MANNER, 0, FAKE_MANNER_NEW_TURN},
+    {"anchor-quoted", ANCHOR, FAKE_ANCHOR_QUOTED, 0},
+    {"anchor-led", ANCHOR, FAKE_ANCHOR_LED, 0},
+    {"anchor-short", ANCHOR, FAKE_ANCHOR_SHORT, 0},
+    {"anchor-long", ANCHOR, FAKE_ANCHOR_LONG, 0},
+    {"anchor-sorry", ANCHOR, FAKE_ANCHOR_SORRY, 0},
+    {"anchor-anew", ANCHOR, FAKE_ANCHOR_ANEW, 0},
     {"cut-after-", BREAK, FAKE_BREAK_CUT, 0},
     {"end-after-", BREAK, FAKE_BREAK_END, 0},
     {"rst-after-", BREAK, FAKE_BREAK_RST, 0},
@@ -135,6 +143,8 @@ static bool read_word(struct gs_slice word, struct fake_fault *f)
             f->connection = (enum fake_connection)words[i].value;
         if (words[i].field == CONTENT)
             f->content = (enum fake_content)words[i].value;
+        if (words[i].field == ANCHOR)
+            f->anchor = (enum fake_anchor)words[i].value;
         if (words[i].field != BREAK)
             return true;
         f->broken = (enum fake_break)words[i].value;

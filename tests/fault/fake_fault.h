@@ -17,7 +17,13 @@
  *   cut, end, rst, stall, hold, error, rate, finish-error, malformed, giant, loop, comments, pings,
  *   rename   each followed by -after-N
  * the whole of it
- *   split, crlf, remarks, multiline, no-done, two-dones, no-usage, usage-each, length, trailing */
+ *   split, crlf, remarks, multiline, no-done, two-dones, no-usage, usage-each, length, trailing
+ * where it is asked to go on
+ *   no-prefill             an assistant message at the end is refused
+ *   new-turn               it is none that is open: the answer begins from the start
+ *   anchor-quoted, anchor-led, anchor-short, anchor-long, anchor-sorry, anchor-anew
+ *                          how it repeats what it was asked to repeat: "sorry" does not, "anew"
+ *                          begins from the start */
 #ifndef GS_TESTS_FAKE_FAULT_H
 #define GS_TESTS_FAKE_FAULT_H
 
@@ -79,6 +85,16 @@ enum fake_break {
     FAKE_BREAK_RENAME,
 };
 
+enum fake_anchor {
+    FAKE_ANCHOR_EXACT,
+    FAKE_ANCHOR_QUOTED,
+    FAKE_ANCHOR_LED,
+    FAKE_ANCHOR_SHORT,
+    FAKE_ANCHOR_LONG,
+    FAKE_ANCHOR_SORRY,
+    FAKE_ANCHOR_ANEW,
+};
+
 enum fake_manner {
     FAKE_MANNER_SPLIT = 1 << 0,
     FAKE_MANNER_CRLF = 1 << 1,
@@ -96,6 +112,8 @@ enum fake_manner {
     FAKE_MANNER_REUSED = 1 << 13, /* `connection` hits only a connection's 2nd request and later */
     FAKE_MANNER_LONG = 1 << 14,
     FAKE_MANNER_SHORT = 1 << 15,
+    FAKE_MANNER_NO_PREFILL = 1 << 16,
+    FAKE_MANNER_NEW_TURN = 1 << 17,
 };
 
 struct fake_fault {
@@ -107,6 +125,7 @@ struct fake_fault {
     int wait_n;
     enum fake_content content;
     enum fake_break broken;
+    enum fake_anchor anchor;
     int after;
     unsigned manners;
 };

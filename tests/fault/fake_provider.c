@@ -638,6 +638,10 @@ static bool answer(struct conn *c, struct request *r)
         fprintf(stderr, "fake provider: no such fault: %s\n", words);
         fault.status = 599;
     }
+    if (fault.manners & FAKE_MANNER_NO_PREFILL && ask.partial.len > 0) {
+        fault.status = 400;
+        fault.refusal = FAKE_REFUSAL_PREFILL;
+    }
     if (ask.api == FAKE_API_CONNECT && !fault.status)
         fault.status = 502;
     if (ask.api == FAKE_API_NONE && !fault.status)

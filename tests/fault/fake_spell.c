@@ -628,6 +628,29 @@ static struct gs_slice ollama_whole(struct speller *s)
 
 /* ---- all ---- */
 
+/* The whole text, from about where it is to be repeated. */
+static struct gs_slice after_anchor(struct fake_plan *p, const struct fake_ask *ask,
+                                    const struct fake_fault *f, struct gs_slice text)
+{
+    const size_t end = gs_slice_trim(ask->had).len;
+    const size_t n = f->anchor == FAKE_ANCHOR_SHORT  ? 16
+                     : f->anchor == FAKE_ANCHOR_LONG ? 100
+                                                     : ask->anchor.len;
+    const struct gs_slice tail = gs_slice_sub(text, end > n ? end - n : 0, text.len);
+
+    if (f->anchor == FAKE_ANCHOR_ANEW || !gs_slice_starts(text, gs_slice_trim(ask->had)))
+        return text;
+    if (f->anchor == FAKE_ANCHOR_SORRY)
+        return GS_SLICE_LIT(
+            "I am sorry, but I cannot see what you mean by that. Nothing has come.");
+    if (f->anchor == FAKE_ANCHOR_LED)
+        return gs_arena_printf(&p->arena, "Of course: %.*s", (int)tail.len, tail.ptr);
+    if (f->anchor == FAKE_ANCHOR_QUOTED)
+        return gs_arena_printf(&p->arena, "\"%.*s\"%.*s", (int)ask->anchor.len, tail.ptr,
+                               (int)(tail.len - ask->anchor.len), tail.ptr + ask->anchor.len);
+    return tail;
+}
+
 static struct speller begin(struct fake_plan *p, const struct fake_ask *ask,
                             const struct fake_fault *f)
 {
@@ -650,7 +673,9 @@ static struct speller begin(struct fake_plan *p, const struct fake_ask *ask,
     s.text = ask->recital.len ? ask->recital : words(p, "w", n, ask->is_greek);
     if (s.thought.len && ask->recital.len)
         s.thought = ask->recital;
-    if (gs_slice_starts(s.text, ask->partial))
+    if (ask->anchor.len)
+        s.text = after_anchor(p, ask, f, s.text);
+    else if (gs_slice_starts(s.text, ask->partial) && !(f->manners & FAKE_MANNER_NEW_TURN))
         s.text = gs_slice_sub(s.text, ask->partial.len, s.text.len);
     if (ask->call.len && ask->recital.len)
         s.args = gs_arena_printf(&p->arena, "{\"city\":%s,\"days\":3}", quoted(p, ask->recital));
