@@ -85,6 +85,9 @@ struct gs_os_usage {
 };
 void gs_os_usage(struct gs_os_usage *out);
 
+/* Allow as many open files as the system lets this process have, at most n. */
+void gs_os_allow_files(unsigned n);
+
 /* ---- processors ---- */
 
 /* Cores worth a compute thread each, >= 1: of those this process may use (affinity, cgroup quota),

@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -325,6 +326,16 @@ void gs_os_event_drain(int fd)
 
     while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
         ;
+}
+
+void gs_os_allow_files(unsigned n)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= n)
+        return;
+    limit.rlim_cur = GS_MIN(limit.rlim_max, (rlim_t)n);
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void gs_os_futex_wait(const uint32_t *addr, uint32_t expected)

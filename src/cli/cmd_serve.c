@@ -21,6 +21,7 @@
 
 #define MAX_LEDGER_ROWS    1000000 /* some 200 MB */
 #define MAX_LEDGER_WAITING 4096
+#define MAX_FILES          8192 /* a connection of each client, and one for it */
 
 static struct gs_server *running; /* for the signal handler, the only reader */
 
@@ -177,6 +178,7 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
     int code = GS_EXIT_OK;
 
     (void)out; /* everything is said in the log */
+    gs_os_allow_files(MAX_FILES);
     if (become_hermit(c, &log, &err) != GS_OK)
         return gs_cli_fail(&err, err.code == GS_EINVAL ? GS_EXIT_USAGE : GS_EXIT_FAILED);
     if (gs_cli_model_find(c, c->args.len ? c->args.items[0] : NULL, path, sizeof(path), &err) !=

@@ -26,7 +26,7 @@ void gs_http_options_init(struct gs_http_options *opt)
         .max_head_bytes = 32 * GS_KIB,
         .max_body_bytes = GS_MAX_REQUEST_BYTES,
         .max_bodies_bytes = 8 * GS_MAX_REQUEST_BYTES,
-        .max_connections = 512,
+        .max_connections = 4096,
         .idle_ms = 120 * SECONDS,
         .head_ms = 15 * SECONDS,
         .body_ms = 30 * SECONDS,

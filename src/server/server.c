@@ -35,7 +35,7 @@ void gs_server_options_init(struct gs_server_options *opt)
         .late_ms = 2000,
         .retry_ms = 15000,
         .grace_ms = 5000,
-        .max_exchanges = 256,
+        .max_exchanges = 2048,
         .has_local = true,
     };
 }

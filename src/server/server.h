@@ -54,7 +54,7 @@ struct gs_server_options {
     int64_t retry_ms;     /* an answer is given on for so long after its client went, if it may come
                              back for it; default 15000: SDKs wait for at most 8 s */
     int64_t grace_ms;     /* given to running answers at the first stop; default 5000 */
-    size_t max_exchanges; /* requests answered at once; default 256 */
+    size_t max_exchanges; /* requests answered at once; default 2048 */
     int64_t idle_exit_ms; /* stop after so long without a request; 0 = never */
     bool (*is_needed)(void *ud); /* asked before: true goes on for as long again; may be NULL */
     void *needed_ud;

@@ -7,7 +7,8 @@
 #include "base/slice.h"
 #include "json/json.h"
 
-#define MAX_BLOCKS 4096
+#define MAX_BLOCKS     4096
+#define MAX_TEXT_BYTES GS_MIB /* of all blocks: more is no model's context */
 
 void gs_switch_part_init(struct gs_switch_part *p)
 {
@@ -15,10 +16,15 @@ void gs_switch_part_init(struct gs_switch_part *p)
     gs_arena_init(&p->arena, GS_MAX_RESPONSE_BYTES);
 }
 
-void gs_switch_part_clear(struct gs_switch_part *p)
+static void drop_texts(struct gs_switch_part *p)
 {
     for (size_t i = 0; i < p->n_blocks; i++)
         gs_buf_clear(&p->blocks[i].text);
+}
+
+void gs_switch_part_clear(struct gs_switch_part *p)
+{
+    drop_texts(p);
     gs_free(p->blocks);
     gs_arena_clear(&p->arena);
 }
@@ -70,10 +76,13 @@ void gs_switch_part_note(struct gs_switch_part *p, const struct gs_event *ev)
         begin(p, ev);
     else if (ev->kind == GS_EVENT_DELTA || ev->kind == GS_EVENT_END)
         b = find(p, ev->block_idx);
-    if (b && ev->kind == GS_EVENT_DELTA) {
+    if (b && ev->kind == GS_EVENT_DELTA && !p->is_lost) {
         gs_buf_slice(&b->text, ev->text);
-        p->is_lost = p->is_lost || !gs_buf_ok(&b->text);
-    } else if (b) {
+        p->n_bytes += ev->text.len;
+        p->is_lost = !gs_buf_ok(&b->text) || p->n_bytes > MAX_TEXT_BYTES;
+        if (p->is_lost)
+            drop_texts(p);
+    } else if (b && ev->kind == GS_EVENT_END) {
         b->has_ended = true;
     }
 }

@@ -103,8 +103,9 @@ struct gs_switch_part {
     struct gs_arena arena;
     struct gs_switch_part_block *blocks;
     size_t n_blocks, cap;
-    bool is_open; /* START was said */
-    bool is_lost; /* more than could be kept: nobody can go on with it */
+    size_t n_bytes; /* of their texts */
+    bool is_open;   /* START was said */
+    bool is_lost;   /* more than could be kept: nobody can go on with it */
     struct gs_usage usage;
 
     /* once somebody goes on with it */

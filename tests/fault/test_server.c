@@ -274,8 +274,8 @@ static void test_told_in_the_head(void **state)
     start(&f);
     chat(&f, "/v1/messages", "hello", false, &out);
     assert_true(net_has(&out, "\r\nx-genset-prompt-tokens: 12\r\nx-genset-cached-tokens: 0\r\n"));
-    assert_true(net_has(&out, "\r\nanthropic-ratelimit-requests-limit: 256\r\n"
-                              "anthropic-ratelimit-requests-remaining: 255\r\n"));
+    assert_true(net_has(&out, "\r\nanthropic-ratelimit-requests-limit: 2048\r\n"
+                              "anthropic-ratelimit-requests-remaining: 2047\r\n"));
     gs_buf_clear(&out);
     chat(&f, "/v1/messages", "busy", true, &out);
     assert_true(net_has(&out, "HTTP/1.1 529 "));

@@ -134,12 +134,35 @@ static void test_a_fresh_block_without_content(void **state)
     gs_arena_clear(&a);
 }
 
+/* What is longer than any model's context nobody goes on with, and it takes no memory. */
+static void test_more_than_anybody_reads(void **state)
+{
+    static char text[64 * 1024 + 1];
+    struct gs_switch_part p;
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    gs_switch_part_init(&p);
+    note(&p, GS_EVENT_START, 0, 0, "");
+    note(&p, GS_EVENT_BEGIN, GS_BLOCK_TEXT, 0, "");
+    for (int i = 0; i < 16; i++)
+        note(&p, GS_EVENT_DELTA, GS_BLOCK_TEXT, 0, text);
+    assert_false(p.is_lost);
+    assert_int_equal(p.blocks[0].text.len, 1 << 20);
+    note(&p, GS_EVENT_DELTA, GS_BLOCK_TEXT, 0, "x");
+    assert_true(p.is_lost);
+    note(&p, GS_EVENT_DELTA, GS_BLOCK_TEXT, 0, text);
+    assert_null(p.blocks[0].text.ptr);
+    gs_switch_part_clear(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_open_block),
         cmocka_unit_test(test_a_fresh_block),
         cmocka_unit_test(test_a_fresh_block_without_content),
+        cmocka_unit_test(test_more_than_anybody_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
