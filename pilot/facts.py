@@ -18,12 +18,20 @@ from dataclasses import dataclass, field
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 MACROS = {
-    "how": "how do i|how can i|how to|how would i|how should i|what's the way to|what is the best way to"
-    "|can you tell me how to|tell me how to|i want to|i need to|i'd like to|help me|show me how to"
-    "|is there a way to|how does one|what do i have to do to|how do you|how could i|where do i",
-    "how2": "how do i|how can i|how to|how would i",
-    "whatis": "what is|what's|whats|what exactly is|explain|tell me about|describe|what do you know about"
-    "|can you explain|define|what is meant by|i don't understand",
+    "how": "how do i|how can i|how to|how do i|how can i|how to|how would i|how should i|what's the way to"
+    "|what is the best way to|can you tell me how to|tell me how to|i want to|i need to|i'd like to|help me"
+    "|show me how to|is there a way to|how does one|what do i have to do to|how do you|how could i|where do i"
+    "|which command lets me|what command do i use to|i am trying to|i'd love to|i wish to|could you show me how to"
+    "|how might i|any way to|what do i type to|what should i do to|would you tell me how to|i don't know how to"
+    "|teach me to|steps to|instructions to|please|can i|can one|is it possible to|how is it possible to|it would be nice to"
+    "|what must one do to|i would like to|i have to|what does it take to|let me|i cannot figure out how to|my plan is to"
+    "|what are the steps to|the docs should say how to|walk me through how to|what's the command to|how on earth do i",
+    "how2": "how do i|how can i|how to|how would i|can i|i want to|which command lets me|what do i type to",
+    "whatis": "what is|what's|whats|what is|what's|what exactly is|explain|tell me about|describe|what do you know about"
+    "|can you explain|define|what is meant by|i don't understand|what's the idea of|what is the point of|what's the purpose of"
+    "|how would you describe|remind me what is|in short, what is|i keep reading about|what do you mean by|meaning of"
+    "|please explain|give me the definition of|could you say what is|what is this|talk to me about|i would like to know about"
+    "|a few words about|something about|info on|information about|details about|i have a question about|what about",
     "who": "who|what|which model",
 }
 

@@ -419,6 +419,13 @@ SYNONYMS = {
 STOP = set("how do i can to the a an is are what does of for it my me in on want would like please tell".split())
 BEFORE = ["hi, ", "hello, ", "hey, ", "please tell me: ", "quick question: ", "hey pilot, ", "ok, ", "so ", "um, ", "sorry, ", "pilot, ", "one question: ",
           "hello! ", "can you tell me ", "do you know ", "good day, ", "question: ", "i was wondering, ", "ok so ", "next: ", "now ", "and ", "genset: "]
+SETTING = """I have a laptop with 16 GB of memory.|I just installed genset.|I'm new here.|I am writing a small web app.|My machine has no GPU.
+We are a team of five.|I have read the docs, but one thing is not clear.|I run Debian.|I use it at work.|My friend told me about genset.|I'm on the train.
+I've got a question.|This may be a stupid question.|I tried for an hour.|I am a beginner.|It worked yesterday.|I am not sure if this is possible.
+I have a server in the basement.|I use Claude Code every day.|My colleague asks me this.|I need this for a script.|I'm in a hurry.|Sorry to bother you.
+I could not find it in the help.|We have a proxy at work.|I like the terminal.|I moved from Ollama.|I used llama.cpp before.|My disk is small.
+The documentation is long.|Genset runs on my desktop.|I am testing genset.|I'm setting up a new computer.|There is something I do not get.|I have two machines.
+My boss wants to know.|I'm preparing a talk.|I am curious.|I have several clients.|Everything else works.""".replace("\n", "|").split("|")
 AFTER = [", please", " please", " thanks", ", thank you", " in genset", " with genset", " pls", " then", " exactly", " again", " here", " for me", " now"]
 
 
@@ -447,7 +454,7 @@ def written(q, rng, plain=False):
             if w in SYNONYMS and rng.random() < 0.4:
                 parts[i] = rng.choice(SYNONYMS[w])
         q = " ".join(parts)
-    if not plain and rng.random() < 0.06:
+    if not plain and rng.random() < 0.08:
         kept = [w for w in q.split(" ") if w not in STOP]
         q = " ".join(kept) if len(kept) > 1 else q
     if not plain and rng.random() < 0.15:
@@ -465,6 +472,9 @@ def written(q, rng, plain=False):
         q += rng.choice(["", "", "", "?", "?", "??", "...", "!", "."])
     elif not code and "--" not in q and "GENSET" not in q:
         q = q.upper()
+    if not plain and rng.random() < 0.1:
+        setting = rng.choice(SETTING)
+        q = f"{setting} {q}" if style < 0.5 else f"{setting.lower().rstrip('.')}{rng.choice(['. ', ', ', '; '])}{q}"
     return q
 
 
