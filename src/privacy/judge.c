@@ -1,4 +1,5 @@
 /* What a request is by what it holds: the rules' detectors over every string of it. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -80,9 +81,13 @@ static void join(const struct gs_privacy_rules *r, struct gs_privacy_hit *hits, 
     b->len = n_kept * sizeof(*hits);
 }
 
-static bool comes_first(const struct gs_privacy_hit *a, const struct gs_privacy_hit *b)
+static int by_begin(const void *a, const void *b)
 {
-    return a->begin != b->begin ? a->begin < b->begin : a->end > b->end;
+    const struct gs_privacy_hit *x = a, *y = b;
+
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    return (x->end < y->end) - (x->end > y->end);
 }
 
 size_t gs_privacy_rules_join(const struct gs_privacy_rules *r, struct gs_buf *b)
@@ -90,14 +95,11 @@ size_t gs_privacy_rules_join(const struct gs_privacy_rules *r, struct gs_buf *b)
     struct gs_privacy_hit *hits = (struct gs_privacy_hit *)(void *)b->ptr;
     const size_t n = b->len / sizeof(*hits);
 
-    /* nearly in order: a detector looks back by a few bytes at most */
-    for (size_t i = 1; i < n; i++) {
-        const struct gs_privacy_hit hit = hits[i];
-        size_t at = i;
-        for (; at > 0 && comes_first(&hit, &hits[at - 1]); at--)
-            hits[at] = hits[at - 1];
-        hits[at] = hit;
-    }
+    for (size_t i = 1; i < n; i++)
+        if (by_begin(&hits[i - 1], &hits[i]) > 0) {
+            qsort(hits, n, sizeof(*hits), by_begin);
+            break;
+        }
     join(r, hits, n, b);
     return b->len / sizeof(*hits);
 }

@@ -144,11 +144,13 @@ enum gs_privacy_match gs_privacy_names_match(const struct gs_privacy_names *name
                        .is_exact = kind == GS_BLOCK_REASONING,
                        .is_markdown = kind == GS_BLOCK_TEXT};
     const bool has_bracket = read_sign(&r, '[');
+    const bool is_escaped = has_bracket && r.at == at + 2;
     bool does = (has_bracket || (!r.is_exact && !continues_word(before))) &&
                 read_name(&r, names, out_value);
 
-    if (does && has_bracket)
-        does = read_sign(&r, ']');
+    const size_t name_end = r.at;
+    if (does && has_bracket) /* a backslash before one bracket only is the text's own */
+        does = read_sign(&r, ']') && (r.at == name_end + 2) == is_escaped;
     else if (does)
         does = !continues_word(peek(&r)) && !gs_privacy_is(peek(&r), GS_PRIVACY_DIGIT);
     *out_len = r.at - at;

@@ -92,6 +92,8 @@ const uint8_t gs_privacy_class[256] = {
 #undef X
 #undef D
 
+#define LOOK_HEAD 64 /* bytes that tell a placeholder */
+
 /* ---- the tables ---- */
 
 static void widen(uint64_t table[256], const char *bytes, uint64_t bit)
@@ -374,7 +376,7 @@ bool gs_privacy_is_placeholder(struct gs_slice s)
         return true;
     if (is_one_of(s, words, GS_COUNT_OF(words)))
         return true;
-    const struct gs_slice head = gs_slice_sub(s, 0, 256);
+    const struct gs_slice head = gs_slice_sub(s, 0, LOOK_HEAD);
     for (size_t i = 0; i < GS_COUNT_OF(parts); i++)
         if (holds(head, parts[i]))
             return true;

@@ -156,7 +156,8 @@ static bool is_genuine(const struct prefix *p, struct gs_slice body)
 static size_t take_prefixed(struct gs_privacy_scan *s, size_t at, const struct prefix *p)
 {
     const size_t begin = at + strlen(p->text);
-    size_t end = gs_privacy_skip(s, begin, p->classes, (size_t)p->max + 1);
+    size_t end = p->classes == WORD ? gs_privacy_word_end(s, begin)
+                                    : gs_privacy_skip(s, begin, p->classes, (size_t)p->max + 1);
 
     if (end - begin > p->max || gs_privacy_is(gs_privacy_at(s, end), ALNUM))
         return at;

@@ -8,7 +8,7 @@
 #include "privacy/scan.h"
 
 #define MAX_NAME   48  /* bytes of a name that are looked at */
-#define MAX_VALUE  512 /* of a value */
+#define MAX_VALUE  256 /* of a value */
 #define MAX_SPACE  32
 #define LOOK_BACK  200 /* for the name of a command on the same line */
 #define MIN_OPAQUE 16
@@ -147,7 +147,7 @@ static bool is_password(struct gs_slice s, const struct value *v, bool is_weak_n
     const bool has_letter = h.has_upper || h.has_lower || !h.is_ascii;
     const bool is_mixed = h.has_digit + h.has_sign + has_letter >= 2;
 
-    if (s.len < 4 || s.len > 256 || h.has_space || gs_privacy_is_placeholder(s))
+    if (s.len < 4 || h.has_space || gs_privacy_is_placeholder(s))
         return false;
     if (v->is_code && h.is_name)
         return false;

@@ -118,14 +118,26 @@ static uint64_t has_byte(uint64_t v, unsigned char c)
     return (x - ONES) & ~x & HIGHS;
 }
 
+/* Which byte of a word that was loaded from memory has the first high bit. Those behind it may be
+ * wrong, so that the order of bytes matters. */
+static size_t first_byte(uint64_t highs)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(highs) / 8;
+#else
+#error "bytes of a word are looked at from its low end"
+#endif
+}
+
 /* The first '"' or '\\' at or after `at`; text.len if there is none. */
 static size_t find_special(struct gs_slice s, size_t at)
 {
     for (; s.len - at >= 8; at += 8) {
         uint64_t v;
         memcpy(&v, s.ptr + at, 8);
-        if (has_byte(v, '"') | has_byte(v, '\\'))
-            break;
+        const uint64_t found = has_byte(v, '"') | has_byte(v, '\\');
+        if (found)
+            return at + first_byte(found);
     }
     while (at < s.len && s.ptr[at] != '"' && s.ptr[at] != '\\')
         at++;
@@ -156,21 +168,12 @@ static int32_t hex4(struct gs_slice s, size_t at)
     return v;
 }
 
-/* Decode the escape at `at`: its length, 0 if it is none; *out_n bytes are put in `out`. */
-static size_t read_escape(struct gs_slice s, size_t at, char out[4], size_t *out_n)
+/* \uXXXX, or two of them that are one character. */
+static size_t read_unicode(struct gs_slice s, size_t at, char out[4], size_t *out_n)
 {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    int32_t high = hex4(s, at + 2);
+    size_t len = 6;
 
-    if (s.len - at < 2)
-        return 0;
-    const char *found = s.ptr[at + 1] ? strchr(from, s.ptr[at + 1]) : NULL;
-    if (found) {
-        out[0] = to[found - from];
-        *out_n = 1;
-        return 2;
-    }
-    int32_t high = s.ptr[at + 1] == 'u' ? hex4(s, at + 2) : -1;
-    size_t n = 6;
     if (high < 0)
         return 0;
     if (high >= 0xd800 && high < 0xe000) {
@@ -179,10 +182,25 @@ static size_t read_escape(struct gs_slice s, size_t at, char out[4], size_t *out
         const int32_t low = has_low ? hex4(s, at + 8) : -1;
         const bool is_pair = low >= 0xdc00 && low < 0xe000;
         high = is_pair ? 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00) : 0xfffd;
-        n = is_pair ? 12 : 6;
+        len = is_pair ? 12 : 6;
     }
     *out_n = gs_utf8_encode((uint32_t)high, out);
-    return n;
+    return len;
+}
+
+/* Decode the escape at `at`: its length, 0 if it is none; *out_n bytes are put in `out`. */
+static size_t read_escape(struct gs_slice s, size_t at, char out[4], size_t *out_n)
+{
+    static const char bytes[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
+
+    if (s.len - at < 2)
+        return 0;
+    out[0] = bytes[(unsigned char)s.ptr[at + 1]];
+    *out_n = 1;
+    if (out[0])
+        return 2;
+    return s.ptr[at + 1] == 'u' ? read_unicode(s, at, out, out_n) : 0;
 }
 
 static enum gs_status refuse(struct walker *w, const char *why)

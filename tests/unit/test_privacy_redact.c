@@ -163,6 +163,7 @@ static void restores_texts(void **state)
     restores(GS_BLOCK_TEXT, "REDACTED_EMAIL_1, (REDACTED_EMAIL_2)", "ann@corp.eu, (bob@corp.eu)");
     restores(GS_BLOCK_TEXT, "[REDACTED_EMAIL_1, REDACTED_EMAIL_2]", "[ann@corp.eu, bob@corp.eu]");
     restores(GS_BLOCK_TEXT, "\\[REDACTED\\_EMAIL\\_1\\]", "ann@corp.eu");
+    restores(GS_BLOCK_TEXT, "CORP\\[REDACTED_EMAIL_1]", "CORP\\ann@corp.eu");
     restores(GS_BLOCK_TEXT, "[[REDACTED_EMAIL_1]](mailto:[REDACTED_EMAIL_1])",
              "[ann@corp.eu](mailto:ann@corp.eu)");
     restores(GS_BLOCK_TEXT, "[REDACTED_PASSWORD_1]", "a\"b\\c#1");
