@@ -1,0 +1,389 @@
+/* Who is asked to go on with an answer that broke off, and who is not: order, calls, formats, what
+ * stays here, clients that leave, what is told of it. */
+#include "switch_test.h"
+
+static struct fake_provider *one, *two;
+
+static int start_fakes(void **state)
+{
+    (void)state;
+    one = fake_provider_start(&(struct fake_provider_options){.place = 0});
+    two = fake_provider_start(&(struct fake_provider_options){.place = 1});
+    return one && two ? 0 : -1;
+}
+
+static int stop_fakes(void **state)
+{
+    (void)state;
+    fake_provider_stop(one);
+    fake_provider_stop(two);
+    return 0;
+}
+
+#define PATIENT "deadlines: {connect: 5s, headers: none, first_token: none, stall: none}"
+#define MAIL    "ann.lee@corp-mail.de"
+
+/* The route's targets and further terms by the begin of the model's name; "far" is one and two
+ * beyond this machine, of which a proxy on it stands for both. */
+static void start_routes(struct grid *g)
+{
+    const int at_one = fake_provider_port(one), at_two = fake_provider_port(two);
+
+    fake_provider_forget(one);
+    fake_provider_forget(two);
+    start_grid(g,
+               "providers:\n"
+               "  one: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
+               "  two: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
+               "  mine: {kind: genset, url: \"http://127.0.0.1:%d\", key: client, " EVERY "}\n"
+               "  far: {kind: genset, url: \"http://one.invalid\", key: none, " EVERY
+               ", proxy: \"http://127.0.0.1:%d\"}\n"
+               "  away: {kind: genset, url: \"http://two.invalid\", key: none, " EVERY
+               ", proxy: \"http://127.0.0.1:%d\"}\n"
+               "privacy: [{find: email, class: redact}]\n"
+               "routes:\n"
+               "  - {match: \"up@*\", targets: [one, two, local/words], " PATIENT "}\n"
+               "  - {match: \"here@*\", targets: [one, local/words, two], " PATIENT "}\n"
+               "  - {match: \"error@*\", targets: [one, two], on_break: error, " PATIENT "}\n"
+               "  - {match: \"far@*\", targets: [far, away], attempts: 20, " PATIENT "}\n"
+               "  - {match: \"mine@*\", targets: [one, mine], " PATIENT "}\n",
+               at_one, at_two, at_two, at_one, at_two);
+}
+
+/* Ask with members `more` before the others, and hear it. */
+static void ask_more(struct grid *g, const struct api *api, const char *more, const char *model,
+                     const char *prompt, struct gs_buf *out, struct heard *h)
+{
+    const int fd = net_connect(g->f.port);
+    struct gs_buf body;
+
+    gs_buf_init(&body, GS_MAX_REQUEST_BYTES);
+    gs_buf_init(out, GS_MAX_RESPONSE_BYTES);
+    put_body(&body, more, model, prompt, true);
+    post(fd, api->path, "Connection: close\r\n", gs_buf_view(&body));
+    net_read_all(fd, out);
+    hear_answer(h, api, true, out);
+    gs_buf_clear(&body);
+    close(fd);
+}
+
+static void forget(struct gs_buf *out, struct heard *h)
+{
+    gs_buf_clear(out);
+    heard_clear(h);
+}
+
+static bool is_whole(const struct heard *h, const char *text)
+{
+    return h->fault == GS_FAULT_NONE && h->has_stopped &&
+           gs_slice_eq_str(gs_buf_view(&h->text), text);
+}
+
+static size_t asked(struct fake_provider *p)
+{
+    return fake_provider_count(p, FAKE_REQUESTS);
+}
+
+/* ---- who ---- */
+
+static void the_order_is_the_routes(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_routes(&g);
+    for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+        struct gs_buf out;
+        struct heard h;
+        char model[64];
+        snprintf(model, sizeof(model), "up@cut-after-4;ok#%zu", i);
+        ask_more(&g, &apis[i], "", model, "say 8", &out, &h);
+        if (!is_whole(&h, WORDS) || h.usage.prompt_tokens == 0 || h.usage.answer_tokens < 4)
+            fail_heard(&apis[i], model, &h, &out);
+        forget(&out, &h);
+        assert_int_equal(asked(two), i + 1);
+        snprintf(model, sizeof(model), "here@cut-after-4;ok#%zu", i);
+        ask_more(&g, &apis[i], "", model, "say 8", &out, &h);
+        if (!is_whole(&h, WORDS))
+            fail_heard(&apis[i], model, &h, &out);
+        forget(&out, &h);
+        assert_int_equal(asked(two), i + 1);
+    }
+    finish_grid(&g);
+}
+
+/* Half a call and what a schema governs: to this machine first, wherever it stands. */
+static void this_machine_first(void **state)
+{
+    static const char *const formats =
+        "\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}},"
+        "\"response_format\":{\"type\":\"json_object\"},\"format\":\"json\","
+        "\"text\":{\"format\":{\"type\":\"json_object\"}},";
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_routes(&g);
+    for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+        struct gs_buf out;
+        struct heard h;
+        char model[64];
+        snprintf(model, sizeof(model), "up@cut-after-10;ok#%zu", i);
+        ask_more(&g, &apis[i], "", model, "say 8, call get_weather", &out, &h);
+        if (!is_whole(&h, WORDS) || h.stop != GS_STOP_TOOL_CALL)
+            fail_heard(&apis[i], model, &h, &out);
+        forget(&out, &h);
+        snprintf(model, sizeof(model), "up@cut-after-4;ok#json%zu", i);
+        ask_more(&g, &apis[i], formats, model, "say 8", &out, &h);
+        if (!is_whole(&h, WORDS))
+            fail_heard(&apis[i], model, &h, &out);
+        forget(&out, &h);
+    }
+    assert_int_equal(asked(two), 0);
+    finish_grid(&g);
+}
+
+/* Without a model here they are asked for once more, and skipped as far as they are the same. */
+static void or_the_same_once_more(void **state)
+{
+    struct grid g;
+    struct gs_slice head, body;
+
+    (void)state;
+    prepare_grid(&g);
+    g.f.opt.has_local = false;
+    start_routes(&g);
+    for (size_t i = 0; i < 2; i++) {
+        struct gs_buf out;
+        struct heard h;
+        ask_more(&g, &apis[i],
+                 "\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}},"
+                 "\"response_format\":{\"type\":\"json_object\"},",
+                 "up@cut-after-4;ok", "say 8", &out, &h);
+        if (!is_whole(&h, WORDS))
+            fail_heard(&apis[i], "json", &h, &out);
+        forget(&out, &h);
+        assert_true(fake_provider_request(two, i, &head, &body));
+        assert_true(gs_slice_find(body, GS_SLICE_LIT("assistant"), 0) == SIZE_MAX);
+    }
+    finish_grid(&g);
+}
+
+/* A call that is complete can be made. */
+static void complete_calls_need_nobody(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_routes(&g);
+    for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+        struct gs_buf out;
+        struct heard h;
+        char model[64];
+        snprintf(model, sizeof(model), "up@rst-after-99;ok#%zu", i);
+        ask_more(&g, &apis[i], "", model, "say 8, call get_weather", &out, &h);
+        if (!is_whole(&h, WORDS) || h.stop != GS_STOP_TOOL_CALL || h.usage.answer_tokens == 0 ||
+            !gs_slice_eq_str(gs_buf_view(&h.args), "{\"city\":\"w0 w1 w2 w3\",\"days\":3}") ||
+            net_has(&out, " goes on\n"))
+            fail_heard(&apis[i], model, &h, &out);
+        forget(&out, &h);
+    }
+    assert_int_equal(asked(two), 0);
+    finish_grid(&g);
+}
+
+/* ---- who is not ---- */
+
+static void check_broken(struct grid *g, const struct api *api, const char *more, const char *model)
+{
+    struct gs_buf out;
+    struct heard h;
+
+    ask_more(g, api, more, model, "say 8", &out, &h);
+    if (h.fault == GS_FAULT_NONE || h.has_stopped || !net_has(&out, "w3") || net_has(&out, "w4"))
+        fail_heard(api, model, &h, &out);
+    forget(&out, &h);
+    assert_int_equal(asked(two), 0);
+}
+
+static void what_is_not_gone_on_with(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_routes(&g);
+    check_broken(&g, &apis[0], "", "error@cut-after-4;ok#0");
+    check_broken(&g, &apis[1], "", "error@cut-after-4;ok#1");
+    check_broken(&g, &apis[2], "", "error@cut-after-4;ok#2");
+    check_broken(&g, &apis[3], "", "error@cut-after-4;ok#3");
+    check_broken(&g, &apis[1], "\"n\":2,", "up@cut-after-4;ok#n");
+    check_broken(&g, &apis[1], "\"logprobs\":true,", "up@cut-after-4;ok#logprobs");
+    finish_grid(&g);
+}
+
+/* Its stop sequence has begun before the seam. */
+static void a_stop_sequence_across_the_seam(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_routes(&g);
+    for (size_t i = 0; i < 2; i++) {
+        struct gs_buf out;
+        struct heard h;
+        ask_more(&g, &apis[i], "\"stop\":[\"w3 w4 w5\"],\"stop_sequences\":[\"w3 w4 w5\"],",
+                 "up@cut-after-4;ok", "say 8", &out, &h);
+        if (!is_whole(&h, "w0 w1 w2 w3") || (i == 0 && !net_has(&out, "\"stop_sequence\":\"w3 w4")))
+            fail_heard(&apis[i], "stop", &h, &out);
+        forget(&out, &h);
+    }
+    finish_grid(&g);
+}
+
+static void who_leaves_is_not_gone_on_for(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    g.f.opt.has_local = false;
+    start_routes(&g);
+    for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+        const int fd = net_connect(g.f.port);
+        struct gs_buf body;
+        gs_buf_init(&body, GS_MAX_REQUEST_BYTES);
+        put_body(&body, "", "up@cut-after-4;silent", "say 8", true);
+        post(fd, apis[i].path, "Connection: close\r\n", gs_buf_view(&body));
+        fake_provider_wait(two, FAKE_HELD, i + 1);
+        close(fd);
+        fake_provider_wait(two, FAKE_GONE, i + 1);
+        gs_buf_clear(&body);
+    }
+    finish_grid(&g);
+}
+
+/* ---- what leaves ---- */
+
+static bool has_got(struct fake_provider *p, const char *what)
+{
+    struct gs_slice head, body;
+
+    for (size_t i = 0; fake_provider_request(p, i, &head, &body); i++)
+        if (gs_slice_find(body, gs_slice_str(what), 0) != SIZE_MAX)
+            return true;
+    return false;
+}
+
+/* What was taken out of the request, and came back into the answer, is taken out of that too. */
+static void what_stays_here_stays_here(void **state)
+{
+    static const char *const text =
+        "Please do write to " MAIL " about it, then wait for an answer.";
+    static const char *const words[] = {"ok", "no-prefill"};
+    struct grid g;
+
+    (void)state;
+    for (size_t w = 0; w < GS_COUNT_OF(words); w++) {
+        for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+            prepare_grid(&g);
+            g.f.opt.has_local = false;
+            start_routes(&g);
+            for (int after = 1; after <= 12; after++) {
+                struct gs_buf out;
+                struct heard h;
+                char model[64], prompt[128];
+                snprintf(model, sizeof(model), "far@cut-after-%d;%s", after, words[w]);
+                snprintf(prompt, sizeof(prompt), "recite %s", text);
+                ask_more(&g, &apis[i], "", model, prompt, &out, &h);
+                if (!is_whole(&h, text))
+                    fail_heard(&apis[i], model, &h, &out);
+                forget(&out, &h);
+            }
+            assert_false(has_got(one, "ann.lee") || has_got(two, "ann.lee"));
+            assert_true(asked(two) >= 11);
+            finish_grid(&g);
+        }
+    }
+}
+
+#define CLIENT_KEY "sk-ant-api03-the-key-of-the-client-itself"
+
+/* A client's login goes with the client's own request only. */
+static void a_login_goes_on(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    g.f.opt.has_local = false;
+    start_routes(&g);
+    for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+        struct gs_buf out;
+        struct heard h;
+        struct gs_slice head, body;
+        const bool has_list = i != 2; /* Responses: put_body() gives a string */
+        ask_api(g.f.port, &apis[i], "x-api-key: " CLIENT_KEY "\r\n",
+                "mine@cut-after-4,cut-after-0;ok", "say 8", true, &out);
+        hear_answer(&h, &apis[i], true, &out);
+        if (has_list && !is_whole(&h, WORDS))
+            fail_heard(&apis[i], "mine", &h, &out);
+        forget(&out, &h);
+        for (size_t k = 0; fake_provider_request(two, k, &head, &body); k++)
+            assert_true(gs_slice_find(head, GS_SLICE_LIT(CLIENT_KEY), 0) != SIZE_MAX);
+        assert_int_equal(asked(two), has_list ? 1 : 0);
+        fake_provider_forget(one);
+        fake_provider_forget(two);
+    }
+    finish_grid(&g);
+}
+
+/* ---- what is told of it ---- */
+
+static void a_trace_names_the_way(void **state)
+{
+    static const struct {
+        const char *words, *way;
+    } rows[] = {{"ok", "two: prefill"}, {"no-prefill", "two: anchor"}};
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_routes(&g);
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        struct gs_buf out;
+        struct heard h;
+        char model[64], request[256];
+        snprintf(model, sizeof(model), "up@cut-after-4;%s", rows[i].words);
+        ask_more(&g, &apis[0], "", model, "say 8", &out, &h);
+        const struct gs_slice all = gs_buf_view(&out);
+        const size_t at = gs_slice_find(all, GS_SLICE_LIT("request-id: "), 0) + 12;
+        snprintf(request, sizeof(request),
+                 "GET /api/genset/trace/%.*s HTTP/1.1\r\nHost: localhost\r\n",
+                 (int)(gs_slice_find(all, GS_SLICE_LIT("\r"), at) - at), all.ptr + at);
+        EXPECT(&g.f, request, "\"what\":\"continue\"", "\"what\":\"seam\"", rows[i].way);
+        forget(&out, &h);
+    }
+    finish_grid(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_order_is_the_routes),
+        cmocka_unit_test(this_machine_first),
+        cmocka_unit_test(or_the_same_once_more),
+        cmocka_unit_test(complete_calls_need_nobody),
+        cmocka_unit_test(what_is_not_gone_on_with),
+        cmocka_unit_test(a_stop_sequence_across_the_seam),
+        cmocka_unit_test(who_leaves_is_not_gone_on_for),
+        cmocka_unit_test(what_stays_here_stays_here),
+        cmocka_unit_test(a_login_goes_on),
+        cmocka_unit_test(a_trace_names_the_way),
+    };
+
+    return cmocka_run_group_tests(tests, start_fakes, stop_fakes);
+}
