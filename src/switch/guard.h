@@ -10,7 +10,6 @@
 #ifndef GS_SWITCH_GUARD_H
 #define GS_SWITCH_GUARD_H
 
-#include "http/parse.h"
 #include "privacy/privacy.h"
 #include "switch/switch.h"
 
@@ -37,7 +36,6 @@ struct gs_switch_guard {
     struct gs_switch_judgement *judgement;
     enum gs_privacy privacy;
     char found[GS_SWITCH_FOUND_BYTES]; /* "email 2, api-key 1", for people */
-    struct gs_http_head head;          /* the client's, without lines in which something is found */
     bool is_judged;
     bool is_told; /* the client was told */
 };

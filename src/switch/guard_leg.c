@@ -25,7 +25,8 @@ enum gs_status gs_switch_redact_own(struct gs_switch_call *c)
         return GS_ENOMEM;
     if (!j->is_redacted)
         gs_switch_judgement_redact(j, c->ask.body);
-    c->ask.is_clean = j->redact_status == GS_OK && !j->names && !c->ask.ctx->builds_on_kept;
+    c->ask.withheld.nothing_in_body =
+        j->redact_status == GS_OK && !j->names && !c->ask.ctx->builds_on_kept;
     return j->redact_status;
 }
 

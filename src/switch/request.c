@@ -222,6 +222,12 @@ static bool is_as_it_came(const struct gs_switch_way *way)
     return way->is_raw || way->is_own;
 }
 
+static bool is_withheld(const struct gs_config_provider *p, const struct gs_switch_ask *ask,
+                        size_t field)
+{
+    return !p->is_loopback && ask->withheld.fields[field / 64] >> field % 64 & 1;
+}
+
 static bool make_head(const struct gs_config_provider *p, const struct gs_switch_ask *ask,
                       const struct gs_switch_way *way, struct gs_arena *a,
                       struct gs_upstream_request *out)
@@ -233,7 +239,7 @@ static bool make_head(const struct gs_config_provider *p, const struct gs_switch
     if (!h.items)
         return false;
     for (size_t i = 0; is_as_it_came(way) && i < n_fields; i++)
-        if (!stays_here(ask->head->fields[i].name) &&
+        if (!stays_here(ask->head->fields[i].name) && !is_withheld(p, ask, i) &&
             !(way->is_own && gs_http_name_eq(ask->head->fields[i].name, "idempotency-key")))
             add(&h, ask->head->fields[i].name, ask->head->fields[i].value);
     if (!is_as_it_came(way))
@@ -364,7 +370,8 @@ static const char *make_url(const struct gs_config_provider *p, const struct gs_
     else if (!gs_slice_starts(path, GS_SLICE_LIT("/v1/")) &&
              !gs_slice_starts(path, GS_SLICE_LIT("/api/")))
         return gs_arena_printf(a, "%s/v1%.*s", p->url, (int)path.len, path.ptr).ptr;
-    const bool has_query = is_as_it_came(way) && ask->query.len > 0;
+    const bool has_query =
+        is_as_it_came(way) && ask->query.len > 0 && (p->is_loopback || !ask->withheld.query);
     return gs_arena_printf(a, "%s%.*s%s%.*s", p->url, (int)tail.len, tail.ptr, has_query ? "?" : "",
                            has_query ? (int)ask->query.len : 0, has_query ? ask->query.ptr : "")
         .ptr;

@@ -67,6 +67,13 @@ size_t gs_switch_inline_bytes(const struct gs_switch *sw);
 
 /* ---- one request ---- */
 
+/* What of a request those beyond this machine do not get, whatever is made of its body. */
+struct gs_switch_withheld {
+    uint64_t fields[2]; /* of the head, a bit for each */
+    bool query;
+    bool nothing_in_body;
+};
+
 /* Everything must live until the call's on_free. */
 struct gs_switch_ask {
     struct gs_slice id; /* "req_..." */
@@ -80,8 +87,8 @@ struct gs_switch_ask {
     const struct gs_http_head *head;
     bool is_key_ours;        /* the client's credential is for this program: it goes nowhere else */
     enum gs_privacy privacy; /* as the client wants it; the routes may be stricter */
-    bool is_clean;           /* set by the switch: nothing is found in its body */
     struct gs_switch_judgement *judgement; /* goes to the call, or is freed; NULL: made by it */
+    struct gs_switch_withheld withheld;    /* set by the switch */
 };
 
 /* An upstream's whole answer, or refusal, to go out as it is. */

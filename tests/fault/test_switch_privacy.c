@@ -56,7 +56,7 @@ static void start_far(struct grid *g, const char *rules, const char *terms)
                "  near: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
                "%s"
                "routes:\n"
-               "  - {match: \"near*\", targets: [near, local/words], " PATIENT "}\n"
+               "  - {match: \"near*\", targets: [near, two, local/words], " PATIENT "}\n"
                "  - {match: \"chat*\", targets: [chat, local/words], " PATIENT "}\n"
                "  - {match: \"messages*\", targets: [messages, local/words], " PATIENT "}\n"
                "  - {match: \"strict*\", targets: [one, local/words], privacy: local-only}\n"
@@ -241,6 +241,22 @@ static void test_files_keep_a_request_here(void **state)
     finish_grid(&g);
 }
 
+static void set_routes(struct gs_switch *sw, const char *yaml)
+{
+    const struct gs_config_routes_source source = {
+        .name = "routes", .text = gs_slice_str(yaml), .env = test_routes_env};
+    struct gs_config_routes routes;
+    struct gs_arena arena;
+    struct gs_buf report;
+    struct gs_error err;
+
+    gs_arena_init(&arena, 0);
+    gs_buf_init(&report, GS_MAX_CONFIG_BYTES);
+    assert_int_equal(gs_config_read_routes(&source, &arena, &routes, &report), GS_OK);
+    assert_int_equal(gs_switch_set_routes(sw, &arena, &routes, &err), GS_OK);
+    gs_buf_clear(&report);
+}
+
 static void no_header(void *ud, const char *name, struct gs_slice value)
 {
     (void)ud;
@@ -260,10 +276,10 @@ static void no_pause(void *ud)
     (void)ud;
 }
 
-/* What becomes of a request whose search goes wrong, at the n-th allocation (0: at none). */
-static enum gs_privacy class_after(struct gs_switch *sw, long n)
+/* What becomes of a request whose search fails at the n-th allocation (0: at none), and before
+ * which the routes become `then` (or NULL). */
+static enum gs_privacy class_after(struct gs_switch *sw, long n, const char *body, const char *then)
 {
-    static const char body[] = CHAT("fake", SAYS("say \\u0033 words")); /* to be decoded */
     const struct gs_block block = {.kind = GS_BLOCK_TEXT, .text = GS_SLICE_LIT("say 3 words")};
     const struct gs_message said = {GS_ROLE_USER, &block, 1};
     const struct gs_chat chat = {.model = GS_SLICE_LIT("fake"), .messages = &said, .n_messages = 1};
@@ -286,74 +302,110 @@ static enum gs_privacy class_after(struct gs_switch *sw, long n)
     gs_alloc_fail_at(n);
     gs_switch_judgement_make(ask.judgement, &ask);
     gs_alloc_fail_at(0);
+    if (then)
+        set_routes(sw, then);
     assert_int_equal(gs_switch_call_create(sw, &ask, &sink, &call, &err), GS_OK);
     gs_switch_call_outcome(call, &outcome);
     gs_switch_call_free(call, NULL, NULL);
     return outcome.privacy;
 }
 
-/* H3: what cannot be searched may hold anything. */
+/* H3: what cannot be searched may hold anything. And what was searched by other routes' rules. */
 static void test_no_search_no_leave(void **state)
 {
-    static const char yaml[] =
+    static const char ruled[] =
         "providers: {one: \"http://one.invalid/v1\"}\n" KEYS "routes: [{targets: one}]\n";
-    const struct gs_config_routes_source source = {
-        .name = "routes", .text = gs_slice_str(yaml), .env = test_routes_env};
+    static const char plain[] =
+        "providers: {one: \"http://one.invalid/v1\"}\nroutes: [{targets: one}]\n";
+    static const char odd[] = CHAT("fake", SAYS("say \\u0033 words")); /* has to be decoded */
     struct gs_switch_options opt = {.has_local = true, .max_calls = 8};
-    struct gs_config_routes routes;
     struct gs_http_loop *loop;
     struct gs_switch *sw;
-    struct gs_arena arena;
-    struct gs_buf report;
     struct gs_error err;
     struct fake fake;
 
     (void)state;
     const enum gs_thread_kind kind = gs_thread_current();
     gs_thread_enter(GS_THREAD_LOOP);
-    gs_arena_init(&arena, 0);
-    gs_buf_init(&report, GS_MAX_CONFIG_BYTES);
     fake_init(&fake, &opt.backend);
-    assert_int_equal(gs_config_read_routes(&source, &arena, &routes, &report), GS_OK);
     assert_int_equal(gs_http_loop_create(&loop, &err), GS_OK);
     assert_int_equal(gs_switch_create(loop, &opt, &sw, &err), GS_OK);
-    assert_int_equal(gs_switch_set_routes(sw, &arena, &routes, &err), GS_OK);
-    assert_int_equal(class_after(sw, 0), GS_PRIVACY_ANY);
-    assert_int_equal(class_after(sw, 1), GS_PRIVACY_LOCAL_ONLY);
+    set_routes(sw, plain);
+    assert_int_equal(class_after(sw, 0, CHAT("fake", SAYS(PEM)), NULL), GS_PRIVACY_ANY);
+    assert_int_equal(class_after(sw, 0, CHAT("fake", SAYS(PEM)), ruled), GS_PRIVACY_LOCAL_ONLY);
+    gs_switch_free(sw);
+    assert_int_equal(gs_switch_create(loop, &opt, &sw, &err), GS_OK);
+    set_routes(sw, ruled);
+    assert_int_equal(class_after(sw, 0, odd, NULL), GS_PRIVACY_ANY);
+    assert_int_equal(class_after(sw, 1, odd, NULL), GS_PRIVACY_LOCAL_ONLY);
+    assert_int_equal(class_after(sw, 0, odd, NULL), GS_PRIVACY_ANY);
     gs_switch_free(sw);
     gs_http_loop_free(loop);
-    gs_buf_clear(&report);
     fake_clear(&fake);
     gs_thread_enter(kind);
 }
 
-/* A long body is judged beside the loop, by the rules that hold when it is asked. */
-static void test_long_bodies(void **state)
+/* H6: somebody further down the route is not asked what the first one was. */
+static void test_the_next_is_left_out(void **state)
 {
     struct grid g;
-    struct gs_buf body, out;
 
     (void)state;
     prepare_grid(&g);
     start_far(&g, KEYS, "");
-    for (int has_key = 0; has_key < 2; has_key++) {
-        const int fd = net_connect(g.f.port);
-        gs_buf_init(&body, 1 << 20);
-        gs_buf_init(&out, 1 << 20);
-        gs_buf_printf(&body, "{\"model\":\"fake\",\"max_tokens\":9,\"messages\":[");
-        gs_buf_printf(&body, "{\"role\":\"user\",\"content\":\"say 3 %d", has_key);
-        for (int i = 0; i < 40000; i++)
-            gs_buf_puts(&body, " and so on");
-        gs_buf_printf(&body, "%s\"}]}", has_key ? PEM : "");
-        post(fd, ANTHROPIC, "Connection: close\r\n", gs_buf_view(&body));
-        net_read_all(fd, &out);
-        assert_true(net_has(&out, has_key ? "x-genset-privacy: local-only; private-key=1"
-                                          : "served-by: one/fake"));
-        gs_buf_clear(&body);
-        gs_buf_clear(&out);
-        close(fd);
-    }
+    expect_answer(&g, ANTHROPIC, "", CHAT("near@500", SAYS("say 3 " PEM)), "w0 w1 w2");
     assert_int_equal(fake_provider_count(one, FAKE_REQUESTS), 1);
+    assert_int_equal(fake_provider_count(two, FAKE_CONNECTIONS), 0);
+    finish_grid(&g);
+}
+
+/* Post a chat of some 400 KB that ends in `text`, which is told what it says beside the loop. */
+static void ask_long(struct grid *g, const char *model, const char *text, struct gs_buf *out)
+{
+    const int fd = net_connect(g->f.port);
+    struct gs_buf body;
+
+    gs_buf_init(&body, 1 << 20);
+    gs_buf_init(out, 1 << 20);
+    gs_buf_printf(&body,
+                  "{\"model\":\"%s\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\","
+                  "\"content\":\"",
+                  model);
+    for (int i = 0; i < 40000; i++)
+        gs_buf_puts(&body, "and so on ");
+    gs_buf_printf(&body, "%s\"}]}", text);
+    post(fd, ANTHROPIC, "Connection: close\r\n", gs_buf_view(&body));
+    net_read_all(fd, out);
+    gs_buf_clear(&body);
+    close(fd);
+}
+
+static void test_long_bodies(void **state)
+{
+    static const struct {
+        const char *model, *text, *mark;
+    } asked[] = {
+        {"fake", "say 3", "served-by: one/fake"},
+        {"fake", "say 3 " PEM, "x-genset-privacy: local-only; private-key=1"},
+        {"fake", "recite to " MAIL, "\"to " MAIL "\""},
+        {"chat", "recite to " MAIL, "\"to " MAIL "\""},
+    };
+    struct grid g;
+    struct gs_buf out;
+
+    (void)state;
+    prepare_grid(&g);
+    start_far(&g,
+              "privacy: [{find: private-key, class: local-only}, {find: email, class: redact}]\n",
+              "");
+    for (size_t i = 0; i < GS_COUNT_OF(asked); i++) {
+        ask_long(&g, asked[i].model, asked[i].text, &out);
+        if (!net_has(&out, asked[i].mark))
+            fail_msg("no \"%s\" in %.*s", asked[i].mark, (int)out.len, out.ptr);
+        gs_buf_clear(&out);
+    }
+    assert_int_equal(fake_provider_count(one, FAKE_REQUESTS), 3);
+    assert_false(has_got(one, MAIL));
     finish_grid(&g);
 }
 
@@ -507,6 +559,29 @@ static void test_breaks_are_gone_on_with(void **state)
     }
     assert_true(fake_provider_count(one, FAKE_REQUESTS) > 0);
     assert_veiled(one);
+    finish_grid(&g);
+}
+
+/* Another goes on from what the client has, and is not told more than the first. */
+static void test_others_go_on_veiled(void **state)
+{
+    struct grid g;
+    size_t n_continued = 0;
+
+    (void)state;
+    prepare_grid(&g);
+    start_far(&g, MAILS, "");
+    for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+        for (int after = 0; after <= 12; after++) {
+            char model[64];
+            snprintf(model, sizeof(model), "fake@cut-after-%d;ok", after);
+            expect_restored(&g, &apis[i], model, true, false);
+        }
+    }
+    n_continued = fake_provider_count(two, FAKE_REQUESTS);
+    assert_true(n_continued >= GS_COUNT_OF(apis) * 8);
+    assert_veiled(one);
+    assert_veiled(two);
     finish_grid(&g);
 }
 
@@ -668,6 +743,7 @@ int main(void)
         cmocka_unit_test(test_clients_say_so),
         cmocka_unit_test(test_files_keep_a_request_here),
         cmocka_unit_test(test_no_search_no_leave),
+        cmocka_unit_test(test_the_next_is_left_out),
         cmocka_unit_test(test_long_bodies),
         cmocka_unit_test(test_who_has_nobody_is_told),
         cmocka_unit_test(test_heads_are_searched),
@@ -675,6 +751,7 @@ int main(void)
         cmocka_unit_test(test_who_is_here_sees_all),
         cmocka_unit_test(test_every_attempt_is_veiled),
         cmocka_unit_test(test_breaks_are_gone_on_with),
+        cmocka_unit_test(test_others_go_on_veiled),
         cmocka_unit_test(test_refusals_hold_nothing),
         cmocka_unit_test(test_other_ways_out),
         cmocka_unit_test(test_kept_answers),
