@@ -140,9 +140,8 @@ bool gs_switch_carry_on(struct gs_switch_call *c, struct gs_switch_leg *leg)
             return true;
         }
     }
-    if ((has_refused_turn(leg) && ask_upstream(c, &leg->to, true)) ||
-        (is_for_local(c) && ask_local(c)) || ask_next(c))
-        return true;
+    const bool is_asked = (has_refused_turn(leg) && ask_upstream(c, &leg->to, true)) ||
+                          (is_for_local(c) && ask_local(c)) || ask_next(c);
     c->err = why;
-    return false;
+    return is_asked;
 }

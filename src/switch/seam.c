@@ -13,6 +13,7 @@
 #define MAX_LEAD      8    /* characters before an overlap */
 #define MAX_SURE_LEAD 64   /* before a sure one: "Sure, I go on:" */
 #define MAX_ANCHOR    1024 /* bytes, white space and all */
+#define MAX_STOP      256  /* of a stop sequence, before the seam */
 #define WORD_REACH    16   /* how far an anchor reaches back for the begin of a word */
 
 const char *gs_seam_word(enum gs_seam_kind k)
@@ -248,13 +249,14 @@ static enum gs_seam_state join(struct gs_seam *s, const struct line *l, struct o
 
 /* ---- the kinds ---- */
 
-/* From the start, byte by byte. */
-static enum gs_seam_state see_skip(const struct gs_seam *s, bool is_end, size_t *out_at)
+/* From the start, byte by byte; each is looked at once. */
+static enum gs_seam_state see_skip(struct gs_seam *s, bool is_end, size_t *out_at)
 {
-    const struct gs_slice said = gs_buf_view(&s->said);
-    const size_t n = GS_MIN(said.len, s->had.len);
+    const size_t n = GS_MIN(s->said.len, s->had.len);
 
-    if (memcmp(said.ptr ? said.ptr : "", s->had.ptr ? s->had.ptr : "", n) != 0)
+    while (s->n_same < n && s->said.ptr[s->n_same] == s->had.ptr[s->n_same])
+        s->n_same++;
+    if (s->n_same < n)
         return GS_SEAM_APART;
     *out_at = n;
     return n == s->had.len ? GS_SEAM_JOINED : is_end ? GS_SEAM_APART : GS_SEAM_WAITS;
@@ -262,17 +264,20 @@ static enum gs_seam_state see_skip(const struct gs_seam *s, bool is_end, size_t 
 
 static enum gs_seam_state see_anchor(struct gs_seam *s, bool is_end, size_t *out_at)
 {
+    const enum gs_seam_state from_start = see_skip(s, is_end, out_at);
     struct line said, had, anchor;
     struct overlap o;
 
+    if (from_start == GS_SEAM_WAITS && s->said.len > MAX_ANCHOR)
+        return from_start;
     read_line(&said, gs_buf_view(&s->said));
     read_end(&had, s->had);
     read_line(&anchor, gs_seam_anchor(s->had));
     if (anchor.n == 0)
         return GS_SEAM_APART;
     o = find_end(&said, &had, anchor.n);
-    if (!o.n && see_skip(s, is_end, out_at) != GS_SEAM_APART)
-        return see_skip(s, is_end, out_at); /* from the start */
+    if (!o.n && from_start != GS_SEAM_APART)
+        return from_start;
     const bool is_decided = is_end || said.n > GS_SEAM_HOLD ||
                             (said.n > anchor.n + MAX_LEAD && !is_within(&said, &had));
     if (!o.n && is_decided)
@@ -289,10 +294,8 @@ static enum gs_seam_state see_guessed(struct gs_seam *s, bool is_end, size_t *ou
     struct line said, had;
 
     const enum gs_seam_state from_start = see_skip(s, is_end, out_at);
-    if (from_start == GS_SEAM_JOINED && s->had.len >= SURE_OVERLAP)
-        return GS_SEAM_JOINED;
-    if (from_start == GS_SEAM_WAITS && s->had.len >= SURE_OVERLAP)
-        return GS_SEAM_WAITS;
+    if (from_start != GS_SEAM_APART && s->had.len >= SURE_OVERLAP)
+        return from_start;
     read_line(&said, gs_buf_view(&s->said));
     read_end(&had, s->had);
     *out_at = 0;
@@ -307,11 +310,8 @@ static enum gs_seam_state see_guessed(struct gs_seam *s, bool is_end, size_t *ou
         if (!is_end)
             return GS_SEAM_WAITS;
     }
-    /* it began as before, and then went another way */
-    for (size_t n = 0; n < said.n && n < s->had.len; n++)
-        if (s->said.ptr[n] != s->had.ptr[n])
-            return n >= SURE_OVERLAP ? GS_SEAM_APART : GS_SEAM_JOINED;
-    return GS_SEAM_JOINED;
+    /* it began as before, and then went another way, or nowhere */
+    return s->n_same >= SURE_OVERLAP ? GS_SEAM_APART : GS_SEAM_JOINED;
 }
 
 static enum gs_seam_state see_trimmed(struct gs_seam *s, bool is_end, size_t *out_at)
@@ -329,7 +329,7 @@ static enum gs_seam_state see_stops(struct gs_seam *s, struct gs_slice fresh, bo
 {
     for (size_t i = 0; i < s->n_stops; i++) {
         const struct gs_slice stop = s->stops[i];
-        for (size_t n = 1; n < stop.len; n++) {
+        for (size_t n = 1; n < GS_MIN(stop.len, (size_t)MAX_STOP); n++) {
             const struct gs_slice rest = gs_slice_sub(stop, n, stop.len);
             if (!gs_slice_ends(s->had, gs_slice_sub(stop, 0, n)))
                 continue;

@@ -44,6 +44,7 @@ struct gs_seam {
     const struct gs_slice *stops;
     size_t n_stops;
     struct gs_buf said;   /* as long as it waits */
+    size_t n_same;        /* bytes of it, from the start, that are those of `had` */
     struct gs_slice stop; /* STOPPED: this one */
 };
 

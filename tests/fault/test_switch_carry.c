@@ -46,6 +46,7 @@ static void start_routes(struct grid *g)
                "  - {match: \"here@*\", targets: [one, local/words, two], " PATIENT "}\n"
                "  - {match: \"error@*\", targets: [one, two], on_break: error, " PATIENT "}\n"
                "  - {match: \"far@*\", targets: [far, away], attempts: 20, " PATIENT "}\n"
+               "  - {match: \"crash@*\", targets: [local/broken, one], " PATIENT "}\n"
                "  - {match: \"mine@*\", targets: [one, mine], " PATIENT "}\n",
                at_one, at_two, at_two, at_one, at_two);
 }
@@ -109,6 +110,26 @@ static void the_order_is_the_routes(void **state)
             fail_heard(&apis[i], model, &h, &out);
         forget(&out, &h);
         assert_int_equal(asked(two), i + 1);
+    }
+    finish_grid(&g);
+}
+
+/* It fails in the middle itself. */
+static void this_machine_breaks_off(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_routes(&g);
+    for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+        struct gs_buf out;
+        struct heard h;
+        ask_more(&g, &apis[i], "", "crash@ok", "recite Hello world and all", &out, &h);
+        if (!is_whole(&h, "Hello world and all"))
+            fail_heard(&apis[i], "crash", &h, &out);
+        forget(&out, &h);
+        assert_int_equal(asked(one), i + 1);
     }
     finish_grid(&g);
 }
@@ -374,6 +395,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_order_is_the_routes),
+        cmocka_unit_test(this_machine_breaks_off),
         cmocka_unit_test(this_machine_first),
         cmocka_unit_test(or_the_same_once_more),
         cmocka_unit_test(complete_calls_need_nobody),
