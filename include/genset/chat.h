@@ -245,6 +245,8 @@ struct gs_event {
     struct gs_slice item_id;      /* BEGIN: what an upstream calls the block; may be empty */
     bool is_whole;                /* END: whoever began the block has told its end too */
     bool is_passed_over;          /* PROGRESS: an upstream announced an item that is no block */
+    bool is_gap;                  /* DELTA: a line between two parts of an upstream's reasoning */
+    int64_t n_sent;               /* events that an upstream has told of so far, where it counts */
     struct gs_slice ignored; /* START: what of the format and the tools' schemas is not enforced */
 };
 

@@ -5,6 +5,7 @@
  * empty delta: comments do not count as a sign of life for Qwen Code 0.24. */
 #include "base/error.h"
 #include "base/slice.h"
+#include "dialect/custom.h"
 #include "dialect/openai_chat.h"
 #include "dialect/writer.h"
 #include "json/json.h"
@@ -16,9 +17,10 @@ struct choice {
     struct gs_buf thought;         /* of the reasoning being told */
     struct gs_buf details;         /* not streamed: items of reasoning_details */
     unsigned n_details;
-    struct gs_buf calls;    /* not streamed: items of tool_calls, comma-separated */
-    struct gs_buf args;     /* of the call being made; streamed, of a custom one only */
-    struct gs_buf logprobs; /* not streamed: items of logprobs.content */
+    struct gs_buf calls;             /* not streamed: items of tool_calls, comma-separated */
+    struct gs_buf args;              /* not streamed: of the call being made */
+    struct gs_dialect_custom custom; /* or its input */
+    struct gs_buf logprobs;          /* not streamed: items of logprobs.content */
     unsigned n_calls;
     enum call_kind call; /* being made */
     bool has_role;       /* streamed: the first delta was sent */
@@ -146,6 +148,8 @@ static void begin_call(struct choice *s, const struct gs_dialect_context *ctx,
         s->call = s->n_calls == 1 ? CALL_FUNCTION : CALL_NONE; /* there is room for one */
     else
         s->call = is_custom(ctx, ev->name) ? CALL_CUSTOM : CALL_TOOL;
+    if (s->call == CALL_CUSTOM)
+        gs_dialect_custom_begin(&s->custom);
 }
 
 /* `"id":...,"type":"function","function":{"name":...,"arguments":` */
@@ -162,23 +166,6 @@ static void write_call_head(struct gs_buf *b, const struct choice *s,
                                           : ",\"type\":\"function\",\"function\":{");
     gs_dialect_write_member(b, "name", ev->name);
     gs_buf_puts(b, s->call == CALL_CUSTOM ? ",\"input\":" : ",\"arguments\":");
-}
-
-/* The text within a custom call's arguments; what is no such object goes out as it is. */
-static void write_input(struct gs_buf *b, struct gs_slice args)
-{
-    struct gs_slice input = args;
-    struct gs_arena a;
-    struct gs_json v;
-
-    gs_arena_init(&a, 0);
-    const enum gs_status st = gs_json_parse(args, &a, &v, NULL);
-    if (st == GS_ENOMEM)
-        b->failed = true;
-    if (st != GS_OK || !gs_json_get_string(&v, "input", &input, NULL))
-        input = args;
-    gs_json_write_string(b, input);
-    gs_arena_clear(&a);
 }
 
 /* {"type":"reasoning.encrypted",...}: signature and text of the reasoning that has ended. */
@@ -253,15 +240,10 @@ static void stream_begin(struct answer *all, const struct gs_dialect_context *ct
     if (ev->block != GS_BLOCK_TOOL_CALL)
         return;
     begin_call(s, ctx, ev);
-    if (s->call == CALL_CUSTOM) { /* goes out whole */
-        gs_buf_reset(&s->args);
-        gs_buf_reset(&s->calls);
-        write_call_head(&s->calls, s, ctx, ev);
-    }
-    if (s->call != CALL_TOOL && s->call != CALL_FUNCTION)
+    if (s->call == CALL_NONE)
         return;
     open_chunk(all, ev->answer_idx, ctx, b);
-    if (s->call == CALL_TOOL) {
+    if (s->call != CALL_FUNCTION) {
         gs_buf_printf(b, "\"tool_calls\":[{\"index\":%u,", s->n_calls - 1);
         write_call_head(b, s, ctx, ev);
         gs_buf_puts(b, "\"\"}}]");
@@ -273,6 +255,19 @@ static void stream_begin(struct answer *all, const struct gs_dialect_context *ct
     close_chunk(ctx, ev, b);
 }
 
+static void stream_input(struct answer *all, const struct gs_dialect_context *ctx,
+                         const struct gs_event *ev, struct gs_slice input, struct gs_buf *b)
+{
+    if (input.len == 0)
+        return;
+    open_chunk(all, ev->answer_idx, ctx, b);
+    gs_buf_printf(b, "\"tool_calls\":[{\"index\":%u,\"custom\":{",
+                  all->choices[ev->answer_idx].n_calls - 1);
+    gs_dialect_write_member(b, "input", input);
+    gs_buf_puts(b, "}}]");
+    close_chunk(ctx, ev, b);
+}
+
 static void stream_args(struct answer *all, const struct gs_dialect_context *ctx,
                         const struct gs_event *ev, struct gs_buf *b)
 {
@@ -280,7 +275,7 @@ static void stream_args(struct answer *all, const struct gs_dialect_context *ctx
 
     s->has_args = true;
     if (s->call == CALL_CUSTOM)
-        gs_buf_slice(&s->args, ev->text);
+        stream_input(all, ctx, ev, gs_dialect_custom_feed(&s->custom, ev->text), b);
     if (s->call != CALL_TOOL && s->call != CALL_FUNCTION)
         return;
     open_chunk(all, ev->answer_idx, ctx, b);
@@ -329,14 +324,8 @@ static void stream_end(struct answer *all, const struct gs_dialect_context *ctx,
     if (ev->block != GS_BLOCK_TOOL_CALL)
         return;
     if (s->call == CALL_CUSTOM) {
-        gs_dialect_writer_check(&s->calls, b);
-        gs_dialect_writer_check(&s->args, b);
-        open_chunk(all, ev->answer_idx, ctx, b);
-        gs_buf_printf(b, "\"tool_calls\":[{\"index\":%u,", s->n_calls - 1);
-        gs_buf_slice(b, gs_buf_view(&s->calls));
-        write_input(b, gs_buf_view(&s->args));
-        gs_buf_puts(b, "}}]");
-        close_chunk(ctx, ev, b);
+        stream_input(all, ctx, ev, gs_dialect_custom_end(&s->custom), b);
+        gs_dialect_writer_check(&s->custom.input, b);
     } else if (!s->has_args) { /* clients parse them as JSON, which nothing is not */
         none.text = GS_SLICE_LIT("{}");
         stream_args(all, ctx, &none, b);
@@ -413,7 +402,9 @@ static void collect_begin(struct choice *s, const struct gs_dialect_context *ctx
 
 static void collect_delta(struct choice *s, const struct gs_event *ev)
 {
-    if (ev->block == GS_BLOCK_TOOL_CALL)
+    if (ev->block == GS_BLOCK_TOOL_CALL && s->call == CALL_CUSTOM)
+        (void)gs_dialect_custom_feed(&s->custom, ev->text);
+    else if (ev->block == GS_BLOCK_TOOL_CALL)
         gs_buf_slice(&s->args, ev->text);
     else
         gs_buf_slice(ev->block == GS_BLOCK_REASONING ? &s->reasoning : &s->text, ev->text);
@@ -435,10 +426,13 @@ static void collect_end(struct choice *s, const struct gs_event *ev)
     if (ev->block != GS_BLOCK_TOOL_CALL || s->call == CALL_NONE)
         return;
     gs_dialect_writer_check(&s->args, &s->calls);
-    if (s->call == CALL_CUSTOM)
-        write_input(&s->calls, gs_buf_view(&s->args));
-    else
+    if (s->call == CALL_CUSTOM) {
+        (void)gs_dialect_custom_end(&s->custom);
+        gs_dialect_writer_check(&s->custom.input, &s->calls);
+        gs_json_write_string(&s->calls, gs_buf_view(&s->custom.input));
+    } else {
         gs_json_write_string(&s->calls, s->args.len ? gs_buf_view(&s->args) : GS_SLICE_LIT("{}"));
+    }
     gs_buf_puts(&s->calls, s->call == CALL_FUNCTION ? "}" : "}}");
 }
 
@@ -568,6 +562,7 @@ static void clear_state(void *state)
         gs_buf_clear(&s->choices[i].details);
         gs_buf_clear(&s->choices[i].calls);
         gs_buf_clear(&s->choices[i].args);
+        gs_dialect_custom_clear(&s->choices[i].custom);
         gs_buf_clear(&s->choices[i].logprobs);
     }
 }

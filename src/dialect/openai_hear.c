@@ -24,6 +24,7 @@ void gs_dialect_openai_hear_open(struct gs_dialect_openai_heard *h, gs_event_fn 
     h->out_fault = out_fault;
     h->err = err;
     h->effect = GS_DIALECT_NOTHING;
+    h->has_told = false;
     h->frame.max_bytes = GS_MAX_TEXT_BYTES;
     gs_arena_reset(&h->frame);
     h->a = &h->frame;
@@ -97,6 +98,8 @@ static void emit(struct gs_dialect_openai_heard *h, struct gs_event ev)
     if (h->has_failed)
         return;
     ev.usage = h->usage;
+    ev.n_sent = h->n_sent;
+    h->has_told = true;
     h->on_event(h->ud, &ev);
 }
 
@@ -168,6 +171,21 @@ static struct gs_slice escape(struct gs_dialect_openai_heard *h, struct gs_slice
         fail_nomem(h);
     gs_buf_clear(&b);
     return out;
+}
+
+void gs_dialect_openai_hear_gap(struct gs_dialect_openai_heard *h, bool begins)
+{
+    emit(h, (struct gs_event){.kind = GS_EVENT_DELTA,
+                              .block = h->block,
+                              .block_idx = h->n_blocks - 1,
+                              .text = gs_slice_str(begins ? "\n\n" : ""),
+                              .is_gap = true});
+}
+
+void gs_dialect_openai_hear_silence(struct gs_dialect_openai_heard *h)
+{
+    if (h->n_sent > 0 && h->has_started && !h->has_told && !h->is_over)
+        emit(h, (struct gs_event){.kind = GS_EVENT_PROGRESS, .done = 1, .total = 1});
 }
 
 void gs_dialect_openai_hear_opened(struct gs_dialect_openai_heard *h)

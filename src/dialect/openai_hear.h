@@ -33,6 +33,8 @@ struct gs_dialect_openai_heard {
     enum gs_stop_reason stop;
     struct gs_buf stop_sequence;
     struct gs_usage usage;
+    int64_t n_sent; /* events of the API, where it counts them */
+    bool has_told;  /* something of what is heard now */
 };
 
 /* A frame, or the end, is to be heard. */
@@ -60,6 +62,10 @@ void gs_dialect_openai_hear_delta(struct gs_dialect_openai_heard *h, struct gs_s
                                   const struct gs_json *logprobs);
 /* What holds the text of the open block was opened. */
 void gs_dialect_openai_hear_opened(struct gs_dialect_openai_heard *h);
+/* The part of the reasoning that is told has ended, or the next one begins, with an empty line. */
+void gs_dialect_openai_hear_gap(struct gs_dialect_openai_heard *h, bool begins);
+/* An event that tells nothing is counted too. */
+void gs_dialect_openai_hear_silence(struct gs_dialect_openai_heard *h);
 /* More of a text or a reasoning, which begins with it if another block is open. */
 void gs_dialect_openai_hear_text(struct gs_dialect_openai_heard *h, enum gs_block_kind kind,
                                  struct gs_slice text, const struct gs_json *logprobs);

@@ -14,6 +14,7 @@
 #include "dialect/refusal.h"
 
 #define MAX_ID_BYTES 256 /* of an item */
+#define MAX_EVENTS   ((int64_t)1 << 40)
 
 /* A reasoning is told as its text or as a summary, by some servers as both: the first counts. */
 enum reasoning { REASONING_UNKNOWN, REASONING_TEXT, REASONING_SUMMARY };
@@ -22,7 +23,6 @@ struct heard {
     struct gs_dialect_openai_heard h;
     struct gs_buf item;       /* id of the item heard last; may be empty */
     bool has_text;            /* of it something was told */
-    bool needs_gap;           /* the next of it is a new part */
     enum reasoning reasoning; /* of it */
 };
 
@@ -93,7 +93,6 @@ static void begin_block(struct heard *s, struct gs_event ev, struct gs_slice id)
     if (!gs_buf_ok(&s->item))
         gs_buf_reset(&s->item);
     s->has_text = false;
-    s->needs_gap = false;
     s->reasoning = REASONING_UNKNOWN;
     ev.item_id = gs_buf_view(&s->item);
     gs_dialect_openai_hear_start(&s->h, NULL);
@@ -117,9 +116,6 @@ static void say(struct heard *s, struct gs_slice text, const struct gs_json *log
 {
     if (!text.len)
         return;
-    if (s->needs_gap && s->has_text)
-        gs_dialect_openai_hear_delta(&s->h, GS_SLICE_LIT("\n\n"), NULL);
-    s->needs_gap = false;
     s->has_text = true;
     gs_dialect_openai_hear_delta(&s->h, text, logprobs);
 }
@@ -129,7 +125,8 @@ static void say_parts(struct heard *s, const struct gs_json *parts)
 {
     for (size_t i = 0; i < len_of(parts); i++) {
         const struct gs_json *part = &parts->u.array.items[i];
-        s->needs_gap = s->h.block == GS_BLOCK_REASONING;
+        if (s->has_text && s->h.block == GS_BLOCK_REASONING)
+            gs_dialect_openai_hear_gap(&s->h, true);
         say(s, gs_dialect_peek_string(part, type_is(part, "refusal") ? "refusal" : "text"),
             gs_json_get(part, "logprobs"));
     }
@@ -207,10 +204,17 @@ static void hear_part(struct heard *s, const struct gs_json *event)
 {
     if (!s->h.has_block || !is_it(s, gs_dialect_peek_string(event, "item_id")))
         return;
-    if (s->has_text)
-        s->needs_gap = s->h.block == GS_BLOCK_REASONING;
-    else
+    if (s->has_text && s->h.block == GS_BLOCK_REASONING)
+        gs_dialect_openai_hear_gap(&s->h, true);
+    if (!s->has_text || s->h.block == GS_BLOCK_REASONING)
         gs_dialect_openai_hear_opened(&s->h);
+}
+
+static void hear_part_done(struct heard *s, const struct gs_json *event)
+{
+    if (s->h.has_block && s->h.block == GS_BLOCK_REASONING && s->has_text &&
+        is_it(s, gs_dialect_peek_string(event, "item_id")))
+        gs_dialect_openai_hear_gap(&s->h, false);
 }
 
 /* A piece belongs to the item that was announced last; false: to none, the answer has failed. A
@@ -373,6 +377,8 @@ static const struct {
     {"response.output_item.added", hear_added},
     {"response.content_part.added", hear_part},
     {"response.reasoning_summary_part.added", hear_part},
+    {"response.content_part.done", hear_part_done},
+    {"response.reasoning_summary_part.done", hear_part_done},
     {"response.output_item.done", hear_item_done},
     {"response.queued", hear_created},
     {"response.created", hear_created},
@@ -406,6 +412,7 @@ static enum gs_dialect_effect read_frame(void *state, const struct gs_dialect_fr
     struct heard *s = state;
     const struct gs_slice data = gs_slice_trim(frame->data);
     struct gs_json event;
+    int64_t number = -1;
 
     gs_dialect_openai_hear_open(&s->h, on_event, ud, out_fault, err);
     if (!data.len || s->h.is_over)
@@ -413,8 +420,13 @@ static enum gs_dialect_effect read_frame(void *state, const struct gs_dialect_fr
     s->h.has_frame = true;
     if (gs_slice_eq_str(data, "[DONE]")) /* of gateways that end every stream so */
         return gs_dialect_openai_hear_cut(&s->h);
-    if (gs_dialect_openai_hear_object(&s->h, data, &event))
-        hear_event(s, frame, &event);
+    if (!gs_dialect_openai_hear_object(&s->h, data, &event))
+        return s->h.effect;
+    if (gs_json_get_int(&event, "sequence_number", &number, NULL) && number >= s->h.n_sent &&
+        number < MAX_EVENTS)
+        s->h.n_sent = number + 1;
+    hear_event(s, frame, &event);
+    gs_dialect_openai_hear_silence(&s->h);
     return s->h.effect;
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "dialect/custom.h"
 #include "dialect/openai_chat.h"
 #include "dialect/openai_responses.h"
 #include "dialect/writer.h"
@@ -20,17 +21,19 @@ struct answer {
     struct gs_buf text;    /* of the item being made, raw */
     struct gs_buf head;    /* of the call being made: its id and name; of reasoning its signature */
     struct gs_buf logprobs; /* of the text being made, comma-separated */
-    struct gs_slice input;  /* of a custom call that has ended; in `arena` */
-    struct gs_arena arena;
-    enum gs_block_kind kind; /* of the item being made */
-    bool is_custom;          /* that call's input is text */
-    bool has_item;           /* one is being made, */
-    bool has_part;           /* its part was announced */
-    bool has_ended;          /* and only its end is to be told */
+    struct gs_buf parts;    /* of the reasoning being made, that have ended, comma-separated */
+    size_t part_from;       /* of its text: where the part that is told begins */
+    unsigned n_parts;       /* that have ended */
+    struct gs_dialect_custom custom; /* that call's input */
+    enum gs_block_kind kind;         /* of the item being made */
+    bool is_custom;                  /* that call's input is text */
+    bool has_item;                   /* one is being made, */
+    bool has_part;                   /* its part was announced */
+    bool has_ended;                  /* and only its end is to be told */
     bool has_created;
     bool is_usable; /* there was text, or a whole call */
     unsigned n_items;
-    unsigned sequence;
+    int64_t sequence;
     int64_t prompt_tokens;
 };
 
@@ -131,7 +134,13 @@ static void write_item_id(struct gs_buf *b, const struct answer *s,
     gs_buf_putc(b, '"');
 }
 
-/* The one part of a message or of a reasoning. */
+/* The text of the part that is told. */
+static struct gs_slice part_text(const struct answer *s)
+{
+    return gs_slice_sub(gs_buf_view(&s->text), s->part_from, s->text.len);
+}
+
+/* The part of a message or of a reasoning that is told. */
 static void write_part(struct gs_buf *b, const struct answer *s,
                        const struct gs_dialect_context *ctx)
 {
@@ -141,14 +150,26 @@ static void write_part(struct gs_buf *b, const struct answer *s,
         gs_buf_slice(b, gs_buf_view(&s->logprobs));
         gs_buf_puts(b, "],");
     }
-    gs_dialect_write_member(b, "text", gs_buf_view(&s->text));
+    gs_dialect_write_member(b, "text", part_text(s));
     gs_buf_putc(b, '}');
+}
+
+/* All parts of a reasoning. */
+static void write_parts(struct gs_buf *b, const struct answer *s,
+                        const struct gs_dialect_context *ctx)
+{
+    gs_buf_slice(b, gs_buf_view(&s->parts));
+    if (part_text(s).len == 0)
+        return;
+    if (s->parts.len)
+        gs_buf_putc(b, ',');
+    write_part(b, s, ctx);
 }
 
 static struct gs_slice args_of(const struct answer *s)
 {
     if (s->is_custom)
-        return s->input;
+        return gs_buf_view(&s->custom.input);
     return s->text.len ? gs_buf_view(&s->text) : GS_SLICE_LIT("{}");
 }
 
@@ -159,13 +180,13 @@ static void write_reasoning(struct gs_buf *b, const struct answer *s,
     const struct gs_dialect_responses_request *own = request_of(ctx);
 
     gs_buf_puts(b, ",\"type\":\"reasoning\",\"summary\":[");
-    if (is_whole && own->has_summary && s->text.len)
-        write_part(b, s, ctx);
+    if (is_whole && own->has_summary)
+        write_parts(b, s, ctx);
     gs_buf_putc(b, ']');
     if (!own->has_summary) {
         gs_buf_puts(b, ",\"content\":[");
-        if (is_whole && s->text.len)
-            write_part(b, s, ctx);
+        if (is_whole)
+            write_parts(b, s, ctx);
         gs_buf_putc(b, ']');
     }
     if (is_whole && (own->has_encrypted || gs_dialect_is_signed(gs_buf_view(&s->head)))) {
@@ -280,8 +301,8 @@ static void write_response(struct gs_buf *b, const struct answer *s,
 
 static void open_event(struct answer *s, const char *type, struct gs_buf *b)
 {
-    gs_buf_printf(b, "event: %s\ndata: {\"type\":\"%s\",\"sequence_number\":%u,", type, type,
-                  s->sequence++);
+    gs_buf_printf(b, "event: %s\ndata: {\"type\":\"%s\",\"sequence_number\":%lld,", type, type,
+                  (long long)s->sequence++);
 }
 
 static void close_event(struct gs_buf *b)
@@ -326,7 +347,7 @@ static void open_piece(struct answer *s, const struct gs_dialect_context *ctx, c
     write_item_id(b, s, ctx, "item_id");
     gs_buf_printf(b, ",\"output_index\":%u,", s->n_items);
     if (index)
-        gs_buf_printf(b, "\"%s\":0,", index);
+        gs_buf_printf(b, "\"%s\":%u,", index, s->n_parts);
 }
 
 static void stream_part(struct answer *s, const struct gs_dialect_context *ctx, const char *type,
@@ -378,6 +399,8 @@ static void begin_call(struct answer *s, const struct gs_dialect_context *ctx,
         }
     }
     s->is_custom = tool.is_custom;
+    if (s->is_custom)
+        gs_dialect_custom_begin(&s->custom);
     if (ev->id.len) {
         gs_dialect_write_member(&s->head, "call_id", ev->id);
     } else {
@@ -405,45 +428,14 @@ static void begin_item(struct answer *s, const struct gs_dialect_context *ctx,
     gs_buf_reset(&s->text);
     gs_buf_reset(&s->logprobs);
     gs_buf_reset(&s->head);
+    gs_buf_reset(&s->parts);
+    s->part_from = 0;
+    s->n_parts = 0;
     s->is_custom = false;
     if (ev->block == GS_BLOCK_TOOL_CALL)
         begin_call(s, ctx, ev);
     if (ctx->stream)
         stream_item(s, ctx, "response.output_item.added", END_IN_PROGRESS, b);
-}
-
-static void add_delta(struct answer *s, const struct gs_dialect_context *ctx,
-                      const struct gs_event *ev, struct gs_buf *b)
-{
-    const size_t before = s->logprobs.len;
-
-    if (ctx->stream)
-        stream_part_added(s, ctx, b);
-    gs_buf_slice(&s->text, ev->text);
-    if (ev->n_logprob && s->kind == GS_BLOCK_TEXT) {
-        if (before)
-            gs_buf_putc(&s->logprobs, ',');
-        gs_dialect_write_logprobs(&s->logprobs, ev, false);
-    }
-    if (ctx->stream && !s->is_custom && (ev->text.len || s->logprobs.len > before)) {
-        const size_t from = before + (before && s->logprobs.len > before);
-        stream_delta(s, ctx, ev->text, gs_slice_sub(gs_buf_view(&s->logprobs), from, SIZE_MAX), b);
-    }
-}
-
-/* The text in the {"input": text} that a model was asked for; what is none is the input itself. */
-static void find_input(struct answer *s)
-{
-    const struct gs_json *input = NULL;
-    struct gs_json v;
-
-    gs_arena_clear(&s->arena);
-    const enum gs_status st = gs_json_parse(gs_buf_view(&s->text), &s->arena, &v, NULL);
-    if (st == GS_OK)
-        input = gs_json_get(&v, "input");
-    else if (st == GS_ENOMEM)
-        s->text.failed = true;
-    s->input = input && input->kind == GS_JSON_STRING ? input->u.string : gs_buf_view(&s->text);
 }
 
 /* What the item says is told whole. */
@@ -453,9 +445,7 @@ static void stream_done(struct answer *s, const struct gs_dialect_context *ctx, 
     const bool is_call = s->kind == GS_BLOCK_TOOL_CALL;
 
     stream_part_added(s, ctx, b);
-    if (s->is_custom)
-        stream_delta(s, ctx, s->input, gs_slice(NULL, 0), b);
-    else if (is_call && !s->text.len)
+    if (is_call && !s->is_custom && !s->text.len)
         stream_delta(s, ctx, args_of(s), gs_slice(NULL, 0), b);
     open_piece(s, ctx, p->done, p->index, b);
     if (s->kind == GS_BLOCK_TEXT) {
@@ -463,10 +453,60 @@ static void stream_done(struct answer *s, const struct gs_dialect_context *ctx, 
         gs_buf_slice(b, gs_buf_view(&s->logprobs));
         gs_buf_puts(b, "],");
     }
-    gs_dialect_write_member(b, p->text, is_call ? args_of(s) : gs_buf_view(&s->text));
+    gs_dialect_write_member(b, p->text, is_call ? args_of(s) : part_text(s));
     close_event(b);
     if (p->part_done)
         stream_part(s, ctx, p->part_done, b);
+}
+
+/* The reasoning goes on in another part. */
+static void next_part(struct answer *s, const struct gs_dialect_context *ctx,
+                      const struct gs_event *ev, struct gs_buf *b)
+{
+    if (s->has_part) {
+        if (ctx->stream)
+            stream_done(s, ctx, b);
+        gs_buf_puts(&s->parts, s->n_parts ? "," : "");
+        write_part(&s->parts, s, ctx);
+        s->n_parts++;
+    }
+    gs_buf_slice(&s->text, ev->text);
+    s->part_from = s->text.len;
+    s->has_part = false;
+}
+
+static void add_input(struct answer *s, const struct gs_dialect_context *ctx, struct gs_slice input,
+                      struct gs_buf *b)
+{
+    if (ctx->stream && input.len > 0)
+        stream_delta(s, ctx, input, gs_slice(NULL, 0), b);
+}
+
+static void add_delta(struct answer *s, const struct gs_dialect_context *ctx,
+                      const struct gs_event *ev, struct gs_buf *b)
+{
+    const size_t before = s->logprobs.len;
+
+    if (s->is_custom) {
+        add_input(s, ctx, gs_dialect_custom_feed(&s->custom, ev->text), b);
+        return;
+    }
+    if (ev->is_gap) {
+        next_part(s, ctx, ev, b);
+        return;
+    }
+    if (ctx->stream)
+        stream_part_added(s, ctx, b);
+    gs_buf_slice(&s->text, ev->text);
+    if (ev->n_logprob && s->kind == GS_BLOCK_TEXT) {
+        if (before)
+            gs_buf_putc(&s->logprobs, ',');
+        gs_dialect_write_logprobs(&s->logprobs, ev, false);
+    }
+    if (ctx->stream && (ev->text.len || s->logprobs.len > before)) {
+        const size_t from = before + (before && s->logprobs.len > before);
+        stream_delta(s, ctx, ev->text, gs_slice_sub(gs_buf_view(&s->logprobs), from, SIZE_MAX), b);
+    }
 }
 
 /* Reasoning that nobody may read has no part. */
@@ -486,7 +526,7 @@ static void end_item(struct answer *s, const struct gs_dialect_context *ctx, enu
     if (!s->has_item)
         return;
     if (s->is_custom)
-        find_input(s);
+        add_input(s, ctx, gs_dialect_custom_end(&s->custom), b);
     if (ctx->stream)
         stream_item_end(s, ctx, end, b);
     if (s->items.len)
@@ -494,6 +534,8 @@ static void end_item(struct answer *s, const struct gs_dialect_context *ctx, enu
     write_item(&s->items, s, ctx, end);
     gs_dialect_writer_check(&s->text, &s->items);
     gs_dialect_writer_check(&s->head, &s->items);
+    gs_dialect_writer_check(&s->parts, &s->items);
+    gs_dialect_writer_check(&s->custom.input, &s->items);
     gs_dialect_writer_check(&s->item_id, &s->items);
     gs_dialect_writer_check(&s->logprobs, &s->items);
     if (is_call ? end == END_COMPLETED : s->kind == GS_BLOCK_TEXT && s->text.len)
@@ -609,7 +651,7 @@ static void ready(struct answer *s)
     gs_dialect_writer_ready(&s->text);
     gs_dialect_writer_ready(&s->head);
     gs_dialect_writer_ready(&s->logprobs);
-    s->arena.max_bytes = GS_MAX_TEXT_BYTES;
+    gs_dialect_writer_ready(&s->parts);
 }
 
 static void write_event(void *state, const struct gs_dialect_context *ctx,
@@ -653,6 +695,7 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     case GS_EVENT_VECTOR:
         break;
     }
+    s->sequence = GS_MAX(s->sequence, ev->n_sent);
 }
 
 static void write_keepalive(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b)
@@ -676,7 +719,8 @@ static void clear_state(void *state)
     gs_buf_clear(&s->text);
     gs_buf_clear(&s->head);
     gs_buf_clear(&s->logprobs);
-    gs_arena_clear(&s->arena);
+    gs_buf_clear(&s->parts);
+    gs_dialect_custom_clear(&s->custom);
 }
 
 const struct gs_dialect gs_dialect_openai_responses = {

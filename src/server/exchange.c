@@ -270,10 +270,10 @@ static void on_event(void *ud, const struct gs_event *ev, bool is_spelled)
         return;
     }
     if (ev->kind == GS_EVENT_PROGRESS) {
-        if (!ev->is_passed_over)
-            gs_server_upload_go_on(ex);
-        else if (is_spelled) /* the client has what no event tells of */
+        if (is_spelled) /* the client has what no event tells of */
             write_event(ex, ev, true);
+        else if (ev->total == 0)
+            gs_server_upload_go_on(ex);
         return;
     }
     if (ev->kind == GS_EVENT_STOP && ex->ctx.errand)

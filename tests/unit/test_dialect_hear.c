@@ -123,8 +123,12 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
     gs_buf_printf(b, "  %s", kinds[ev->kind]);
     if (ev->kind == GS_EVENT_BEGIN || ev->kind == GS_EVENT_DELTA || ev->kind == GS_EVENT_END)
         gs_buf_printf(b, " %s %u", blocks[ev->block], ev->block_idx);
-    if (ev->kind == GS_EVENT_DELTA && !ev->text.len)
+    if (ev->is_gap)
+        gs_buf_puts(b, " gap");
+    else if (ev->kind == GS_EVENT_DELTA && !ev->text.len)
         gs_buf_puts(b, " opened");
+    if (ev->kind == GS_EVENT_PROGRESS && ev->n_sent)
+        gs_buf_printf(b, " sent=%lld", (long long)ev->n_sent);
     if (ev->kind == GS_EVENT_STOP)
         gs_buf_printf(b, " %s", stops[ev->stop]);
     put(b, "id", ev->id);
