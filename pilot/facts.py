@@ -176,12 +176,12 @@ def strangers(text, allowed=""):
     bad = []
     for code in re.findall(r"`([^`]+)`", text) + re.findall(r"^    (.+)$", text, flags=re.M):
         for word in re.findall(r"(?:^|[;|(]\s*|/)genset +([a-z][\w-]*)", code):
-            if word not in COMMANDS and word not in allowed:
+            if word not in COMMANDS and word not in allowed.lower():
                 bad.append(f"genset {word}")
     for flag in re.findall(r"(?<![\w-])--([a-z][\w-]*)", text):
         base = flag[3:] if flag.startswith("no-") else flag
         foreign = ("--" + flag) in ("--auth-type", "--json")
-        if base not in OPTIONS and not foreign and ("--" + flag) not in allowed:
+        if base not in OPTIONS and not foreign and flag not in allowed.lower():
             bad.append("--" + flag)
     return bad
 

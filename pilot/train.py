@@ -1,11 +1,12 @@
 """Trains pilot: train.py FOLDER [--tokens N] [--decay-from N] ...
 
-The folder holds the tokenizer and all that training leaves, and training goes on where it stopped.
-Data is drawn anew, a shard at a time, by data.py beside the training. Matrices are trained with Muon
+The folder holds the tokenizer and all that training leaves, and training goes on where it stopped
+(SIGTERM makes it save). Data is drawn anew, a shard at a time, by data.py beside the training. Matrices are trained with Muon
 (momentum made orthogonal, Jordan 2024), all else with AdamW; the rate is constant until --decay-from tokens,
 then falls to zero at --tokens. What is exported is the running mean of the weights."""
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -105,6 +106,8 @@ def main(args):
                     "step": step, "seen": seen, "shard": shard}, path + ".new")
         os.replace(path + ".new", path)
 
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
     saved, told, told_seen, losses = time.time(), time.time(), seen, []
     following = draw_shard(args, shard)
     while seen < args.tokens:
@@ -151,9 +154,12 @@ def main(args):
                 now = time.time()
                 say(f"step {step} tokens {seen / 1e6:.3f} M loss {sum(losses) / len(losses):.4f} rate {rate:.3f} {(seen - told_seen) / (now - told):.0f} tokens/s")
                 told, told_seen, losses = now, seen, []
-            if time.time() - saved > args.save_every:
+            if stopped or time.time() - saved > args.save_every:
                 save(checkpoint)
                 saved = time.time()
+            if stopped:
+                following.kill()
+                return say("stopped")
         shard += 1
     save(checkpoint)
     save(os.path.join(args.folder, f"done-{seen // 1000000}M.pt"))
