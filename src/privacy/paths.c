@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/error.h"
 #include "base/slice.h"
 #include "privacy/walk.h"
 
@@ -32,6 +34,7 @@ struct path {
     size_t len;
     bool is_absolute;
     bool is_loose; /* begins in a folder that is not known: ../x */
+    bool is_wild;  /* may stand for several */
     char text[MAX_PATH];
 };
 
@@ -80,13 +83,18 @@ static void read_pattern(const char *text, struct pattern *p)
 struct place {
     char c; /* byte j; 0 at the end */
     bool is_end, begins_name;
+    bool may_hide; /* a '.' here makes it a hidden file */
     const bool *row, *below;
 };
 
-static bool fits_byte(char byte, size_t i, const struct place *at)
+static bool fits_byte(const struct pattern *p, size_t i, const struct place *at)
 {
+    const char byte = p->pieces[i].byte;
+
     if (byte == '/')
-        return at->c == '/' && at->below[i + 1];
+        return at->is_end ? p->takes_folder && i + 2 == p->n : at->c == '/' && at->below[i + 1];
+    if (byte == '.' && at->may_hide) /* a shell's wildcards leave hidden files out */
+        return at->c == '.' && at->below[i + 1];
     if (at->c == '*' && at->row[i + 1])
         return true;
     return (at->c == byte || at->c == '?') && at->below[i + 1];
@@ -103,7 +111,7 @@ static bool fits_here(const struct pattern *p, size_t i, const struct place *at)
         return at->is_end;
     switch (p->pieces[i].kind) {
     case PIECE_BYTE:
-        return fits_byte(p->pieces[i].byte, i, at);
+        return fits_byte(p, i, at);
     case PIECE_ONE:
         return is_in_name && (at->below[i + 1] || (at->c == '*' && at->row[i + 1]));
     case PIECE_RUN:
@@ -122,9 +130,13 @@ static bool fits(const struct pattern *p, const struct path *path)
     bool *row = rows[0], *below = rows[1];
 
     for (size_t j = path->len + 1; j-- > 0;) {
+        const bool begins_name = j == 0 || path->text[j - 1] == '/';
+        const bool is_second =
+            j > 0 && path->text[j - 1] == '*' && (j == 1 || path->text[j - 2] == '/');
         const struct place at = {.c = j < path->len ? path->text[j] : '\0',
                                  .is_end = j == path->len,
-                                 .begins_name = j == 0 || path->text[j - 1] == '/',
+                                 .begins_name = begins_name,
+                                 .may_hide = begins_name || is_second,
                                  .row = row,
                                  .below = below};
         for (size_t i = p->n + 1; i-- > 0;)
@@ -141,7 +153,8 @@ static bool fits(const struct pattern *p, const struct path *path)
 static void put(struct path *p, const char *bytes, size_t n)
 {
     for (size_t i = 0; i < n && p->len < sizeof(p->text) - 1; i++)
-        p->text[p->len++] = lower(bytes[i]);
+        if (bytes[i] != '*' || p->len == 0 || p->text[p->len - 1] != '*')
+            p->text[p->len++] = lower(bytes[i]);
 }
 
 /* The first folder or name of s from *at on; empty at its end. */
@@ -163,13 +176,25 @@ static void go_up(struct path *p)
     p->len -= p->len > 0;
 }
 
+/* Does it name a file, and not whatever there is: no "*"? */
+static bool is_name(struct gs_slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!strchr("*?.", name.ptr[i]))
+            return true;
+    return false;
+}
+
+/* An empty one if `s` names no file. */
 static void read_path(struct gs_slice s, struct path *p)
 {
     size_t at = 0;
+    bool has_name = true;
 
     memset(p, 0, offsetof(struct path, text));
     if (s.len > MAX_PATH / 2)
         s = gs_slice_sub(s, s.len - MAX_PATH / 2, s.len);
+    p->is_wild = s.len > 0 && (memchr(s.ptr, '*', s.len) || memchr(s.ptr, '?', s.len));
     p->is_absolute = s.len > 0 && (s.ptr[0] == '/' || s.ptr[0] == '\\');
     for (struct gs_slice name = next_name(s, &at); name.len > 0; name = next_name(s, &at)) {
         if (gs_slice_eq_str(name, "."))
@@ -181,7 +206,9 @@ static void read_path(struct gs_slice s, struct path *p)
         if (p->len > 0)
             put(p, "/", 1);
         put(p, name.ptr, name.len);
+        has_name = is_name(name);
     }
+    p->len = has_name ? p->len : 0;
 }
 
 /* Where the name at `at` ends. */
@@ -195,14 +222,17 @@ static size_t name_end(struct gs_slice s, size_t at)
 /* Without what leads to a home folder, if it begins with that. */
 static bool strip_home(const struct path *p, struct path *out)
 {
-    static const char *const heads[] = {"~", "$home", "${home}", "%userprofile%", "root"};
-    static const char *const parents[] = {"home/", "users/", "c/users/", "mnt/c/users/"};
+    static const char *const heads[] = {"~", "$home", "${home}", "%userprofile%"};
+    static const char *const parents[] = {"home/", "users/", "c:/users/", "c/users/",
+                                          "mnt/c/users/"};
     const struct gs_slice text = gs_slice(p->text, p->len);
     size_t n = 0;
 
     for (size_t i = 0; i < GS_COUNT_OF(heads); i++)
         if (gs_slice_starts(text, gs_slice_str(heads[i])))
             n = GS_MAX(n, strlen(heads[i]));
+    if (p->is_absolute && gs_slice_starts(text, GS_SLICE_LIT("root")))
+        n = strlen("root");
     for (size_t i = 0; i < GS_COUNT_OF(parents); i++)
         if (gs_slice_starts(text, gs_slice_str(parents[i])))
             n = name_end(text, strlen(parents[i]));
@@ -216,7 +246,7 @@ static bool strip_home(const struct path *p, struct path *out)
     return true;
 }
 
-static bool fits_path(const struct pattern *p, struct path *path)
+static bool fits_path(const struct pattern *p, const struct path *path)
 {
     struct path rest;
 
@@ -226,11 +256,7 @@ static bool fits_path(const struct pattern *p, struct path *path)
         return false;
     if (p->is_absolute && !path->is_absolute && !path->is_loose)
         return false;
-    if (p->takes_folder)
-        put(path, "/", 1);
-    const bool does = fits(p, path);
-    path->len -= p->takes_folder && path->len > 0;
-    return does;
+    return fits(p, path);
 }
 
 bool gs_privacy_path_fits(const char *pattern, struct gs_slice path)
@@ -245,23 +271,28 @@ bool gs_privacy_path_fits(const char *pattern, struct gs_slice path)
 
 /* ---- tool calls ---- */
 
+struct rule {
+    enum gs_privacy privacy;
+    struct pattern pattern;
+};
+
 struct look {
-    const struct gs_config_secret_rule *rules;
+    const struct rule *rules;
     size_t n_rules;
     struct gs_privacy_findings *found;
 };
 
 static void look_at(struct look *l, struct gs_slice word)
 {
-    const struct gs_config_secret_rule *strictest = NULL;
+    const struct rule *strictest = NULL;
+    struct path path;
 
-    if (word.len == 0)
-        return;
-    for (size_t i = 0; i < l->n_rules; i++) {
-        const struct gs_config_secret_rule *rule = &l->rules[i];
-        if (rule->find != GS_DETECT_NONE || !gs_privacy_path_fits(rule->path, word))
+    read_path(word, &path);
+    for (size_t i = 0; i < l->n_rules && path.len > 0; i++) {
+        const struct rule *rule = &l->rules[i];
+        if (!fits_path(&rule->pattern, &path))
             continue;
-        if (rule->privacy == GS_PRIVACY_ANY)
+        if (rule->privacy == GS_PRIVACY_ANY && !path.is_wild)
             return;
         if (!strictest || rule->privacy > strictest->privacy)
             strictest = rule;
@@ -315,24 +346,37 @@ static enum gs_status look_at_string(void *ud, struct gs_privacy_string *s)
     return GS_OK;
 }
 
+static enum gs_status look_at_call(struct look *l, struct gs_slice args, struct gs_error *err)
+{
+    const enum gs_status st = gs_privacy_walk(args, true, look_at_string, l, err);
+
+    if (st != GS_EFORMAT)
+        return st;
+    look_at_words(l, args); /* a call that broke off, or the free text of a custom tool */
+    return GS_OK;
+}
+
 enum gs_status gs_privacy_paths(const struct gs_config_secret_rule *rules, size_t n_rules,
                                 const struct gs_chat *chat, struct gs_privacy_findings *findings,
                                 struct gs_error *err)
 {
-    struct look l = {rules, n_rules, findings};
+    struct rule *own = gs_alloc_array(n_rules, sizeof(*own));
+    struct look l = {.rules = own, .found = findings};
+    enum gs_status st = GS_OK;
 
-    for (size_t i = 0; i < chat->n_messages; i++)
-        for (size_t k = 0; k < chat->messages[i].n_blocks; k++) {
-            const struct gs_block *block = &chat->messages[i].blocks[k];
-            if (block->kind != GS_BLOCK_TOOL_CALL || block->args.len == 0)
-                continue;
-            enum gs_status st = gs_privacy_walk(block->args, true, look_at_string, &l, err);
-            if (st == GS_EFORMAT) { /* a call that broke off, or the free text of a custom tool */
-                look_at_words(&l, block->args);
-                st = GS_OK;
-            }
-            if (st != GS_OK)
-                return st;
+    if (!own)
+        return gs_error_nomem(err, "look for paths");
+    for (size_t i = 0; i < n_rules; i++)
+        if (rules[i].find == GS_DETECT_NONE && rules[i].path) {
+            own[l.n_rules].privacy = rules[i].privacy;
+            read_pattern(rules[i].path, &own[l.n_rules++].pattern);
         }
-    return GS_OK;
+    for (size_t i = 0; i < chat->n_messages; i++)
+        for (size_t k = 0; k < chat->messages[i].n_blocks && st == GS_OK; k++) {
+            const struct gs_block *block = &chat->messages[i].blocks[k];
+            if (block->kind == GS_BLOCK_TOOL_CALL && block->args.len > 0)
+                st = look_at_call(&l, block->args, err);
+        }
+    gs_free(own);
+    return st;
 }

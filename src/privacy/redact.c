@@ -19,6 +19,7 @@ struct find {
     size_t value_at, value_len; /* in the names' bytes */
     size_t number;              /* of the placeholder, from 1 */
     enum gs_detector detector;
+    bool is_turn; /* found in the messages */
 };
 
 struct redactor {
@@ -70,7 +71,8 @@ static enum gs_status note_string(void *ud, struct gs_privacy_string *s)
                                .end = gs_privacy_place(s, hits[i].end),
                                .value_at = r->names->bytes.len,
                                .value_len = hits[i].end - hits[i].begin,
-                               .detector = hits[i].detector};
+                               .detector = hits[i].detector,
+                               .is_turn = s->is_turn};
         gs_buf_put(&r->names->bytes, s->text.ptr + hits[i].begin, f.value_len);
         gs_buf_put(&r->finds, &f, sizeof(f));
     }
@@ -140,15 +142,16 @@ static enum gs_status choose_word(struct redactor *r)
     return GS_OK;
 }
 
-/* Number the finds by their detector's values, in the order in which those come first. */
-static enum gs_status number(struct redactor *r)
+/* Number those that are in the messages, or those that are not. */
+static enum gs_status number_some(struct redactor *r, bool in_turns, size_t counts[])
 {
-    size_t counts[GS_PRIVACY_DETECTORS] = {0};
     size_t n;
     struct find *finds = finds_of(r, &n);
 
     for (size_t i = 0; i < n; i++) {
         struct find *f = &finds[i];
+        if (f->is_turn != in_turns)
+            continue;
         const struct find *first = gs_map_get(&r->by_value, value_of(r, f));
         if (first) {
             f->detector = first->detector;
@@ -162,6 +165,23 @@ static enum gs_status number(struct redactor *r)
         if (!gs_map_put(&r->by_value, value_of(r, f), f))
             return no_memory(r);
     }
+    return GS_OK;
+}
+
+/* Number the finds by their detector's values, in the order in which those come first. The messages
+ * come last, wherever they stand: they grow, and what a provider has read before them has to stay.
+ */
+static enum gs_status number(struct redactor *r)
+{
+    size_t counts[GS_PRIVACY_DETECTORS] = {0};
+    size_t n;
+    const struct find *finds = finds_of(r, &n);
+    enum gs_status st = number_some(r, false, counts);
+
+    if (st == GS_OK)
+        st = number_some(r, true, counts);
+    if (st != GS_OK)
+        return st;
     r->names->values = gs_alloc_array(r->names->n, sizeof(*r->names->values));
     if (!r->names->values)
         return no_memory(r);

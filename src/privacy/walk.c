@@ -26,6 +26,7 @@ struct walker {
     struct gs_slice text;
     size_t at;
     int depth;
+    bool is_turn;             /* in the messages */
     gs_privacy_string_fn *fn; /* NULL: find out whether it is JSON */
     void *ud;
     struct gs_buf *decoded;          /* [0] of the body's strings, [1] of JSON in one */
@@ -301,6 +302,7 @@ static enum gs_status say(struct walker *w, struct gs_slice raw, bool is_escaped
         .key = key,
         .is_fixed = mode == MODE_FIXED || mode == MODE_NAME,
         .is_name = mode == MODE_NAME,
+        .is_turn = w->is_turn,
         .own = {.raw = raw, .begin = (size_t)(raw.ptr - w->text.ptr)},
         .outer = w->outer,
     };
@@ -314,6 +316,7 @@ static enum gs_status say(struct walker *w, struct gs_slice raw, bool is_escaped
         struct walker inner = {.text = s.text,
                                .fn = w->fn,
                                .ud = w->ud,
+                               .is_turn = w->is_turn,
                                .decoded = w->decoded + 1,
                                .outer = &s.own,
                                .err = w->err};
@@ -367,6 +370,8 @@ static enum gs_status walk_member(struct walker *w, enum mode mode)
     if (peek(w) != ':')
         return refuse(w, "expected a colon");
     w->at++;
+    if (w->depth == 1 && !w->outer)
+        w->is_turn = gs_slice_eq_str(key, "messages") || gs_slice_eq_str(key, "input");
     return walk_value(w, mode == MODE_API ? mode_of(key, peek(w)) : mode, key);
 }
 

@@ -24,6 +24,7 @@ struct gs_privacy_string {
     struct gs_slice key;  /* of the member whose value it is, as it stands; empty: of none */
     bool is_fixed;        /* to change it would break the request */
     bool is_name;         /* of a member of the API's structure */
+    bool is_turn;         /* among the messages, which grow from request to request */
     struct gs_privacy_cursor own;
     struct gs_privacy_cursor *outer; /* of the string that the JSON is in, or NULL */
 };

@@ -139,6 +139,18 @@ static void keeps_a_prefix(void **state)
     assert_memory_equal(before, body.ptr, n);
 }
 
+/* Wherever the system prompt stands, new messages do not change it. */
+static void numbers_messages_last(void **state)
+{
+    (void)state;
+    becomes(
+        "{\"messages\": [\"ann@corp.eu bob@corp.eu\"], \"system\": \"eve@corp.eu bob@corp.eu\"}",
+        "{\"messages\": [\"[REDACTED_EMAIL_3] [REDACTED_EMAIL_2]\"], "
+        "\"system\": \"[REDACTED_EMAIL_1] [REDACTED_EMAIL_2]\"}");
+    becomes("{\"input\": [\"ann@corp.eu\"], \"instructions\": \"bob@corp.eu\"}",
+            "{\"input\": [\"[REDACTED_EMAIL_2]\"], \"instructions\": \"[REDACTED_EMAIL_1]\"}");
+}
+
 /* ---- putting back ---- */
 
 static void restores(enum gs_block_kind kind, const char *text, const char *expected)
@@ -341,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(has_another_word_where_it_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(fails_where_nothing_can_be_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_a_prefix, setup, teardown),
+        cmocka_unit_test_setup_teardown(numbers_messages_last, setup, teardown),
         cmocka_unit_test_setup_teardown(restores_texts, setup, teardown),
         cmocka_unit_test_setup_teardown(restores_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_back_no_more_than_it_must, setup, teardown),
