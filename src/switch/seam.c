@@ -144,9 +144,9 @@ struct gs_slice gs_seam_anchor(struct gs_slice had)
 
 /* ---- overlaps ---- */
 
-static bool same(const uint32_t *a, const uint32_t *b, size_t n)
+static inline bool same(const uint32_t *a, const uint32_t *b, size_t n)
 {
-    return memcmp(a, b, n * sizeof(*a)) == 0;
+    return n == 0 || (*a == *b && memcmp(a, b, n * sizeof(*a)) == 0);
 }
 
 /* How many characters may stand before an overlap of n; SIZE_MAX: n are too few. A text shorter

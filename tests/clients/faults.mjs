@@ -115,6 +115,16 @@ const ROWS = [
   row("E8 trailing bytes", "trailing", "fake", { ways: STREAMED }),
   row("D1 cut behind the content", "cut-after-8", "spliced", { ways: STREAMED }),
 
+  // another computer goes on, and after it perhaps this machine
+  ...["cut", "rst", "stall", "error"].map((what) => row(`G ${what}`, `${what}-after-3;ok`, "spliced", { route: "two", ways: STREAMED })),
+  row("G1 prefill refused", "cut-after-3;no-prefill", "spliced", { route: "two", ways: STREAMED }),
+  row("G2 cut in a call", "cut-after-10;ok", "spliced", { route: "two", ways: STREAMED, apis: SSE, prompt: "say 8 and call get_weather" }),
+  row("G3 call delivered", "cut-after-99", "spliced", { ways: STREAMED, prompt: "say 8 and call get_weather" }),
+  row("G7 greek", "cut-after-5;no-prefill", "spliced", { route: "two", ways: STREAMED, prompt: "say 8 greek", text: GREEK }),
+  row("G11 the second dies too", "cut-after-3;cut-after-2", "spliced", { route: "two", ways: STREAMED }),
+  row("G12 the second is sorry", "cut-after-5;no-prefill+anchor-sorry", "spliced", { route: "two", ways: STREAMED }),
+  row("G13 the end once more", "cut-after-5;no-prefill+anchor-quoted", "spliced", { route: "two", ways: STREAMED }),
+
   // a client's API that the provider does not speak
   ...["messages", "completions", "items", "lines"].flatMap((route) => [
     row(`translated to ${route}`, "ok", "fake", { route }),
