@@ -1,5 +1,8 @@
 /* What must not leave the machine does not, whatever way is tried: a provider beyond this machine
  * (its name is nobody's; a proxy on this one stands for it) records every byte that it gets. */
+#include <fcntl.h>
+
+#include "base/log.h"
 #include "http/loop.h"
 #include "ledger_test.h"
 #include "switch/switch.h"
@@ -703,6 +706,22 @@ static bool take_row(void *ud, const struct gs_ledger_request *r)
     return true;
 }
 
+static bool file_has(const char *path, const char *what)
+{
+    FILE *fp = fopen(path, "rb");
+    struct gs_buf b;
+    int c;
+
+    assert_non_null(fp);
+    gs_buf_init(&b, 64 << 20);
+    while ((c = getc(fp)) != EOF)
+        gs_buf_putc(&b, (char)c);
+    fclose(fp);
+    const bool has = gs_slice_find(gs_buf_view(&b), gs_slice_str(what), 0) != SIZE_MAX;
+    gs_buf_clear(&b);
+    return has;
+}
+
 /* How many, never what. */
 static void test_what_is_remembered(void **state)
 {
@@ -714,10 +733,14 @@ static void test_what_is_remembered(void **state)
     struct gs_buf out;
     struct told t = {""};
     struct grid g;
-    char path[128];
+    char path[128], log_path[128];
 
+    snprintf(log_path, sizeof(log_path), "%s/log", f->dir);
+    const struct gs_log log = {.level = GS_LOG_DEBUG, .fd = open(log_path, O_CREAT | O_RDWR, 0600)};
+    assert_true(log.fd >= 0);
     prepare_grid(&g);
     g.f.opt.ledger = l;
+    g.f.opt.log = &log;
     start_far(&g, MAILS, "");
     ask_body(&g, ANTHROPIC, "", CHAT("fake", SAYS("recite " SECRETS)), &out);
     assert_true(net_has(&out, "x-genset-privacy: redact; email=3\r\n"));
@@ -728,10 +751,16 @@ static void test_what_is_remembered(void **state)
              (int)id.len, id.ptr);
     gs_buf_clear(&out);
     EXPECT(&g.f, path, "\"what\":\"privacy\",\"detail\":\"redact: email 3\"");
+    expect_answer(&g, ANTHROPIC, "", CHAT("fake@422", SAYS("recite " SECRETS)), "not this");
     finish_grid(&g);
     gs_ledger_close(l);
     assert_int_equal(gs_ledger_read(f->path, &q, take_row, &t, &err), GS_OK);
     assert_string_equal(t.row, "redact|email 3");
+    assert_true(file_has(log_path, "POST /v1/messages 400"));
+    assert_false(file_has(log_path, "corp-mail"));
+    assert_false(file_has(f->path, "corp-mail"));
+    close(log.fd);
+    unlink(log_path);
 }
 
 int main(void)
