@@ -4,8 +4,10 @@
 #include <stdio.h>
 
 #include "base/compiler.h"
+#include "base/limits.h"
 #include "base/slice.h"
 #include "dialect/client.h"
+#include "dialect/writer.h"
 #include "json/json.h"
 
 bool gs_dialect_is_allowed(const struct gs_chat *chat, struct gs_slice name)
@@ -36,6 +38,18 @@ bool gs_dialect_is_theirs(const struct gs_dialect_to *to, const struct gs_block 
 {
     return to->is_theirs && reasoning->kind == GS_BLOCK_REASONING && reasoning->signature.len > 0 &&
            to->is_theirs(to->ud, reasoning->signature, out_signature) && out_signature->len > 0;
+}
+
+void gs_dialect_write_result(struct gs_buf *b, const char *key, const struct gs_block *result)
+{
+    struct gs_buf text;
+
+    gs_buf_init(&text, GS_MAX_TEXT_BYTES);
+    gs_buf_puts(&text, result->is_error ? "Error: " : "");
+    gs_buf_slice(&text, result->text);
+    gs_dialect_writer_check(&text, b);
+    gs_dialect_write_member(b, key, gs_buf_view(&text));
+    gs_buf_clear(&text);
 }
 
 void gs_dialect_write_setting(struct gs_buf *b, float x)

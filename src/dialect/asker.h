@@ -16,6 +16,9 @@ struct gs_slice gs_dialect_image_type(struct gs_slice base64);
 /* Whether whom the request is for signed this reasoning, and how. */
 bool gs_dialect_is_theirs(const struct gs_dialect_to *to, const struct gs_block *reasoning,
                           struct gs_slice *out_signature);
+/* `"key":"..."`: a result's text, which says itself that it is an error: as the prompts of models here
+ * have it, for APIs that have no other word for it. */
+void gs_dialect_write_result(struct gs_buf *b, const char *key, const struct gs_block *result);
 /* To seven digits, as people write it. */
 void gs_dialect_write_setting(struct gs_buf *b, float x);
 

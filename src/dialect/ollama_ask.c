@@ -137,7 +137,7 @@ static void write_results(struct asker *s, const struct gs_message *m)
         if (result->kind != GS_BLOCK_TOOL_RESULT)
             continue;
         begin_message(s, "tool");
-        gs_dialect_write_member(s->b, "content", result->text);
+        gs_dialect_write_result(s->b, "content", result);
         if (result->name.len) {
             gs_buf_putc(s->b, ',');
             gs_dialect_write_member(s->b, "tool_name", result->name);

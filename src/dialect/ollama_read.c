@@ -83,6 +83,7 @@ static void read_message(struct gs_dialect_reader *r, const struct gs_json *mess
     gs_dialect_get_string(r, message, "content", &text);
     if (gs_slice_eq_str(role, "tool")) {
         read_result(r, message, text);
+        read_images(r, message);
         gs_dialect_end_message(r, GS_ROLE_TOOL);
         return;
     }

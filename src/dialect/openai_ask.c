@@ -175,7 +175,7 @@ static void write_tool(struct gs_buf *b, const struct gs_tool *tool, bool is_wra
         gs_buf_slice(b, tool->parameters);
     else
         gs_buf_puts(b, "{\"type\":\"object\",\"properties\":{}}");
-    gs_buf_puts(b, is_wrapped ? "}}" : "}");
+    gs_buf_puts(b, is_wrapped ? "}}" : ",\"strict\":false}"); /* by default Responses has it */
 }
 
 /* {"type":"function","function":{"name":"f"}} or {"type":"function","name":"f"} */
@@ -327,13 +327,41 @@ void gs_dialect_openai_ask_penalties(struct gs_dialect_openai_asker *k)
         gs_buf_putc(k->b, '}');
 }
 
+/* The least that one of OpenAI's models that reason takes for an effort (2026-11). */
+static struct gs_slice least_effort(struct gs_slice model)
+{
+    const struct gs_slice name = base_name(model);
+
+    if (name.ptr[0] == 'o' || gs_slice_find(name, GS_SLICE_LIT("codex"), 0) != SIZE_MAX)
+        return GS_SLICE_LIT("low");
+    if (gs_slice_find(name, GS_SLICE_LIT("-pro"), 0) != SIZE_MAX)
+        return gs_slice(NULL, 0);
+    if (gs_slice_eq_str(name, "gpt-5") || gs_slice_starts(name, GS_SLICE_LIT("gpt-5-")))
+        return GS_SLICE_LIT("minimal");
+    return GS_SLICE_LIT("none");
+}
+
+/* The effort that comes closest to a budget. */
+static struct gs_slice effort_of(int64_t budget)
+{
+    return budget <= 0      ? gs_slice(NULL, 0)
+           : budget <= 4096 ? GS_SLICE_LIT("low")
+           : budget < 16384 ? GS_SLICE_LIT("medium")
+                            : GS_SLICE_LIT("high");
+}
+
 /* "max" is Anthropic's. */
 struct gs_slice gs_dialect_openai_ask_effort(const struct gs_dialect_openai_asker *k)
 {
     const struct gs_slice effort = k->chat->effort;
+    const bool is_theirs = gs_dialect_openai_reasons(k->to->model);
 
+    if (k->chat->thinking == GS_THINKING_OFF && is_theirs)
+        return least_effort(k->to->model);
     if (k->chat->thinking != GS_THINKING_ON || never_reasons(k->to->model))
         return gs_slice(NULL, 0);
+    if (!effort.len && is_theirs)
+        return effort_of(k->chat->max_reasoning_tokens);
     return gs_slice_eq_str(effort, "max") ? GS_SLICE_LIT("high") : effort;
 }
 

@@ -6,6 +6,7 @@
  * newer models, which want max_completion_tokens, which Ollama and others ignore. */
 #include "base/error.h"
 #include "base/slice.h"
+#include "dialect/asker.h"
 #include "dialect/openai_ask.h"
 #include "dialect/writer.h"
 #include "json/json.h"
@@ -70,7 +71,7 @@ static void write_results(struct gs_dialect_openai_asker *k, const struct gs_mes
         gs_buf_putc(k->b, ',');
         gs_dialect_openai_ask_id(k, "tool_call_id", block);
         gs_buf_putc(k->b, ',');
-        gs_dialect_write_member(k->b, "content", block->text);
+        gs_dialect_write_result(k->b, "content", block);
         gs_buf_putc(k->b, '}');
     }
     if (gs_dialect_openai_ask_has(m->blocks, m->n_blocks, GS_BLOCK_IMAGE) ||

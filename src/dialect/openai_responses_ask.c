@@ -69,12 +69,13 @@ static size_t write_result(struct gs_dialect_openai_asker *k, const struct gs_me
     open_item(k->b, "function_call_output");
     gs_buf_putc(k->b, ',');
     gs_dialect_openai_ask_id(k, "call_id", result);
-    gs_buf_puts(k->b, ",\"output\":");
+    gs_buf_putc(k->b, ',');
     if (!is_kind(m, at, GS_BLOCK_IMAGE)) {
-        gs_json_write_string(k->b, result->text);
+        gs_dialect_write_result(k->b, "output", result);
     } else {
-        gs_buf_putc(k->b, '[');
-        write_text(k->b, "input_text", result->text);
+        gs_buf_puts(k->b, "\"output\":[{\"type\":\"input_text\",");
+        gs_dialect_write_result(k->b, "text", result);
+        gs_buf_putc(k->b, '}');
         for (; is_kind(m, at, GS_BLOCK_IMAGE); at++) {
             gs_buf_putc(k->b, ',');
             write_image(k, &m->blocks[at]);

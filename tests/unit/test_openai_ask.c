@@ -77,6 +77,9 @@ static void forget(const struct gs_dialect_client *c, struct gs_chat *chat, stru
         struct gs_message *m = (struct gs_message *)&chat->messages[i];
         for (size_t k = 0; k < m->n_blocks; k++) {
             struct gs_block *block = (struct gs_block *)&m->blocks[k];
+            if (block->is_error)
+                block->text = gs_arena_printf(a, "Error: %.*s", (int)block->text.len,
+                                              block->text.len ? block->text.ptr : "");
             block->is_error = false;
             if (block->kind == GS_BLOCK_TOOL_CALL || block->kind == GS_BLOCK_TOOL_RESULT)
                 block->id = block->id.len ? block->id : GS_SLICE_LIT("call_0");
@@ -329,6 +332,14 @@ static const struct {
      false},
     {CHAT, "gpt-oss-20b", HI ",\"max_tokens\":5,\"reasoning_effort\":\"max\"",
      BIG("gpt-oss-20b") HI ",\"max_tokens\":5,\"reasoning_effort\":\"high\"}", false},
+    {CHAT, "gpt-5.2", HI ",\"reasoning_effort\":\"none\"",
+     BIG("gpt-5.2") HI ",\"reasoning_effort\":\"none\"}", false},
+    {CHAT, "gpt-5-nano", HI ",\"reasoning_effort\":\"minimal\"",
+     BIG("gpt-5-nano") HI ",\"reasoning_effort\":\"minimal\"}", false},
+    {CHAT, "o4-mini", HI ",\"enable_thinking\":false",
+     BIG("o4-mini") HI ",\"reasoning_effort\":\"low\"}", false},
+    {CHAT, "gpt-5", HI ",\"reasoning\":{\"max_tokens\":31999,\"enabled\":true}",
+     BIG("gpt-5") HI ",\"reasoning_effort\":\"high\"}", false},
     {CHAT, "gpt-4.1", HI ",\"reasoning_effort\":\"low\"", BIG("gpt-4.1") HI "}", false},
     {CHAT, "qwen3", HI ",\"reasoning_effort\":\"none\",\"top_k\":3,\"repeat_penalty\":1.1",
      BIG("qwen3") HI ",\"top_k\":3,\"repetition_penalty\":1.1,\"chat_template_kwargs\":{"
@@ -383,9 +394,10 @@ static const struct {
     {RESPONSES, "m", HI ",\"stop\":\"x\"", "OpenAI's Responses API has no stop strings", false},
     {RESPONSES, "m",
      HI "," TOOLS "," ALLOWED("auto") ",\"response_format\":{\"type\":\"json_object\"}",
-     BIG("m") ITEM ",\"tools\":[{\"type\":\"function\",\"name\":\"g\",\"parameters\":{\"type\":"
-                   "\"object\"}}],\"tool_choice\":\"auto\",\"text\":{\"format\":{\"type\":"
-                   "\"json_object\"}},\"store\":false}",
+     BIG("m") ITEM
+     ",\"tools\":[{\"type\":\"function\",\"name\":\"g\",\"parameters\":{\"type\":"
+     "\"object\"},\"strict\":false}],\"tool_choice\":\"auto\",\"text\":{\"format\":{\"type\":"
+     "\"json_object\"}},\"store\":false}",
      false},
     {RESPONSES, "gpt-5", HI ",\"reasoning_effort\":\"xhigh\",\"logprobs\":true,\"top_logprobs\":2",
      BIG("gpt-5") ITEM ",\"reasoning\":{\"effort\":\"xhigh\"},\"include\":["
