@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/os.h"
 
-static const char *const kind_names[] = {"genset", "loop", "engine", "pool",   "local",
-                                         "texts",  "disk", "ledger", "reader", "reload"};
+static const char *const kind_names[] = {"genset", "loop",   "engine", "pool",   "local", "texts",
+                                         "disk",   "ledger", "reader", "reload", "loader"};
 
 static _Thread_local enum gs_thread_kind current_kind;
 

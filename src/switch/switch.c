@@ -56,6 +56,7 @@ enum gs_status gs_switch_set_routes(struct gs_switch *sw, struct gs_arena *arena
     gs_switch_generation_unref(sw->generation);
     sw->generation = g;
     gs_uplink_init(&sw->uplink, count_hosts(routes));
+    gs_switch_load_for(sw, routes);
     return GS_OK;
 }
 
@@ -202,6 +203,7 @@ void gs_switch_free(struct gs_switch *sw)
         return;
     for (reap(sw); sw->n_calls > 0; reap(sw)) /* until the backend has let go of each */
         gs_switch_leg_local_wake(gs_queue_pop(sw->wake));
+    gs_switch_loader_clear(sw);
     gs_upstream_free(sw->upstream);
     gs_http_timer_free(sw->reap);
     gs_http_watch_free(sw->wake_watch);

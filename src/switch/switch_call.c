@@ -18,6 +18,7 @@
 
 #define BUDGET_MS    12000 /* until the first token, all attempts but this machine's together */
 #define MAX_ATTEMPTS 6
+#define LOAD_MS      1 /* to look whether it is done */
 
 /* ---- what is over ---- */
 
@@ -458,10 +459,21 @@ static enum gs_status say_why(struct gs_switch_call *c, struct gs_error *err)
     return err->code;
 }
 
+/* Whether what is needed to ask the first one is not there yet. */
+static bool must_load(const struct gs_switch_call *c)
+{
+    return c->choice.n_taken > 0 && !gs_switch_call_is_local(c, &c->choice.targets[0].target) &&
+           !gs_switch_load(c->sw);
+}
+
 static enum gs_status begin(struct gs_switch_call *c, struct gs_error *err)
 {
     notice_sleep(c->sw);
     gs_switch_choose(c);
+    if (must_load(c)) {
+        gs_http_timer_start(c->timer, LOAD_MS);
+        return GS_OK;
+    }
     if (c->choice.wait_us > 0 && c->choice.is_in_time) {
         gs_trace_span(c->trace, "wait", "%lld ms", (long long)(c->choice.wait_us / 1000));
         gs_http_timer_start(c->timer, c->choice.wait_us / 1000 + 1);

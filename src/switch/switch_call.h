@@ -12,6 +12,9 @@
 #ifndef GS_SWITCH_SWITCH_CALL_H
 #define GS_SWITCH_SWITCH_CALL_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "config/routes.h"
@@ -45,6 +48,13 @@ struct gs_switch_generation {
     const struct gs_config_routes *routes;
 };
 
+/* Has libcurl loaded beside the loop. */
+struct gs_switch_loader {
+    pthread_t thread;
+    bool has_begun, has_thread;
+    atomic_bool is_done;
+};
+
 struct gs_switch {
     struct gs_http_loop *loop;
     struct gs_switch_options opt;
@@ -53,7 +63,8 @@ struct gs_switch {
     struct gs_http_timer *reap; /* calls that are done with */
     struct gs_switch_call *dead;
     size_t n_calls;
-    size_t n_here;                /* legs that the backend is at work with */
+    size_t n_here; /* legs that the backend is at work with */
+    struct gs_switch_loader loader;
     struct gs_upstream *upstream; /* NULL until somebody is asked */
     struct gs_breakers *breakers;
     struct gs_budgets *budgets;
@@ -306,6 +317,14 @@ void gs_switch_standby_wake(struct gs_switch_leg *standby);
 
 /* Take up what the ledger remembers, and have it remember what comes. Blocks. */
 GS_MUST_CHECK enum gs_status gs_switch_remember(struct gs_switch *sw, struct gs_error *err);
+
+/* ---- preload.c ---- */
+
+/* Have the client of other computers loaded. False: not yet. True: it was, or cannot be. */
+bool gs_switch_load(struct gs_switch *sw);
+/* The same if somebody is configured to be asked. */
+void gs_switch_load_for(struct gs_switch *sw, const struct gs_config_routes *routes);
+void gs_switch_loader_clear(struct gs_switch *sw);
 
 /* ---- switch.c ---- */
 

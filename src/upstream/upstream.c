@@ -153,6 +153,13 @@ static bool set_up(struct gs_upstream *up)
            curl->share_setopt(up->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK;
 }
 
+enum gs_status gs_upstream_load(struct gs_error *err)
+{
+    struct gs_upstream_libcurl curl;
+
+    return gs_upstream_libcurl_load(&curl, err);
+}
+
 enum gs_status gs_upstream_create(struct gs_http_loop *loop, const struct gs_upstream_options *opt,
                                   struct gs_upstream **out_up, struct gs_error *err)
 {

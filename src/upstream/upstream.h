@@ -36,6 +36,9 @@ struct gs_upstream_options {
 };
 
 void gs_upstream_options_init(struct gs_upstream_options *opt);
+/* Load libcurl, which takes some milliseconds, for those who are created later. thread: any, but
+ * not beside their creation. errors: GS_ENOTFOUND, GS_EINTERNAL. */
+GS_MUST_CHECK enum gs_status gs_upstream_load(struct gs_error *err);
 /* errors: GS_ENOTFOUND (libcurl is not installed), GS_ENOMEM. */
 GS_MUST_CHECK enum gs_status gs_upstream_create(struct gs_http_loop *loop,
                                                 const struct gs_upstream_options *opt,
