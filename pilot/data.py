@@ -20,6 +20,7 @@ import words
 
 CORPUS = os.path.join(facts.ROOT, "..", "shared", "corpus")
 BOOKS = ["aesop_fables*", "jacob-grimm*", "lewis-carroll*", "l-frank-baum*", "kenneth-grahame*", "rudyard-kipling*", "arthur-conan-doyle*", "jane-austen*"]
+BRIEF = 0.8  # of the help dialogues of one question
 USER_WEIGHT = 0.1  # of what others wrote: to know how they write helps a little
 SYSTEMS = ["You are a helpful assistant.", "You are pilot.", "Be brief.", "You are a coding assistant.", "Answer in one sentence.", "You are an AI assistant. Help the user.",
            "You are a friendly assistant that answers questions.", "Use the tools if you need them.", "You are Claude Code, a coding agent.", "Today is Monday.", "Answer truthfully."]
@@ -58,8 +59,10 @@ def other(rng):
     return tasks.written(q, rng), a
 
 
-def draw(rng, texts, mix=(56, 16, 20, 5, 3)):
-    """One document: pieces (text, written by the model), as the mixture wants it."""
+def draw(rng, texts, mix=(62, 14, 18, 3, 3)):
+    """One document: pieces (text, written by the model), as the mixture wants it.
+
+    Which answer it is shows in its first words; the rest is soon known by heart. So many end after them."""
     kind = rng.choices(("help", "tasks", "tools", "mixed", "book"), mix)[0]
     tool_list = None
     if kind == "book" and texts:
@@ -74,9 +77,18 @@ def draw(rng, texts, mix=(56, 16, 20, 5, 3)):
         messages = as_messages([other(rng) for _ in range(rng.randint(2, 4))])
     else:
         messages = as_messages(help.dialogue(rng))
-    if rng.random() < (0.35 if tool_list else 0.2):
+    if rng.random() < (0.35 if tool_list else 0.1):
         messages.insert(0, {"role": "system", "content": system(rng, texts)})
-    return chat.render(messages, tool_list)
+    pieces = chat.render(messages, tool_list)
+    if kind == "help" and rng.random() < BRIEF and len(messages) - (messages[0]["role"] == "system") == 2:
+        pieces[-2:] = [(brief(pieces[-2][0]), True)]
+    return pieces
+
+
+def brief(text):
+    """The first words of a text."""
+    words_of = text.split(" ")
+    return " ".join(words_of[:7]) if len(words_of) > 10 else text
 
 
 def encode(pieces, tokenizer):

@@ -481,7 +481,7 @@ def written(q, rng, plain=False):
 def dialogue(rng):
     """Turns of a user and of pilot: [(question, answer), ...]."""
     turns, about = [], None
-    for _ in range(rng.choice([1, 1, 1, 1, 2, 2, 3, 4])):
+    for _ in range(rng.choice([1, 1, 1, 1, 1, 1, 2, 2, 3, 4])):
         follow = ask_follow(about, rng) if rng.random() < 0.6 else None
         q, a, about = follow or ask(rng)
         turns.append((written(q, rng), a))

@@ -30,7 +30,7 @@ def arguments():
     p.add_argument("--tokens", type=float, default=60e6, help="end of training")
     p.add_argument("--decay-from", type=float, default=40e6, help="where the rate begins to fall")
     p.add_argument("--batch", type=int, default=4096, help="tokens of a step")
-    p.add_argument("--micro", type=int, default=2048, help="tokens computed at once")
+    p.add_argument("--micro", type=int, default=1024, help="tokens computed at once")
     p.add_argument("--rate", type=float, default=0.015, help="of Muon")
     p.add_argument("--adam-rate", type=float, default=2e-3)
     p.add_argument("--warmup", type=int, default=100, help="steps")
@@ -71,7 +71,7 @@ def main(args):
         model.load_state_dict(state["model"])
         adam.load_state_dict(state["adam"])
         moments, mean = state["moments"], state["mean"]
-        step, seen, shard = state["step"], state["seen"], state["shard"]
+        step, seen, shard = state["step"], state["seen"], state["shard"] + 1
     for replica in replicas:  # the same weights, gradients of their own
         for p, shared in zip(replica.parameters(), model.parameters()):
             p.data = shared.data
