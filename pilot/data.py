@@ -59,14 +59,16 @@ def other(rng):
     return tasks.written(q, rng), a
 
 
-def draw(rng, texts, mix=(62, 14, 18, 3, 3)):
+def draw(rng, texts, mix=(58, 14, 11, 11, 3, 3)):
     """One document: pieces (text, written by the model), as the mixture wants it.
 
     Which answer it is shows in its first words; the rest is soon known by heart. So many end after them."""
-    kind = rng.choices(("help", "tasks", "tools", "mixed", "book"), mix)[0]
+    kind = rng.choices(("help", "tasks", "tools", "echo", "mixed", "book"), mix)[0]
     tool_list = None
     if kind == "book" and texts:
         return [(rng.choice(texts), True), ("<|endoftext|>", True)]
+    if kind == "echo":
+        return tasks.echo(rng)
     if kind == "tools":
         messages, tool_list = tools.dialogue(rng, other)
         if not messages:

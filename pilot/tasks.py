@@ -221,6 +221,24 @@ def json_extract(rng):
     return f"{q} {text}", dump({k: r[k] for k in keys})
 
 
+# No conversation: what was there again, which is how copying is learnt
+
+
+def echo(rng):
+    """Pieces: things at random, and the same once more, in order or as answers to their names."""
+    def item():
+        return rng.choice([rng.choice(THINGS), rng.choice(NAMES), rng.choice(CITIES), words.nonce(rng), words.nonce(rng), str(rng.randint(0, 10 ** rng.randint(1, 5))),
+                           rng.choice(words.VERBS) + "_" + rng.choice(words.NOUNS)])
+
+    if rng.random() < 0.5:
+        s = rng.choice([" ", ", ", "\n", " / "]).join(item() for _ in range(rng.randint(5, 25)))
+        return [(s + "\n", False), (s + "<|endoftext|>", True)]
+    pairs = list({words.nonce(rng) if rng.random() < 0.5 else rng.choice(words.NOUNS): item() for _ in range(rng.randint(2, 9))}.items())
+    given = rng.choice([", ", "\n", "; ", " "]).join(f"{k}{rng.choice([' ', ' ', ': ', ' = '])}{v}" for k, v in pairs)
+    rng.shuffle(pairs)
+    return [(given + "\n", False), (dump(dict(pairs)) + "<|endoftext|>", True)]
+
+
 KINDS = [(repeat, 10), (count, 5), (case, 4), (enumerate_, 6), (arithmetic, 5), (hard_arithmetic, 1), (order, 2), (position, 2), (constrained, 2), (json_record, 7), (json_list, 3),
          (json_schema, 5), (json_extract, 4)]
 JSON = (json_record, json_list, json_schema, json_extract)
