@@ -103,30 +103,54 @@ static size_t read_number(struct reader *r)
     return n;
 }
 
-/* One that `names` has: word_KIND_number. */
-static bool read_name(struct reader *r, const struct gs_privacy_names *names,
-                      struct gs_slice *out_value)
+/* KIND_number, of a detector that `names` has placeholders of, or of any. */
+static bool read_kind(struct reader *r, const struct gs_privacy_names *names,
+                      enum gs_detector *out_d, size_t *out_number)
 {
-    if (!read_word(r, names->word) || !read_word(r, "_"))
-        return false;
     const struct reader from = *r;
     bool is_cut = false;
+
     for (int d = GS_DETECT_PRIVATE_KEY; d < GS_PRIVACY_DETECTORS; d++) {
-        const size_t n = names->first[d + 1] - names->first[d];
-        if (n == 0)
+        if (names && names->first[d + 1] == names->first[d])
             continue;
         *r = from;
         if (read_word(r, gs_privacy_names_kind((enum gs_detector)d)) && read_word(r, "_")) {
-            const size_t number = read_number(r);
-            if (number == 0 || number > n)
-                return false;
-            *out_value = names->values[names->first[d] + number - 1];
-            return true;
+            *out_d = (enum gs_detector)d;
+            *out_number = read_number(r);
+            return *out_number > 0;
         }
         is_cut |= r->is_cut;
     }
     r->is_cut |= is_cut;
     return false;
+}
+
+/* One that `names` has: word_KIND_number. */
+static bool read_name(struct reader *r, const struct gs_privacy_names *names,
+                      struct gs_slice *out_value)
+{
+    enum gs_detector d;
+    size_t number;
+
+    if (!read_word(r, names->word) || !read_word(r, "_") || !read_kind(r, names, &d, &number) ||
+        number > names->first[d + 1] - names->first[d])
+        return false;
+    *out_value = names->values[names->first[d] + number - 1];
+    return true;
+}
+
+bool gs_privacy_names_read(struct gs_slice text, size_t at, unsigned *out_word,
+                           enum gs_detector *out_d, size_t *out_number, size_t *out_end)
+{
+    struct reader r = {.text = text, .at = at, .is_markdown = true};
+
+    if (!read_word(&r, GS_PRIVACY_STEM))
+        return false;
+    const size_t word = read_number(&r);
+    *out_word = word == 0 ? 1 : (unsigned)GS_MIN(word, (size_t)GS_PRIVACY_MAX_WORDS + 1);
+    const bool does = read_word(&r, "_") && read_kind(&r, NULL, out_d, out_number);
+    *out_end = r.at;
+    return does;
 }
 
 static bool continues_word(char c)

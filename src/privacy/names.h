@@ -29,6 +29,11 @@ const char *gs_privacy_names_kind(enum gs_detector d);
 void gs_privacy_names_write(const struct gs_privacy_names *names, enum gs_detector d, size_t number,
                             struct gs_buf *b);
 
+/* Any placeholder at text[at...], as a model may spell it: the number of its word (REDACTED: 1),
+ * its detector and its own number; and the end of it. */
+bool gs_privacy_names_read(struct gs_slice text, size_t at, unsigned *out_word,
+                           enum gs_detector *out_d, size_t *out_number, size_t *out_end);
+
 enum gs_privacy_match { GS_PRIVACY_NO_MATCH, GS_PRIVACY_PART, GS_PRIVACY_MATCH };
 
 /* Does a placeholder stand at text[at...]? *out_len bytes are replaced by *out_value. Text, and

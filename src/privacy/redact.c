@@ -121,27 +121,6 @@ static enum gs_status walk_again(struct redactor *r, struct gs_slice body)
 
 /* ---- names ---- */
 
-/* A word that no placeholder in the body has. */
-static enum gs_status choose_word(struct redactor *r)
-{
-    struct gs_buf b;
-    int n = 0;
-
-    while (n < GS_PRIVACY_MAX_WORDS && r->scan.words >> n & 1)
-        n++;
-    if (n == GS_PRIVACY_MAX_WORDS)
-        return gs_error_set(r->err, GS_ELIMIT, "the request has every placeholder there is");
-    gs_buf_init(&b, sizeof(r->names->word) - 1);
-    gs_buf_puts(&b, GS_PRIVACY_STEM);
-    if (n > 0)
-        gs_buf_int(&b, n + 1);
-    if (!gs_buf_ok(&b))
-        return no_memory(r);
-    memcpy(r->names->word, b.ptr, b.len);
-    gs_buf_clear(&b);
-    return GS_OK;
-}
-
 /* Number those that are in the messages, or those that are not. */
 static enum gs_status number_some(struct redactor *r, bool in_turns, size_t counts[])
 {
@@ -193,6 +172,39 @@ static enum gs_status number(struct redactor *r)
     return GS_OK;
 }
 
+/* Would a placeholder of this word be one that the client has written? */
+static bool is_taken(const struct redactor *r, size_t word)
+{
+    const size_t *first = r->names->first;
+
+    for (size_t d = 0; d < GS_PRIVACY_DETECTORS; d++) {
+        const uint32_t taken = r->scan.taken[word][d];
+        if (taken > 0 && taken <= first[d + 1] - first[d])
+            return true;
+    }
+    return false;
+}
+
+static enum gs_status choose_word(struct redactor *r)
+{
+    struct gs_buf b;
+    size_t n = 0;
+
+    while (n < GS_PRIVACY_MAX_WORDS && is_taken(r, n))
+        n++;
+    if (n == GS_PRIVACY_MAX_WORDS)
+        return gs_error_set(r->err, GS_ELIMIT, "the request has every placeholder there is");
+    gs_buf_init(&b, sizeof(r->names->word) - 1);
+    gs_buf_puts(&b, GS_PRIVACY_STEM);
+    if (n > 0)
+        gs_buf_int(&b, (int64_t)n + 1);
+    if (!gs_buf_ok(&b))
+        return no_memory(r);
+    memcpy(r->names->word, b.ptr, b.len);
+    gs_buf_clear(&b);
+    return GS_OK;
+}
+
 static enum gs_status write(struct redactor *r, struct gs_slice body, struct gs_buf *out)
 {
     size_t n, at = 0;
@@ -215,9 +227,9 @@ static enum gs_status redact(struct redactor *r, struct gs_slice body, struct gs
         return st;
     st = walk_again(r, body);
     if (st == GS_OK)
-        st = choose_word(r);
-    if (st == GS_OK)
         st = number(r);
+    if (st == GS_OK)
+        st = choose_word(r);
     return st == GS_OK ? write(r, body, out_body) : st;
 }
 

@@ -120,21 +120,18 @@ void gs_privacy_scan_group(struct gs_privacy_scan *s, gs_privacy_look_fn *look, 
     gs_privacy_scan_widen(s, first, second, third);
 }
 
-/* REDACTED_..., REDACTED7_...: as placeholders are spelled, or as models spell them. */
+/* A placeholder that the client has written. */
 static size_t look_placeholder(struct gs_privacy_scan *s, size_t at)
 {
-    if (!gs_privacy_has_any_case(s, at, "redacted"))
+    unsigned word;
+    enum gs_detector d;
+    size_t number, end;
+
+    if (!gs_privacy_names_read(s->text, at, &word, &d, &number, &end))
         return at + 1;
-    const size_t digits = at + 8;
-    const size_t end = gs_privacy_skip(s, digits, GS_PRIVACY_DIGIT, 2);
-    unsigned n = 1;
-    if (end > digits)
-        n = (unsigned)(s->text.ptr[digits] - '0');
-    if (end > digits + 1)
-        n = n * 10 + (unsigned)(s->text.ptr[digits + 1] - '0');
-    const char after = gs_privacy_at(s, end);
-    if (n >= 1 && n <= 64 && (after == '_' || after == '\\'))
-        s->words |= UINT64_C(1) << (n - 1);
+    uint32_t *taken = word <= GS_PRIVACY_MAX_WORDS ? &s->taken[word - 1][d] : NULL;
+    if (taken && (*taken == 0 || number < *taken))
+        *taken = (uint32_t)number;
     return end;
 }
 

@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "config/routes.h"
 #include "genset/slice.h"
+#include "privacy/names.h"
 
 #define GS_PRIVACY_GROUPS 64
 
@@ -37,8 +37,10 @@ struct gs_privacy_scan {
     unsigned wanted;           /* 1 << detector */
     struct gs_buf *hits;       /* of struct gs_privacy_hit */
     struct gs_slice text;
-    size_t floor;   /* what is before is spoken for */
-    uint64_t words; /* placeholders there are already: bit n of REDACTEDn_, 0 of REDACTED_ */
+    size_t floor; /* what is before is spoken for */
+    /* placeholders there are already: by their word's number - 1 the smallest of a detector, 0:
+     * none */
+    uint32_t taken[GS_PRIVACY_MAX_WORDS][GS_PRIVACY_DETECTORS];
     size_t run_begin, run_end; /* of the last run of word bytes that was measured */
 };
 

@@ -211,7 +211,21 @@ static size_t take_v4(struct gs_privacy_scan *s, size_t at)
     return gs_privacy_scan_hit(s, at, end, GS_DETECT_IP);
 }
 
-/* 2000::/3, all that there is of public ones, but 2001:db8::, which is for documentation. */
+/* 2001:0::/23 is for protocols, 2001:db8::/32 for documentation. */
+static bool is_special_v6(const struct gs_privacy_scan *s, size_t at)
+{
+    size_t second = at + 5;
+
+    if (!gs_privacy_has(s, at, "2001:"))
+        return false;
+    while (gs_privacy_at(s, second) == '0')
+        second++;
+    const size_t n = gs_privacy_skip(s, second, GS_PRIVACY_HEX, 5) - second;
+    return n < 3 ||
+           (n == 3 && (s->text.ptr[second] == '1' || gs_privacy_has_any_case(s, second, "db8")));
+}
+
+/* 2000::/3, all that there is of public ones. */
 static size_t look_v6(struct gs_privacy_scan *s, size_t at)
 {
     size_t n_groups = 0, end = at, gap = 0;
@@ -239,7 +253,7 @@ static size_t look_v6(struct gs_privacy_scan *s, size_t at)
     }
     const char after = gs_privacy_at(s, end);
     if ((gap == 0 ? n_groups != 8 : n_groups > 7 || n_groups < 2) || gs_privacy_is(after, ALNUM) ||
-        after == ':' || after == '_' || gs_privacy_has_any_case(s, at, "2001:db8:"))
+        after == ':' || after == '_' || is_special_v6(s, at))
         return at + 1;
     return gs_privacy_scan_hit(s, at, end, GS_DETECT_IP);
 }

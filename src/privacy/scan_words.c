@@ -105,7 +105,8 @@ static bool is_opaque(struct gs_slice s, size_t min)
         if (!gs_privacy_is(s.ptr[i], GS_PRIVACY_WORD | GS_PRIVACY_PLUS | GS_PRIVACY_DOT) &&
             s.ptr[i] != '~' && s.ptr[i] != '%' && s.ptr[i] != ':')
             return false;
-    return s.len >= min && gs_privacy_is_random(s) && !gs_privacy_is_placeholder(s);
+    return s.len >= min && gs_slice_find(s, GS_SLICE_LIT("://"), 0) == SIZE_MAX &&
+           gs_privacy_is_random(s) && !gs_privacy_is_placeholder(s);
 }
 
 struct shape {
@@ -149,7 +150,7 @@ static bool is_password(struct gs_slice s, const struct value *v, bool is_weak_n
 
     if (s.len < 4 || h.has_space || gs_privacy_is_placeholder(s))
         return false;
-    if (v->is_code && h.is_name)
+    if ((v->is_code && h.is_name) || gs_slice_find(s, GS_SLICE_LIT("://"), 0) != SIZE_MAX)
         return false;
     return is_mixed ? s.len >= 6 : !is_weak_name && !v->is_code && is_careless(&h, s.len);
 }
@@ -158,11 +159,12 @@ static bool take_value(struct gs_privacy_scan *s, const struct ending *e, const 
 {
     const struct gs_slice value = gs_slice_sub(s->text, v->begin, v->end);
     const bool is_folder = strcmp(e->text, "pwd") == 0 && value.len > 0 && value.ptr[0] == '/';
+    const bool is_member = !v->is_quoted && v->is_code && memchr(value.ptr, '.', value.len);
     const bool is_secret = e->detector == GS_DETECT_PASSWORD
                                ? is_password(value, v, strcmp(e->text, "pass") == 0)
                                : is_opaque(value, e->detector == GS_DETECT_TOKEN ? 20 : MIN_OPAQUE);
 
-    if (!is_secret || is_folder)
+    if (!is_secret || is_folder || is_member)
         return false;
     (void)gs_privacy_scan_hit(s, v->begin, v->end, e->detector);
     return true;
@@ -222,7 +224,7 @@ static bool read_bare(const struct gs_privacy_scan *s, size_t at, struct value *
         at++;
     v->end = at;
     if (at - v->begin > MAX_VALUE || at == v->begin || s->text.ptr[v->begin] == '{' ||
-        memchr(s->text.ptr + v->begin, '(', at - v->begin) ||
+        gs_privacy_has(s, at - 1, "->") || memchr(s->text.ptr + v->begin, '(', at - v->begin) ||
         memchr(s->text.ptr + v->begin, '[', at - v->begin))
         return false;
     while (v->end > v->begin + 1 && s->text.ptr[v->end - 1] == '.')

@@ -9,10 +9,11 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "privacy/scan.h"
 
-#define ONES      UINT64_C(0x0101010101010101)
-#define HIGHS     UINT64_C(0x8080808080808080)
-#define LOOK_BASE 1024 /* bytes that tell base64 from text */
+#define ONES       UINT64_C(0x0101010101010101)
+#define HIGHS      UINT64_C(0x8080808080808080)
+#define MIN_BINARY 512
 
 enum mode {
     MODE_API,    /* structure: members are told apart by their names */
@@ -90,25 +91,24 @@ static enum mode mode_of(struct gs_slice key, char first)
     return first == '{' && is_data(key) ? MODE_DATA : MODE_API;
 }
 
-static bool is_base64_byte(char c)
+static bool is_base64(struct gs_slice s)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '/' || c == '=' || c == '-' || c == '_';
-}
-
-/* An image or the like: a data: URL, or base64 where it is expected. */
-static bool is_binary(struct gs_slice raw, struct gs_slice key)
-{
-    if (gs_slice_starts(raw, GS_SLICE_LIT("data:"))) {
-        const struct gs_slice head = gs_slice_sub(raw, 0, 128);
-        return gs_slice_find(head, GS_SLICE_LIT(";base64,"), 0) != SIZE_MAX;
-    }
-    if (!gs_slice_eq_str(key, "data"))
-        return false;
-    for (size_t i = 0; i < GS_MIN(raw.len, LOOK_BASE); i++)
-        if (!is_base64_byte(raw.ptr[i]))
+    for (size_t i = 0; i < s.len; i++) /* '/' may be escaped */
+        if (!gs_privacy_is(s.ptr[i], GS_PRIVACY_WORD | GS_PRIVACY_PLUS) && s.ptr[i] != '\\')
             return false;
     return true;
+}
+
+/* An image or the like: a data: URL, or what is too long for a key where the APIs have base64. */
+static bool is_binary(struct gs_slice raw, struct gs_slice key, enum mode mode)
+{
+    if (gs_slice_starts(raw, GS_SLICE_LIT("data:"))) {
+        const struct gs_slice mark = GS_SLICE_LIT(";base64,");
+        const size_t at = gs_slice_find(gs_slice_sub(raw, 0, 128), mark, 0);
+        return at != SIZE_MAX && is_base64(gs_slice_sub(raw, at + mark.len, raw.len));
+    }
+    return mode == MODE_API && raw.len >= MIN_BINARY && gs_slice_eq_str(key, "data") &&
+           is_base64(raw);
 }
 
 /* ---- strings ---- */
@@ -331,7 +331,7 @@ static enum gs_status walk_string(struct walker *w, enum mode mode, struct gs_sl
     bool is_escaped;
     const enum gs_status st = read_raw(w, &raw, &is_escaped);
 
-    if (st != GS_OK || !w->fn || mode == MODE_OPAQUE || raw.len == 0 || is_binary(raw, key))
+    if (st != GS_OK || !w->fn || mode == MODE_OPAQUE || raw.len == 0 || is_binary(raw, key, mode))
         return st;
     return say(w, raw, is_escaped, key, mode);
 }

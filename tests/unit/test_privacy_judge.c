@@ -80,6 +80,9 @@ static void passes_over_ids_and_images(void **state)
           GS_DETECT_API_KEY, 0);
     is_of("{\"source\": {\"type\": \"text\", \"data\": \"a text: " KEY "\"}}", GS_PRIVACY_REDACT,
           GS_DETECT_API_KEY, 1);
+    is_of("{\"source\": {\"data\": \"" KEY "\"}}", GS_PRIVACY_REDACT, GS_DETECT_API_KEY, 1);
+    is_of("{\"content\": \"data:image/png;base64,AAAA and " KEY "\"}", GS_PRIVACY_REDACT,
+          GS_DETECT_API_KEY, 1);
     is_of("{\"input\": {\"id\": \"" KEY "\"}}", GS_PRIVACY_REDACT, GS_DETECT_API_KEY, 1);
 }
 

@@ -104,8 +104,11 @@ static void has_another_word_where_it_is_taken(void **state)
 {
     (void)state;
     becomes("[\"REDACTED_EMAIL_1 ann@corp.eu\"]", "[\"REDACTED_EMAIL_1 [REDACTED2_EMAIL_1]\"]");
-    becomes("[\"ann@corp.eu redacted_x redacted2\\\\_\"]",
-            "[\"[REDACTED3_EMAIL_1] redacted_x redacted2\\\\_\"]");
+    becomes("[\"ann@corp.eu redacted\\\\_email\\\\_1 REDACTED2_EMAIL_1\"]",
+            "[\"[REDACTED3_EMAIL_1] redacted\\\\_email\\\\_1 REDACTED2_EMAIL_1\"]");
+    /* one that is not in the way, such as a model makes up */
+    becomes("[\"ann@corp.eu [REDACTED_EMAIL_2] [REDACTED_CARD_1] REDACTED_x\"]",
+            "[\"[REDACTED_EMAIL_1] [REDACTED_EMAIL_2] [REDACTED_CARD_1] REDACTED_x\"]");
     becomes("[\"it was REDACTED: ann@corp.eu\"]", "[\"it was REDACTED: [REDACTED_EMAIL_1]\"]");
 }
 
