@@ -6,15 +6,15 @@
  * Of several choices only the first is told; the others are waited for. */
 #include "base/error.h"
 #include "base/slice.h"
+#include "dialect/hearing.h"
 #include "dialect/openai_ask.h"
-#include "dialect/openai_hear.h"
 #include "dialect/reader.h"
 #include "dialect/refusal.h"
 
 #define MAX_CHOICES 32 /* bits of a mask */
 
 struct heard {
-    struct gs_dialect_openai_heard h;
+    struct gs_dialect_heard h;
     uint32_t seen, finished; /* choices, a bit each */
     int64_t call;            /* open: its number there; -1: it has none */
     struct gs_buf call_id;   /* open */
@@ -54,7 +54,7 @@ static void hear_parts(struct heard *s, const struct gs_json *parts, enum gs_blo
     for (size_t i = 0; i < parts->u.array.len; i++) {
         const struct gs_json *part = &parts->u.array.items[i];
         const struct gs_json *thinking = array_of(part, "thinking");
-        gs_dialect_openai_hear_text(&s->h, kind, gs_dialect_peek_string(part, "text"), logprobs);
+        gs_dialect_hear_text(&s->h, kind, gs_dialect_peek_string(part, "text"), logprobs);
         if (thinking && kind == GS_BLOCK_TEXT)
             hear_parts(s, thinking, GS_BLOCK_REASONING, NULL);
     }
@@ -75,9 +75,9 @@ static bool begins_call(const struct heard *s, int64_t index, struct gs_slice id
 static void begin_call(struct heard *s, int64_t index, struct gs_slice id, struct gs_slice name)
 {
     if (!name.len) {
-        gs_dialect_openai_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EFORMAT,
-                                    "the server's answer: a piece of a tool call without its "
-                                    "beginning");
+        gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EFORMAT,
+                             "the server's answer: a piece of a tool call without its "
+                             "beginning");
         return;
     }
     s->has_called = true;
@@ -86,27 +86,8 @@ static void begin_call(struct heard *s, int64_t index, struct gs_slice id, struc
         gs_buf_init(&s->call_id, SIZE_MAX / 2);
     gs_buf_reset(&s->call_id);
     gs_buf_slice(&s->call_id, id);
-    gs_dialect_openai_hear_begin(
-        &s->h, (struct gs_event){.block = GS_BLOCK_TOOL_CALL, .id = id, .name = name});
-}
-
-/* Arguments are a text, but for servers that send them as the object they are. */
-static struct gs_slice args_of(struct heard *s, const struct gs_json *args)
-{
-    struct gs_slice text = {NULL, 0};
-    struct gs_buf b;
-
-    if (!args || args->kind == GS_JSON_STRING)
-        return args ? args->u.string : text;
-    if (args->kind != GS_JSON_OBJECT)
-        return text;
-    gs_buf_init(&b, SIZE_MAX / 2);
-    gs_json_write(&b, args);
-    if (!gs_buf_ok(&b) || !gs_arena_dup(s->h.a, gs_buf_view(&b), &text))
-        gs_dialect_openai_hear_fail(&s->h, GS_FAULT_OURS, GS_ENOMEM,
-                                    "not enough memory to hear a tool call");
-    gs_buf_clear(&b);
-    return text;
+    gs_dialect_hear_begin(&s->h,
+                          (struct gs_event){.block = GS_BLOCK_TOOL_CALL, .id = id, .name = name});
 }
 
 /* {"index": 0, "id": ..., "function": {"name": ..., "arguments": ...}} or a piece of it. */
@@ -123,10 +104,11 @@ static void hear_call(struct heard *s, const struct gs_json *call)
     if (begins_call(s, index, id, name)) {
         begin_call(s, index, id, name);
         if (custom && !s->h.has_failed)
-            gs_dialect_openai_hear_custom(&s->h);
+            gs_dialect_hear_custom(&s->h);
     }
-    gs_dialect_openai_hear_delta(
-        &s->h, args_of(s, gs_json_get(function, custom ? "input" : "arguments")), NULL);
+    gs_dialect_hear_delta(
+        &s->h, gs_dialect_hear_args(&s->h, gs_json_get(function, custom ? "input" : "arguments")),
+        NULL);
 }
 
 /* As before 2023-11: one call, without an id. */
@@ -136,7 +118,8 @@ static void hear_function(struct heard *s, const struct gs_json *function)
 
     if (!s->h.has_block || s->h.block != GS_BLOCK_TOOL_CALL)
         begin_call(s, -1, gs_slice(NULL, 0), name);
-    gs_dialect_openai_hear_delta(&s->h, args_of(s, gs_json_get(function, "arguments")), NULL);
+    gs_dialect_hear_delta(&s->h, gs_dialect_hear_args(&s->h, gs_json_get(function, "arguments")),
+                          NULL);
 }
 
 /* ---- the delta ---- */
@@ -147,13 +130,11 @@ static void hear_delta(struct heard *s, const struct gs_json *choice, const stru
     const struct gs_json *parts = array_of(delta, "content");
     const struct gs_json *calls = array_of(delta, "tool_calls");
 
-    gs_dialect_openai_hear_text(&s->h, GS_BLOCK_REASONING, reasoning_of(delta), NULL);
-    gs_dialect_openai_hear_text(&s->h, GS_BLOCK_TEXT, gs_dialect_peek_string(delta, "content"),
-                                logprobs);
+    gs_dialect_hear_text(&s->h, GS_BLOCK_REASONING, reasoning_of(delta), NULL);
+    gs_dialect_hear_text(&s->h, GS_BLOCK_TEXT, gs_dialect_peek_string(delta, "content"), logprobs);
     if (parts)
         hear_parts(s, parts, GS_BLOCK_TEXT, NULL);
-    gs_dialect_openai_hear_text(&s->h, GS_BLOCK_TEXT, gs_dialect_peek_string(delta, "refusal"),
-                                NULL);
+    gs_dialect_hear_text(&s->h, GS_BLOCK_TEXT, gs_dialect_peek_string(delta, "refusal"), NULL);
     for (size_t i = 0; calls && i < calls->u.array.len && !s->h.has_failed; i++)
         hear_call(s, &calls->u.array.items[i]);
     if (gs_dialect_has(delta, "function_call"))
@@ -211,12 +192,11 @@ static bool ends_badly(struct heard *s, const struct gs_json *choice, const stru
     }
     if (r->fault == GS_FAULT_NONE && !says && r->stop != GS_STOP_LENGTH &&
         r->stop != GS_STOP_CONTEXT && r->stop != GS_STOP_REFUSAL)
-        gs_dialect_openai_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO,
-                                    "the server's answer ended with nothing said");
+        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO,
+                             "the server's answer ended with nothing said");
     else if (r->fault != GS_FAULT_NONE)
-        gs_dialect_openai_hear_fail(&s->h, r->fault, GS_EIO,
-                                    "the server's answer ended in \"%.*s\"",
-                                    (int)GS_MIN(word.len, (size_t)60), word.ptr);
+        gs_dialect_hear_fail(&s->h, r->fault, GS_EIO, "the server's answer ended in \"%.*s\"",
+                             (int)GS_MIN(word.len, (size_t)60), word.ptr);
     return s->h.has_failed;
 }
 
@@ -240,18 +220,18 @@ static bool has_error(struct heard *s, const struct gs_json *chunk, const struct
 {
     if (gs_dialect_has(chunk, "error") || /* the second: vLLM before 0.10 */
         gs_slice_eq_str(gs_dialect_peek_string(chunk, "object"), "error"))
-        gs_dialect_openai_hear_error(&s->h, chunk);
+        gs_dialect_hear_error(&s->h, chunk);
     else if (gs_dialect_has(choice, "error"))
-        gs_dialect_openai_hear_error(&s->h, choice);
+        gs_dialect_hear_error(&s->h, choice);
     return s->h.has_failed;
 }
 
 /* Moonshot counts within the choice, Groq aside. */
 static void hear_usage(struct heard *s, const struct gs_json *chunk, const struct gs_json *choice)
 {
-    gs_dialect_openai_hear_usage(&s->h, gs_json_get(gs_json_get(chunk, "x_groq"), "usage"));
-    gs_dialect_openai_hear_usage(&s->h, gs_json_get(choice, "usage"));
-    gs_dialect_openai_hear_usage(&s->h, gs_json_get(chunk, "usage"));
+    gs_dialect_hear_usage(&s->h, gs_json_get(gs_json_get(chunk, "x_groq"), "usage"));
+    gs_dialect_hear_usage(&s->h, gs_json_get(choice, "usage"));
+    gs_dialect_hear_usage(&s->h, gs_json_get(chunk, "usage"));
 }
 
 /* One of the choices: its number, and whether it is the one that is told. */
@@ -271,7 +251,7 @@ static void hear_choice(struct heard *s, const struct gs_json *chunk, const stru
         s->h.effect = GS_DIALECT_CONTENT;
     if (idx != 0 || (word.len && ends_badly(s, choice, delta, word)))
         return;
-    gs_dialect_openai_hear_start(&s->h, chunk);
+    gs_dialect_hear_start(&s->h, chunk);
     hear_delta(s, choice, delta);
     if (word.len)
         finish(s, choice, word);
@@ -293,19 +273,19 @@ static void hear_chunk(struct heard *s, const struct gs_json *chunk, const char 
     if (s->h.has_failed || !(s->seen & 1) || s->finished != s->seen)
         return;
     s->h.is_finished = true;
-    gs_dialect_openai_hear_end(&s->h, gs_slice(NULL, 0), false);
+    gs_dialect_hear_end(&s->h, gs_slice(NULL, 0), false);
     s->h.effect = GS_DIALECT_FINISH;
 }
 
 static void hear_done(struct heard *s)
 {
     if (s->h.is_finished)
-        gs_dialect_openai_hear_stop(&s->h);
+        gs_dialect_hear_stop(&s->h);
     else if (s->h.n_blocks > 0)
-        gs_dialect_openai_hear_fail(&s->h, GS_FAULT_CUT, GS_EIO,
-                                    "the server's answer ended without a reason");
+        gs_dialect_hear_fail(&s->h, GS_FAULT_CUT, GS_EIO,
+                             "the server's answer ended without a reason");
     else
-        gs_dialect_openai_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO, "the server answered nothing");
+        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO, "the server answered nothing");
 }
 
 static enum gs_dialect_effect read_frame(void *state, const struct gs_dialect_frame *frame,
@@ -316,13 +296,13 @@ static enum gs_dialect_effect read_frame(void *state, const struct gs_dialect_fr
     const struct gs_slice data = gs_slice_trim(frame->data);
     struct gs_json chunk;
 
-    gs_dialect_openai_hear_open(&s->h, on_event, ud, out_fault, err);
+    gs_dialect_hear_open(&s->h, on_event, ud, out_fault, err);
     if (!data.len || s->h.is_over)
         return GS_DIALECT_NOTHING;
     s->h.has_frame = true;
     if (gs_slice_eq_str(data, "[DONE]"))
         hear_done(s);
-    else if (gs_dialect_openai_hear_object(&s->h, data, &chunk))
+    else if (gs_dialect_hear_object(&s->h, data, &chunk))
         hear_chunk(s, &chunk, "delta");
     return s->h.effect;
 }
@@ -332,15 +312,15 @@ static enum gs_dialect_effect read_end(void *state, gs_event_fn *on_event, void 
 {
     struct heard *s = state;
 
-    gs_dialect_openai_hear_open(&s->h, on_event, ud, out_fault, err);
-    return gs_dialect_openai_hear_cut(&s->h);
+    gs_dialect_hear_open(&s->h, on_event, ud, out_fault, err);
+    return gs_dialect_hear_cut(&s->h);
 }
 
 static void clear_state(void *state)
 {
     struct heard *s = state;
 
-    gs_dialect_openai_hear_clear(&s->h);
+    gs_dialect_hear_clear(&s->h);
     gs_buf_clear(&s->call_id);
 }
 
@@ -353,9 +333,9 @@ static enum gs_dialect_effect read_whole(struct gs_slice body, struct gs_arena *
     struct heard s = {.seen = 0};
     struct gs_json chunk;
 
-    gs_dialect_openai_hear_open(&s.h, on_event, ud, out_fault, err);
+    gs_dialect_hear_open(&s.h, on_event, ud, out_fault, err);
     s.h.a = a;
-    if (gs_dialect_openai_hear_object(&s.h, body, &chunk)) {
+    if (gs_dialect_hear_object(&s.h, body, &chunk)) {
         hear_chunk(&s, &chunk, "message");
         s.h.is_finished |= s.h.has_said; /* some give no reason */
     }

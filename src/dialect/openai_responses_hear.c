@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "dialect/hearing.h"
 #include "dialect/openai_ask.h"
-#include "dialect/openai_hear.h"
 #include "dialect/openai_responses.h"
 #include "dialect/refusal.h"
 
@@ -20,7 +20,7 @@
 enum reasoning { REASONING_UNKNOWN, REASONING_TEXT, REASONING_SUMMARY };
 
 struct heard {
-    struct gs_dialect_openai_heard h;
+    struct gs_dialect_heard h;
     struct gs_buf item;       /* id of the item heard last; may be empty */
     bool has_text;            /* of it something was told */
     enum reasoning reasoning; /* of it */
@@ -73,8 +73,8 @@ static struct gs_slice name_of(struct heard *s, const struct gs_json *item)
     name =
         gs_arena_printf(s->h.a, "%.*s__%.*s", (int)space.len, space.ptr, (int)name.len, name.ptr);
     if (!name.ptr)
-        gs_dialect_openai_hear_fail(&s->h, GS_FAULT_OURS, GS_ENOMEM,
-                                    "not enough memory to hear a tool call");
+        gs_dialect_hear_fail(&s->h, GS_FAULT_OURS, GS_ENOMEM,
+                             "not enough memory to hear a tool call");
     return name;
 }
 
@@ -95,8 +95,8 @@ static void begin_block(struct heard *s, struct gs_event ev, struct gs_slice id)
     s->has_text = false;
     s->reasoning = REASONING_UNKNOWN;
     ev.item_id = gs_buf_view(&s->item);
-    gs_dialect_openai_hear_start(&s->h, NULL);
-    gs_dialect_openai_hear_begin(&s->h, ev);
+    gs_dialect_hear_start(&s->h, NULL);
+    gs_dialect_hear_begin(&s->h, ev);
 }
 
 static void begin_item(struct heard *s, const struct gs_json *item, enum gs_block_kind kind)
@@ -109,7 +109,7 @@ static void begin_item(struct heard *s, const struct gs_json *item, enum gs_bloc
     }
     begin_block(s, ev, gs_dialect_peek_string(item, "id"));
     if (type_is(item, "custom_tool_call") && !s->h.has_failed)
-        gs_dialect_openai_hear_custom(&s->h);
+        gs_dialect_hear_custom(&s->h);
 }
 
 static void say(struct heard *s, struct gs_slice text, const struct gs_json *logprobs)
@@ -117,7 +117,7 @@ static void say(struct heard *s, struct gs_slice text, const struct gs_json *log
     if (!text.len)
         return;
     s->has_text = true;
-    gs_dialect_openai_hear_delta(&s->h, text, logprobs);
+    gs_dialect_hear_delta(&s->h, text, logprobs);
 }
 
 /* All parts of a list, a gap between those of a summary. */
@@ -126,7 +126,7 @@ static void say_parts(struct heard *s, const struct gs_json *parts)
     for (size_t i = 0; i < len_of(parts); i++) {
         const struct gs_json *part = &parts->u.array.items[i];
         if (s->has_text && s->h.block == GS_BLOCK_REASONING)
-            gs_dialect_openai_hear_gap(&s->h, true);
+            gs_dialect_hear_gap(&s->h, true);
         say(s, gs_dialect_peek_string(part, type_is(part, "refusal") ? "refusal" : "text"),
             gs_json_get(part, "logprobs"));
     }
@@ -138,22 +138,10 @@ static void say_args(struct heard *s, const struct gs_json *item)
 {
     static const char *const keys[] = {"arguments", "input", "action", "operation"};
     const struct gs_json *args = NULL;
-    struct gs_buf b;
 
     for (size_t i = 0; i < GS_COUNT_OF(keys) && !args; i++)
         args = gs_json_get(item, keys[i]);
-    if (!args || args->kind == GS_JSON_STRING) {
-        say(s, args ? args->u.string : gs_slice(NULL, 0), NULL);
-        return;
-    }
-    gs_buf_init(&b, GS_MAX_TEXT_BYTES);
-    gs_json_write(&b, args);
-    if (gs_buf_ok(&b))
-        say(s, gs_buf_view(&b), NULL);
-    else
-        gs_dialect_openai_hear_fail(&s->h, GS_FAULT_OURS, GS_ENOMEM,
-                                    "not enough memory to hear a tool call");
-    gs_buf_clear(&b);
+    say(s, gs_dialect_hear_args(&s->h, args), NULL);
 }
 
 /* The item is told whole. */
@@ -167,7 +155,7 @@ static void end_item(struct heard *s, const struct gs_json *item)
         say_parts(s, gs_json_get(item, "content"));
     if (!s->has_text && s->h.block == GS_BLOCK_REASONING)
         say_parts(s, gs_json_get(item, "summary"));
-    gs_dialect_openai_hear_end(&s->h, signature, true);
+    gs_dialect_hear_end(&s->h, signature, true);
 }
 
 /* ---- events of items ---- */
@@ -180,7 +168,7 @@ static void hear_added(struct heard *s, const struct gs_json *event)
     if (kind_of(item, &kind))
         begin_item(s, item, kind);
     else
-        gs_dialect_openai_hear_pass(&s->h);
+        gs_dialect_hear_pass(&s->h);
 }
 
 /* What was not announced is heard now, unless it has ended before. */
@@ -205,16 +193,16 @@ static void hear_part(struct heard *s, const struct gs_json *event)
     if (!s->h.has_block || !is_it(s, gs_dialect_peek_string(event, "item_id")))
         return;
     if (s->has_text && s->h.block == GS_BLOCK_REASONING)
-        gs_dialect_openai_hear_gap(&s->h, true);
+        gs_dialect_hear_gap(&s->h, true);
     if (!s->has_text || s->h.block == GS_BLOCK_REASONING)
-        gs_dialect_openai_hear_opened(&s->h);
+        gs_dialect_hear_opened(&s->h);
 }
 
 static void hear_part_done(struct heard *s, const struct gs_json *event)
 {
     if (s->h.has_block && s->h.block == GS_BLOCK_REASONING && s->has_text &&
         is_it(s, gs_dialect_peek_string(event, "item_id")))
-        gs_dialect_openai_hear_gap(&s->h, false);
+        gs_dialect_hear_gap(&s->h, false);
 }
 
 /* A piece belongs to the item that was announced last; false: to none, the answer has failed. A
@@ -226,9 +214,9 @@ static bool find_item(struct heard *s, const struct gs_json *event, enum gs_bloc
     if (s->h.has_block && s->h.block == kind && is_it(s, id))
         return true;
     if (kind == GS_BLOCK_TOOL_CALL)
-        gs_dialect_openai_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EFORMAT,
-                                    "the server's answer: a piece of a tool call that is not "
-                                    "being made");
+        gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EFORMAT,
+                             "the server's answer: a piece of a tool call that is not "
+                             "being made");
     else
         begin_block(s, (struct gs_event){.block = kind}, id);
     return !s->h.has_failed;
@@ -264,12 +252,12 @@ static void hear_reasoning(struct heard *s, const struct gs_json *event)
 
 static void hear_created(struct heard *s, const struct gs_json *event)
 {
-    gs_dialect_openai_hear_start(&s->h, gs_json_get(event, "response"));
+    gs_dialect_hear_start(&s->h, gs_json_get(event, "response"));
 }
 
 static void hear_failed(struct heard *s, const struct gs_json *event)
 {
-    gs_dialect_openai_hear_error(&s->h, event);
+    gs_dialect_hear_error(&s->h, event);
 }
 
 static enum gs_stop_reason stop_of(const struct heard *s, const struct gs_json *response)
@@ -321,14 +309,14 @@ static bool ends_badly(struct heard *s, const struct gs_json *response)
 
     if (gs_dialect_has(response, "error") || gs_slice_eq_str(status, "failed") ||
         gs_slice_eq_str(status, "cancelled"))
-        gs_dialect_openai_hear_error(&s->h, response);
+        gs_dialect_hear_error(&s->h, response);
     else if (s->h.has_said || says_something(gs_json_get(response, "output")) ||
              gs_slice_eq_str(reason, "max_output_tokens") ||
              gs_slice_eq_str(reason, "content_filter"))
         return s->h.has_failed;
     else
-        gs_dialect_openai_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO,
-                                    "the server's answer ended with nothing said");
+        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO,
+                             "the server's answer ended with nothing said");
     return s->h.has_failed;
 }
 
@@ -347,14 +335,14 @@ static void hear_output(struct heard *s, const struct gs_json *output)
 
 static void hear_response(struct heard *s, const struct gs_json *response)
 {
-    gs_dialect_openai_hear_usage(&s->h, gs_json_get(response, "usage"));
+    gs_dialect_hear_usage(&s->h, gs_json_get(response, "usage"));
     if (ends_badly(s, response))
         return;
-    gs_dialect_openai_hear_start(&s->h, response);
+    gs_dialect_hear_start(&s->h, response);
     if (s->h.n_blocks == 0)
         hear_output(s, gs_json_get(response, "output"));
     s->h.stop = stop_of(s, response);
-    gs_dialect_openai_hear_stop(&s->h);
+    gs_dialect_hear_stop(&s->h);
 }
 
 static void hear_ended(struct heard *s, const struct gs_json *event)
@@ -414,19 +402,19 @@ static enum gs_dialect_effect read_frame(void *state, const struct gs_dialect_fr
     struct gs_json event;
     int64_t number = -1;
 
-    gs_dialect_openai_hear_open(&s->h, on_event, ud, out_fault, err);
+    gs_dialect_hear_open(&s->h, on_event, ud, out_fault, err);
     if (!data.len || s->h.is_over)
         return GS_DIALECT_NOTHING;
     s->h.has_frame = true;
     if (gs_slice_eq_str(data, "[DONE]")) /* of gateways that end every stream so */
-        return gs_dialect_openai_hear_cut(&s->h);
-    if (!gs_dialect_openai_hear_object(&s->h, data, &event))
+        return gs_dialect_hear_cut(&s->h);
+    if (!gs_dialect_hear_object(&s->h, data, &event))
         return s->h.effect;
     if (gs_json_get_int(&event, "sequence_number", &number, NULL) && number >= s->h.n_sent &&
         number < MAX_EVENTS)
         s->h.n_sent = number + 1;
     hear_event(s, frame, &event);
-    gs_dialect_openai_hear_silence(&s->h);
+    gs_dialect_hear_silence(&s->h);
     return s->h.effect;
 }
 
@@ -435,15 +423,15 @@ static enum gs_dialect_effect read_end(void *state, gs_event_fn *on_event, void 
 {
     struct heard *s = state;
 
-    gs_dialect_openai_hear_open(&s->h, on_event, ud, out_fault, err);
-    return gs_dialect_openai_hear_cut(&s->h);
+    gs_dialect_hear_open(&s->h, on_event, ud, out_fault, err);
+    return gs_dialect_hear_cut(&s->h);
 }
 
 static void clear_state(void *state)
 {
     struct heard *s = state;
 
-    gs_dialect_openai_hear_clear(&s->h);
+    gs_dialect_hear_clear(&s->h);
     gs_buf_clear(&s->item);
 }
 
@@ -454,9 +442,9 @@ static enum gs_dialect_effect read_whole(struct gs_slice body, struct gs_arena *
     struct heard s = {.has_text = false};
     struct gs_json response;
 
-    gs_dialect_openai_hear_open(&s.h, on_event, ud, out_fault, err);
+    gs_dialect_hear_open(&s.h, on_event, ud, out_fault, err);
     s.h.a = a;
-    if (gs_dialect_openai_hear_object(&s.h, body, &response))
+    if (gs_dialect_hear_object(&s.h, body, &response))
         hear_response(&s, &response);
     clear_state(&s);
     return s.h.effect;

@@ -152,6 +152,7 @@ static enum gs_flow note_event(void *ud, const struct gs_event *ev)
         told.answer_id.len = 0;
         told.item_id.len = 0;
         told.is_passed_over = false;
+        told.n_sent = 0;
     }
     if (ev->kind == GS_EVENT_END && ev->block == GS_BLOCK_REASONING)
         take_signature(leg, &told);

@@ -19,11 +19,11 @@ static const struct gs_dialect_client *const clients[] = {
     &gs_dialect_client_openai_responses};
 
 /* What is not heard: log-probabilities of Ollama's, errors, empty answers, what the request asked
- * for; of OpenAI's chunks whether an empty one keeps alive, of its texts which stop string ended
- * them. */
-static const char *const not_again[] = {"logprobs.",         "broken.",   "overlong.",  "empty.",
-                                        "thinking_omitted.", "choices.",  "functions.", "custom.",
-                                        "text.openai",       "completion"};
+ * for; that an item of Responses was cut, before the answer's end says so; of OpenAI's chunks
+ * whether an empty one keeps alive, of its texts which stop string ended them. */
+static const char *const not_again[] = {
+    "logprobs.",  "broken.", "overlong.",   "empty.",     "thinking_omitted.",       "choices.",
+    "functions.", "custom.", "text.openai", "completion", "refusal.openai-responses"};
 
 /* ---- hearing and spelling ---- */
 
@@ -37,8 +37,10 @@ struct speller {
 static enum gs_flow on_event(void *ud, const struct gs_event *ev)
 {
     struct speller *s = ud;
+    struct gs_event told = *ev;
 
-    s->client->server->write_event(s->state, &s->ctx, ev, &s->out);
+    told.n_sent = 0; /* who spells all of it counts by himself */
+    s->client->server->write_event(s->state, &s->ctx, &told, &s->out);
     return GS_FLOW_CONTINUE;
 }
 

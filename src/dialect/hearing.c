@@ -1,8 +1,8 @@
-/* What hearing OpenAI's chat APIs shares: blocks that follow each other, usage, log-probabilities.
+/* What hearing all APIs shares: blocks that follow each other, usage, log-probabilities.
  *
  * A custom tool's input is any text; here a call's arguments are JSON, so such a text is told as
  * the member `input` of an object, piece by piece. */
-#include "dialect/openai_hear.h"
+#include "dialect/hearing.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,8 +16,8 @@
 #define MAX_NAME_BYTES 256 /* of what a server calls its answer and its model */
 #define MAX_TOP        32  /* alternatives to a token */
 
-void gs_dialect_openai_hear_open(struct gs_dialect_openai_heard *h, gs_event_fn *on_event, void *ud,
-                                 enum gs_fault *out_fault, struct gs_error *err)
+void gs_dialect_hear_open(struct gs_dialect_heard *h, gs_event_fn *on_event, void *ud,
+                          enum gs_fault *out_fault, struct gs_error *err)
 {
     h->on_event = on_event;
     h->ud = ud;
@@ -32,7 +32,7 @@ void gs_dialect_openai_hear_open(struct gs_dialect_openai_heard *h, gs_event_fn 
         gs_buf_init(&h->stop_sequence, GS_MAX_TEXT_BYTES);
 }
 
-void gs_dialect_openai_hear_clear(struct gs_dialect_openai_heard *h)
+void gs_dialect_hear_clear(struct gs_dialect_heard *h)
 {
     gs_arena_clear(&h->frame);
     gs_buf_clear(&h->stop_sequence);
@@ -40,7 +40,7 @@ void gs_dialect_openai_hear_clear(struct gs_dialect_openai_heard *h)
 
 /* ---- failures ---- */
 
-static void fail(struct gs_dialect_openai_heard *h, enum gs_fault fault)
+static void fail(struct gs_dialect_heard *h, enum gs_fault fault)
 {
     *h->out_fault = fault;
     h->effect = GS_DIALECT_FAILED;
@@ -48,8 +48,8 @@ static void fail(struct gs_dialect_openai_heard *h, enum gs_fault fault)
     h->has_failed = true;
 }
 
-void gs_dialect_openai_hear_fail(struct gs_dialect_openai_heard *h, enum gs_fault fault,
-                                 enum gs_status st, const char *fmt, ...)
+void gs_dialect_hear_fail(struct gs_dialect_heard *h, enum gs_fault fault, enum gs_status st,
+                          const char *fmt, ...)
 {
     char text[GS_ERROR_MSG_BYTES];
     va_list ap;
@@ -63,37 +63,38 @@ void gs_dialect_openai_hear_fail(struct gs_dialect_openai_heard *h, enum gs_faul
     fail(h, fault);
 }
 
-void gs_dialect_openai_hear_error(struct gs_dialect_openai_heard *h, const struct gs_json *v)
+void gs_dialect_hear_error(struct gs_dialect_heard *h, const struct gs_json *v)
 {
     if (!h->has_failed)
         fail(h, gs_dialect_read_error(v, h->err));
 }
 
-static void fail_nomem(struct gs_dialect_openai_heard *h)
+static void fail_nomem(struct gs_dialect_heard *h)
 {
-    gs_dialect_openai_hear_fail(h, GS_FAULT_OURS, GS_ENOMEM, "not enough memory to hear an answer");
+    gs_dialect_hear_fail(h, GS_FAULT_OURS, GS_ENOMEM, "not enough memory to hear an answer");
 }
 
-bool gs_dialect_openai_hear_object(struct gs_dialect_openai_heard *h, struct gs_slice data,
-                                   struct gs_json *out)
+bool gs_dialect_hear_object(struct gs_dialect_heard *h, struct gs_slice data, struct gs_json *out)
 {
     const enum gs_status st = gs_json_parse(data, h->a, out, h->err);
 
-    if (st == GS_ENOMEM) {
+    if (data.len == 0) {
+        gs_dialect_hear_fail(h, GS_FAULT_EMPTY, GS_EIO, "the server answered nothing");
+    } else if (st == GS_ENOMEM) {
         fail_nomem(h);
     } else if (st != GS_OK) {
         fail(h, gs_dialect_read_nonsense(data, h->err));
     } else if (out->kind != GS_JSON_OBJECT) {
-        gs_dialect_openai_hear_fail(h, GS_FAULT_MALFORMED, GS_EFORMAT,
-                                    "the server's answer: expected an object, found %s",
-                                    gs_json_kind_name(out->kind));
+        gs_dialect_hear_fail(h, GS_FAULT_MALFORMED, GS_EFORMAT,
+                             "the server's answer: expected an object, found %s",
+                             gs_json_kind_name(out->kind));
     }
     return !h->has_failed;
 }
 
 /* ---- events ---- */
 
-static void emit(struct gs_dialect_openai_heard *h, struct gs_event ev)
+static void emit(struct gs_dialect_heard *h, struct gs_event ev)
 {
     if (h->has_failed)
         return;
@@ -103,7 +104,7 @@ static void emit(struct gs_dialect_openai_heard *h, struct gs_event ev)
     h->on_event(h->ud, &ev);
 }
 
-static void emit_delta(struct gs_dialect_openai_heard *h, struct gs_slice text,
+static void emit_delta(struct gs_dialect_heard *h, struct gs_slice text,
                        const struct gs_logprob *logprob, size_t n_logprob)
 {
     emit(h, (struct gs_event){.kind = GS_EVENT_DELTA,
@@ -121,7 +122,7 @@ static struct gs_slice name_of(const struct gs_json *v, const char *key)
     return name.len <= MAX_NAME_BYTES ? name : gs_slice(NULL, 0);
 }
 
-void gs_dialect_openai_hear_start(struct gs_dialect_openai_heard *h, const struct gs_json *v)
+void gs_dialect_hear_start(struct gs_dialect_heard *h, const struct gs_json *v)
 {
     if (h->has_started)
         return;
@@ -131,9 +132,9 @@ void gs_dialect_openai_hear_start(struct gs_dialect_openai_heard *h, const struc
                               .model = name_of(v, "model")});
 }
 
-void gs_dialect_openai_hear_begin(struct gs_dialect_openai_heard *h, struct gs_event ev)
+void gs_dialect_hear_begin(struct gs_dialect_heard *h, struct gs_event ev)
 {
-    gs_dialect_openai_hear_end(h, gs_slice(NULL, 0), false);
+    gs_dialect_hear_end(h, gs_slice(NULL, 0), false);
     ev.kind = GS_EVENT_BEGIN;
     ev.block_idx = h->n_blocks++;
     h->has_block = true;
@@ -146,13 +147,13 @@ void gs_dialect_openai_hear_begin(struct gs_dialect_openai_heard *h, struct gs_e
     h->effect = GS_DIALECT_CONTENT;
 }
 
-void gs_dialect_openai_hear_custom(struct gs_dialect_openai_heard *h)
+void gs_dialect_hear_custom(struct gs_dialect_heard *h)
 {
     emit_delta(h, GS_SLICE_LIT("{\"input\":\""), NULL, 0);
     h->is_custom = true;
 }
 
-static void content_is_there(struct gs_dialect_openai_heard *h)
+static void content_is_there(struct gs_dialect_heard *h)
 {
     h->has_said |= h->block != GS_BLOCK_REASONING;
     if (h->effect == GS_DIALECT_NOTHING)
@@ -160,7 +161,7 @@ static void content_is_there(struct gs_dialect_openai_heard *h)
 }
 
 /* The text as it stands within a JSON string. */
-static struct gs_slice escape(struct gs_dialect_openai_heard *h, struct gs_slice text)
+static struct gs_slice escape(struct gs_dialect_heard *h, struct gs_slice text)
 {
     struct gs_slice out = {NULL, 0};
     struct gs_buf b;
@@ -173,7 +174,7 @@ static struct gs_slice escape(struct gs_dialect_openai_heard *h, struct gs_slice
     return out;
 }
 
-void gs_dialect_openai_hear_gap(struct gs_dialect_openai_heard *h, bool begins)
+void gs_dialect_hear_gap(struct gs_dialect_heard *h, bool begins)
 {
     emit(h, (struct gs_event){.kind = GS_EVENT_DELTA,
                               .block = h->block,
@@ -182,21 +183,20 @@ void gs_dialect_openai_hear_gap(struct gs_dialect_openai_heard *h, bool begins)
                               .is_gap = true});
 }
 
-void gs_dialect_openai_hear_silence(struct gs_dialect_openai_heard *h)
+void gs_dialect_hear_silence(struct gs_dialect_heard *h)
 {
     if (h->n_sent > 0 && h->has_started && !h->has_told && !h->is_over)
         emit(h, (struct gs_event){.kind = GS_EVENT_PROGRESS, .done = 1, .total = 1});
 }
 
-void gs_dialect_openai_hear_opened(struct gs_dialect_openai_heard *h)
+void gs_dialect_hear_opened(struct gs_dialect_heard *h)
 {
     if (h->is_custom || !h->has_block)
         return;
     emit_delta(h, gs_slice("", 0), NULL, 0);
 }
 
-void gs_dialect_openai_hear_end(struct gs_dialect_openai_heard *h, struct gs_slice signature,
-                                bool is_whole)
+void gs_dialect_hear_end(struct gs_dialect_heard *h, struct gs_slice signature, bool is_whole)
 {
     if (!h->has_block)
         return;
@@ -211,17 +211,17 @@ void gs_dialect_openai_hear_end(struct gs_dialect_openai_heard *h, struct gs_sli
                               .is_whole = is_whole});
 }
 
-void gs_dialect_openai_hear_pass(struct gs_dialect_openai_heard *h)
+void gs_dialect_hear_pass(struct gs_dialect_heard *h)
 {
-    gs_dialect_openai_hear_start(h, NULL);
-    gs_dialect_openai_hear_end(h, gs_slice(NULL, 0), false);
+    gs_dialect_hear_start(h, NULL);
+    gs_dialect_hear_end(h, gs_slice(NULL, 0), false);
     emit(h, (struct gs_event){
                 .kind = GS_EVENT_PROGRESS, .done = 1, .total = 1, .is_passed_over = true});
 }
 
-void gs_dialect_openai_hear_stop(struct gs_dialect_openai_heard *h)
+void gs_dialect_hear_stop(struct gs_dialect_heard *h)
 {
-    gs_dialect_openai_hear_end(h, gs_slice(NULL, 0), false);
+    gs_dialect_hear_end(h, gs_slice(NULL, 0), false);
     emit(h, (struct gs_event){.kind = GS_EVENT_STOP,
                               .stop = h->stop,
                               .stop_sequence = gs_buf_view(&h->stop_sequence)});
@@ -231,7 +231,7 @@ void gs_dialect_openai_hear_stop(struct gs_dialect_openai_heard *h)
     h->effect = GS_DIALECT_END;
 }
 
-enum gs_dialect_effect gs_dialect_openai_hear_cut(struct gs_dialect_openai_heard *h)
+enum gs_dialect_effect gs_dialect_hear_cut(struct gs_dialect_heard *h)
 {
     if (h->has_failed) {
         *h->out_fault = gs_dialect_fault(GS_FAULT_CUT, h->err);
@@ -240,19 +240,19 @@ enum gs_dialect_effect gs_dialect_openai_hear_cut(struct gs_dialect_openai_heard
     if (h->is_over)
         return GS_DIALECT_END;
     if (h->is_finished)
-        gs_dialect_openai_hear_stop(h);
+        gs_dialect_hear_stop(h);
     else if (h->has_frame)
-        gs_dialect_openai_hear_fail(h, GS_FAULT_CUT, GS_EIO,
-                                    "the server's answer broke off before its end");
+        gs_dialect_hear_fail(h, GS_FAULT_CUT, GS_EIO,
+                             "the server's answer broke off before its end");
     else
-        gs_dialect_openai_hear_fail(h, GS_FAULT_EMPTY, GS_EIO, "the server answered nothing");
+        gs_dialect_hear_fail(h, GS_FAULT_EMPTY, GS_EIO, "the server answered nothing");
     return h->effect;
 }
 
 /* ---- log-probabilities ---- */
 
 /* What a token is, from its bytes where its text is no whole character. */
-static struct gs_slice token_text(struct gs_dialect_openai_heard *h, const struct gs_json *v)
+static struct gs_slice token_text(struct gs_dialect_heard *h, const struct gs_json *v)
 {
     const struct gs_json *bytes = gs_json_get(v, "bytes");
     const size_t n = bytes && bytes->kind == GS_JSON_ARRAY ? bytes->u.array.len : 0;
@@ -280,8 +280,7 @@ static float logprob_of(const struct gs_json *v)
     return gs_json_get_double(v, "logprob", &x, NULL) ? (float)x : 0;
 }
 
-static void read_top(struct gs_dialect_openai_heard *h, const struct gs_json *list,
-                     struct gs_logprob *lp)
+static void read_top(struct gs_dialect_heard *h, const struct gs_json *list, struct gs_logprob *lp)
 {
     const size_t n =
         list && list->kind == GS_JSON_ARRAY ? GS_MIN(list->u.array.len, (size_t)MAX_TOP) : 0;
@@ -302,7 +301,7 @@ static void read_top(struct gs_dialect_openai_heard *h, const struct gs_json *li
 
 /* Tokens have no numbers in these APIs: those of a list are told apart by their place, and the one
  * that was taken is not among them, but for its text. */
-static const struct gs_logprob *read_logprobs(struct gs_dialect_openai_heard *h,
+static const struct gs_logprob *read_logprobs(struct gs_dialect_heard *h,
                                               const struct gs_json *list, size_t *out_n)
 {
     const size_t n = list && list->kind == GS_JSON_ARRAY ? list->u.array.len : 0;
@@ -326,8 +325,8 @@ static const struct gs_logprob *read_logprobs(struct gs_dialect_openai_heard *h,
     return out;
 }
 
-void gs_dialect_openai_hear_delta(struct gs_dialect_openai_heard *h, struct gs_slice text,
-                                  const struct gs_json *logprobs)
+void gs_dialect_hear_delta(struct gs_dialect_heard *h, struct gs_slice text,
+                           const struct gs_json *logprobs)
 {
     size_t n_logprob;
 
@@ -340,14 +339,31 @@ void gs_dialect_openai_hear_delta(struct gs_dialect_openai_heard *h, struct gs_s
     content_is_there(h);
 }
 
-void gs_dialect_openai_hear_text(struct gs_dialect_openai_heard *h, enum gs_block_kind kind,
-                                 struct gs_slice text, const struct gs_json *logprobs)
+void gs_dialect_hear_text(struct gs_dialect_heard *h, enum gs_block_kind kind, struct gs_slice text,
+                          const struct gs_json *logprobs)
 {
     if (!text.len)
         return;
     if (!h->has_block || h->block != kind)
-        gs_dialect_openai_hear_begin(h, (struct gs_event){.block = kind});
-    gs_dialect_openai_hear_delta(h, text, logprobs);
+        gs_dialect_hear_begin(h, (struct gs_event){.block = kind});
+    gs_dialect_hear_delta(h, text, logprobs);
+}
+
+struct gs_slice gs_dialect_hear_args(struct gs_dialect_heard *h, const struct gs_json *args)
+{
+    struct gs_slice text = {NULL, 0};
+    struct gs_buf b;
+
+    if (!args || args->kind == GS_JSON_STRING)
+        return args ? args->u.string : text;
+    if (args->kind != GS_JSON_OBJECT)
+        return text;
+    gs_buf_init(&b, GS_MAX_TEXT_BYTES);
+    gs_json_write(&b, args);
+    if (!gs_buf_ok(&b) || !gs_arena_dup(h->a, gs_buf_view(&b), &text))
+        fail_nomem(h);
+    gs_buf_clear(&b);
+    return text;
 }
 
 /* ---- usage ---- */
@@ -361,7 +377,7 @@ static void read_count(const struct gs_json *v, const char *key, int64_t *out)
         *out = n;
 }
 
-void gs_dialect_openai_hear_usage(struct gs_dialect_openai_heard *h, const struct gs_json *usage)
+void gs_dialect_hear_usage(struct gs_dialect_heard *h, const struct gs_json *usage)
 {
     struct gs_usage u = {.prompt_tokens = 0};
 
