@@ -1,9 +1,10 @@
-/* A day of outages, compressed: thousands of requests in all APIs, from many clients at once, while
- * the two providers beyond are refused, slow, overloaded, silent, cut, wrong, out of quota, too
- * dear or without a key by turns. Every request is answered, whole and with its own words; what
- * clients were told agrees with the ledger, row by row; memory stays within bounds. Says
- * how long clients waited for the first words where an attempt failed, and how long words failed to
- * come where one went on with another's answer. */
+/* A day of outages, compressed: thousands of requests in all APIs, from many
+ * clients at once, while the two providers beyond are refused, slow,
+ * overloaded, silent, cut, wrong, out of quota, too dear or without a key by
+ * turns. Every request is answered, whole and with its own words; what clients
+ * were told agrees with the ledger, row by row; memory stays within bounds.
+ * Says how long clients waited for the first words where an attempt failed, and
+ * how long words failed to come where one went on with another's answer. */
 #include <malloc.h>
 #include <semaphore.h>
 
@@ -21,9 +22,12 @@
 #define MANY       (HOUR / 2) /* and never */
 #define FLAP       60         /* requests while a is there, or is not */
 #define HOUR_FLAPS 4
-#define MAX_HELD   ((size_t)48 << 20) /* bytes of the process when nobody asks */
+#define MAX_HELD                                                                                   \
+    ((size_t)48 << 20) /* bytes of the process when nobody asks                                    \
+                        */
 
-/* An hour of the day. What else may be wrong with an attempt: that it took too long. */
+/* An hour of the day. What else may be wrong with an attempt: that it took too
+ * long. */
 static const struct hour {
     const char *name, *route;
     int n_models;                    /* names it asks for: breakers know each by itself */
@@ -52,7 +56,7 @@ static const struct hour {
     {"a model is gone", "day", FEW, "404-model", "ok", "model-gone", ""},
     {"ends are missing", "day", MANY, "end-after-4", "silent", "cut", ""},
     {"tools are cut off", "day", MANY, "rst-after-10", "cut-after-12", "cut", "cut"},
-    {"crumbs, then nothing", "day", MANY, "split+crlf+remarks+cut-after-6", "ok", "cut", ""},
+    {"crumbs, then nothing", "day", MANY, "split+crlf+remarks+cut-after-6", "ok", "cut", "empty"},
     {"the money is spent", "paid", FEW, "ok", "ok", "", ""},
     {"all is well again", "day", FEW, "ok", "ok", "", ""},
 };
@@ -88,8 +92,8 @@ static void on_written(void *ud, uint64_t n_written)
     sem_post(&((struct outage *)ud)->commits);
 }
 
-/* Bytes that the process holds when nobody is asked anything and the ledger has written the rows of
- * the first n requests. */
+/* Bytes that the process holds when nobody is asked anything and the ledger has
+ * written the rows of the first n requests. */
 static size_t bytes_after(struct outage *o, int n)
 {
     while (ask_number(o->f, "SELECT count(*) FROM request") < n)
@@ -120,7 +124,8 @@ static void change_the_world(struct outage *o, int n)
         fake_provider_listen(o->a, n / FLAP % 2 == 0);
 }
 
-/* Number of the next request, -1 if there is none. An hour begins when the last is answered. */
+/* Number of the next request, -1 if there is none. An hour begins when the last
+ * is answered. */
 static int next_request(struct outage *o)
 {
     int n = -1;
@@ -276,11 +281,11 @@ static void insert_told(const struct folder *f, const struct outage *o)
     sqlite3_stmt *s;
 
     run_sql(f, "CREATE TABLE told (id TEXT, hour INT, api TEXT, model TEXT, stream INT,"
-               " served_by TEXT, first_us INT, gap_us INT, answer_tokens INT)");
+               " calls INT, served_by TEXT, first_us INT, gap_us INT, answer_tokens INT)");
     assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(
-        sqlite3_prepare_v2(db, "INSERT INTO told VALUES (?,?,?,?,?,?,?,?,?)", -1, &s, NULL),
+        sqlite3_prepare_v2(db, "INSERT INTO told VALUES (?,?,?,?,?,?,?,?,?,?)", -1, &s, NULL),
         SQLITE_OK);
     for (int n = 0; n < REQUESTS; n++) {
         const struct told *t = &o->told[n];
@@ -290,10 +295,11 @@ static void insert_told(const struct folder *f, const struct outage *o)
         sqlite3_bind_text(s, 3, w.api->client->name, -1, SQLITE_STATIC);
         sqlite3_bind_text(s, 4, t->model, -1, SQLITE_STATIC);
         sqlite3_bind_int(s, 5, w.stream);
-        sqlite3_bind_text(s, 6, t->served_by, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(s, 7, t->first_us);
-        sqlite3_bind_int64(s, 8, t->gap_us);
-        sqlite3_bind_int64(s, 9, t->answer_tokens);
+        sqlite3_bind_int(s, 6, w.calls);
+        sqlite3_bind_text(s, 7, t->served_by, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 8, t->first_us);
+        sqlite3_bind_int64(s, 9, t->gap_us);
+        sqlite3_bind_int64(s, 10, t->answer_tokens);
         assert_int_equal(sqlite3_step(s), SQLITE_DONE);
         sqlite3_reset(s);
     }
@@ -310,23 +316,28 @@ static void insert_told(const struct folder *f, const struct outage *o)
     }
 }
 
-#define TIMEOUTS "'connect-timeout','headers-timeout','first-token-timeout','stall','total-timeout'"
+/* Of time: "ours" is one who found no way to ask in time. */
+#define TIMEOUTS                                                                                   \
+    "'ours', 'connect-timeout', 'headers-timeout', 'first-token-timeout', 'stall', "               \
+    "'total-timeout'"
 
 /* Rows that there must not be. */
 static const struct {
     const char *what, *sql;
 } breaches[] = {
-    {"requests without a row", "SELECT count(*) FROM told t WHERE NOT EXISTS"
-                               " (SELECT 1 FROM request r WHERE r.id = t.id)"},
+    {"requests without a row",
+     "SELECT count(*) FROM told t WHERE NOT EXISTS (SELECT 1 FROM request r WHERE r.id = t.id)"},
     {"rows without a request", "SELECT count(*) - (SELECT count(*) FROM told) FROM request"},
     {"rows that say otherwise",
      "SELECT count(*) FROM told t JOIN request r USING (id) WHERE r.api <> t.api OR"
      " r.model <> t.model OR r.stream <> t.stream OR r.status <> 200 OR r.outcome <> 0"},
     {"other numbers of tokens", "SELECT count(*) FROM told t JOIN request r USING (id)"
                                 " WHERE r.answer_tokens <> t.answer_tokens"},
-    {"answered not once",
-     "SELECT count(*) FROM told t WHERE 1 <>"
-     " (SELECT count(*) FROM attempt WHERE request = t.id AND fault = 'none')"},
+    {"answered twice", "SELECT count(*) FROM told t WHERE 1 <"
+                       " (SELECT count(*) FROM attempt WHERE request = t.id AND fault = 'none')"},
+    {"answered by nobody", /* complete calls need nobody who goes on */
+     "SELECT count(*) FROM told t WHERE NOT calls AND NOT EXISTS"
+     " (SELECT 1 FROM attempt WHERE request = t.id AND fault = 'none')"},
     {"answered before the last attempt",
      "SELECT count(*) FROM attempt a JOIN attempt later USING (request)"
      " WHERE a.fault = 'none' AND later.number > a.number"},
@@ -335,12 +346,13 @@ static const struct {
      " t.served_by = provider || '/' || iif(provider = 'local', 'words', model) AND number ="
      " (SELECT max(number) FROM attempt WHERE request = t.id AND first_us >= 0 AND"
      " NOT is_continuation))"},
-    {"went on with nothing", "SELECT count(*) FROM attempt c WHERE is_continuation AND NOT EXISTS"
-                             " (SELECT 1 FROM attempt b WHERE b.request = c.request AND"
-                             " b.number < c.number AND b.first_us >= 0 AND b.fault <> 'none')"},
+    {"went on with nothing",
+     "SELECT count(*) FROM attempt c WHERE is_continuation AND NOT EXISTS (SELECT 1 FROM attempt b"
+     " WHERE b.request = c.request AND b.number < c.number AND b.first_us >= 0 AND"
+     " b.fault <> 'none')"},
     {"other numbers of attempts",
-     "SELECT count(*) FROM request r WHERE attempts <> (SELECT count(*) FROM attempt"
-     " WHERE request = r.id AND provider <> 'local')"},
+     "SELECT count(*) FROM request r WHERE attempts <>"
+     " (SELECT count(*) FROM attempt WHERE request = r.id AND provider <> 'local')"},
     {"other costs", "SELECT count(*) FROM request r WHERE cost_nanousd <>"
                     " (SELECT sum(cost_nanousd) FROM attempt WHERE request = r.id)"},
     {"costs not summed up", "SELECT (SELECT sum(cost_nanousd) FROM attempt) <>"
@@ -349,9 +361,9 @@ static const struct {
                             " provider <> 'local' AND cost_nanousd <= 0"},
     {"over budget", "SELECT sum(cost_nanousd) > 20000000 FROM attempt WHERE provider = 'paid'"},
     {"verdicts of another hour",
-     "SELECT count(*) FROM attempt a JOIN told t ON t.id = a.request JOIN verdict v"
-     " USING (hour, provider) WHERE a.fault NOT IN ('none'," TIMEOUTS ") AND"
-     " instr(',' || v.faults || ',', ',' || a.fault || ',') = 0"},
+     "SELECT count(*) FROM attempt a JOIN told t ON t.id = a.request"
+     " JOIN verdict v USING (hour, provider) WHERE a.fault NOT IN ('none', " TIMEOUTS ")"
+     " AND instr(',' || v.faults || ',', ',' || a.fault || ',') = 0"},
 };
 
 static int check_ledger(const struct folder *f)
@@ -422,9 +434,24 @@ static void report(const struct folder *f)
         tell_line(f, day[h].name, where);
     }
     tell_line(f, "the whole day", "1");
+    printf("gone on with elsewhere %lld times, here %lld times\n",
+           (long long)ask_number(f, "SELECT count(*) FROM attempt WHERE is_continuation AND fault ="
+                                    " 'none' AND provider <> 'local'"),
+           (long long)ask_number(f, "SELECT count(*) FROM attempt WHERE is_continuation AND fault ="
+                                    " 'none' AND provider = 'local'"));
 }
 
 /* ---- the day ---- */
+
+#if defined(__SANITIZE_THREAD__)
+/* libcurl closes sockets before it says that they need not be watched: by then the number may be of
+ * a socket of the fake's. In a process of one loop nothing comes between. */
+GS_API const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "race:drop_watch\n";
+}
+#endif
 
 #define DEADLINES                                                                                  \
     "deadlines: {connect: 100ms, headers: 300ms, first_token: 300ms, stall: 300ms, total: 600ms}"
@@ -438,8 +465,8 @@ static void start_day(struct outage *o)
                "  a: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
                "  b: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
                "  paid: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
-               "  dead: {kind: genset, url: \"http://127.0.0.1:%d\", key: \"command:echo sk-dead\","
-               " " EVERY "}\n"
+               "  dead: {kind: genset, url: \"http://127.0.0.1:%d\", " EVERY ","
+               " key: \"command:echo sk-dead\"}\n"
                "  dns: {kind: genset, url: \"http://nowhere.invalid\", key: none, " EVERY "}\n"
                "routes:\n"
                "  - {match: \"day-*\", targets: [a, b, local/words], " DEADLINES "}\n"
@@ -487,7 +514,8 @@ static void test_a_day_of_outages(void **state)
     finish_grid(&o.g);
     gs_ledger_close(o.ledger);
     sem_destroy(&o.commits);
-    printf("%d requests, %d answered; beyond: %zu and %zu, here: %zu; at most %zu MiB held\n",
+    printf("%d requests, %d answered; beyond: %zu and %zu, here: %zu; at most "
+           "%zu MiB held\n",
            REQUESTS, REQUESTS - o.n_wrong, fake_provider_count(o.a, FAKE_REQUESTS),
            fake_provider_count(o.b, FAKE_REQUESTS), atomic_load(&o.g.f.fake.n_answers),
            o.held_bytes >> 20);
