@@ -89,10 +89,19 @@ static struct gs_ledger *open_ledger(const struct gs_config *c, const struct gs_
     return l;
 }
 
-static enum gs_status create_server(const struct gs_config *c, struct gs_local *local,
-                                    struct gs_ledger *ledger, struct gs_cli_reload *reload,
-                                    const struct gs_log *log, struct gs_server **out_server,
-                                    struct gs_error *err)
+/* Whether there is more than the stand-in, or it was asked for by name. */
+static bool has_model(const struct gs_config *c, const char *path)
+{
+    char standin[4096];
+
+    return c->args.len > 0 || gs_cli_standin_path(c, standin, sizeof(standin), NULL) != GS_OK ||
+           strcmp(path, standin) != 0;
+}
+
+static enum gs_status create_server(const struct gs_config *c, const char *path,
+                                    struct gs_local *local, struct gs_ledger *ledger,
+                                    struct gs_cli_reload *reload, const struct gs_log *log,
+                                    struct gs_server **out_server, struct gs_error *err)
 {
     struct gs_server_options opt;
     struct gs_arena keys;
@@ -120,6 +129,7 @@ static enum gs_status create_server(const struct gs_config *c, struct gs_local *
     opt.idle_exit_ms = c->idle_exit_ms;
     opt.is_needed = is_held;
     opt.needed_ud = (void *)(uintptr_t)c;
+    opt.has_local = has_model(c, path);
     gs_switch_backend_local(&opt.backend, local);
     if (st == GS_OK)
         st = gs_server_create(&opt, out_server, err);
@@ -195,7 +205,7 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
         return gs_cli_fail_model(&err);
     struct gs_ledger *ledger = open_ledger(c, &log);
     if (gs_cli_reload_create(c, &log, &reload, &err) != GS_OK ||
-        create_server(c, local, ledger, reload, &log, &server, &err) != GS_OK) {
+        create_server(c, path, local, ledger, reload, &log, &server, &err) != GS_OK) {
         code = gs_cli_fail(&err, err.code == GS_EINVAL ? GS_EXIT_USAGE : GS_EXIT_FAILED);
         goto out;
     }

@@ -28,10 +28,26 @@ int64_t gs_switch_cost(const struct gs_switch_call *c, const struct gs_config_ta
     return price ? gs_price_nanousd(price, &use) : -1;
 }
 
+/* Whether it could be asked, at this time or another, but for what the request says. */
+static bool could_be_asked(const struct gs_switch_call *c, const struct gs_config_provider *p)
+{
+    struct gs_switch_way way;
+
+    if (p->kind == GS_PROVIDER_LOCAL)
+        return false;
+    if (c->choice.privacy != GS_PRIVACY_ANY)
+        return true;
+    return gs_switch_request_way(p, &c->ask, false, &way) &&
+           (p->key_source == GS_KEY_NONE || gs_switch_request_key(p, &c->ask).len);
+}
+
+/* Whether somebody is meant whose answer a stand-in cannot replace. */
 static bool means_others(const struct gs_switch_call *c)
 {
-    for (size_t i = 0; c->route && i < c->route->n_targets; i++)
-        if (c->route->targets[i].provider > 0)
+    if (!c->route || c->route->policy == GS_POLICY_LOCAL_ONLY)
+        return false;
+    for (size_t i = 0; i < c->route->n_targets; i++)
+        if (could_be_asked(c, &c->generation->routes->providers[c->route->targets[i].provider]))
             return true;
     return false;
 }

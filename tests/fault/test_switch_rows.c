@@ -127,6 +127,52 @@ static void wrong_requests_go_no_further(void **state)
     finish_grid(&g);
 }
 
+/* Ask for a stream by Anthropic's API; the head's status must be this. */
+static void expect_status(struct grid *g, const char *headers, const char *model,
+                          const char *status)
+{
+    struct gs_buf out;
+    char line[64];
+
+    ask_api(g->f.port, &apis[0], headers, model, "say 8", true, &out);
+    snprintf(line, sizeof(line), "HTTP/1.1 %s ", status);
+    if (!net_has(&out, line))
+        fail_msg("%s: %.*s", model, (int)out.len, out.ptr);
+    gs_buf_clear(&out);
+}
+
+/* F5: the stand-in recites. It answers where nobody else is meant, or could be asked; in the place
+ * of a model that fails it does not. */
+static void a_stand_in_replaces_nobody(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    fake_provider_forget(one);
+    prepare_grid(&g);
+    g.f.opt.has_local = false;
+    start_grid(&g,
+               "providers:\n"
+               "  one: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
+               "  mine: {kind: genset, url: \"http://127.0.0.1:%d\", key: client, " EVERY "}\n"
+               "routes:\n"
+               "  - {match: \"mine@*\", targets: [mine, local/words]}\n"
+               "  - {match: \"here@*\", targets: [one, local/words], policy: local-only}\n"
+               "  - {match: \"words\", targets: [local]}\n"
+               "  - {match: \"*\", targets: [one, local/words]}\n",
+               fake_provider_port(one), fake_provider_port(one));
+    expect_status(&g, "", "fake@500", "500");
+    expect_status(&g, "", "fake@ok", "200");
+    assert_int_equal(atomic_load(&g.f.fake.n_answers), 0);
+    expect_status(&g, "", "words", "200");
+    expect_status(&g, "", "here@500", "200");
+    expect_status(&g, "", "mine@500", "200");
+    assert_int_equal(atomic_load(&g.f.fake.n_answers), 3);
+    expect_status(&g, "x-api-key: sk-ant-api03-the-key-of-the-client-itself\r\n", "mine@500", "500");
+    assert_int_equal(atomic_load(&g.f.fake.n_answers), 3);
+    finish_grid(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +180,7 @@ int main(void)
         cmocka_unit_test(a_warm_up_is_no_empty_answer),
         cmocka_unit_test(a_warm_up_here_reads_the_prompt),
         cmocka_unit_test(wrong_requests_go_no_further),
+        cmocka_unit_test(a_stand_in_replaces_nobody),
     };
 
     return cmocka_run_group_tests(tests, start_fake, stop_fake);
