@@ -257,7 +257,8 @@ static size_t look_jwt(struct gs_privacy_scan *s, size_t at)
     if (head_end - at < 10 || head_end - at > MAX_JWT_HEAD || gs_privacy_at(s, head_end) != '.')
         return at + 1;
     const size_t body_end = gs_privacy_skip(s, head_end + 1, WORD, SIZE_MAX / 2);
-    if (body_end - head_end < 10 || gs_privacy_at(s, body_end) != '.' ||
+    const bool is_direct = body_end == head_end + 1; /* encrypted, with a key both know */
+    if ((body_end - head_end < 10 && !is_direct) || gs_privacy_at(s, body_end) != '.' ||
         !is_jwt_head(gs_slice(s->text.ptr + at, head_end - at)))
         return head_end;
     size_t end = gs_privacy_skip(s, body_end + 1, WORD, SIZE_MAX / 2);

@@ -256,7 +256,7 @@ static size_t skip_sign(const struct gs_privacy_scan *s, size_t at, bool *out_sp
     return value;
 }
 
-/* --password hunter2, and machine x login y password hunter2 */
+/* --password hunter2, PASSWORD 'hunter2' of SQL, machine x login y password hunter2 */
 static size_t skip_space_of_flag(const struct gs_privacy_scan *s, size_t name, size_t at)
 {
     const size_t value = gs_privacy_skip(s, at, GS_PRIVACY_SPACE, MAX_SPACE);
@@ -269,7 +269,7 @@ static size_t skip_space_of_flag(const struct gs_privacy_scan *s, size_t name, s
     const size_t login = is_flag ? SIZE_MAX : gs_slice_find(before, GS_SLICE_LIT("login "), 0);
     const bool is_netrc = login != SIZE_MAX && gs_privacy_begins_word(s, from + login) &&
                           gs_slice_find(before, GS_SLICE_LIT("machine "), 0) < login;
-    return is_flag || is_netrc ? value : 0;
+    return is_flag || is_netrc || gs_privacy_at(s, value) == '\'' ? value : 0;
 }
 
 /* <password>hunter2</password> */
@@ -320,7 +320,7 @@ static bool read_value(const struct gs_privacy_scan *s, size_t name, size_t at, 
     const bool is_word = !v->is_code && is_spaced;
     if (is_word) { /* "password: string" of a language or a sentence */
         const struct shape h = shape_of(gs_slice_sub(s->text, v->begin, v->end));
-        v->is_code = !h.has_digit && !h.has_sign;
+        v->is_code = h.is_name && (h.has_joint || !h.has_digit);
     }
     return true;
 }
