@@ -297,7 +297,7 @@ bool gs_privacy_is_random(struct gs_slice s)
         run = goes_on ? run + 1 : 1;
         longest = GS_MAX(longest, run);
     }
-    return n_digits >= 2 && n_letters >= 4 && longest <= 7;
+    return n_digits >= 2 && n_letters >= 4 && longest <= 7 + s.len / 16;
 }
 
 static bool is_one_of(struct gs_slice s, const char *const *words, size_t n)

@@ -139,6 +139,7 @@ static void finds_api_keys(void **state)
     static const struct row rows[] = {
         {"sk-ant-api03-" X40 X40 "-abcdefAA", NULL},
         {"sk-" X20 "T3BlbkFJ" X20, NULL},
+        {"sk-ant-api03-4qZabcdefghijABCDEFGHIJ0123456789-xyzzyAA", NULL}, /* chance has runs too */
         {"sk-proj-" X40 "_" X20 "-T3BlbkFJ" X40, NULL},
         {"sk-or-v1-" H64, NULL},
         {"sk-" H32, NULL},
