@@ -30,6 +30,8 @@ void gs_buf_reset(struct gs_buf *b)
 
 void *gs_buf_reserve(struct gs_buf *b, size_t n)
 {
+    if (b->drops)
+        return NULL;
     if (b->failed || n > b->max - b->len) {
         b->failed = true;
         return NULL;
@@ -86,6 +88,8 @@ void gs_buf_printf(struct gs_buf *b, const char *fmt, ...)
 {
     va_list ap;
 
+    if (b->drops)
+        return;
     va_start(ap, fmt);
     const int n = vsnprintf(NULL, 0, fmt, ap);
     va_end(ap);

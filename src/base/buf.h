@@ -16,6 +16,8 @@ struct gs_buf {
     size_t cap;
     size_t max; /* ceiling of len */
     bool failed;
+    bool
+        drops; /* what is written goes nowhere: for a writer that is to take note and say nothing */
 };
 
 void gs_buf_init(struct gs_buf *b, size_t max_bytes);

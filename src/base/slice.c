@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Most keys are no longer: reading them by words of the machine does not pay. */
+#define SHORT_BYTES ((size_t)16)
+
 bool gs_slice_eq(struct gs_slice a, struct gs_slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
@@ -193,8 +196,13 @@ static bool is_plain(unsigned char c)
 
 size_t gs_slice_plain_end(struct gs_slice s, size_t from)
 {
+    const size_t near = from + GS_MIN(s.len - from, SHORT_BYTES);
     size_t i = from;
 
+    while (i < near && is_plain((unsigned char)s.ptr[i]))
+        i++;
+    if (i < near)
+        return i;
     for (uint64_t w; i < s.len && s.len - i >= sizeof(w); i += sizeof(w)) {
         memcpy(&w, s.ptr + i, sizeof(w));
         const uint64_t other = (w | (w - 0x2020202020202020u)) & 0x8080808080808080u;

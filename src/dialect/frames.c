@@ -12,6 +12,7 @@
 #include "base/slice.h"
 
 #define BYTE_ORDER_MARK GS_SLICE_LIT("\xef\xbb\xbf")
+#define STEP_BYTES      ((size_t)64) /* looked at for one end of a line, then for the other */
 
 void gs_dialect_frames_init(struct gs_dialect_frames *f, enum gs_dialect_framing framing,
                             size_t max_bytes)
@@ -36,8 +37,15 @@ static size_t find_line_end(struct gs_slice s, size_t from, bool is_last, size_t
 {
     size_t i = from;
 
-    while (i < s.len && s.ptr[i] != '\n' && s.ptr[i] != '\r')
-        i++;
+    for (size_t n = 0; i < s.len; i += n) {
+        n = GS_MIN(s.len - i, STEP_BYTES);
+        const char *const lf = memchr(s.ptr + i, '\n', n);
+        const char *const cr = memchr(s.ptr + i, '\r', lf ? (size_t)(lf - s.ptr) - i : n);
+        if (lf || cr) {
+            i = (size_t)((cr ? cr : lf) - s.ptr);
+            break;
+        }
+    }
     if (i == s.len || (s.ptr[i] == '\r' && i + 1 == s.len && !is_last))
         return SIZE_MAX;
     *out_len = s.ptr[i] == '\r' && i + 1 < s.len && s.ptr[i + 1] == '\n' ? 2 : 1;

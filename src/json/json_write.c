@@ -24,6 +24,8 @@ void gs_json_write_string(struct gs_buf *b, struct gs_slice s)
 {
     size_t plain = 0; /* start of what is copied as it is */
 
+    if (b->drops)
+        return;
     gs_buf_putc(b, '"');
     for (size_t i = gs_slice_plain_end(s, 0); i < s.len; i = gs_slice_plain_end(s, i)) {
         uint32_t cp;

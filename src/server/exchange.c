@@ -252,11 +252,9 @@ static void answer_done(struct gs_server_exchange *ex)
 /* What the dialect has to say of an event; of one that is spelled already its writer takes note. */
 static void write_event(struct gs_server_exchange *ex, const struct gs_event *ev, bool is_spelled)
 {
-    const size_t len = ex->out.len;
-
+    ex->out.drops = is_spelled;
     ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);
-    if (is_spelled)
-        ex->out.len = GS_MIN(ex->out.len, len);
+    ex->out.drops = false;
 }
 
 static void on_event(void *ud, const struct gs_event *ev, bool is_spelled)

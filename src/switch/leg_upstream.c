@@ -17,8 +17,9 @@
 
 #define MAX_REFUSAL_BYTES (256 * GS_KIB)
 #define MAX_FRAME_BYTES   (8 * GS_MIB)
-#define TAIL_MS           2000 /* for the end mark, once the reason of the end is known */
-#define BLOCKED_MS        1000 /* to look again at an answer that nobody takes */
+#define PIECE_BYTES       (16 * GS_KIB) /* read at once: what is behind it stays small */
+#define TAIL_MS           2000          /* for the end mark, once the reason of the end is known */
+#define BLOCKED_MS        1000          /* to look again at an answer that nobody takes */
 #define CONNECT_MS        3000
 #define HEADERS_MS        10000
 #define STALL_MS          10000
@@ -234,7 +235,7 @@ static void take_frame(struct gs_switch_leg *leg, const struct gs_dialect_frame 
         take_effect(leg, effect);
 }
 
-static void take_stream(struct gs_switch_leg *leg, struct gs_slice bytes)
+static void take_piece(struct gs_switch_leg *leg, struct gs_slice bytes)
 {
     struct gs_dialect_frame frame;
     struct gs_error err = {0};
@@ -246,6 +247,12 @@ static void take_stream(struct gs_switch_leg *leg, struct gs_slice bytes)
     while (!leg->is_over && gs_dialect_frames_next(&leg->frames, &frame))
         take_frame(leg, &frame);
     gs_switch_call_paused(leg);
+}
+
+static void take_stream(struct gs_switch_leg *leg, struct gs_slice bytes)
+{
+    for (size_t at = 0; at < bytes.len && !leg->is_over; at += PIECE_BYTES)
+        take_piece(leg, gs_slice_sub(bytes, at, at + PIECE_BYTES));
 }
 
 /* The body has ended, in whatever way. */

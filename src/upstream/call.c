@@ -65,6 +65,14 @@ static bool is_enough(const struct gs_upstream_call *c)
     return c->is_freed || c->is_paused;
 }
 
+/* Empty it, and give back what is more than usual. */
+static void shrink(struct gs_buf *b)
+{
+    if (b->cap > MAX_KEPT_BYTES)
+        gs_buf_clear(b);
+    gs_buf_reset(b);
+}
+
 static void tell_sink(struct gs_upstream_call *c)
 {
     if (c->has_head && !c->told_head) {
@@ -77,7 +85,7 @@ static void tell_sink(struct gs_upstream_call *c)
     }
     if (c->body.len > 0) {
         c->sink.on_bytes(c->sink.ud, gs_buf_view(&c->body));
-        gs_buf_reset(&c->body);
+        shrink(&c->body);
         if (is_enough(c))
             return;
     }
@@ -384,13 +392,6 @@ void gs_upstream_call_destroy(struct gs_upstream_call *c)
     gs_buf_clear(&c->head);
     gs_buf_clear(&c->body);
     gs_free(c);
-}
-
-static void shrink(struct gs_buf *b)
-{
-    if (b->cap > MAX_KEPT_BYTES)
-        gs_buf_clear(b);
-    gs_buf_reset(b);
 }
 
 static void release(struct gs_upstream_call *c)

@@ -10,6 +10,7 @@
 
 #define EVENT_BYTES  ((size_t)4 << 20)
 #define ARGS_PIECE   6
+#define NEAR_BYTES   64 /* longer than a placeholder */
 #define THOUGHTS     3
 #define WHOLE_PIECES 4
 
@@ -55,7 +56,9 @@ static struct gs_slice words(struct fake_plan *p, const char *letter, int64_t n,
 /* The next piece of s from `at`: up to the next space; placeholders come in small pieces. */
 static struct gs_slice word_at(struct gs_slice s, size_t at)
 {
-    if (gs_slice_find(s, GS_SLICE_LIT("[REDACTED"), 0) != SIZE_MAX)
+    const struct gs_slice around = gs_slice_sub(s, at - GS_MIN(at, NEAR_BYTES), at + NEAR_BYTES);
+
+    if (gs_slice_find(around, GS_SLICE_LIT("[REDACTED"), 0) != SIZE_MAX)
         return gs_slice_sub(s, at, at + ARGS_PIECE);
     return gs_slice_sub(s, at, gs_slice_find(s, GS_SLICE_LIT(" "), at + 1));
 }
