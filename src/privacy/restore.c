@@ -1,5 +1,6 @@
 /* Putting secrets back into an answer. Of each block the end of its text is kept that may be the
  * begin of a placeholder: some 80 bytes at most. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -167,6 +168,7 @@ static enum gs_status take_text(struct gs_privacy_restorer *r, struct block *b,
     if (done > 0)
         b->before = text.ptr[done - 1];
     b->n_kept = text.len - done;
+    assert(b->n_kept <= MAX_KEPT);
     memcpy(b->kept, text.ptr + done, b->n_kept);
     if (r->out.len == 0)
         return GS_OK;

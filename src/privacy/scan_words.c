@@ -96,7 +96,8 @@ static const struct ending *ending_of(struct gs_slice name)
 struct value {
     size_t begin, end;
     bool is_quoted;
-    bool is_code; /* it may be an expression: `password = other_name;` */
+    bool is_code;     /* it may be an expression: `password = other_name;` */
+    bool is_variable; /* of a shell: it may have white space */
 };
 
 static bool is_opaque(struct gs_slice s, size_t min)
@@ -148,7 +149,8 @@ static bool is_password(struct gs_slice s, const struct value *v, bool is_weak_n
     const bool has_letter = h.has_upper || h.has_lower || !h.is_ascii;
     const bool is_mixed = h.has_digit + h.has_sign + has_letter >= 2;
 
-    if (s.len < 4 || h.has_space || gs_privacy_is_placeholder(s))
+    if (s.len < 4 || gs_privacy_is_placeholder(s) ||
+        (h.has_space && !(v->is_variable && h.has_digit)))
         return false;
     if ((v->is_code && h.is_name) || gs_slice_find(s, GS_SLICE_LIT("://"), 0) != SIZE_MAX)
         return false;
@@ -288,14 +290,13 @@ static bool read_element(const struct gs_privacy_scan *s, size_t name, size_t at
 }
 
 /* Where code could stand as well, a bare value has to look like nothing else. */
-static bool may_be_code(const struct gs_privacy_scan *s, const struct value *v, size_t name,
-                        bool is_spaced)
+static bool may_be_code(const struct gs_privacy_scan *s, const struct value *v, bool is_spaced)
 {
     const char after = gs_privacy_at(s, v->end);
     const bool is_line = ends_line(s, v->end) || after == '"' || after == '\'' || after == '`';
 
-    if (!is_spaced && gs_privacy_is(gs_privacy_at(s, name), GS_PRIVACY_UPPER))
-        return false; /* NAME=value of a shell */
+    if (v->is_variable)
+        return false;
     return !is_line && (is_spaced || after == ')' || after == ',' || after == ']' || after == '}');
 }
 
@@ -312,11 +313,13 @@ static bool read_value(const struct gs_privacy_scan *s, size_t name, size_t at, 
         value = skip_space_of_flag(s, name, at);
     if (value == 0)
         return false;
+    v->is_variable =
+        !is_flag && !is_spaced && gs_privacy_is(gs_privacy_at(s, name), GS_PRIVACY_UPPER);
     if (read_quoted(s, value, v))
         return true;
     if (!read_bare(s, value, v))
         return false;
-    v->is_code = !is_flag && may_be_code(s, v, name, is_spaced);
+    v->is_code = !is_flag && may_be_code(s, v, is_spaced);
     const bool is_word = !v->is_code && is_spaced;
     if (is_word) { /* "password: string" of a language or a sentence */
         const struct shape h = shape_of(gs_slice_sub(s->text, v->begin, v->end));

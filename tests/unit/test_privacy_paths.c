@@ -195,8 +195,8 @@ static void finds_paths_in_calls(void **state)
         "{\"text\": \"see .env for more\"}",
         "",
         "{\"command\": \"cat public/.env\"}",
-        "{\"pattern\": \"**"
-        "/*.ts\"}",
+        ("{\"pattern\": \"**"
+         "/*.ts\"}"),
         "{}",
         "{\"n\": 1}",
     };
