@@ -36,6 +36,7 @@ static void start_routes(struct grid *g)
                "  one: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
                "  two: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
                "  mine: {kind: genset, url: \"http://127.0.0.1:%d\", key: client, " EVERY "}\n"
+               "  lines: {kind: ollama, url: \"http://127.0.0.1:%d\", key: none}\n"
                "  far: {kind: genset, url: \"http://one.invalid\", key: none, " EVERY
                ", proxy: \"http://127.0.0.1:%d\"}\n"
                "  away: {kind: genset, url: \"http://two.invalid\", key: none, " EVERY
@@ -47,8 +48,9 @@ static void start_routes(struct grid *g)
                "  - {match: \"error@*\", targets: [one, two], on_break: error, " PATIENT "}\n"
                "  - {match: \"far@*\", targets: [far, away], attempts: 20, " PATIENT "}\n"
                "  - {match: \"crash@*\", targets: [local/broken, one], " PATIENT "}\n"
+               "  - {match: \"other@*\", targets: [lines, two], " PATIENT "}\n"
                "  - {match: \"mine@*\", targets: [one, mine], " PATIENT "}\n",
-               at_one, at_two, at_two, at_one, at_two);
+               at_one, at_two, at_two, at_one, at_one, at_two);
 }
 
 /* Ask with members `more` before the others, and hear it. */
@@ -130,6 +132,30 @@ static void this_machine_breaks_off(void **state)
             fail_heard(&apis[i], "crash", &h, &out);
         forget(&out, &h);
         assert_int_equal(asked(one), i + 1);
+    }
+    finish_grid(&g);
+}
+
+/* Of another API's stream, for a client that wants all at once. */
+static void whole_answers(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    g.f.opt.has_local = false;
+    start_routes(&g);
+    for (size_t i = 0; i < 3; i++) {
+        struct gs_buf out;
+        struct heard h;
+        char model[64];
+        snprintf(model, sizeof(model), "other@cut-after-4;ok#%zu", i);
+        ask_api(g.f.port, &apis[i], "", model, "say 8", false, &out);
+        hear_answer(&h, &apis[i], false, &out);
+        if (!is_whole(&h, WORDS))
+            fail_heard(&apis[i], model, &h, &out);
+        forget(&out, &h);
+        assert_int_equal(asked(two), i + 1);
     }
     finish_grid(&g);
 }
@@ -396,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_order_is_the_routes),
         cmocka_unit_test(this_machine_breaks_off),
+        cmocka_unit_test(whole_answers),
         cmocka_unit_test(this_machine_first),
         cmocka_unit_test(or_the_same_once_more),
         cmocka_unit_test(complete_calls_need_nobody),
