@@ -313,8 +313,9 @@ static bool read_value(const struct gs_privacy_scan *s, size_t name, size_t at, 
         value = skip_space_of_flag(s, name, at);
     if (value == 0)
         return false;
-    v->is_variable =
-        !is_flag && !is_spaced && gs_privacy_is(gs_privacy_at(s, name), GS_PRIVACY_UPPER);
+    v->is_variable = !is_flag && !is_spaced &&
+                     gs_privacy_is(gs_privacy_at(s, name), GS_PRIVACY_UPPER) &&
+                     gs_privacy_is(gs_privacy_at(s, name + 1), GS_PRIVACY_UPPER);
     if (read_quoted(s, value, v))
         return true;
     if (!read_bare(s, value, v))
