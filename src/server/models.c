@@ -1,29 +1,50 @@
 /* GET /v1/models and /v1/models/ID, with the fields of both OpenAI and Anthropic: each client reads
  * its own. Pages are Anthropic's (https://docs.anthropic.com/en/api/models-list); who asks for none
- * gets all.
+ * gets all. Models of this machine come first, then those of others that the routes name.
  *
  * Claude Code's picker shows only ids with "claude" or "anthropic" in them (2.1, 2026-11). It is
  * offered anthropic/NAME: an organisation before a name is no part of it, so every API takes that.
  */
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/slice.h"
 #include "provider/local.h"
 #include "server/state.h"
+#include "switch/switch.h"
 #include "json/json.h"
 
-#define PICKER_PREFIX GS_SLICE_LIT("anthropic/")
-#define MAX_ID_BYTES  1024
+#define PICKER_PREFIX  GS_SLICE_LIT("anthropic/")
+#define MAX_ID_BYTES   1024
+#define MAX_LIST_BYTES GS_MIB
 
 /* ---- one model ---- */
 
-static size_t models(const struct gs_server *s, const struct gs_local_model **out)
+struct item {
+    struct gs_slice name;
+    const char *owner;
+    const struct gs_local_model *model; /* NULL: another computer's */
+};
+
+/* All there are, in `a`; none where there is no memory. */
+static size_t list_all(const struct gs_server *s, struct gs_arena *a, struct item **out_items)
 {
     const struct gs_switch_backend *backend = &s->opt.backend;
+    const struct gs_local_model *models;
+    const struct gs_switch_offer *offers;
+    const size_t n_models = backend->models(backend->self, &models);
+    const size_t n_offers = gs_switch_offers(s->sw, a, &offers);
+    struct item *items = gs_arena_array(a, n_models + n_offers + 1, sizeof(*items));
+    size_t n = 0;
 
-    return backend->models(backend->self, out);
+    for (size_t i = 0; items && i < n_models; i++)
+        items[n++] = (struct item){gs_slice_str(models[i].name), "genset", &models[i]};
+    for (size_t i = 0; items && i < n_offers; i++)
+        items[n++] = (struct item){offers[i].name, offers[i].provider, NULL};
+    *out_items = items;
+    return n;
 }
 
 /* What a conversation may use, as far as that is known: the model's own limit until it is loaded.
@@ -33,44 +54,58 @@ static long long ctx_tokens(const struct gs_local_model *m)
     return m->fit_tokens ? m->fit_tokens : m->ctx_tokens;
 }
 
-static void write_model(struct gs_buf *b, const struct gs_local_model *m, struct gs_slice id)
+static void write_model(struct gs_buf *b, const struct item *it, struct gs_slice id)
 {
+    const int64_t modified_s = it->model ? it->model->modified_s : 0;
     char created[40];
 
-    gs_clock_format_us(m->modified_s * 1000000, created, sizeof(created));
+    gs_clock_format_us(modified_s * 1000000, created, sizeof(created));
     gs_buf_puts(b, "{\"id\":");
     gs_json_write_string(b, id);
-    gs_buf_printf(b,
-                  ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"genset\","
-                  "\"type\":\"model\",\"display_name\":",
-                  (long long)m->modified_s);
-    gs_json_write_string(b, gs_slice_str(m->name));
-    gs_buf_printf(b, ",\"created_at\":\"%s\",\"max_input_tokens\":%lld,\"max_tokens\":%lld}",
-                  created, ctx_tokens(m), ctx_tokens(m));
+    gs_buf_printf(b, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":", (long long)modified_s);
+    gs_json_write_string(b, gs_slice_str(it->owner));
+    gs_buf_puts(b, ",\"type\":\"model\",\"display_name\":");
+    gs_json_write_string(b, it->name);
+    gs_buf_printf(b, ",\"created_at\":\"%s\"", created);
+    if (it->model)
+        gs_buf_printf(b, ",\"max_input_tokens\":%lld,\"max_tokens\":%lld", ctx_tokens(it->model),
+                      ctx_tokens(it->model));
+    gs_buf_putc(b, '}');
 }
 
-/* The model of this id in the list; n if there is none. */
-static size_t find(const struct gs_local_model *list, size_t n, struct gs_slice id)
+static size_t find_name(const struct item *list, size_t n, struct gs_slice name)
 {
-    if (gs_slice_starts(id, PICKER_PREFIX))
-        id = gs_slice_sub(id, PICKER_PREFIX.len, id.len);
-    if (gs_slice_ends(id, GS_SLICE_LIT(":latest")))
-        id.len -= strlen(":latest");
     for (size_t i = 0; i < n; i++)
-        if (gs_slice_eq_str(id, list[i].name))
+        if (gs_slice_eq(name, list[i].name))
             return i;
     return n;
 }
 
-bool gs_server_models_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b)
+/* The model of this id in the list; n if there is none. */
+static size_t find(const struct item *list, size_t n, struct gs_slice id)
 {
-    const struct gs_local_model *list;
-    const size_t n = models(s, &list);
-    const size_t i = find(list, n, id);
+    const size_t i = find_name(list, n, id);
 
     if (i < n)
-        write_model(b, &list[i],
-                    gs_slice_starts(id, PICKER_PREFIX) ? id : gs_slice_str(list[i].name));
+        return i;
+    if (gs_slice_starts(id, PICKER_PREFIX))
+        id = gs_slice_sub(id, PICKER_PREFIX.len, id.len);
+    if (gs_slice_ends(id, GS_SLICE_LIT(":latest")))
+        id.len -= strlen(":latest");
+    return find_name(list, n, id);
+}
+
+bool gs_server_models_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b)
+{
+    struct gs_arena a;
+    struct item *list;
+
+    gs_arena_init(&a, MAX_LIST_BYTES);
+    const size_t n = list_all(s, &a, &list);
+    const size_t i = find(list, n, id);
+    if (i < n)
+        write_model(b, &list[i], gs_slice_starts(id, PICKER_PREFIX) ? id : list[i].name);
+    gs_arena_clear(&a);
     return i < n;
 }
 
@@ -83,8 +118,7 @@ struct page {
     struct gs_slice prefix;
 };
 
-static struct page choose_page(const struct gs_http_head *head, const struct gs_local_model *list,
-                               size_t n)
+static struct page choose_page(const struct gs_http_head *head, const struct item *list, size_t n)
 {
     const bool is_picker =
         gs_http_head_get(head, "anthropic-version").len > 0 &&
@@ -110,21 +144,21 @@ static struct page choose_page(const struct gs_http_head *head, const struct gs_
     return p;
 }
 
-static struct gs_slice id_of(const struct page *p, const struct gs_local_model *m,
-                             struct gs_buf *id)
+static struct gs_slice id_of(const struct page *p, const struct item *it, struct gs_buf *id)
 {
     gs_buf_reset(id);
-    gs_buf_slice(id, p->prefix);
-    gs_buf_puts(id, m->name);
+    if (it->model)
+        gs_buf_slice(id, p->prefix);
+    gs_buf_slice(id, it->name);
     return gs_buf_view(id);
 }
 
 static void write_end(struct gs_buf *b, const char *key, const struct page *p,
-                      const struct gs_local_model *m, struct gs_buf *id)
+                      const struct item *it, struct gs_buf *id)
 {
     gs_buf_printf(b, ",\"%s\":", key);
-    if (m)
-        gs_json_write_string(b, id_of(p, m, id));
+    if (it)
+        gs_json_write_string(b, id_of(p, it, id));
     else
         gs_buf_puts(b, "null");
 }
@@ -132,12 +166,14 @@ static void write_end(struct gs_buf *b, const char *key, const struct page *p,
 void gs_server_models_list(const struct gs_server *s, const struct gs_http_head *head,
                            struct gs_buf *b)
 {
-    const struct gs_local_model *list;
-    const size_t n = models(s, &list);
-    const struct page p = choose_page(head, list, n);
-    const bool is_empty = p.from == p.to;
+    struct gs_arena a;
+    struct item *list;
     struct gs_buf id;
 
+    gs_arena_init(&a, MAX_LIST_BYTES);
+    const size_t n = list_all(s, &a, &list);
+    const struct page p = choose_page(head, list, n);
+    const bool is_empty = p.from == p.to;
     gs_buf_init(&id, GS_MAX_TEXT_BYTES);
     gs_buf_puts(b, "{\"object\":\"list\",\"data\":[");
     for (size_t i = p.from; i < p.to; i++) {
@@ -150,4 +186,5 @@ void gs_server_models_list(const struct gs_server *s, const struct gs_http_head 
     gs_buf_putc(b, '}');
     b->failed |= !gs_buf_ok(&id);
     gs_buf_clear(&id);
+    gs_arena_clear(&a);
 }

@@ -152,6 +152,15 @@ GS_MUST_CHECK bool gs_switch_write_trace(const struct gs_switch *sw, struct gs_s
                                          struct gs_buf *b);
 /* Members of an object, as JSON, without its brackets: "providers":[...],"uplink":"up". */
 void gs_switch_write_state(const struct gs_switch *sw, struct gs_buf *b);
+/* A model of another computer that the routes name. */
+struct gs_switch_offer {
+    struct gs_slice name; /* to ask for */
+    const char *provider;
+};
+#define GS_SWITCH_MAX_OFFERS 256
+/* All of them, in `a`, or of the routes: until those change. */
+size_t gs_switch_offers(const struct gs_switch *sw, struct gs_arena *a,
+                        const struct gs_switch_offer **out_offers);
 /* Whether requests are to be handed over as they came: there is somebody to pass them to. */
 bool gs_switch_wants_bytes(const struct gs_switch *sw);
 

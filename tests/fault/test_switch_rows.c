@@ -168,8 +168,39 @@ static void a_stand_in_replaces_nobody(void **state)
     expect_status(&g, "", "here@500", "200");
     expect_status(&g, "", "mine@500", "200");
     assert_int_equal(atomic_load(&g.f.fake.n_answers), 3);
-    expect_status(&g, "x-api-key: sk-ant-api03-the-key-of-the-client-itself\r\n", "mine@500", "500");
+    expect_status(&g, "x-api-key: sk-ant-api03-the-key-of-the-client-itself\r\n", "mine@500",
+                  "500");
     assert_int_equal(atomic_load(&g.f.fake.n_answers), 3);
+    finish_grid(&g);
+}
+
+/* Who lists models is offered those that the routes name. */
+static void models_of_others_are_listed(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_grid(&g, "providers:\n"
+                   "  one: {kind: genset, url: \"http://127.0.0.1:9\", key: none}\n"
+                   "  mute: {kind: genset, url: \"http://127.0.0.1:9\", key: \"env:NONE\"}\n"
+                   "routes:\n"
+                   "  - {match: [sonnet, \"opus-*\"], targets: [one/claude-sonnet, local/words]}\n"
+                   "  - {match: quiet, targets: [mute]}\n"
+                   "  - {match: mine, targets: [local/words, one]}\n"
+                   "  - {match: \"*\", targets: [one/a/b, one/second, local/words]}\n");
+    EXPECT(&g.f, "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n", "{\"id\":\"tiny-q8_0\",",
+           "\"owned_by\":\"genset\"", "{\"id\":\"sonnet\",\"object\":\"model\"",
+           "\"owned_by\":\"one\"", "{\"id\":\"one/a/b\",", "\"last_id\":\"one/a/b\"}");
+    EXPECT(&g.f, "GET /v1/models/one/a/b HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 200 OK",
+           "\"display_name\":\"one/a/b\"");
+    EXPECT(&g.f, "GET /v1/models?limit=1&after_id=sonnet HTTP/1.1\r\nHost: localhost\r\n",
+           "\"data\":[{\"id\":\"one/a/b\"", "\"has_more\":false");
+    EXPECT(&g.f, "GET /v1/models/quiet HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 404 ");
+    EXPECT(&g.f, "GET /v1/models/mine HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 404 ");
+    EXPECT(&g.f, "GET /v1/models/one/second HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 404 ");
+    EXPECT(&g.f, "GET /v1/models/one/claude-sonnet HTTP/1.1\r\nHost: localhost\r\n",
+           "HTTP/1.1 404 ");
     finish_grid(&g);
 }
 
@@ -181,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_warm_up_here_reads_the_prompt),
         cmocka_unit_test(wrong_requests_go_no_further),
         cmocka_unit_test(a_stand_in_replaces_nobody),
+        cmocka_unit_test(models_of_others_are_listed),
     };
 
     return cmocka_run_group_tests(tests, start_fake, stop_fake);
