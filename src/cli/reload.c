@@ -219,6 +219,13 @@ void gs_cli_reload_free(struct gs_cli_reload *r)
     gs_free(r);
 }
 
+void gs_cli_reload_ask(void *reload)
+{
+    const struct gs_cli_reload *r = reload;
+
+    gs_os_event_signal(r->wake_fd);
+}
+
 int gs_cli_reload_fd(const struct gs_cli_reload *r)
 {
     return r->ready_fd;

@@ -26,6 +26,8 @@ GS_MUST_CHECK enum gs_status gs_cli_reload_create(const struct gs_config *c,
                                                   struct gs_error *err);
 /* NULL is allowed. */
 void gs_cli_reload_free(struct gs_cli_reload *r);
+/* Read them again, as by SIGHUP. thread: any. */
+void gs_cli_reload_ask(void *reload);
 /* Readable when there are routes to take. */
 int gs_cli_reload_fd(const struct gs_cli_reload *r);
 /* Take the newest ones, with their keys, and the arena they live in; false if there are none that

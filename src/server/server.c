@@ -208,6 +208,8 @@ static enum gs_status start_loop(struct gs_server *s, struct gs_error *err)
         .max_calls = s->opt.max_exchanges,
         .ledger = s->opt.ledger,
         .log = s->opt.log,
+        .read_routes = s->opt.read_routes,
+        .routes_ud = s->opt.routes_ud,
     };
     enum gs_status st = gs_http_loop_create(&s->loop, err);
 

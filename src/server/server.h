@@ -41,6 +41,8 @@ struct gs_server_options {
      * the newest routes with the arena they live in. NULL: all are answered by the backend. */
     int routes_fd;
     bool (*take_routes)(void *ud, struct gs_arena *out_arena, struct gs_config_routes *out_routes);
+    void (*read_routes)(
+        void *ud); /* have them, and their keys, read again; or NULL. Not blocking */
     void *routes_ud;
     const char *const *origins; /* browser origins allowed besides those of this machine */
     size_t n_origins;

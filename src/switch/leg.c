@@ -12,6 +12,8 @@
 #include "switch/price.h"
 #include "switch/switch_call.h"
 
+#define REFETCH_US ((int64_t)60 * 1000000) /* at most once in so long */
+
 /* ---- begin ---- */
 
 bool gs_switch_leg_may_try(struct gs_switch_leg *leg)
@@ -134,6 +136,20 @@ static void record(const struct gs_switch_leg *leg, bool is_uplink)
         gs_ledger_record_attempt(c->sw->opt.ledger, &row);
 }
 
+/* A key that is fetched from somewhere may have been replaced there. The one that was refused is
+ * benched, so this is seldom. */
+static void refetch_key(const struct gs_switch_leg *leg, int64_t now_us)
+{
+    struct gs_switch *sw = leg->call->sw;
+    const bool is_fetched =
+        leg->provider->key_source == GS_KEY_FILE || leg->provider->key_source == GS_KEY_COMMAND;
+
+    if (!is_fetched || !sw->opt.read_routes || (sw->read_us && now_us - sw->read_us < REFETCH_US))
+        return;
+    sw->read_us = now_us;
+    sw->opt.read_routes(sw->opt.routes_ud);
+}
+
 static void report(struct gs_switch_leg *leg, enum gs_fault fault)
 {
     struct gs_switch *sw = leg->call->sw;
@@ -147,6 +163,8 @@ static void report(struct gs_switch_leg *leg, enum gs_fault fault)
 
     if (gs_fault_blame(fault) == GS_BLAME_NETWORK && !leg->provider->is_near)
         r.is_uplink = gs_uplink_fault(&sw->uplink, gs_slice_str(leg->provider->url), fault, now_us);
+    if (fault == GS_FAULT_AUTH)
+        refetch_key(leg, now_us);
     if (leg->provider->kind != GS_PROVIDER_LOCAL) {
         gs_breakers_report(sw->breakers, &leg->who, &leg->pass, &r, now_us);
         settle(leg);

@@ -37,6 +37,10 @@ struct gs_switch_options {
     size_t max_calls;         /* at once */
     struct gs_ledger *ledger; /* may be NULL; attempts are recorded in it */
     const struct gs_log *log; /* may be NULL */
+    /* Keys of files and commands may be others by now: have the routes read again, which come by
+     * gs_switch_set_routes(); or NULL. Must not block. */
+    void (*read_routes)(void *ud);
+    void *routes_ud;
 };
 
 GS_MUST_CHECK enum gs_status gs_switch_create(struct gs_http_loop *loop,

@@ -73,6 +73,7 @@ struct gs_switch {
     struct gs_uplink uplink;
     struct gs_uplink_clocks clocks; /* when a request came last */
     uint64_t n_asked;
+    int64_t read_us; /* when routes were asked to be read again; 0: never */
     struct gs_resume_refusals no_prefill;
     struct gs_trace_ring traces;
     struct gs_switch_generation *generation;

@@ -204,6 +204,55 @@ static void models_of_others_are_listed(void **state)
     finish_grid(&g);
 }
 
+/* B9: a key that somebody replaced is fetched again when the old one is refused. */
+static char key_path[] = "/tmp/genset-test-rows-XXXXXX";
+static char keyed[512];
+static atomic_int n_read;
+
+static void read_again(void *ud)
+{
+    struct gs_buf report;
+
+    atomic_fetch_add(&n_read, 1);
+    gs_buf_init(&report, GS_MAX_CONFIG_BYTES);
+    assert_int_equal(test_routes_offer(ud, gs_slice_str(keyed), &report), GS_OK);
+    gs_buf_clear(&report);
+}
+
+static void a_new_key_is_fetched(void **state)
+{
+    const int fd = mkstemp(key_path);
+    struct grid g;
+    struct gs_slice head, body;
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    fake_provider_forget(one);
+    atomic_store(&n_read, 0);
+    assert_int_equal(gs_os_write_file(key_path, "sk-old\n", 7, NULL), GS_OK);
+    prepare_grid(&g);
+    g.f.opt.read_routes = read_again;
+    snprintf(keyed, sizeof(keyed),
+             "providers: {one: {kind: genset, url: \"http://127.0.0.1:%d\", key: \"file:%s\", "
+             "apis: messages}}\nroutes: [{targets: [one, local/words]}]\n",
+             fake_provider_port(one), key_path);
+    start_grid(&g, "%s", keyed);
+    assert_int_equal(gs_os_write_file(key_path, "sk-new\n", 7, NULL), GS_OK);
+    expect_status(&g, "", "fake@401", "200");
+    expect_status(&g, "", "fake@401", "200");
+    expect_status(&g, "", "fake@ok", "200");
+    assert_int_equal(atomic_load(&n_read), 1);
+    assert_int_equal(fake_provider_count(one, FAKE_REQUESTS), 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(fake_provider_request(one, i, &head, &body));
+        assert_int_not_equal(gs_slice_find(head, gs_slice_str(i ? "sk-new" : "sk-old"), 0),
+                             SIZE_MAX);
+    }
+    finish_grid(&g);
+    unlink(key_path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +262,7 @@ int main(void)
         cmocka_unit_test(wrong_requests_go_no_further),
         cmocka_unit_test(a_stand_in_replaces_nobody),
         cmocka_unit_test(models_of_others_are_listed),
+        cmocka_unit_test(a_new_key_is_fetched),
     };
 
     return cmocka_run_group_tests(tests, start_fake, stop_fake);
