@@ -56,7 +56,7 @@ static const struct hour {
     {"a model is gone", "day", FEW, "404-model", "ok", "model-gone", ""},
     {"ends are missing", "day", MANY, "end-after-4", "silent", "cut", ""},
     {"tools are cut off", "day", MANY, "rst-after-10", "cut-after-12", "cut", "cut"},
-    {"crumbs, then nothing", "day", MANY, "split+crlf+remarks+cut-after-6", "ok", "cut", "empty"},
+    {"crumbs, then nothing", "day", MANY, "split+crlf+remarks+cut-after-6", "ok", "cut", ""},
     {"the money is spent", "paid", FEW, "ok", "ok", "", ""},
     {"all is well again", "day", FEW, "ok", "ok", "", ""},
 };
@@ -360,9 +360,10 @@ static const struct {
     {"answers for nothing", "SELECT count(*) FROM attempt WHERE fault = 'none' AND"
                             " provider <> 'local' AND cost_nanousd <= 0"},
     {"over budget", "SELECT sum(cost_nanousd) > 20000000 FROM attempt WHERE provider = 'paid'"},
-    {"verdicts of another hour",
+    {"verdicts of another hour", /* who goes on may have nothing to add */
      "SELECT count(*) FROM attempt a JOIN told t ON t.id = a.request"
      " JOIN verdict v USING (hour, provider) WHERE a.fault NOT IN ('none', " TIMEOUTS ")"
+     " AND NOT (a.is_continuation AND a.fault = 'empty')"
      " AND instr(',' || v.faults || ',', ',' || a.fault || ',') = 0"},
 };
 
