@@ -474,7 +474,10 @@ static enum gs_status call_switch(struct gs_server_exchange *ex, const struct gs
     ask.head = head;
     ask.judgement = ex->judgement;
     ex->judgement = NULL;
-    return gs_switch_call_create(ex->server->sw, &ask, &sink, &ex->call, err);
+    const enum gs_status st = gs_switch_call_create(ex->server->sw, &ask, &sink, &ex->call, err);
+    if (st == GS_OK)
+        gs_server_privacy_tell(ex->http, ex->call);
+    return st;
 }
 
 /* The request was read: have it answered. */

@@ -152,6 +152,8 @@ GS_MUST_CHECK bool gs_server_peek(struct gs_slice body, struct gs_arena *a,
 /* x-genset-privacy of a request. False: it says something else. */
 GS_MUST_CHECK bool gs_server_privacy_read(const struct gs_http_head *head,
                                           enum gs_privacy *out_privacy, struct gs_error *err);
+/* The same of the answer. */
+void gs_server_privacy_tell(struct gs_http_request *r, const struct gs_switch_call *call);
 
 /* ---- body_reader.c ---- */
 

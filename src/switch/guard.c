@@ -370,7 +370,7 @@ bool gs_switch_guard_way(const struct gs_config_provider *p, const struct gs_swi
     return chat && chat->n_answers <= 1 && !chat->next && !chat->logprobs;
 }
 
-/* ---- what the client hears of it ---- */
+/* ---- nobody ---- */
 
 void gs_switch_guard_refuse(const struct gs_switch_guard *g, struct gs_error *err)
 {
@@ -378,15 +378,4 @@ void gs_switch_guard_refuse(const struct gs_switch_guard *g, struct gs_error *er
                  gs_switch_privacy_word(g->privacy), g->found[0] ? " (found: " : "", g->found,
                  g->found[0] ? ")" : "");
     gs_error_hint(err, "Add a model of this machine to the route, or change its privacy rules.");
-}
-
-void gs_switch_guard_spell(const struct gs_switch_guard *g, char *out, size_t cap)
-{
-    size_t len = (size_t)snprintf(out, cap, "%s%s%s", gs_switch_privacy_word(g->privacy),
-                                  g->found[0] ? "; " : "", g->found);
-
-    for (size_t i = 0; i < GS_MIN(len, cap); i++) {
-        if (out[i] == ' ' && i > 0 && out[i - 1] != ';' && out[i - 1] != ',')
-            out[i] = '=';
-    }
 }

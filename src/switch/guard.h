@@ -37,7 +37,6 @@ struct gs_switch_guard {
     enum gs_privacy privacy;
     char found[GS_SWITCH_FOUND_BYTES]; /* "email 2, api-key 1", for people */
     bool is_judged;
-    bool is_told; /* the client was told */
 };
 
 /* What is searched for: what the configuration says, or all there is. */
@@ -58,8 +57,6 @@ void gs_switch_guard_clear(struct gs_switch_guard *g);
 GS_MUST_CHECK bool gs_switch_guard_way(const struct gs_config_provider *p,
                                        const struct gs_switch_ask *ask, struct gs_switch_way *way);
 
-/* "redact; email=2", in `out`. */
-void gs_switch_guard_spell(const struct gs_switch_guard *g, char *out, size_t cap);
 /* Say that it keeps the request from everybody. */
 void gs_switch_guard_refuse(const struct gs_switch_guard *g, struct gs_error *err);
 

@@ -204,18 +204,6 @@ static void set_served_by(struct gs_switch_call *c, const struct gs_switch_leg *
         c->sink.on_header(c->sink.ud, "x-genset-served-by", leg->served_by);
 }
 
-/* What was done with the request, for who sent it. */
-static void tell_privacy(struct gs_switch_call *c)
-{
-    char text[GS_SWITCH_FOUND_BYTES + 16];
-
-    if (c->guard.privacy == GS_PRIVACY_ANY || c->guard.is_told || c->is_freed)
-        return;
-    c->guard.is_told = true;
-    gs_switch_guard_spell(&c->guard, text, sizeof(text));
-    c->sink.on_header(c->sink.ud, "x-genset-privacy", gs_slice_str(text));
-}
-
 /* Whoever looks at the stream itself sees who goes on. */
 static void mark(struct gs_switch_leg *leg)
 {
@@ -241,7 +229,6 @@ bool gs_switch_call_lead(struct gs_switch_leg *leg)
     }
     c->lead = leg;
     leg->leads = true;
-    tell_privacy(c);
     gs_trace_span(c->trace, "first", "%s", leg->provider->name);
     if (leg->continues)
         mark(leg);
