@@ -185,6 +185,7 @@ void gs_privacy_scan_text(struct gs_privacy_scan *s, struct gs_slice text, struc
         if (at + 3 > text.len)
             return;
         size_t next = at + 1;
+        const size_t n_before = hits->len;
         gs_privacy_look_fn *last = NULL;
         for (size_t i = 0; groups; i++, groups >>= 1)
             if (groups & 1 && s->look[i] != last) {
@@ -192,6 +193,8 @@ void gs_privacy_scan_text(struct gs_privacy_scan *s, struct gs_slice text, struc
                 last = s->look[i];
                 next = GS_MAX(next, end);
             }
+        if (hits->len > n_before && next > at + 1)
+            s->floor = next;
         at = next;
     }
 }
@@ -200,10 +203,8 @@ size_t gs_privacy_scan_hit(struct gs_privacy_scan *s, size_t begin, size_t end, 
 {
     const struct gs_privacy_hit hit = {begin, end, d};
 
-    if (gs_privacy_scan_wants(s, d)) {
+    if (gs_privacy_scan_wants(s, d))
         gs_buf_put(s->hits, &hit, sizeof(hit));
-        s->floor = GS_MAX(s->floor, end);
-    }
     return end;
 }
 

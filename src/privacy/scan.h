@@ -46,8 +46,8 @@ struct gs_privacy_scan {
 
 /* Look for what `wanted` has the bits of. */
 void gs_privacy_scan_init(struct gs_privacy_scan *s, unsigned wanted);
-/* Append what a text has to `hits`, in the order of where it begins. `key` is the name of the
- * member that the whole text is the value of, or empty. */
+/* Append what a text has to `hits`, nearly in the order of where it begins. `key` is the name of
+ * the member that the whole text is the value of, or empty. */
 void gs_privacy_scan_text(struct gs_privacy_scan *s, struct gs_slice text, struct gs_slice key,
                           struct gs_buf *hits);
 

@@ -392,7 +392,7 @@ static size_t look_plus(struct gs_privacy_scan *s, size_t at)
     const bool is_line = before == '\n' || before == '\r';
     if (n < 10 || n > 15 || (is_line && n_parted == 0) || !is_subscriber(digits, n) ||
         gs_privacy_is(gs_privacy_at(s, end), ALNUM) || gs_privacy_at(s, end) == '_')
-        return end;
+        return at + 1;
     return gs_privacy_scan_hit(s, at, end, GS_DETECT_PHONE);
 }
 

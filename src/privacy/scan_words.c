@@ -410,7 +410,6 @@ static size_t look_basic(struct gs_privacy_scan *s, size_t at)
 static size_t look_cookie(struct gs_privacy_scan *s, size_t at)
 {
     size_t pair = at + 5;
-    size_t last = at + 1;
 
     if (!gs_privacy_has_any_case(s, at, "ookie:"))
         return at + 1;
@@ -421,12 +420,12 @@ static size_t look_cookie(struct gs_privacy_scan *s, size_t at)
         if (gs_privacy_at(s, sign) != '=' || !read_bare(s, sign + 1, &v))
             break;
         if (is_opaque(gs_slice_sub(s->text, v.begin, v.end), MIN_OPAQUE))
-            last = gs_privacy_scan_hit(s, v.begin, v.end, GS_DETECT_TOKEN);
+            (void)gs_privacy_scan_hit(s, v.begin, v.end, GS_DETECT_TOKEN);
         pair = v.end;
         if (gs_privacy_at(s, pair) != ';')
             break;
     }
-    return last;
+    return at + 1;
 }
 
 /* ---- scheme://user:password@host ---- */

@@ -229,6 +229,28 @@ static void finds_the_secret_near_an_aws_key(void **state)
     assert_int_equal(text[hit[1].end], ' ');
 }
 
+/* What one detector looks ahead at, others look at as well. */
+static void finds_what_stands_among_others(void **state)
+{
+    static const struct {
+        const char *text;
+        enum gs_detector d[3];
+    } rows[] = {
+        {"AKIAQ7ZR2KD8WM4TN6VB of ann@corp.eu is q7Zr2Kd8/m4Tn6Vb1Xc9L3pHs5J+0Fy8Ra2Ue7Qo",
+         {GS_DETECT_API_KEY, GS_DETECT_API_KEY, GS_DETECT_EMAIL}},
+        {"Cookie: who=ann@corp.eu; session=" X40, {GS_DETECT_TOKEN, GS_DETECT_EMAIL}},
+        {"password=hunter22;ann@corp.eu", {GS_DETECT_PASSWORD, GS_DETECT_EMAIL}},
+    };
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        const struct gs_privacy_hit *hit;
+        const size_t n = look(rows[i].text, "", &hit);
+        for (size_t k = 0; k < 3; k++)
+            if (rows[i].d[k] != (k < n ? hit[k].detector : GS_DETECT_NONE))
+                fail_msg("%zu in: %s", n, rows[i].text);
+    }
+}
+
 #define JWT_HEAD "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 #define JWT      JWT_HEAD ".eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 
@@ -571,6 +593,7 @@ int main(void)
         cmocka_unit_test(finds_private_keys),
         cmocka_unit_test(finds_api_keys),
         cmocka_unit_test(finds_the_secret_near_an_aws_key),
+        cmocka_unit_test(finds_what_stands_among_others),
         cmocka_unit_test(finds_tokens),
         cmocka_unit_test(finds_passwords),
         cmocka_unit_test(finds_addresses_of_mail),
