@@ -26,6 +26,7 @@ kill -TERM $server
 wait $server
 hide() {
     sed -e 's/req_[0-9a-f]*/ID/; s/"at":"[^"]*"/"at":"T"/' -e 's/\(_us\|per_s\)":[0-9.][0-9.]*/\1":N/g' \
+        -e 's/^\( *[0-9]*\)  *[0-9.]* s  /\1 T/' \
         -e 's/^20[0-9 :-]*ID\( *[0-9.]* s\)* *-*/T /' -e 's/\( *[0-9.]* s\)* *[0-9.]*  local/ T  local/'
 }
 "$genset" log --json | hide
