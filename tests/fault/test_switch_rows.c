@@ -253,6 +253,42 @@ static void a_new_key_is_fetched(void **state)
     unlink(key_path);
 }
 
+/* I7: the engine fails in the middle. Another goes on where the route lets the request leave; else
+ * it ends in an error, and nobody hears of it. */
+static void an_engine_that_fails_is_gone_on_for(void **state)
+{
+    static const char *const models[] = {"fake", "kept", "told"};
+    struct grid g;
+
+    (void)state;
+    fake_provider_forget(one);
+    prepare_grid(&g);
+    start_grid(&g,
+               "providers:\n"
+               "  one: {kind: genset, url: \"http://one.invalid\", key: none, "
+               "apis: messages, proxy: \"http://127.0.0.1:%d\"}\n"
+               "routes:\n"
+               "  - {match: kept, targets: [local/broken, one], privacy: local-only}\n"
+               "  - {match: told, targets: [local/broken, one], on_break: error}\n"
+               "  - {match: \"*\", targets: [local/broken, one], " PATIENT "}\n",
+               fake_provider_port(one));
+    for (size_t m = GS_COUNT_OF(models); m-- > 0;) {
+        for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+            struct gs_buf out;
+            struct heard h;
+            ask_api(g.f.port, &apis[i], "", models[m], "say 8", true, &out);
+            hear_answer(&h, &apis[i], true, &out);
+            if ((h.fault == GS_FAULT_NONE) != (m == 0) || !net_has(&out, "Hello world") ||
+                net_has(&out, "the engine failed") == (m == 0))
+                fail_heard(&apis[i], models[m], &h, &out);
+            heard_clear(&h);
+            gs_buf_clear(&out);
+        }
+        assert_true((fake_provider_count(one, FAKE_CONNECTIONS) > 0) == (m == 0));
+    }
+    finish_grid(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_stand_in_replaces_nobody),
         cmocka_unit_test(models_of_others_are_listed),
         cmocka_unit_test(a_new_key_is_fetched),
+        cmocka_unit_test(an_engine_that_fails_is_gone_on_for),
     };
 
     return cmocka_run_group_tests(tests, start_fake, stop_fake);
