@@ -253,6 +253,33 @@ static void a_new_key_is_fetched(void **state)
     unlink(key_path);
 }
 
+/* F10: a request has so many attempts, and all of them together a share of the requests. */
+static void attempts_are_rationed(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    fake_provider_forget(one);
+    prepare_grid(&g);
+    start_grid(&g,
+               "providers:\n"
+               "  one: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
+               "routes:\n"
+               "  - {match: two, attempts: 2, targets: [one/fake@400-prefill, one/fake@413, "
+               "one/fake@400-context, local/words]}\n"
+               "  - {match: \"*\", targets: [one/fake@400-prefill, one/fake@413, "
+               "one/fake@400-context, local/words]}\n",
+               fake_provider_port(one));
+    expect_status(&g, "", "two", "200");
+    assert_int_equal(fake_provider_count(one, FAKE_REQUESTS), 2);
+    for (int i = 0; i < 200; i++)
+        expect_status(&g, "", "many", "200");
+    assert_int_equal(atomic_load(&g.f.fake.n_answers), 201);
+    /* 600 without rations */
+    assert_in_range(fake_provider_count(one, FAKE_REQUESTS), 2 + 200, 2 + 200 + 300);
+    finish_grid(&g);
+}
+
 /* I7: the engine fails in the middle. Another goes on where the route lets the request leave; else
  * it ends in an error, and nobody hears of it. */
 static void an_engine_that_fails_is_gone_on_for(void **state)
@@ -299,6 +326,7 @@ int main(void)
         cmocka_unit_test(a_stand_in_replaces_nobody),
         cmocka_unit_test(models_of_others_are_listed),
         cmocka_unit_test(a_new_key_is_fetched),
+        cmocka_unit_test(attempts_are_rationed),
         cmocka_unit_test(an_engine_that_fails_is_gone_on_for),
     };
 
