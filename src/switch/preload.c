@@ -1,6 +1,5 @@
-/* The client of other computers is loaded beside the loop: its library and all that it needs take
- * milliseconds, in which no answer would go on. Where nobody is configured to be asked it is not
- * loaded before somebody is. */
+/* The client of other computers is loaded beside the loop when somebody is asked first: its library
+ * and all that it needs take milliseconds, in which no answer would go on, and 6 MB. */
 #include "base/thread.h"
 #include "switch/switch_call.h"
 
@@ -24,15 +23,6 @@ bool gs_switch_load(struct gs_switch *sw)
             atomic_store(&l->is_done, true);
     }
     return atomic_load(&l->is_done);
-}
-
-void gs_switch_load_for(struct gs_switch *sw, const struct gs_config_routes *routes)
-{
-    for (size_t i = 0; i < routes->n_providers; i++) {
-        const struct gs_config_provider *p = &routes->providers[i];
-        if (p->kind != GS_PROVIDER_LOCAL && (p->line > 0 || p->secret))
-            gs_switch_load(sw);
-    }
 }
 
 void gs_switch_loader_clear(struct gs_switch *sw)

@@ -56,7 +56,6 @@ enum gs_status gs_switch_set_routes(struct gs_switch *sw, struct gs_arena *arena
     gs_switch_generation_unref(sw->generation);
     sw->generation = g;
     gs_uplink_init(&sw->uplink, count_hosts(routes));
-    gs_switch_load_for(sw, routes);
     return GS_OK;
 }
 

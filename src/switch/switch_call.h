@@ -323,8 +323,6 @@ GS_MUST_CHECK enum gs_status gs_switch_remember(struct gs_switch *sw, struct gs_
 
 /* Have the client of other computers loaded. False: not yet. True: it was, or cannot be. */
 bool gs_switch_load(struct gs_switch *sw);
-/* The same if somebody is configured to be asked. */
-void gs_switch_load_for(struct gs_switch *sw, const struct gs_config_routes *routes);
 void gs_switch_loader_clear(struct gs_switch *sw);
 
 /* ---- switch.c ---- */
