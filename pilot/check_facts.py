@@ -19,9 +19,9 @@ def main():
         if bad:
             raise SystemExit(f"pilot: the answer to \"{q}\" names what genset does not have: {', '.join(bad)}")
         drawn |= {questions.normal(q), questions.normal(help.written(q, rng))}
-    both = {questions.normal(q.text) for q in questions.load()} & drawn
-    if both:
-        raise SystemExit("pilot: questions of the evaluation are in the training: " + "; ".join(both))
+    for q in [q for file in questions.FILES for q in questions.load(file)]:
+        if questions.normal(q.text) in drawn:
+            raise SystemExit(f"pilot: a question of the evaluation is in the training: {q.text}")
 
 
 if __name__ == "__main__":

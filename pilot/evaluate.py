@@ -37,9 +37,9 @@ def complete(messages, tools=None):
 # Help
 
 
-def ask_help(missed):
+def ask_help(file, missed):
     right = invented = 0
-    all_questions = questions.load()
+    all_questions = questions.load(file)
     for q in all_questions:
         messages = []
         for text in q.before + [q.text]:
@@ -196,7 +196,9 @@ def main():
         server = subprocess.Popen([genset, "serve", model, "--listen", f"127.0.0.1:{PORT}", "--no-ledger", "--log-level", "error"], env=environment, stdout=subprocess.DEVNULL)
         try:
             wait_for(server)
-            help_right, invented, n_help = ask_help(missed)
+            help_right, invented, n_help = ask_help(questions.FILES[0], missed)
+            missed.append("---- far")
+            far_right, far_invented, n_far = ask_help(questions.FILES[1], missed)
             missed.append("---- calls")
             calls_right, calls_valid, wrote, n_calls = ask_calls(missed)
             missed.append("---- json")
@@ -210,7 +212,8 @@ def main():
     percent = lambda a, b: f"{100 * a / b:.0f} % ({a} of {b})"
     print("| what | result |\n|---|---|")
     print(f"| help questions right | {percent(help_right, n_help)} |")
-    print(f"| answers that name a command or option that does not exist | {invented} |")
+    print(f"| far-fetched help questions right | {percent(far_right, n_far)} |")
+    print(f"| answers that name a command or option that does not exist | {invented + far_invented} of {n_help + n_far} |")
     print(f"| tool calls valid, without constraint | {percent(calls_valid, wrote)} |")
     print(f"| calls, or their absence, right in all arguments | {percent(calls_right, n_calls)} |")
     print(f"| JSON valid, without constraint | {percent(json_valid, n_json)} |")

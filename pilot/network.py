@@ -1,5 +1,8 @@
 """The network of pilot in PyTorch: qwen3 (norms before each part and of each head, rotary positions in
-halves, grouped keys and values, SwiGLU, tied embeddings), small."""
+halves, grouped keys and values, SwiGLU), small.
+
+Embeddings begin at length 1 for each value and are not those of the output: so that which token it was is not
+lost among what the layers add."""
 import math
 from dataclasses import asdict, dataclass
 
@@ -103,8 +106,8 @@ class Block(nn.Module):
         self.ffn_gate = Linear(s.n_embd, s.n_ff)
         self.ffn_up = Linear(s.n_embd, s.n_ff)
         self.ffn_down = Linear(s.n_ff, s.n_embd)
-        for last in (self.attn_output, self.ffn_down):
-            last.weight.data *= (2 * s.n_layer) ** -0.5
+        self.attn_output.weight.data.zero_()
+        self.ffn_down.weight.data.zero_()
 
     def attention(self, x, cos, sin, mask):
         s, (b, t, _) = self.s, x.shape
@@ -137,9 +140,11 @@ class Pilot(nn.Module):
         super().__init__()
         self.s = s
         self.token_embd = Linear(s.n_embd, s.n_vocab)
-        self.token_embd.weight.data.normal_(0, 0.02)
+        self.token_embd.weight.data.normal_(0, 1)
         self.blk = nn.ModuleList(Block(s) for _ in range(s.n_layer))
         self.output_norm = Norm(s.n_embd, s.eps)
+        self.output = Linear(s.n_embd, s.n_vocab)
+        self.output.weight.data.zero_()
 
     def forward(self, ids, positions=None):
         """The hidden states [b][t][n_embd] that head() turns into logits."""
@@ -156,4 +161,4 @@ class Pilot(nn.Module):
         return self.output_norm(x)
 
     def head(self, x):
-        return self.token_embd(x)
+        return self.output(x)

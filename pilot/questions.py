@@ -1,4 +1,4 @@
-"""The held-out questions of eval/questions.txt."""
+"""The held-out questions of eval/."""
 import re
 from dataclasses import dataclass, field
 
@@ -16,9 +16,12 @@ class Question:
         return all(any(a.lower() in said for a in one) for one in self.wanted)
 
 
-def load():
+FILES = ("eval/questions.txt", "eval/questions-far.txt")
+
+
+def load(file):
     out = []
-    for line in facts.read("pilot/eval/questions.txt").splitlines():
+    for line in facts.read("pilot/" + file).splitlines():
         mark, rest = line[:2], line[2:].strip()
         if mark == "? ":
             out.append(Question(rest))
@@ -30,5 +33,5 @@ def load():
 
 
 def normal(text):
-    """A question without what does not matter: case, punctuation."""
-    return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
+    """A question without what does not matter: case, punctuation, order."""
+    return frozenset(re.findall(r"[a-z0-9]+", text.lower()))

@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 
+DECAY = 0.1  # of the matrices, times the rate
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -32,8 +33,9 @@ def arguments():
     p.add_argument("--batch", type=int, default=4096, help="tokens of a step")
     p.add_argument("--micro", type=int, default=1024, help="tokens computed at once")
     p.add_argument("--rate", type=float, default=0.015, help="of Muon")
-    p.add_argument("--adam-rate", type=float, default=2e-3)
-    p.add_argument("--warmup", type=int, default=100, help="steps")
+    p.add_argument("--embedding-rate", type=float, default=0.02, help="of AdamW for embeddings")
+    p.add_argument("--adam-rate", type=float, default=3e-3, help="of AdamW for the output and norms")
+    p.add_argument("--warmup", type=int, default=50, help="steps")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--shard", type=int, default=20000, help="dialogues drawn at a time")
     p.add_argument("--save-every", type=float, default=180, help="seconds")
@@ -61,9 +63,11 @@ def main(args):
     model = network.Pilot(shape)
     replicas = [network.Pilot(shape) for _ in range(args.threads)]
     pool = ThreadPoolExecutor(args.threads)
-    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "token_embd" not in n]
-    others = [p for n, p in model.named_parameters() if p.ndim == 1 or "token_embd" in n]
-    adam = torch.optim.AdamW(others, lr=args.adam_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    ends = [model.token_embd.weight, model.output.weight]
+    matrices = [p for p in model.parameters() if p.ndim == 2 and not any(p is e for e in ends)]
+    norms = [p for p in model.parameters() if p.ndim == 1]
+    groups = [(ends[:1], args.embedding_rate), (ends[1:] + norms, args.adam_rate)]
+    adam = torch.optim.AdamW([{"params": ps} for ps, _ in groups], betas=(0.9, 0.95), weight_decay=0.0)
     moments = [torch.zeros_like(p) for p in matrices]
     mean = {n: p.detach().clone() for n, p in model.named_parameters()}
     step, seen, shard = 0, 0, 1
@@ -135,9 +139,8 @@ def main(args):
             rate = min(1.0, (step + 1) / args.warmup)
             if seen > args.decay_from:
                 rate *= max(0.0, (args.tokens - seen) / (args.tokens - args.decay_from))
-            torch.nn.utils.clip_grad_norm_(others, 1.0)
-            for group in adam.param_groups:
-                group["lr"] = args.adam_rate * rate
+            for group, (_, own_rate) in zip(adam.param_groups, groups):
+                group["lr"] = own_rate * rate
             adam.step()
             pairs = list(zip(matrices, moments))
             for job in [pool.submit(muon, pairs[i :: args.threads], args.rate * rate, torch) for i in range(args.threads)]:
@@ -237,7 +240,7 @@ def muon(pairs, rate, torch):
             g = g.float()
             if tall:
                 g = g.t()
-            p.mul_(1 - rate * 0.01).add_(g, alpha=-rate * max(1, p.shape[0] / p.shape[1]) ** 0.5)
+            p.mul_(1 - rate * DECAY).add_(g, alpha=-rate * max(1, p.shape[0] / p.shape[1]) ** 0.5)
 
 
 if __name__ == "__main__":
