@@ -695,7 +695,8 @@ static void write_event(void *state, const struct gs_dialect_context *ctx,
     case GS_EVENT_VECTOR:
         break;
     }
-    s->sequence = GS_MAX(s->sequence, ev->n_sent);
+    /* what went out as it came has numbers of its own */
+    s->sequence = b->drops && ev->n_sent > 0 ? ev->n_sent : GS_MAX(s->sequence, ev->n_sent);
 }
 
 static void write_keepalive(void *state, const struct gs_dialect_context *ctx, struct gs_buf *b)
