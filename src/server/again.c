@@ -94,7 +94,7 @@ static void schedule(struct gs_server_again *t)
         gs_http_timer_start(t->timer, GS_MAX(due_us - now_us, 0) / 1000 + 1);
 }
 
-/* What is due by then is dropped: nobody came back for it. */
+/* What is due by then is dropped: nobody came back for it. Who reads what was kept reads on. */
 static void drop_due(struct gs_server_again *t, int64_t now_us)
 {
     struct gs_server_kept *older;
@@ -104,6 +104,10 @@ static void drop_due(struct gs_server_again *t, int64_t now_us)
         older = k->older;
         if (!k->due_us || k->due_us > now_us)
             continue;
+        if (k->listeners) {
+            unlist(k);
+            continue;
+        }
         free_kept(k);
         if (http)
             gs_http_request_drop(http);

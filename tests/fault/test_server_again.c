@@ -283,6 +283,37 @@ static void a_stop_waits_for_who_is_there(void **state)
     join(&f);
 }
 
+/* Nor for fewer: one reads yet what was given to the end. */
+static void a_stop_waits_for_who_reads_slowly(void **state)
+{
+    static const char big[] = "{\"model\":\"big\",\"stream\":true,\"max_tokens\":9,"
+                              "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
+    struct fixture f;
+    struct gs_buf first, second;
+
+    (void)state;
+    prepare(&f);
+    f.opt.grace_ms = 100000;
+    start(&f);
+    const int fast = net_connect(f.port);
+    send_post(fast, ANTHROPIC, KEY("k1"), big);
+    const int slow = net_connect_small(f.port, 4096);
+    gs_buf_init(&first, 64 << 20);
+    gs_buf_init(&second, 64 << 20);
+    net_read_until(fast, &first, "message_start", 0);
+    send_post(slow, ANTHROPIC, KEY("k1"), big);
+    net_read_until(slow, &second, "message_start", 0);
+    assert_int_equal(net_read_all(fast, &first), NET_EOF);
+    gs_server_stop(f.server);
+    assert_int_equal(net_read_all(slow, &second), NET_EOF);
+    assert_true(gs_slice_ends(gs_buf_view(&second), GS_SLICE_LIT("0\r\n\r\n")));
+    gs_buf_clear(&first);
+    gs_buf_clear(&second);
+    close(fast);
+    close(slow);
+    join(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +325,7 @@ int main(void)
         cmocka_unit_test(slow_listeners_lose_nothing),
         cmocka_unit_test(endless_answers_are_not_kept),
         cmocka_unit_test(a_stop_waits_for_who_is_there),
+        cmocka_unit_test(a_stop_waits_for_who_reads_slowly),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
