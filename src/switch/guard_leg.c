@@ -4,7 +4,11 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "switch/seam.h"
 #include "switch/switch_call.h"
+#include "json/json.h"
+
+#define MAX_ANCHORS 6 /* tried, each some forty characters longer: no key is */
 
 static struct gs_switch_judgement *judgement_of(struct gs_switch_call *c)
 {
@@ -64,6 +68,57 @@ enum gs_status gs_switch_redact_body(struct gs_switch_leg *leg, struct gs_upstre
     leg->body = b;
     request->body = gs_buf_view(&leg->body);
     return listen(leg, leg->names, err);
+}
+
+/* Whether the end of `text` goes out by itself as it does within it: no find reaches over its
+ * begin, nor is known by what stands before. */
+static bool stands_alone(const struct gs_switch_call *c, struct gs_slice text, struct gs_slice end)
+{
+    const struct gs_switch_rules r = gs_switch_rules_of(c->generation->routes);
+    const struct gs_slice mark = GS_SLICE_LIT("\",\""); /* is in no string */
+    struct gs_privacy_names *names = NULL;
+    struct gs_buf b, redacted;
+    struct gs_error err;
+
+    gs_buf_init(&b, 16 * GS_MAX_REQUEST_BYTES);
+    gs_buf_init(&redacted, 16 * GS_MAX_REQUEST_BYTES);
+    gs_buf_putc(&b, '[');
+    gs_buf_slice(&b, c->ask.body);
+    gs_buf_putc(&b, ',');
+    gs_json_write_string(&b, text);
+    gs_buf_putc(&b, ',');
+    gs_json_write_string(&b, end);
+    gs_buf_putc(&b, ']');
+    bool does = gs_buf_ok(&b) &&
+                gs_privacy_redact(r.items, r.n, gs_buf_view(&b), &redacted, &names, &err) == GS_OK;
+    if (does && names) {
+        const struct gs_slice out = gs_slice_sub(gs_buf_view(&redacted), 0, redacted.len - 2);
+        size_t at = out.len - mark.len;
+        while (!gs_slice_eq(gs_slice_sub(out, at, at + mark.len), mark))
+            at--;
+        does = gs_slice_ends(gs_slice_sub(out, 0, at), gs_slice_sub(out, at + mark.len, out.len));
+    }
+    gs_privacy_names_free(names);
+    gs_buf_clear(&redacted);
+    gs_buf_clear(&b);
+    return does;
+}
+
+struct gs_slice gs_switch_redact_anchor(const struct gs_switch_leg *leg, struct gs_slice text)
+{
+    const struct gs_slice anchor = gs_seam_anchor(text);
+
+    if (!leg->way.is_redacted || anchor.len == 0)
+        return anchor;
+    size_t at = (size_t)(anchor.ptr - text.ptr);
+    text.len = at + anchor.len; /* without the white space behind */
+    for (int i = 0; i < MAX_ANCHORS && !leg->call->ask.ctx->builds_on_kept; i++) {
+        if (stands_alone(leg->call, text, gs_slice_sub(text, at, text.len)))
+            return gs_slice_sub(text, at, text.len);
+        const struct gs_slice before = gs_seam_anchor(gs_slice_sub(text, 0, at));
+        at = before.len ? (size_t)(before.ptr - text.ptr) : 0;
+    }
+    return gs_slice(NULL, 0);
 }
 
 void gs_switch_redact_hear(struct gs_switch_leg *leg, const struct gs_event *ev)

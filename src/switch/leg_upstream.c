@@ -522,16 +522,18 @@ static enum gs_status make_request(struct gs_switch_leg *leg, const struct gs_ch
 /* Where the client's own request has no place for more turns it is spelled anew, but for a login,
  * which holds for the client's own requests only. */
 static enum gs_status make_resumed_by(struct gs_switch_leg *leg, enum gs_seam_kind kind,
-                                      struct gs_upstream_request *out, struct gs_error *err)
+                                      struct gs_slice anchor, struct gs_upstream_request *out,
+                                      struct gs_error *err)
 {
     struct gs_resume *r = &leg->resume;
 
-    if (!gs_resume_make(kind, leg->call->ask.chat, &leg->chat, &leg->arena, r))
+    if (!gs_resume_make(kind, leg->call->ask.chat, &leg->chat, anchor, &leg->arena, r))
         return gs_error_nomem(err, "go on with an answer");
     leg->way.turns = r->has_turns && leg->way.is_own ? &r->turns : NULL;
     enum gs_status st = make_request(leg, &r->chat, out, err);
     if (st == GS_EUNSUPPORTED && leg->way.is_own && leg->provider->key_source != GS_KEY_CLIENT) {
         leg->way.is_own = leg->way.is_whole = false;
+        gs_buf_reset(&leg->body);
         st = make_request(leg, &r->chat, out, err);
     }
     return st;
@@ -553,10 +555,15 @@ static enum gs_status make_resumed(struct gs_switch_leg *leg, struct gs_upstream
                               leg->is_plain ||
                                   gs_resume_is_refused(&c->sw->no_prefill, leg->who.provider,
                                                        leg->who.model, gs_clock_mono_us()));
-    enum gs_status st = make_resumed_by(leg, kind, out, err);
-    if (st == GS_EUNSUPPORTED && kind != GS_SEAM_SKIP && kind != GS_SEAM_ANCHOR) {
-        kind = GS_SEAM_ANCHOR;
-        st = make_resumed_by(leg, kind, out, err);
+    const struct gs_slice anchor = gs_switch_redact_anchor(leg, gs_splice_text(had));
+    const enum gs_seam_kind by_words = anchor.len ? GS_SEAM_ANCHOR : GS_SEAM_SKIP;
+    if (kind == GS_SEAM_ANCHOR)
+        kind = by_words;
+    enum gs_status st = make_resumed_by(leg, kind, anchor, out, err);
+    if (st == GS_EUNSUPPORTED && kind != GS_SEAM_SKIP && kind != by_words) {
+        kind = by_words;
+        gs_buf_reset(&leg->body);
+        st = make_resumed_by(leg, kind, anchor, out, err);
     }
     gs_splice_init(&leg->splice, kind, c->ask.chat, had, c->part.is_fresh, hold_event, leg);
     leg->is_spliced = true;

@@ -83,10 +83,10 @@ static bool add_turns(struct gs_resume *r, const struct gs_chat *chat, struct gs
 }
 
 bool gs_resume_make(enum gs_seam_kind kind, const struct gs_chat *chat,
-                    const struct gs_chat *handed, struct gs_arena *a, struct gs_resume *out)
+                    const struct gs_chat *handed, struct gs_slice anchor, struct gs_arena *a,
+                    struct gs_resume *out)
 {
     const struct gs_message *had = &handed->messages[handed->n_messages - 1];
-    const struct gs_slice anchor = gs_seam_anchor(gs_splice_text(had));
     struct gs_resume r = {.chat = *chat};
 
     if (kind != GS_SEAM_SKIP) {

@@ -22,11 +22,11 @@ struct gs_resume {
 enum gs_seam_kind gs_resume_kind(const struct gs_config_provider *p,
                                  const struct gs_dialect_client *client, struct gs_slice model,
                                  bool is_refused);
-/* `had` is the last message of `handed`, which broke off; `chat` is what was asked first. Lives in
- * `a` and in what it is made from. */
+/* The last message of `handed` is what broke off; `chat` is what was asked first; `anchor` the end
+ * of that message, if it is asked for. Lives in `a` and in what it is made from. */
 GS_MUST_CHECK bool gs_resume_make(enum gs_seam_kind kind, const struct gs_chat *chat,
-                                  const struct gs_chat *handed, struct gs_arena *a,
-                                  struct gs_resume *out);
+                                  const struct gs_chat *handed, struct gs_slice anchor,
+                                  struct gs_arena *a, struct gs_resume *out);
 
 /* Who refused an open turn, for an hour. Zeroed is empty. */
 #define GS_RESUME_REFUSALS 32

@@ -283,6 +283,9 @@ GS_MUST_CHECK enum gs_status gs_switch_redact_ask(struct gs_switch_leg *leg,
 GS_MUST_CHECK enum gs_status gs_switch_redact_body(struct gs_switch_leg *leg,
                                                    struct gs_upstream_request *request,
                                                    struct gs_error *err);
+/* The end of `text` that this leg may be asked to repeat: gs_seam_anchor(), begun earlier where
+ * that would be a piece of what must not leave. Empty: none may be. */
+struct gs_slice gs_switch_redact_anchor(const struct gs_switch_leg *leg, struct gs_slice text);
 /* Hold an event of the leg's answer, put together again. */
 void gs_switch_redact_hear(struct gs_switch_leg *leg, const struct gs_event *ev);
 void gs_switch_redact_clear(struct gs_switch_leg *leg);

@@ -41,7 +41,7 @@ static void start_routes(struct grid *g)
                ", proxy: \"http://127.0.0.1:%d\"}\n"
                "  away: {kind: genset, url: \"http://two.invalid\", key: none, " EVERY
                ", proxy: \"http://127.0.0.1:%d\"}\n"
-               "privacy: [{find: email, class: redact}]\n"
+               "privacy: [{find: email, class: redact}, {find: api-key, class: redact}]\n"
                "routes:\n"
                "  - {match: \"up@*\", targets: [one, two, local/words], " PATIENT "}\n"
                "  - {match: \"here@*\", targets: [one, local/words, two], " PATIENT "}\n"
@@ -357,6 +357,38 @@ static void what_stays_here_stays_here(void **state)
     }
 }
 
+#define LONG_KEY                                                                                   \
+    "sk-ant-api03-Q7mZ2xWv9LrT4nBc8KpD1sHf6JgY3aEuXo5RiVqNwMtClSbPzUdGkFhAjOeTyIx0vBn2m4Qw8Er6"    \
+    "Ty1Ui3Op5As7Df9"
+
+/* An anchor does not begin within what must not leave. */
+static void no_piece_of_a_secret_leaves(void **state)
+{
+    static const char *const text = "It is " LONG_KEY " and nothing else.";
+    struct grid g;
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+        prepare_grid(&g);
+        g.f.opt.has_local = false;
+        start_routes(&g);
+        for (int after = 1; after <= 8; after++) {
+            struct gs_buf out;
+            struct heard h;
+            char model[64], prompt[256];
+            snprintf(model, sizeof(model), "far@cut-after-%d;no-prefill", after);
+            snprintf(prompt, sizeof(prompt), "recite %s", text);
+            ask_more(&g, &apis[i], "", model, prompt, &out, &h);
+            if (!is_whole(&h, text))
+                fail_heard(&apis[i], model, &h, &out);
+            forget(&out, &h);
+        }
+        assert_false(has_got(one, "As7Df9") || has_got(two, "As7Df9"));
+        assert_true(asked(two) >= 7);
+        finish_grid(&g);
+    }
+}
+
 #define CLIENT_KEY "sk-ant-api03-the-key-of-the-client-itself"
 
 /* A client's login goes with the client's own request only. */
@@ -430,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_stop_sequence_across_the_seam),
         cmocka_unit_test(who_leaves_is_not_gone_on_for),
         cmocka_unit_test(what_stays_here_stays_here),
+        cmocka_unit_test(no_piece_of_a_secret_leaves),
         cmocka_unit_test(a_login_goes_on),
         cmocka_unit_test(a_trace_names_the_way),
     };

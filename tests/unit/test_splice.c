@@ -232,7 +232,7 @@ static bool make(enum gs_seam_kind kind, struct gs_arena *a, struct gs_resume *o
     const struct gs_chat chat = {.messages = messages, .n_messages = 1, .max_tokens = 100};
     const struct gs_chat handed = {.messages = messages, .n_messages = 2, .max_tokens = 90};
 
-    return gs_resume_make(kind, &chat, &handed, a, out);
+    return gs_resume_make(kind, &chat, &handed, gs_seam_anchor(blocks[2].text), a, out);
 }
 
 static void what_is_asked(void **state)
