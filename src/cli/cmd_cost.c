@@ -45,7 +45,7 @@ static bool put_cost(void *ud, const struct gs_ledger_cost *c)
 
     if (b->len == 0)
         gs_buf_printf(b, "%8s  %8s  %10s  %10s  %10s  %10s  %11s   %s\n", "attempts", "failed",
-                      "read", "cached", "written", "wrote", "USD", "of");
+                      "read", "cached", "to cache", "wrote", "USD", "of");
     for (size_t i = 0; i < GS_COUNT_OF(counts); i++)
         gs_buf_printf(b, i < 2 ? "%8" PRId64 "  " : "%10" PRId64 "  ", counts[i]);
     put_usd(b, c->cost_nanousd, c->n_estimated > 0);

@@ -9,7 +9,7 @@
 #include "ledger/history.h"
 #include "json/json.h"
 
-#define ID_SHOWN 12 /* bytes of an id: enough to tell requests apart */
+#define ID_SHOWN 16 /* bytes of an id, the moment among them: enough to tell requests apart */
 
 /* ---- for people ---- */
 

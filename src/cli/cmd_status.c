@@ -114,7 +114,7 @@ static void put_bar(const struct screen *s, const struct gs_json *days)
     gs_buf_putc(s->out, '\n');
 }
 
-/* "  up in 99.17 % of 1203 minutes asked in; down, by week from this one back: 10, 0, 0, 3 min" */
+/* "  up in 98.92 % of 1203 min in which it was asked; down by week, latest first: 10, 0, 0, 3 min" */
 static void put_uptime(const struct screen *s, const struct gs_json *uptime)
 {
     const struct gs_json *days = gs_json_get(uptime, "days");
@@ -123,18 +123,17 @@ static void put_uptime(const struct screen *s, const struct gs_json *uptime)
     size_t end = count(days);
 
     put_bar(s, days);
-    gs_buf_printf(s->out,
-                  "  up in %.2f %% of %" PRId64 " minutes asked in; down by week, back from now:",
+    gs_buf_printf(s->out, "  up in %.2f %% of %" PRId64 " min in which it was asked",
                   known > 0 ? 100.0 * (double)(known - down) / (double)known : 0, known);
-    for (int week = 0; week < N_WEEKS; week++) {
+    for (int week = 0; down > 0 && week < N_WEEKS; week++) {
         const size_t begin = end - GS_MIN(end, 7);
         int64_t minutes = 0;
         for (size_t i = begin; i < end; i++)
             minutes += get_int(item(days, i), "down_minutes");
-        gs_buf_printf(s->out, "%s %" PRId64, week ? "," : "", minutes);
+        gs_buf_printf(s->out, "%s %" PRId64, week ? "," : "; down by week, latest first:", minutes);
         end = begin;
     }
-    gs_buf_puts(s->out, " min\n");
+    gs_buf_puts(s->out, down > 0 ? " min\n" : "\n");
 }
 
 /* When it is asked again, or 0: now. A running server tells how long it waits, a ledger when a wait
@@ -165,7 +164,9 @@ static void put_breakers(const struct screen *s, const struct gs_json *breakers,
             continue;
         put_colour(s, "31");
         gs_buf_puts(s->out, "  ");
-        gs_cli_put_harmless(s->out, key);
+        const bool is_key = key.ptr[name.len] == '#';
+        gs_cli_put_harmless(s->out, is_key ? name : key);
+        gs_buf_puts(s->out, is_key ? " with this key" : "");
         gs_buf_puts(s->out, ": not asked before ");
         gs_cli_put_when(s->out, until_us);
         gs_buf_puts(s->out, ", ");

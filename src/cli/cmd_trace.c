@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
@@ -37,6 +38,22 @@ static void put_span(struct gs_buf *out, const struct gs_json *span)
     gs_buf_putc(out, '\n');
 }
 
+/* The id, which may have been cut short, and when. */
+static void put_head(struct gs_buf *out, const struct gs_json *story)
+{
+    struct gs_slice id = {"", 0};
+    struct gs_slice at = {"", 0};
+    int64_t wall_us;
+
+    if (!gs_json_get_string(story, "id", &id, NULL) ||
+        !gs_json_get_string(story, "at", &at, NULL) || !gs_clock_parse(at, &wall_us))
+        return;
+    gs_cli_put_harmless(out, id);
+    gs_buf_puts(out, "  ");
+    gs_cli_put_when(out, wall_us);
+    gs_buf_putc(out, '\n');
+}
+
 static enum gs_status put_spans(struct gs_slice text, struct gs_buf *out, struct gs_error *err)
 {
     struct gs_arena arena;
@@ -44,6 +61,8 @@ static enum gs_status put_spans(struct gs_slice text, struct gs_buf *out, struct
 
     gs_arena_init(&arena, GS_MAX_TEXT_BYTES);
     const enum gs_status st = gs_json_parse(text, &arena, &json, err);
+    if (st == GS_OK)
+        put_head(out, &json);
     const struct gs_json *spans = st == GS_OK ? gs_json_get(&json, "spans") : NULL;
     for (size_t i = 0; spans && spans->kind == GS_JSON_ARRAY && i < spans->u.array.len; i++)
         put_span(out, &spans->u.array.items[i]);
@@ -60,7 +79,7 @@ int gs_cli_trace(struct gs_config *c, struct gs_buf *out)
 
     if (!is_id(c->args.items[0]))
         return gs_cli_fail_usage("this is no id of a request",
-                                 "Ids are in the head of every answer, and in genset log --json.");
+                                 "Ids are in the head of every answer, and in genset log.");
     snprintf(path, sizeof(path), "/api/genset/trace/%s", c->args.items[0]);
     gs_buf_init(&text, GS_MAX_RESPONSE_BYTES);
     enum gs_status st = gs_cli_server_get(c, path, &text, &is_running, &err);

@@ -138,11 +138,37 @@ static void client_gone(void *ud)
 
 /* ---- out ---- */
 
+static void number_header(struct gs_http_request *r, const char *name, int64_t n)
+{
+    char text[24];
+
+    if (!name)
+        return;
+    snprintf(text, sizeof(text), "%lld", (long long)n);
+    gs_http_header(r, name, gs_slice_str(text));
+}
+
+/* How many more may be asked here; an upstream that answers has said how many there. */
+static void tell_limits(const struct gs_server *s, struct gs_http_request *r,
+                        const struct gs_dialect *dialect)
+{
+    number_header(r, dialect->limit_header, (int64_t)s->opt.max_exchanges);
+    number_header(r, dialect->remaining_header, (int64_t)(s->opt.max_exchanges - s->n_exchanges));
+}
+
+/* The head of its answer leaves. */
+static void end_head(struct gs_server_exchange *ex)
+{
+    if (!ex->has_limits)
+        tell_limits(ex->server, ex->http, ex->dialect);
+}
+
 static void stream_begin(struct gs_server_exchange *ex, const char *type)
 {
     if (ex->is_streaming)
         return;
     ex->is_streaming = true;
+    end_head(ex);
     gs_http_header(ex->http, "Cache-Control", GS_SLICE_LIT("no-cache"));
     gs_http_stream_begin(ex->http, 200, type);
 }
@@ -177,6 +203,7 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
         stream_begin(ex, ex->dialect->stream_content_type);
     if (!ex->is_streaming) {
         record_end(ex, gs_dialect_status(ex->dialect, err), GS_LEDGER_FAILED, err->msg);
+        end_head(ex);
         exchange_end(ex);
         gs_server_reply_failure(ex->server, r, ex->dialect, ex->id, err);
         return;
@@ -197,16 +224,6 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
         gs_http_stream_end(r);
     else
         gs_http_stream_break(r, false);
-}
-
-static void number_header(struct gs_http_request *r, const char *name, int64_t n)
-{
-    char text[24];
-
-    if (!name)
-        return;
-    snprintf(text, sizeof(text), "%lld", (long long)n);
-    gs_http_header(r, name, gs_slice_str(text));
 }
 
 /* What was not computed again; and nothing is cut without a word. */
@@ -242,6 +259,7 @@ static void answer_done(struct gs_server_exchange *ex)
     } else {
         log_end(ex, 200, "");
         tell_usage(ex);
+        end_head(ex);
         exchange_end(ex);
         gs_http_respond(r, 200, "application/json", gs_buf_view(&ex->out));
     }
@@ -303,12 +321,20 @@ static void on_bytes(void *ud, struct gs_slice bytes)
     gs_buf_slice(&ex->out, bytes);
 }
 
+static bool is_name(const char *header, const char *name)
+{
+    return header && strcmp(header, name) == 0;
+}
+
 static void on_header(void *ud, const char *name, struct gs_slice value)
 {
     struct gs_server_exchange *ex = ud;
 
-    if (ex->http && !ex->is_streaming)
-        gs_http_header(ex->http, name, value);
+    if (!ex->http || ex->is_streaming)
+        return;
+    ex->has_limits = ex->has_limits || is_name(ex->dialect->limit_header, name) ||
+                     is_name(ex->dialect->remaining_header, name);
+    gs_http_header(ex->http, name, value);
 }
 
 static void reply_in_stream(struct gs_server_exchange *ex, const struct gs_switch_reply *reply)
@@ -348,6 +374,7 @@ static void on_reply(void *ud, const struct gs_switch_reply *reply)
              reply->error.ptr ? reply->error.ptr : "");
     log_end(ex, reply->status, reply->status == 200 ? "" : error);
     gs_http_request_watch(r, NULL, NULL, NULL);
+    end_head(ex);
     gs_http_respond(r, reply->status, *type ? type : "application/json", reply->body);
     exchange_end(ex);
 }
@@ -541,6 +568,7 @@ static void refuse(struct gs_server_exchange *ex, const struct gs_error *err)
     memcpy(id, ex->id, sizeof(id));
     struct gs_server *s = ex->server;
     gs_http_request_watch(r, NULL, NULL, NULL);
+    end_head(ex);
     exchange_free(ex);
     gs_server_reply_failure(s, r, dialect, id, err);
 }
@@ -626,9 +654,8 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
         gs_error_set(&err, GS_EBUSY, "%zu requests are being answered already", s->n_exchanges);
     else
         ex = exchange_create(s, r, dialect);
-    number_header(r, dialect->limit_header, (int64_t)s->opt.max_exchanges);
-    number_header(r, dialect->remaining_header, (int64_t)(s->opt.max_exchanges - s->n_exchanges));
     if (!ex) {
+        tell_limits(s, r, dialect);
         if (err.code == GS_OK)
             gs_error_nomem(&err, "answer the request");
         gs_server_reply_failure(s, r, dialect, id, &err);

@@ -47,6 +47,7 @@ struct gs_server_exchange {
     struct gs_usage usage;
     bool has_started;  /* it was accepted */
     bool is_streaming; /* the answer's head was sent */
+    bool has_limits;   /* an upstream has said how many more it may be asked */
     bool is_silent;    /* nothing was written since the last tick */
     bool is_blocked;   /* the client reads slower than we write */
 

@@ -185,7 +185,8 @@ void gs_switch_leg_end(struct gs_switch_leg *leg, enum gs_fault fault)
         gs_switch_leg_upstream_end(leg);
     report(leg, fault);
     gs_trace_span(leg->call->trace, "end", "%s: %s, %lld tokens", leg->provider->name,
-                  gs_fault_word(fault), (long long)leg->usage.answer_tokens);
+                  fault == GS_FAULT_NONE ? "answered" : gs_fault_word(fault),
+                  (long long)leg->usage.answer_tokens);
 }
 
 void gs_switch_leg_free(struct gs_switch_leg *leg)

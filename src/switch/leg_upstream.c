@@ -353,9 +353,11 @@ static void keep_lines(struct gs_switch_leg *leg, const struct gs_upstream_head 
         for (size_t p = 0; p < GS_COUNT_OF(prefixes); p++)
             if (gs_slice_starts(h->name, gs_slice_str(prefixes[p])))
                 keep_line(leg, h->name, h->value);
-        if (gs_slice_eq_str(h->name, "request-id") || gs_slice_eq_str(h->name, "x-request-id"))
-            keep_line(leg, GS_SLICE_LIT("x-genset-upstream-request-id"), h->value);
     }
+    const struct gs_slice id = gs_upstream_head_get(head, "request-id");
+    const struct gs_slice other_id = gs_upstream_head_get(head, "x-request-id");
+    if (id.len || other_id.len)
+        keep_line(leg, GS_SLICE_LIT("x-genset-upstream-request-id"), id.len ? id : other_id);
 }
 
 static struct gs_slice get_header(void *ud, const char *name)

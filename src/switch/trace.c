@@ -78,19 +78,21 @@ static void write_spans(const struct gs_trace_story *s, struct gs_buf *b)
 
 bool gs_trace_write(const struct gs_trace_ring *ring, struct gs_slice id, struct gs_buf *b)
 {
+    const struct gs_trace_story *s = NULL;
     char at[40];
 
     for (size_t i = 0; i < GS_TRACE_KEPT; i++) {
-        const struct gs_trace_story *s = &ring->stories[i];
-        if (s->serial == 0 || !gs_slice_eq_str(id, s->id))
-            continue;
-        gs_clock_format_us(s->wall_us, at, sizeof(at));
-        gs_buf_puts(b, "{\"id\":");
-        gs_json_write_string(b, id);
-        gs_buf_printf(b, ",\"at\":\"%s\",\"spans\":[", at);
-        write_spans(s, b);
-        gs_buf_puts(b, "]}");
-        return true;
+        const struct gs_trace_story *one = &ring->stories[i];
+        if (one->serial > (s ? s->serial : 0) && gs_slice_starts(gs_slice_str(one->id), id))
+            s = one;
     }
-    return false;
+    if (!s)
+        return false;
+    gs_clock_format_us(s->wall_us, at, sizeof(at));
+    gs_buf_puts(b, "{\"id\":");
+    gs_json_write_string(b, gs_slice_str(s->id));
+    gs_buf_printf(b, ",\"at\":\"%s\",\"spans\":[", at);
+    write_spans(s, b);
+    gs_buf_puts(b, "]}");
+    return true;
 }

@@ -37,8 +37,8 @@ void gs_trace_clear(struct gs_trace_ring *ring);
 struct gs_trace gs_trace_begin(struct gs_trace_ring *ring, struct gs_slice id);
 /* Add a step: one word for what it is, and what there is to say of it. */
 void gs_trace_span(struct gs_trace t, const char *what, const char *fmt, ...) GS_PRINTF(3, 4);
-/* {"id":...,"at":...,"spans":[{"at_us":...,"what":...,"detail":...},...]}; at_us counts from `at`.
- * False: it is not there (any more). */
+/* The latest whose id begins so: {"id":...,"at":...,"spans":[{"at_us":...,"what":...,"detail":...},
+ * ...]}; at_us counts from `at`. False: it is not there (any more). */
 GS_MUST_CHECK bool gs_trace_write(const struct gs_trace_ring *ring, struct gs_slice id,
                                   struct gs_buf *b);
 

@@ -444,6 +444,7 @@ static void a_trace_names_the_way(void **state)
                  "GET /api/genset/trace/%.*s HTTP/1.1\r\nHost: localhost\r\n",
                  (int)(gs_slice_find(all, GS_SLICE_LIT("\r"), at) - at), all.ptr + at);
         EXPECT(&g.f, request, "\"what\":\"continue\"", "\"what\":\"seam\"", rows[i].way);
+        EXPECT(&g.f, "GET /api/genset/trace/req_ HTTP/1.1\r\nHost: localhost\r\n", rows[i].way);
         forget(&out, &h);
     }
     finish_grid(&g);

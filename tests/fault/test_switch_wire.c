@@ -231,6 +231,7 @@ static void test_headers_that_matter(void **state)
         if (head_has(one, 0, stay[i]))
             fail_msg("went through: %s", stay[i]);
     assert_true(net_has(&out, "anthropic-ratelimit-requests-remaining: 7\r\n"));
+    assert_false(net_has(&out, "anthropic-ratelimit-requests-limit")); /* ours */
     assert_false(net_has(&out, "et-Cookie"));
     gs_buf_clear(&headers);
     gs_buf_clear(&url);
