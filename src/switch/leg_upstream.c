@@ -218,6 +218,20 @@ static void take_effect(struct gs_switch_leg *leg, enum gs_dialect_effect effect
     }
 }
 
+/* Keep the frame's own bytes, for whoever gets them as they are. Of a line that was cut nothing is
+ * told but what was heard of it, and then with its end. */
+static bool hold_frame(struct gs_switch_leg *leg, const struct gs_dialect_frame *frame,
+                       enum gs_dialect_effect effect)
+{
+    const bool is_cut =
+        leg->frames.framing == GS_DIALECT_LINES && !gs_slice_ends(frame->raw, GS_SLICE_LIT("\n"));
+
+    if (!passes_on(leg) || (is_cut && effect == GS_DIALECT_NOTHING))
+        return true;
+    return gs_switch_hold_bytes(&leg->hold, frame->raw) &&
+           (!is_cut || gs_switch_hold_bytes(&leg->hold, GS_SLICE_LIT("\n")));
+}
+
 static void take_frame(struct gs_switch_leg *leg, const struct gs_dialect_frame *frame)
 {
     enum gs_fault fault = GS_FAULT_MALFORMED;
@@ -228,8 +242,7 @@ static void take_frame(struct gs_switch_leg *leg, const struct gs_dialect_frame 
         leg->way.client->read_frame(leg->state, frame, note_event, leg, &fault, &err);
     if (effect == GS_DIALECT_FAILED)
         gs_switch_call_failed(leg, fault, &err);
-    else if (leg->is_out_of_memory ||
-             (passes_on(leg) && !gs_switch_hold_bytes(&leg->hold, frame->raw)))
+    else if (leg->is_out_of_memory || !hold_frame(leg, frame, effect))
         fail(leg, GS_FAULT_OURS, "not enough memory to hold the answer");
     else
         take_effect(leg, effect);

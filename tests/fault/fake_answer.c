@@ -239,6 +239,16 @@ static void break_plan(struct fake_plan *p, const struct fake_ask *ask, const st
         rest[i] = p->steps[at + i];
     p->n_steps = at;
     switch (f->broken) {
+    case FAKE_BREAK_BARE:
+        if (at > 0)
+            p->steps[at - 1].bytes.len--;
+        fake_plan_add(p, FAKE_STEP_FIN, gs_slice(NULL, 0), 0);
+        break;
+    case FAKE_BREAK_HALF:
+        if (n_rest > 0)
+            fake_plan_add(p, FAKE_STEP_OPEN, gs_slice(rest[0].bytes.ptr, rest[0].bytes.len / 2), 0);
+        fake_plan_add(p, FAKE_STEP_FIN, gs_slice(NULL, 0), 0);
+        break;
     case FAKE_BREAK_CUT:
         fake_plan_add(p, FAKE_STEP_FIN, gs_slice(NULL, 0), 0);
         break;

@@ -51,6 +51,8 @@ static const struct {
     {"anchor-sorry", ANCHOR, FAKE_ANCHOR_SORRY, 0},
     {"anchor-anew", ANCHOR, FAKE_ANCHOR_ANEW, 0},
     {"cut-after-", BREAK, FAKE_BREAK_CUT, 0},
+    {"bare-after-", BREAK, FAKE_BREAK_BARE, 0},
+    {"half-after-", BREAK, FAKE_BREAK_HALF, 0},
     {"end-after-", BREAK, FAKE_BREAK_END, 0},
     {"rst-after-", BREAK, FAKE_BREAK_RST, 0},
     {"stall-after-", BREAK, FAKE_BREAK_STALL, 0},

@@ -70,6 +70,8 @@ enum fake_content {
 enum fake_break {
     FAKE_BREAK_NONE,
     FAKE_BREAK_CUT,
+    FAKE_BREAK_BARE, /* the same, without the last byte of the last event */
+    FAKE_BREAK_HALF, /* the same, with half of the next event */
     FAKE_BREAK_END,
     FAKE_BREAK_RST,
     FAKE_BREAK_STALL,

@@ -116,6 +116,30 @@ static void the_order_is_the_routes(void **state)
     finish_grid(&g);
 }
 
+/* In an event, or just before the byte that ends it. */
+static void within_an_event(void **state)
+{
+    static const char *const words[] = {"half", "bare"};
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_routes(&g);
+    for (size_t n = 0; n < GS_COUNT_OF(words) * GS_COUNT_OF(apis); n++) {
+        const struct api *api = &apis[n / GS_COUNT_OF(words)];
+        struct gs_buf out;
+        struct heard h;
+        char model[64];
+        snprintf(model, sizeof(model), "up@%s-after-4;ok#%zu", words[n % GS_COUNT_OF(words)], n);
+        ask_more(&g, api, "", model, "say 8", &out, &h);
+        if (!is_whole(&h, WORDS))
+            fail_heard(api, model, &h, &out);
+        forget(&out, &h);
+        assert_int_equal(asked(two), n + 1);
+    }
+    finish_grid(&g);
+}
+
 /* It fails in the middle itself. */
 static void this_machine_breaks_off(void **state)
 {
@@ -454,6 +478,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_order_is_the_routes),
+        cmocka_unit_test(within_an_event),
         cmocka_unit_test(this_machine_breaks_off),
         cmocka_unit_test(whole_answers),
         cmocka_unit_test(this_machine_first),
