@@ -580,6 +580,8 @@ static enum gs_status make_resumed(struct gs_switch_leg *leg, struct gs_upstream
         gs_buf_reset(&leg->body);
         st = make_resumed_by(leg, kind, anchor, out, err);
     }
+    if (kind == GS_SEAM_SKIP)
+        c->part.answer_tokens = 0; /* they are said, and counted, once more */
     gs_splice_init(&leg->splice, kind, c->ask.chat, had, c->part.is_fresh, hold_event, leg);
     leg->is_spliced = true;
     gs_trace_span(c->trace, "seam", "%s: %s", leg->provider->name, gs_seam_word(kind));

@@ -121,6 +121,7 @@ static void others_are_answered_themselves(void **state)
         {ANTHROPIC, KEY("k1"), "think"},
         {ANTHROPIC, "x-api-key: other\r\n" KEY("k1"), "hello"},
         {ANTHROPIC, "Authorization: Bearer other\r\n" KEY("k1"), "hello"},
+        {ANTHROPIC, "x-genset-privacy: local-only\r\n" KEY("k1"), "hello"},
         {ANTHROPIC, "Connection: close\r\n", "hello"},
         {ANTHROPIC, "Connection: close\r\n", "hello"},
         {ANTHROPIC, KEY(""), "hello"},

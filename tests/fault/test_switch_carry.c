@@ -232,7 +232,7 @@ static void or_the_same_once_more(void **state)
                  "\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}},"
                  "\"response_format\":{\"type\":\"json_object\"},",
                  "up@cut-after-4;ok", "say 8", &out, &h);
-        if (!is_whole(&h, WORDS))
+        if (!is_whole(&h, WORDS) || h.usage.answer_tokens != 8)
             fail_heard(&apis[i], "json", &h, &out);
         forget(&out, &h);
         assert_true(fake_provider_request(two, i, &head, &body));
