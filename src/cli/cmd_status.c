@@ -114,7 +114,8 @@ static void put_bar(const struct screen *s, const struct gs_json *days)
     gs_buf_putc(s->out, '\n');
 }
 
-/* "  up in 98.92 % of 1203 min in which it was asked; down by week, latest first: 10, 0, 0, 3 min" */
+/* "  up in 98.92 % of 1203 min in which it was asked; down by week, latest first: 10, 0, 0, 3 min"
+ */
 static void put_uptime(const struct screen *s, const struct gs_json *uptime)
 {
     const struct gs_json *days = gs_json_get(uptime, "days");

@@ -6,7 +6,8 @@
 #include "ledger/ledger_days.h"
 #include "ledger/ledger_read.h"
 
-#define MAX_TIMED 10000 /* answers that speed is told from */
+#define MAX_TIMED       10000 /* answers that speed is told from */
+#define IN_ONE_PIECE_US 1000  /* what takes no longer from its first token on came at once */
 
 #define SUMS                                                                                       \
     " sum(n), sum(n_failed), sum(prompt_tokens), sum(cached_tokens), sum(cache_write_tokens),"     \
@@ -107,10 +108,10 @@ static bool add_timed(void *ud, sqlite3_stmt *s)
 
     if (sqlite3_column_int64(s, 3) < r->since_us) /* and so are those before it */
         return false;
-    if (first_us < 0)
+    if (first_us < 0 || total_us - first_us < IN_ONE_PIECE_US) /* its first token came unseen */
         return true;
     r->first_us[r->n++] = first_us;
-    if (n_tokens > 1 && total_us > first_us) {
+    if (n_tokens > 1) {
         r->n_tokens += n_tokens - 1;
         r->tokens_us += total_us - first_us;
     }

@@ -568,6 +568,8 @@ static void refuse(struct gs_server_exchange *ex, const struct gs_error *err)
     memcpy(id, ex->id, sizeof(id));
     struct gs_server *s = ex->server;
     gs_http_request_watch(r, NULL, NULL, NULL);
+    if (ex->ctx.model.len > 0) /* else nobody knows what was asked */
+        record_end(ex, gs_dialect_status(dialect, err), GS_LEDGER_FAILED, err->msg);
     end_head(ex);
     exchange_free(ex);
     gs_server_reply_failure(s, r, dialect, id, err);

@@ -101,6 +101,16 @@ static void settle(struct gs_switch_leg *leg)
         c->outcome.sent_bytes += (int64_t)leg->sent_bytes;
 }
 
+/* What answered: this machine may know it by another name than the client. */
+static struct gs_slice model_of(const struct gs_switch_leg *leg)
+{
+    static const struct gs_slice here = {"local/", 6};
+
+    return leg->provider->kind == GS_PROVIDER_LOCAL && gs_slice_starts(leg->served_by, here)
+               ? gs_slice_sub(leg->served_by, here.len, leg->served_by.len)
+               : leg->who.model;
+}
+
 /* For the ledger. */
 static void record(const struct gs_switch_leg *leg, bool is_uplink)
 {
@@ -111,7 +121,7 @@ static void record(const struct gs_switch_leg *leg, bool is_uplink)
         .request = c->ask.id,
         .number = leg->number,
         .provider = gs_slice_str(leg->provider->name),
-        .model = leg->who.model,
+        .model = model_of(leg),
         .at_us = gs_clock_wall_us() - took_us,
         .connected_us = leg->times.end_us ? leg->times.connected_us : -1,
         .head_us = leg->times.end_us ? leg->times.head_us : -1,
@@ -157,7 +167,7 @@ static void report(struct gs_switch_leg *leg, enum gs_fault fault)
     struct gs_breaker_report r = {
         .fault = fault,
         .retry_after_us = leg->retry_after_us,
-        .ttft_us = leg->first_us ? leg->first_us - leg->started_us : -1,
+        .ttft_us = leg->first_us && !leg->is_whole ? leg->first_us - leg->started_us : -1,
         .talk = leg->call->talk,
     };
 

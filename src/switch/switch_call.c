@@ -428,18 +428,43 @@ static bool keeps_back(const struct gs_switch_call *c)
     return false;
 }
 
+struct fault_of {
+    struct gs_slice provider;
+    enum gs_fault fault;
+};
+
+static void note_fault(void *ud, const struct gs_breaker_state *s)
+{
+    struct fault_of *of = ud;
+    const size_t len = of->provider.len;
+
+    if (s->wait_us > 0 && s->key.len > len && gs_slice_starts(s->key, of->provider) &&
+        (s->key.ptr[len] == '/' || s->key.ptr[len] == '#'))
+        of->fault = s->why;
+}
+
+/* Everybody is benched: for how long, and what is wrong with the one whose wait ends first. */
+static void say_wait(struct gs_switch_call *c)
+{
+    const size_t i = c->choice.targets[0].target.provider;
+    struct fault_of of = {gs_slice_str(c->generation->routes->providers[i].name), GS_FAULT_NONE};
+
+    gs_breakers_walk(c->sw->breakers, gs_clock_mono_us(), note_fault, &of);
+    gs_error_set(&c->err, GS_EBUSY, "nobody can be asked for another %lld s%s%s%s%s",
+                 (long long)(c->choice.wait_us / 1000000 + 1), of.fault ? "; " : "",
+                 of.fault ? of.provider.ptr : "", of.fault ? ": " : "",
+                 of.fault ? gs_fault_meaning(of.fault) : "");
+}
+
 /* Why nobody was asked. */
 static enum gs_status say_why(struct gs_switch_call *c, struct gs_error *err)
 {
-    const int64_t wait_ms = c->choice.wait_us / 1000;
-
     if (c->choice.n_taken == 0 && keeps_back(c))
         gs_switch_guard_refuse(&c->guard, &c->err);
     else if (c->choice.n_taken == 0 && c->ask.unread)
         c->err = *c->ask.unread;
-    else if (wait_ms > 0)
-        gs_error_set(&c->err, GS_EBUSY, "nobody can be asked for another %lld s",
-                     (long long)(wait_ms / 1000 + 1));
+    else if (c->choice.wait_us > 0)
+        say_wait(c);
     else if (c->err.code == GS_OK)
         gs_error_set(&c->err, GS_EBUSY, "there is nobody to ask");
     *err = c->err;
