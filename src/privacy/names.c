@@ -8,6 +8,8 @@
 #include "base/slice.h"
 #include "privacy/scan.h"
 
+#define MIN_TORN 4 /* bytes of a secret that tell something */
+
 void gs_privacy_names_free(struct gs_privacy_names *names)
 {
     if (!names)
@@ -39,6 +41,18 @@ void gs_privacy_names_write(const struct gs_privacy_names *names, enum gs_detect
     gs_buf_putc(b, '_');
     gs_buf_int(b, (int64_t)number);
     gs_buf_putc(b, ']');
+}
+
+bool gs_privacy_names_tear(const struct gs_privacy_names *names, struct gs_slice text)
+{
+    for (size_t i = 0; names && i < names->n; i++) {
+        const struct gs_slice value = names->values[i];
+        const size_t most = GS_MIN(text.len + 1, value.len);
+        for (size_t n = MIN_TORN; n < most; n++)
+            if (gs_slice_ends(text, gs_slice_sub(value, 0, n)))
+                return true;
+    }
+    return false;
 }
 
 /* ---- reading ---- */

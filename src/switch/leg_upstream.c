@@ -565,12 +565,15 @@ static enum gs_status make_resumed(struct gs_switch_leg *leg, struct gs_upstream
         return gs_error_nomem(err, "go on with an answer");
     const struct gs_message *had = &leg->chat.messages[leg->chat.n_messages - 1];
     enum gs_seam_kind kind = gs_splice_kind(c->ask.chat, had, c->part.is_fresh);
+    const struct gs_slice said = gs_splice_text(had);
+    if (leg->way.is_redacted && gs_privacy_names_tear(c->guard.judgement->names, said))
+        kind = GS_SEAM_SKIP;
     if (kind != GS_SEAM_SKIP)
         kind = gs_resume_kind(leg->provider, leg->way.client, leg->who.model,
                               leg->is_plain ||
                                   gs_resume_is_refused(&c->sw->no_prefill, leg->who.provider,
                                                        leg->who.model, gs_clock_mono_us()));
-    const struct gs_slice anchor = gs_switch_redact_anchor(leg, gs_splice_text(had));
+    const struct gs_slice anchor = gs_switch_redact_anchor(leg, said);
     const enum gs_seam_kind by_words = anchor.len ? GS_SEAM_ANCHOR : GS_SEAM_SKIP;
     if (kind == GS_SEAM_ANCHOR)
         kind = by_words;

@@ -448,6 +448,34 @@ static void test_heads_are_searched(void **state)
     finish_grid(&g);
 }
 
+/* What somebody here was saying when it broke off is no find yet. */
+static void test_half_a_secret_stays(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_far(&g, "privacy: [{find: card, class: redact}]\n", "");
+    for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+        for (int after = 1; after <= 4; after++) {
+            struct gs_buf out;
+            struct heard h;
+            char model[64];
+            snprintf(model, sizeof(model), "near@cut-after-%d;ok#%zu", after, i);
+            ask_api(g.f.port, &apis[i], "", model, "recite 5555 4444 3333 1111 is it.", true, &out);
+            hear_answer(&h, &apis[i], true, &out);
+            if (h.fault != GS_FAULT_NONE ||
+                !gs_slice_eq_str(gs_buf_view(&h.text), "5555 4444 3333 1111 is it."))
+                fail_heard(&apis[i], model, &h, &out);
+            heard_clear(&h);
+            gs_buf_clear(&out);
+        }
+    }
+    assert_true(fake_provider_count(two, FAKE_REQUESTS) >= 4);
+    assert_false(has_got(two, "5555"));
+    finish_grid(&g);
+}
+
 /* ---- what is found goes out as something else, and comes back ---- */
 
 #define SECRETS "mail " MAIL " and " MAIL_TWO ", " MAIL " again"
@@ -776,6 +804,7 @@ int main(void)
         cmocka_unit_test(test_long_bodies),
         cmocka_unit_test(test_who_has_nobody_is_told),
         cmocka_unit_test(test_heads_are_searched),
+        cmocka_unit_test(test_half_a_secret_stays),
         cmocka_unit_test(test_what_is_found_goes_out_veiled),
         cmocka_unit_test(test_who_is_here_sees_all),
         cmocka_unit_test(test_every_attempt_is_veiled),
