@@ -211,6 +211,7 @@ static void take_effect(struct gs_switch_leg *leg, enum gs_dialect_effect effect
         gs_http_timer_start(leg->timer, TAIL_MS);
         break;
     case GS_DIALECT_END:
+        leg->is_ending = true;
         finish(leg, true);
         break;
     case GS_DIALECT_FAILED:
@@ -654,7 +655,9 @@ void gs_switch_leg_upstream_block(struct gs_switch_leg *leg, bool is_blocked)
 
 void gs_switch_leg_upstream_end(struct gs_switch_leg *leg)
 {
-    gs_upstream_call_free(leg->up);
+    const bool has_ended = leg->is_ending && leg->fault == GS_FAULT_NONE;
+
+    (has_ended ? gs_upstream_call_let_end : gs_upstream_call_free)(leg->up);
     leg->up = NULL;
     if (leg->timer)
         gs_http_timer_stop(leg->timer);

@@ -202,7 +202,7 @@ struct gs_switch_leg {
     struct gs_buf answer; /* whole, or of a refusal */
     bool is_whole;        /* the answer comes in one piece, or so it turned out */
     bool is_out_of_memory;
-    bool is_ending; /* the reason of the end is known, the end mark is not there yet */
+    bool is_ending; /* the reason of the end is known, if not the end mark */
     bool is_html;   /* a web page */
     int64_t retry_after_us;
     int64_t moved_us; /* monotonic: the last content */

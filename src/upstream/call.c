@@ -40,7 +40,7 @@ void gs_upstream_call_news(struct gs_upstream_call *c)
     up->last = c;
 }
 
-static void no_news(struct gs_upstream_call *c)
+void gs_upstream_call_no_news(struct gs_upstream_call *c)
 {
     struct gs_upstream *up = c->up;
 
@@ -62,7 +62,7 @@ static void release(struct gs_upstream_call *c);
 /* Whether the sink, just called, let the call go or has it pause. */
 static bool is_enough(const struct gs_upstream_call *c)
 {
-    return c->is_freed || c->is_paused;
+    return c->is_freed || c->is_draining || c->is_paused;
 }
 
 /* Empty it, and give back what is more than usual. */
@@ -121,7 +121,7 @@ void gs_upstream_tell(struct gs_upstream *up)
 {
     while (up->first) {
         struct gs_upstream_call *c = up->first;
-        no_news(c);
+        gs_upstream_call_no_news(c);
         tell(c);
     }
 }
@@ -159,6 +159,10 @@ static void on_deadline(void *ud)
     const int64_t now_us = gs_clock_mono_us();
 
     c->armed_us = INT64_MAX;
+    if (c->is_draining) {
+        gs_upstream_drain_end(c);
+        return;
+    }
     if (c->phase == GS_UPSTREAM_DONE)
         return;
     if (now_us < deadline(c)) {
@@ -303,6 +307,8 @@ static size_t on_line(char *p, size_t size, size_t n, void *ud)
     const struct gs_slice line = gs_slice_trim(gs_slice(p, size * n));
 
     c->end.times.received_bytes += (int64_t)(size * n);
+    if (c->is_draining)
+        return gs_upstream_drain_may_receive(c) ? n : 0;
     if (c->has_head)
         return n;
     if (c->end.times.received_bytes > (int64_t)GS_UPSTREAM_MAX_HEAD_BYTES) {
@@ -327,6 +333,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *ud)
     struct gs_upstream_call *c = ud;
 
     c->end.times.received_bytes += (int64_t)(size * n);
+    if (c->is_draining)
+        return gs_upstream_drain_may_receive(c) ? n : 0;
     gs_buf_put(&c->body, p, size * n);
     if (!gs_buf_ok(&c->body))
         return 0;
@@ -350,6 +358,10 @@ static void take_times(struct gs_upstream_call *c)
 
 void gs_upstream_call_finish(struct gs_upstream_call *c, CURLcode code)
 {
+    if (c->is_draining) {
+        gs_upstream_drain_end(c);
+        return;
+    }
     if (c->phase == GS_UPSTREAM_DONE)
         return;
     gs_upstream_judge(c, code);
@@ -752,6 +764,8 @@ static void begin(struct gs_upstream_call *c, const struct gs_upstream_request *
     c->end = (struct gs_upstream_end){.times = {.connected_us = -1, .head_us = -1, .end_us = -1}};
     c->curl_says[0] = '\0';
     c->has_news = c->is_paused = c->is_held = c->told_head = c->told_end = c->is_freed = false;
+    c->is_draining = false;
+    c->request_bytes = r->body.len;
     arm(c, now_us);
 }
 
@@ -800,7 +814,7 @@ void gs_upstream_call_free(struct gs_upstream_call *c)
         c->up->curl.multi_remove_handle(c->up->multi, c->easy);
         c->is_added = false;
     }
-    no_news(c);
+    gs_upstream_call_no_news(c);
     if (c->up->telling == c)
         c->is_freed = true;
     else

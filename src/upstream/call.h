@@ -6,7 +6,9 @@
  *
  *     CONNECTING -- connection is there --> ASKING -- final head --> ANSWERING --> DONE
  *          ^                                  |
- *          +---- the old one was closed ------+        (each may also go straight to DONE) */
+ *          +---- the old one was closed ------+        (each may also go straight to DONE)
+ *
+ * A call that was let go before it is DONE may be draining: it belongs to nobody then. */
 #ifndef GS_UPSTREAM_CALL_H
 #define GS_UPSTREAM_CALL_H
 
@@ -31,7 +33,7 @@ enum gs_upstream_phase {
 
 struct gs_upstream_call {
     struct gs_upstream *up;
-    struct gs_upstream_call *prev, *next; /* among those with news; next: among the idle, too */
+    struct gs_upstream_call *prev, *next; /* among those with news, or draining; next: or idle */
     CURL *easy;
     struct gs_http_timer *timer;
     struct gs_upstream_sink sink;
@@ -49,6 +51,7 @@ struct gs_upstream_call {
     int64_t started_us;
     int64_t connect_us, headers_us;                 /* limits; 0: none */
     int64_t connect_at_us, head_at_us, total_at_us; /* deadlines; INT64_MAX: none */
+    size_t request_bytes;                           /* of its body */
     int64_t armed_us;                /* when the timer is due; INT64_MAX: it stands */
     bool was_resolving, was_opening; /* a connection of its own */
     bool was_retried;
@@ -70,6 +73,8 @@ struct gs_upstream_call {
     bool is_held;   /* libcurl was told not to receive */
     bool told_head, told_end;
     bool is_freed; /* by its own sink, just now */
+    bool is_draining;
+    int64_t drain_to_bytes; /* received in all */
 };
 
 struct gs_upstream {
@@ -87,6 +92,8 @@ struct gs_upstream {
     struct gs_upstream_call *telling;      /* whose sink is being called */
     struct gs_upstream_call *idle;
     size_t n_idle;
+    struct gs_upstream_call *draining;
+    size_t n_draining;
     size_t n_calls;
     bool use_http2;
     bool has_proxies;  /* in the environment */
@@ -95,6 +102,8 @@ struct gs_upstream {
 
 /* It has something to tell. */
 void gs_upstream_call_news(struct gs_upstream_call *c);
+/* Or not any more. */
+void gs_upstream_call_no_news(struct gs_upstream_call *c);
 /* Tell all news. Not within libcurl. */
 void gs_upstream_tell(struct gs_upstream *up);
 /* Ask again on a connection of its own if the one it was given died without a word; false if that
@@ -104,6 +113,13 @@ bool gs_upstream_call_retry(struct gs_upstream_call *c, CURLcode code);
 void gs_upstream_call_finish(struct gs_upstream_call *c, CURLcode code);
 /* Of an idle one. */
 void gs_upstream_call_destroy(struct gs_upstream_call *c);
+
+/* ---- drain.c ---- */
+
+/* Whether what was received since is not too much for the sake of a connection. */
+bool gs_upstream_drain_may_receive(const struct gs_upstream_call *c);
+/* Of a draining one: back to the pool. */
+void gs_upstream_drain_end(struct gs_upstream_call *c);
 
 /* ---- verdict.c ---- */
 

@@ -195,6 +195,8 @@ void gs_upstream_free(struct gs_upstream *up)
 {
     if (!up)
         return;
+    while (up->draining)
+        gs_upstream_drain_end(up->draining);
     assert(up->n_calls == 0);
     while (up->idle) {
         struct gs_upstream_call *c = up->idle;

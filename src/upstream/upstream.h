@@ -43,7 +43,7 @@ GS_MUST_CHECK enum gs_status gs_upstream_load(struct gs_error *err);
 GS_MUST_CHECK enum gs_status gs_upstream_create(struct gs_http_loop *loop,
                                                 const struct gs_upstream_options *opt,
                                                 struct gs_upstream **out_up, struct gs_error *err);
-/* Not before all calls are freed. NULL is allowed. */
+/* Not before all calls are freed or let go. NULL is allowed. */
 void gs_upstream_free(struct gs_upstream *up);
 /* The network is not what it was (a laptop woke up, an address changed): connections that stand
  * idle and names that were resolved are forgotten. */
@@ -107,5 +107,8 @@ void gs_upstream_call_pause(struct gs_upstream_call *c);
 void gs_upstream_call_resume(struct gs_upstream_call *c);
 /* Ends the transfer now, if it goes on. NULL is allowed. */
 void gs_upstream_call_free(struct gs_upstream_call *c);
+/* The same for who has all that is wanted of an answer but not its end, which is then waited for in
+ * vain or not, unseen and not for long, so that its connection serves the next request. */
+void gs_upstream_call_let_end(struct gs_upstream_call *c);
 
 #endif
