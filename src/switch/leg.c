@@ -62,6 +62,7 @@ struct gs_switch_leg *gs_switch_leg_create(struct gs_switch_call *c,
     leg->to = *t;
     leg->provider = &c->generation->routes->providers[t->provider];
     leg->started_us = gs_clock_mono_us();
+    leg->times = (struct gs_upstream_times){.connected_us = -1, .head_us = -1, .end_us = -1};
     leg->is_blocked = c->is_blocked;
     gs_arena_init(&leg->arena, 16 * GS_MAX_REQUEST_BYTES);
     gs_switch_hold_init(&leg->hold);
@@ -80,18 +81,18 @@ static void settle(struct gs_switch_leg *leg)
     struct gs_switch_call *c = leg->call;
     const struct gs_config_price *price =
         gs_price_find(c->generation->routes, leg->to.provider, leg->who.model);
-    struct gs_price_use use = {
+
+    if (leg->first_us && leg->usage.prompt_tokens == 0) {
+        leg->usage.prompt_tokens = gs_price_tokens(leg->sent_bytes);
+        leg->usage.answer_tokens = gs_price_tokens(leg->said_bytes);
+        leg->is_estimated = true;
+    }
+    const struct gs_price_use use = {
         .prompt_tokens = leg->usage.prompt_tokens,
         .cached_tokens = leg->usage.cached_tokens,
         .cache_write_tokens = leg->usage.cache_write_tokens,
         .answer_tokens = leg->usage.answer_tokens,
     };
-
-    if (leg->first_us && use.prompt_tokens == 0) {
-        use.prompt_tokens = gs_price_tokens(leg->sent_bytes);
-        use.answer_tokens = gs_price_tokens(leg->said_bytes);
-        leg->is_estimated = true;
-    }
     leg->cost_nanousd = gs_price_nanousd(price, &use);
     leg->is_estimated = leg->is_estimated || (!price && use.prompt_tokens > 0);
     gs_budgets_settle(c->sw->budgets, &leg->reserved, leg->cost_nanousd, gs_clock_wall_us());
@@ -123,8 +124,8 @@ static void record(const struct gs_switch_leg *leg, bool is_uplink)
         .provider = gs_slice_str(leg->provider->name),
         .model = model_of(leg),
         .at_us = gs_clock_wall_us() - took_us,
-        .connected_us = leg->times.end_us ? leg->times.connected_us : -1,
-        .head_us = leg->times.end_us ? leg->times.head_us : -1,
+        .connected_us = leg->times.connected_us,
+        .head_us = leg->times.head_us,
         .first_us = leg->first_us ? leg->first_us - leg->started_us : -1,
         .total_us = took_us,
         .fault = leg->fault,

@@ -657,6 +657,8 @@ void gs_switch_leg_upstream_end(struct gs_switch_leg *leg)
 {
     const bool has_ended = leg->is_ending && leg->fault == GS_FAULT_NONE;
 
+    if (leg->up) /* an answer may be complete before its transfer is */
+        leg->times = gs_upstream_call_times(leg->up);
     (has_ended ? gs_upstream_call_let_end : gs_upstream_call_free)(leg->up);
     leg->up = NULL;
     if (leg->timer)

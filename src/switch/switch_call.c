@@ -459,14 +459,17 @@ static void say_wait(struct gs_switch_call *c)
 /* Why nobody was asked. */
 static enum gs_status say_why(struct gs_switch_call *c, struct gs_error *err)
 {
-    if (c->choice.n_taken == 0 && keeps_back(c))
+    if (c->choice.n_taken == 0 && keeps_back(c)) {
         gs_switch_guard_refuse(&c->guard, &c->err);
-    else if (c->choice.n_taken == 0 && c->ask.unread)
+        if (c->ask.unread)
+            gs_error_hint(&c->err, "This machine cannot read it: %s.", c->ask.unread->msg);
+    } else if (c->choice.n_taken == 0 && c->ask.unread) {
         c->err = *c->ask.unread;
-    else if (c->choice.wait_us > 0)
+    } else if (c->choice.wait_us > 0) {
         say_wait(c);
-    else if (c->err.code == GS_OK)
+    } else if (c->err.code == GS_OK) {
         gs_error_set(&c->err, GS_EBUSY, "there is nobody to ask");
+    }
     *err = c->err;
     return err->code;
 }

@@ -805,6 +805,11 @@ void gs_upstream_call_resume(struct gs_upstream_call *c)
     gs_http_timer_start(c->up->soon, 0);
 }
 
+struct gs_upstream_times gs_upstream_call_times(const struct gs_upstream_call *c)
+{
+    return c->end.times;
+}
+
 void gs_upstream_call_free(struct gs_upstream_call *c)
 {
     if (!c)

@@ -105,6 +105,8 @@ GS_MUST_CHECK enum gs_status gs_upstream_call_create(struct gs_upstream *up,
 /* Receive no more (the sender is held by TCP or HTTP/2 flow control), and go on. */
 void gs_upstream_call_pause(struct gs_upstream_call *c);
 void gs_upstream_call_resume(struct gs_upstream_call *c);
+/* How far it has come; what was sent is told at its end. */
+struct gs_upstream_times gs_upstream_call_times(const struct gs_upstream_call *c);
 /* Ends the transfer now, if it goes on. NULL is allowed. */
 void gs_upstream_call_free(struct gs_upstream_call *c);
 /* The same for who has all that is wanted of an answer but not its end, which is then waited for in

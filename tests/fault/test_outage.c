@@ -343,7 +343,7 @@ static const struct {
      " WHERE a.fault = 'none' AND later.number > a.number"},
     {"named another who began",
      "SELECT count(*) FROM told t WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE request = t.id AND"
-     " t.served_by = provider || '/' || iif(provider = 'local', 'words', model) AND number ="
+     " t.served_by = provider || '/' || model AND number ="
      " (SELECT max(number) FROM attempt WHERE request = t.id AND first_us >= 0 AND"
      " NOT is_continuation))"},
     {"went on with nothing",
@@ -359,6 +359,10 @@ static const struct {
                             " (SELECT sum(cost_nanousd) FROM spent)"},
     {"answers for nothing", "SELECT count(*) FROM attempt WHERE fault = 'none' AND"
                             " provider <> 'local' AND cost_nanousd <= 0"},
+    {"answers without a head", "SELECT count(*) FROM attempt WHERE fault = 'none' AND"
+                               " provider <> 'local' AND (head_us < 0 OR received_bytes <= 0)"},
+    {"costs of no tokens",
+     "SELECT count(*) FROM attempt WHERE cost_nanousd > 0 AND prompt_tokens = 0"},
     {"over budget", "SELECT sum(cost_nanousd) > 20000000 FROM attempt WHERE provider = 'paid'"},
     {"verdicts of another hour", /* who goes on may have nothing to add */
      "SELECT count(*) FROM attempt a JOIN told t ON t.id = a.request"

@@ -237,7 +237,7 @@ static void test_files_keep_a_request_here(void **state)
     assert_int_equal(n_asked(), 0);
     /* what is no chat that can be read may hold anything */
     expect_answer(&g, ANTHROPIC, "", CHAT("fake", "{\"role\":\"nobody\",\"content\":7}"),
-                  "nobody may be asked this: it is local-only");
+                  "nobody may be asked this: it is local-only. This machine cannot read it: messages[0]");
     assert_int_equal(n_asked(), 0);
     expect_answer(&g, ANTHROPIC, "", CHAT("fake", CALL("/home/ann/x/env")), "HTTP/1.1 200");
     expect_answer(&g, "/v1/embeddings", "", "{\"model\":\"fake\",\"input\":\"a\"}", "HTTP/1.1 ");
