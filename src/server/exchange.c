@@ -188,7 +188,8 @@ static bool stream_flush(struct gs_server_exchange *ex)
         ex->is_silent = false;
         gs_buf_reset(&ex->out);
     }
-    ex->is_blocked = gs_http_stream_waiting_bytes(ex->http) >= GS_HTTP_HIGH_BYTES;
+    /* until the client has read, even if less waits before */
+    ex->is_blocked = ex->is_blocked || gs_http_stream_waiting_bytes(ex->http) >= GS_HTTP_HIGH_BYTES;
     return true;
 }
 
