@@ -2,9 +2,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
 #include "cli/cli.h"
+#include "config/config_routes.h"
+
+/* A server would not start so. */
+static void doubt_listen(const struct gs_config *c)
+{
+    char host[256];
+    int port;
+    struct gs_error err;
+
+    if (gs_config_address_split(c->listen, host, sizeof(host), &port, &err) == GS_OK &&
+        !gs_config_host_is_loopback(gs_slice_str(host)) && !c->api_key && !c->api_key_path)
+        gs_cli_note("genset: warning: listening on %s needs an API key: api_key_file, api_key or "
+                    "GENSET_API_KEY",
+                    host);
+}
 
 /* What is wrong has been told when the command began; here it is right. */
 static int check(const struct gs_config *c, struct gs_buf *out)
@@ -19,7 +35,9 @@ static int check(const struct gs_config *c, struct gs_buf *out)
         gs_cli_note("%.*s", (int)end, text.ptr);
         text = gs_slice_sub(text, end + 1, text.len);
     }
-    gs_buf_printf(out, "ok: %zu provider%s, %zu route%s\n", r->n_providers - 1,
+    doubt_listen(c);
+    gs_buf_printf(out, "ok: %s%zu provider%s, %zu route%s\n",
+                  c->file ? "" : "no configuration file, ", r->n_providers - 1,
                   r->n_providers == 2 ? "" : "s", r->n_routes, r->n_routes == 1 ? "" : "s");
     gs_config_write_routes(r, out);
     out->failed |= doubts.failed;

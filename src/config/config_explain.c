@@ -232,6 +232,35 @@ static void put_rules(struct gs_buf *b, const struct gs_config_routes *r)
     }
 }
 
+/* ---- budgets ---- */
+
+static const char *budget_name(const struct gs_config_routes *r, const struct gs_config_budget *g)
+{
+    return g->provider == SIZE_MAX ? "all" : r->providers[g->provider].name;
+}
+
+/* "  router  5.00 USD a day, 60.00 USD a month at most" */
+static void put_budgets(struct gs_buf *b, const struct gs_config_routes *r)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; i < r->n_budgets; i++)
+        width = wider(width, budget_name(r, &r->budgets[i]));
+    gs_buf_puts(b, r->n_budgets > 0 ? "\n" : "");
+    for (size_t i = 0; i < r->n_budgets; i++) {
+        const struct gs_config_budget *g = &r->budgets[i];
+        const size_t from = b->len + 2;
+        gs_buf_printf(b, "  %s", budget_name(r, g));
+        pad(b, from, width);
+        if (g->day_nanousd > 0)
+            gs_buf_printf(b, "%.2f USD a day", (double)g->day_nanousd / 1e9);
+        gs_buf_puts(b, g->day_nanousd > 0 && g->month_nanousd > 0 ? ", " : "");
+        if (g->month_nanousd > 0)
+            gs_buf_printf(b, "%.2f USD a month", (double)g->month_nanousd / 1e9);
+        gs_buf_puts(b, " at most\n");
+    }
+}
+
 void gs_config_write_routes(const struct gs_config_routes *r, struct gs_buf *b)
 {
     size_t width = 0;
@@ -248,6 +277,7 @@ void gs_config_write_routes(const struct gs_config_routes *r, struct gs_buf *b)
         put_terms(b, r, &r->routes[i], width);
         gs_buf_putc(b, '\n');
     }
+    put_budgets(b, r);
     put_rules(b, r);
 }
 

@@ -656,7 +656,11 @@ static void read_budgets(struct reader *r, const struct gs_config_node *n,
             if (budgets[i].provider == b->provider)
                 fail_at(r, key, NULL, "budget %s is given twice, first in line %d",
                         quote(key->text).text, budgets[i].line);
+        const int n_errors = r->errors->n;
         read_part(r, GS_PART_BUDGET, expect(r, key->next, GS_CONFIG_MAP, "budgets"), b);
+        if (b->day_nanousd == 0 && b->month_nanousd == 0 && r->errors->n == n_errors)
+            fail_at(r, key, "Write what may be spent: {day: 5 USD, month: 60 USD}.",
+                    "budget %s needs day or month", quote(key->text).text);
         out->n_budgets++;
     }
 }

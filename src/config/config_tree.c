@@ -60,6 +60,8 @@ static bool fail_syntax(struct builder *b)
     if (p->error == YAML_MEMORY_ERROR)
         return fail_memory(b);
     gs_error_set(err, GS_ECONFIG, "not YAML: %s", p->problem ? p->problem : "unreadable");
+    if (p->problem && strstr(p->problem, "cannot start any token"))
+        gs_error_hint(err, "Indent with spaces, not tabs, and quote what begins with @, ` or %%.");
     if (p->error == YAML_READER_ERROR)
         gs_error_pos_in(err, b->name, b->text, p->problem_offset);
     else

@@ -23,3 +23,7 @@ echo
 GARAGE_KEY=secret "$genset" config check --config genset.yaml 2>&1 | grep -c "secret\|GARAGE_KEY is not set"
 echo
 "$genset" config check
+echo
+echo 'listen: 0.0.0.0:8484' >genset.yaml
+"$genset" config check genset.yaml | head -n 1
+GENSET_API_KEY=secret "$genset" config check genset.yaml | head -n 1

@@ -5,5 +5,9 @@ providers:
 routes:
   - {match: "*", targets: [anthropic, local]}
   - {match: claude-*, targets: local}
+budgets:
+  mine: {}
 EOF
+printf 'routes:\n\t- targets: local\n' >tabs.yaml
+"$genset" config check tabs.yaml
 "$genset" config check genset.yaml
