@@ -59,7 +59,7 @@ static bool put_cost(void *ud, const struct gs_ledger_cost *c)
 static void put_limit(struct gs_buf *b, int64_t nanousd)
 {
     if (nanousd > 0)
-        gs_buf_printf(b, " of %.2f", (double)nanousd / 1e9);
+        gs_buf_printf(b, " of %.9g", (double)nanousd / 1e9);
 }
 
 struct spent_reader {

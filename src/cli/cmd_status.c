@@ -167,7 +167,7 @@ static void put_breakers(const struct screen *s, const struct gs_json *breakers,
         gs_buf_puts(s->out, "  ");
         const bool is_key = key.ptr[name.len] == '#';
         gs_cli_put_harmless(s->out, is_key ? name : key);
-        gs_buf_puts(s->out, is_key ? " with this key" : "");
+        gs_buf_puts(s->out, is_key ? " with one key" : "");
         gs_buf_puts(s->out, ": not asked before ");
         gs_cli_put_when(s->out, until_us);
         gs_buf_puts(s->out, ", ");

@@ -239,7 +239,7 @@ static const char *budget_name(const struct gs_config_routes *r, const struct gs
     return g->provider == SIZE_MAX ? "all" : r->providers[g->provider].name;
 }
 
-/* "  router  5.00 USD a day, 60.00 USD a month at most" */
+/* "  router  5 USD a day, 60 USD a month at most" */
 static void put_budgets(struct gs_buf *b, const struct gs_config_routes *r)
 {
     size_t width = 0;
@@ -253,10 +253,10 @@ static void put_budgets(struct gs_buf *b, const struct gs_config_routes *r)
         gs_buf_printf(b, "  %s", budget_name(r, g));
         pad(b, from, width);
         if (g->day_nanousd > 0)
-            gs_buf_printf(b, "%.2f USD a day", (double)g->day_nanousd / 1e9);
+            gs_buf_printf(b, "%.9g USD a day", (double)g->day_nanousd / 1e9);
         gs_buf_puts(b, g->day_nanousd > 0 && g->month_nanousd > 0 ? ", " : "");
         if (g->month_nanousd > 0)
-            gs_buf_printf(b, "%.2f USD a month", (double)g->month_nanousd / 1e9);
+            gs_buf_printf(b, "%.9g USD a month", (double)g->month_nanousd / 1e9);
         gs_buf_puts(b, " at most\n");
     }
 }

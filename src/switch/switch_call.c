@@ -456,6 +456,23 @@ static void say_wait(struct gs_switch_call *c)
                  of.fault ? gs_fault_meaning(of.fault) : "");
 }
 
+/* Each is left out for a reason of its own: "there is nobody to ask: router (budget)". */
+static void say_nobody(struct gs_switch_call *c)
+{
+    char text[200] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < c->choice.n && len < sizeof(text); i++) {
+        const struct gs_choice_target *t = &c->choice.targets[i];
+        if (t->why == GS_CHOICE_TAKEN)
+            continue;
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s (%s)", len ? ", " : ": ",
+                                c->generation->routes->providers[t->target.provider].name,
+                                gs_choice_word(t->why));
+    }
+    gs_error_set(&c->err, GS_EBUSY, "there is nobody to ask%s", text);
+}
+
 /* Why nobody was asked. */
 static enum gs_status say_why(struct gs_switch_call *c, struct gs_error *err)
 {
@@ -468,7 +485,7 @@ static enum gs_status say_why(struct gs_switch_call *c, struct gs_error *err)
     } else if (c->choice.wait_us > 0) {
         say_wait(c);
     } else if (c->err.code == GS_OK) {
-        gs_error_set(&c->err, GS_EBUSY, "there is nobody to ask");
+        say_nobody(c);
     }
     *err = c->err;
     return err->code;
