@@ -298,7 +298,7 @@ static void a_stop_waits_for_who_reads_slowly(void **state)
     start(&f);
     const int fast = net_connect(f.port);
     send_post(fast, ANTHROPIC, KEY("k1"), big);
-    const int slow = net_connect_small(f.port, 4096);
+    const int slow = net_connect_small(f.port, 64 << 10);
     gs_buf_init(&first, 64 << 20);
     gs_buf_init(&second, 64 << 20);
     net_read_until(fast, &first, "message_start", 0);
