@@ -141,6 +141,30 @@ static void expect_status(struct grid *g, const char *headers, const char *model
     gs_buf_clear(&out);
 }
 
+/* Nobody is left, and the client hears why. */
+static void each_is_left_out_for_a_reason(void **state)
+{
+    struct gs_buf out;
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    g.f.opt.has_local = false;
+    start_grid(&g,
+               "providers:\n"
+               "  one: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
+               "routes:\n"
+               "  - {targets: [one]}\n"
+               "budgets:\n"
+               "  one: {day: 5 USD}\n", /* and no price: nobody knows when it is spent */
+               fake_provider_port(one));
+    ask_api(g.f.port, &apis[0], "", "fake@ok", "say 8", true, &out);
+    if (!net_has(&out, "there is nobody to ask: one (budget), local (unfit)"))
+        fail_msg("%.*s", (int)out.len, out.ptr);
+    gs_buf_clear(&out);
+    finish_grid(&g);
+}
+
 /* F5: the stand-in recites. It answers where nobody else is meant, or could be asked; in the place
  * of a model that fails it does not. */
 static void a_stand_in_replaces_nobody(void **state)
@@ -323,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_warm_up_is_no_empty_answer),
         cmocka_unit_test(a_warm_up_here_reads_the_prompt),
         cmocka_unit_test(wrong_requests_go_no_further),
+        cmocka_unit_test(each_is_left_out_for_a_reason),
         cmocka_unit_test(a_stand_in_replaces_nobody),
         cmocka_unit_test(models_of_others_are_listed),
         cmocka_unit_test(a_new_key_is_fetched),

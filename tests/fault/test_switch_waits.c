@@ -189,17 +189,6 @@ static void a_long_one_is_told_at_once(void **state)
     assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 1);
 }
 
-static void each_is_left_out_for_a_reason(void **state)
-{
-    struct world *w = *state;
-    struct gs_error err = {0};
-
-    w->providers[1].key_source = GS_KEY_ENV; /* of which there is none */
-    assert_int_equal(ask(w, &err), GS_EBUSY);
-    assert_non_null(strstr(err.msg, "there is nobody to ask: fake (key), local ("));
-    assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 0);
-}
-
 static void who_fails_three_times_is_left_alone(void **state)
 {
     struct world *w = *state;
