@@ -160,26 +160,30 @@ static const struct entry *lookup(const struct gs_breakers *b, const struct gs_b
 }
 
 /* What is lost with an entry. Least with a name or a key that nobody ever took: clients can make up
- * any number of these. */
-static int worth(const struct entry *e)
+ * any number of these. One that fails is on its way to be open, and worth the same: else new names
+ * would push each other out of a full table before any of them is. */
+static int worth(const struct entry *e, int64_t now_us)
 {
     const bool was_refused = e->why == GS_FAULT_MODEL_GONE || e->why == GS_FAULT_AUTH;
+    const bool is_open = e->stand == GS_BREAKER_OPEN;
+    const bool is_failing = e->n_failed > 0 && now_us - e->used_us < QUIET_US;
 
     if (e->stand == GS_BREAKER_HALF_OPEN)
         return 3;
-    if (!e->has_answered && (e->stand == GS_BREAKER_CLOSED || was_refused))
+    if (!e->has_answered && (was_refused || (!is_open && !is_failing)))
         return 0;
-    return e->stand == GS_BREAKER_OPEN ? 2 : 1;
+    return (is_open ? now_us < e->until_us : is_failing) ? 2 : 1;
 }
 
-static size_t least(const struct gs_breakers *b)
+/* The least worth; of several the one that was used least recently. */
+static size_t least(const struct gs_breakers *b, int64_t now_us)
 {
     size_t at = 0;
 
     for (size_t i = 1; i < b->n; i++) {
         const struct entry *e = &b->entries[i];
         const struct entry *least = &b->entries[at];
-        const int more = worth(e) - worth(least);
+        const int more = worth(e, now_us) - worth(least, now_us);
         if (more < 0 || (more == 0 && e->used_us < least->used_us))
             at = i;
     }
@@ -206,7 +210,7 @@ static struct entry *take_entry(struct gs_breakers *b, struct gs_slice key, int6
         if (b->n < GS_BREAKERS_MAX) {
             b->n++;
         } else {
-            i = least(b);
+            i = least(b, now_us);
             forget(b, &b->entries[i]);
         }
         b->hashes[i] = hash;

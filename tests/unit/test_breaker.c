@@ -524,6 +524,46 @@ static void made_up_names_push_out_no_others(void **state)
          T0 + S);
 }
 
+static struct gs_breaker_who name_of(int i, char text[32])
+{
+    const int n = snprintf(text, 32, "name-%d", i);
+
+    return (struct gs_breaker_who){opus.provider, gs_slice(text, (size_t)n), gs_slice(NULL, 0)};
+}
+
+/* Whatever the table is full of, two new names that fail by turns are both shut out. */
+static void new_names_that_fail_open_in_a_full_table(void **state)
+{
+    static const struct {
+        int n_open;
+        int64_t later;
+    } cases[] = {{0, 0}, {GS_BREAKERS_MAX / 2, 0}, {GS_BREAKERS_MAX, 0}, {GS_BREAKERS_MAX, MIN}};
+
+    (void)state;
+    for (size_t k = 0; k < GS_COUNT_OF(cases); k++) {
+        struct gs_breakers *b = gs_breakers_create(7);
+        char text[32], other_text[32];
+        assert_non_null(b);
+        for (int i = 0; i < GS_BREAKERS_MAX; i++) {
+            const struct gs_breaker_who who = name_of(i, text);
+            if (i < cases[k].n_open)
+                trip(b, &who, T0 + i);
+            else
+                attempt(b, &who, GS_FAULT_NONE, T0 + i);
+        }
+        const int64_t now = T0 + GS_BREAKERS_MAX + cases[k].later;
+        const struct gs_breaker_who a = name_of(GS_BREAKERS_MAX, text);
+        const struct gs_breaker_who c = name_of(GS_BREAKERS_MAX + 1, other_text);
+        for (int i = 0; i < 3; i++) {
+            attempt(b, &a, GS_FAULT_SERVER_ERROR, now + i);
+            attempt(b, &c, GS_FAULT_SERVER_ERROR, now + i);
+        }
+        assert_true(wait_of(b, &a, now + 3) > 0);
+        assert_true(wait_of(b, &c, now + 3) > 0);
+        gs_breakers_free(b);
+    }
+}
+
 static void a_model_cannot_pose_as_a_credential(void **state)
 {
     struct gs_breakers *b = *state;
@@ -651,6 +691,7 @@ int main(void)
         TEST(a_restart_forgets_nothing_open),
         TEST(changes_are_told),
         TEST(made_up_names_push_out_no_others),
+        cmocka_unit_test(new_names_that_fail_open_in_a_full_table),
         TEST(a_model_cannot_pose_as_a_credential),
         TEST(secrets_are_not_kept),
         TEST(no_memory_is_no_breakers),
