@@ -113,7 +113,7 @@ static struct gs_slice model_of(const struct gs_switch_leg *leg)
 }
 
 /* For the ledger. */
-static void record(const struct gs_switch_leg *leg, bool is_uplink)
+static void record(const struct gs_switch_leg *leg, enum gs_fault fault, bool is_uplink)
 {
     const struct gs_switch_call *c = leg->call;
     const bool is_local = leg->provider->kind == GS_PROVIDER_LOCAL;
@@ -128,7 +128,7 @@ static void record(const struct gs_switch_leg *leg, bool is_uplink)
         .head_us = leg->times.head_us,
         .first_us = leg->first_us ? leg->first_us - leg->started_us : -1,
         .total_us = took_us,
-        .fault = leg->fault,
+        .fault = fault,
         .is_uplink = is_uplink,
         .is_continuation = leg->continues,
         .status = leg->status,
@@ -180,7 +180,13 @@ static void report(struct gs_switch_leg *leg, enum gs_fault fault)
         gs_breakers_report(sw->breakers, &leg->who, &leg->pass, &r, now_us);
         settle(leg);
     }
-    record(leg, r.is_uplink);
+    record(leg, fault, r.is_uplink);
+}
+
+/* Whoever is asked to go on and says nothing may have found the answer complete. */
+static enum gs_fault counted(const struct gs_switch_leg *leg, enum gs_fault fault)
+{
+    return fault == GS_FAULT_EMPTY && leg->continues && !leg->leads ? GS_FAULT_DIVERGED : fault;
 }
 
 /* It says no more, for this reason. */
@@ -194,7 +200,7 @@ void gs_switch_leg_end(struct gs_switch_leg *leg, enum gs_fault fault)
         gs_switch_leg_local_end(leg);
     else
         gs_switch_leg_upstream_end(leg);
-    report(leg, fault);
+    report(leg, counted(leg, fault));
     gs_trace_span(leg->call->trace, "end", "%s: %s, %lld tokens", leg->provider->name,
                   fault == GS_FAULT_NONE ? "answered" : gs_fault_word(fault),
                   (long long)leg->usage.answer_tokens);

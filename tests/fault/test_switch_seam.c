@@ -204,6 +204,33 @@ static void the_second_cannot(void **state)
     finish_grid(&g);
 }
 
+/* Three conversations to which somebody has nothing to add do not shut it out. */
+static void nothing_to_add_is_no_fault(void **state)
+{
+    struct gs_buf out;
+    struct grid g;
+
+    (void)state;
+    start_chain(&g, "genset", EVERY, ", three");
+    for (int i = 0; i < 3; i++) {
+        char prompt[32];
+        snprintf(prompt, sizeof(prompt), LONG " in talk %d", i);
+        ask_api(g.f.port, &apis[0], "", "fake@cut-after-20;empty;ok", prompt, true, &out);
+        check_text(&apis[0], "empty", true, &out, all_words());
+        gs_buf_clear(&out);
+    }
+    const int fd = net_connect(g.f.port);
+    gs_buf_init(&out, GS_MAX_RESPONSE_BYTES);
+    net_send(fd, "GET /api/genset/status HTTP/1.1\r\nHost: localhost\r\n"
+                 "Connection: close\r\n\r\n");
+    net_read_all(fd, &out);
+    close(fd);
+    assert_true(net_has(&out, "\"one/fake@"));
+    assert_false(net_has(&out, "\"two/fake@"));
+    gs_buf_clear(&out);
+    finish_grid(&g);
+}
+
 /* It dies too, in the middle. */
 static void several_go_on(void **state)
 {
@@ -356,6 +383,7 @@ int main(void)
         cmocka_unit_test(refusals_are_remembered),
         cmocka_unit_test(by_turns_that_were_not_open),
         cmocka_unit_test(the_second_cannot),
+        cmocka_unit_test(nothing_to_add_is_no_fault),
         cmocka_unit_test(several_go_on),
         cmocka_unit_test(nobody_goes_on),
         cmocka_unit_test(the_first_once_more),
