@@ -555,6 +555,25 @@ static enum gs_status make_resumed_by(struct gs_switch_leg *leg, enum gs_seam_ki
     return st;
 }
 
+/* How it is asked to go on with what the client has; `by_words` where no open turn will do. */
+static enum gs_seam_kind choose_kind(const struct gs_switch_leg *leg, const struct gs_message *had,
+                                     enum gs_seam_kind by_words)
+{
+    const struct gs_switch_call *c = leg->call;
+    const struct gs_slice said = gs_splice_text(had);
+    const bool is_refused =
+        leg->is_plain || gs_resume_is_refused(&c->sw->no_prefill, leg->who.provider, leg->who.model,
+                                              gs_clock_mono_us());
+
+    if (gs_splice_kind(c->ask.chat, had, c->part.is_fresh) == GS_SEAM_SKIP ||
+        (leg->way.is_redacted && gs_privacy_names_tear(c->guard.judgement->names, said)))
+        return GS_SEAM_SKIP;
+    const enum gs_seam_kind kind =
+        gs_resume_kind(leg->provider, leg->way.client, leg->who.model, is_refused);
+    const bool is_unsure = kind == GS_SEAM_GUESSED && said.len < GS_SEAM_SURE;
+    return kind == GS_SEAM_ANCHOR || is_unsure ? by_words : kind;
+}
+
 static enum gs_status make_resumed(struct gs_switch_leg *leg, struct gs_upstream_request *out,
                                    struct gs_error *err)
 {
@@ -565,19 +584,9 @@ static enum gs_status make_resumed(struct gs_switch_leg *leg, struct gs_upstream
     if (!gs_switch_part_hand_over(&c->part, c->ask.chat, &leg->arena, &leg->chat))
         return gs_error_nomem(err, "go on with an answer");
     const struct gs_message *had = &leg->chat.messages[leg->chat.n_messages - 1];
-    enum gs_seam_kind kind = gs_splice_kind(c->ask.chat, had, c->part.is_fresh);
-    const struct gs_slice said = gs_splice_text(had);
-    if (leg->way.is_redacted && gs_privacy_names_tear(c->guard.judgement->names, said))
-        kind = GS_SEAM_SKIP;
-    if (kind != GS_SEAM_SKIP)
-        kind = gs_resume_kind(leg->provider, leg->way.client, leg->who.model,
-                              leg->is_plain ||
-                                  gs_resume_is_refused(&c->sw->no_prefill, leg->who.provider,
-                                                       leg->who.model, gs_clock_mono_us()));
-    const struct gs_slice anchor = gs_switch_redact_anchor(leg, said);
+    const struct gs_slice anchor = gs_switch_redact_anchor(leg, gs_splice_text(had));
     const enum gs_seam_kind by_words = anchor.len ? GS_SEAM_ANCHOR : GS_SEAM_SKIP;
-    if (kind == GS_SEAM_ANCHOR)
-        kind = by_words;
+    enum gs_seam_kind kind = choose_kind(leg, had, by_words);
     enum gs_status st = make_resumed_by(leg, kind, anchor, out, err);
     if (st == GS_EUNSUPPORTED && kind != GS_SEAM_SKIP && kind != by_words) {
         kind = by_words;

@@ -9,7 +9,6 @@
 
 #define MAX_LINE      512 /* characters of either side that are compared */
 #define MIN_OVERLAP   12
-#define SURE_OVERLAP  24   /* nobody says so much of it by chance */
 #define MAX_LEAD      8    /* characters before an overlap */
 #define MAX_SURE_LEAD 64   /* before a sure one: "Sure, I go on:" */
 #define MAX_ANCHOR    1024 /* bytes, white space and all */
@@ -153,7 +152,7 @@ static inline bool same(const uint32_t *a, const uint32_t *b, size_t n)
  * than the shortest overlap has to be said whole, and first. */
 static size_t max_lead(size_t n, size_t n_had)
 {
-    return n >= SURE_OVERLAP  ? MAX_SURE_LEAD
+    return n >= GS_SEAM_SURE  ? MAX_SURE_LEAD
            : n >= MIN_OVERLAP ? MAX_LEAD
            : n == n_had       ? 0
                               : SIZE_MAX;
@@ -294,12 +293,12 @@ static enum gs_seam_state see_guessed(struct gs_seam *s, bool is_end, size_t *ou
     struct line said, had;
 
     const enum gs_seam_state from_start = see_skip(s, is_end, out_at);
-    if (from_start != GS_SEAM_APART && s->had.len >= SURE_OVERLAP)
+    if (from_start != GS_SEAM_APART && s->had.len >= GS_SEAM_SURE)
         return from_start;
     read_line(&said, gs_buf_view(&s->said));
     read_end(&had, s->had);
     *out_at = 0;
-    for (size_t n = GS_MIN(had.n, (size_t)GS_SEAM_HOLD); n >= SURE_OVERLAP; n--) {
+    for (size_t n = GS_MIN(had.n, (size_t)GS_SEAM_HOLD); n >= GS_SEAM_SURE; n--) {
         const size_t from = had.n - n;
         const size_t n_same = GS_MIN(n, said.n);
         const bool repeats = from >= n && same(had.chars + from - n, had.chars + from, n);
@@ -311,7 +310,7 @@ static enum gs_seam_state see_guessed(struct gs_seam *s, bool is_end, size_t *ou
             return GS_SEAM_WAITS;
     }
     /* it began as before, and then went another way, or nowhere */
-    return s->n_same >= SURE_OVERLAP ? GS_SEAM_APART : GS_SEAM_JOINED;
+    return s->n_same >= GS_SEAM_SURE ? GS_SEAM_APART : GS_SEAM_JOINED;
 }
 
 static enum gs_seam_state see_trimmed(struct gs_seam *s, bool is_end, size_t *out_at)

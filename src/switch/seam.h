@@ -20,11 +20,13 @@
 
 #define GS_SEAM_HOLD         240 /* characters, of which nothing was told yet */
 #define GS_SEAM_ANCHOR_CHARS 40
+#define GS_SEAM_SURE         24 /* nobody says so much again by chance */
 
 enum gs_seam_kind {
     GS_SEAM_OPEN,    /* it got the text as its own open turn, and what it says goes on with it */
     GS_SEAM_TRIMMED, /* the same, without the white space at the end */
-    GS_SEAM_GUESSED, /* the same, if it knows of such a thing: else it begins from the start */
+    GS_SEAM_GUESSED, /* the same, if it knows of such a thing: else it begins from the start; of
+                        a text of GS_SEAM_SURE bytes at least */
     GS_SEAM_ANCHOR,  /* it was asked to repeat the end and to go on */
     GS_SEAM_SKIP,    /* it was asked as the first one was, and has to say the same */
 };

@@ -172,10 +172,14 @@ static void by_turns_that_were_not_open(void **state)
     (void)state;
     start_chain(&g, "openai", "apis: chat", "");
     for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
-        struct gs_buf out;
-        ask_api(g.f.port, &apis[i], "", "fake@cut-after-20;new-turn", LONG, true, &out);
-        check_text(&apis[i], "new-turn", true, &out, all_words());
-        gs_buf_clear(&out);
+        for (int after = 1; after <= 25; after += 4) {
+            struct gs_buf out;
+            char model[64];
+            snprintf(model, sizeof(model), "fake@cut-after-%d;new-turn#%zu", after, i);
+            ask_api(g.f.port, &apis[i], "", model, LONG, true, &out);
+            check_text(&apis[i], model, true, &out, all_words());
+            gs_buf_clear(&out);
+        }
     }
     finish_grid(&g);
 }
