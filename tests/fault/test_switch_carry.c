@@ -1,24 +1,7 @@
 /* Who is asked to go on with an answer that broke off, and who is not: order, calls, formats, what
  * stays here, clients that leave, what is told of it. */
 #include "switch_test.h"
-
-static struct fake_provider *one, *two;
-
-static int start_fakes(void **state)
-{
-    (void)state;
-    one = fake_provider_start(&(struct fake_provider_options){.place = 0});
-    two = fake_provider_start(&(struct fake_provider_options){.place = 1});
-    return one && two ? 0 : -1;
-}
-
-static int stop_fakes(void **state)
-{
-    (void)state;
-    fake_provider_stop(one);
-    fake_provider_stop(two);
-    return 0;
-}
+#include "two_fakes.h"
 
 #define PATIENT "deadlines: {connect: 5s, headers: none, first_token: none, stall: none}"
 #define MAIL    "ann.lee@corp-mail.de"
@@ -338,16 +321,6 @@ static void who_leaves_is_not_gone_on_for(void **state)
 }
 
 /* ---- what leaves ---- */
-
-static bool has_got(struct fake_provider *p, const char *what)
-{
-    struct gs_slice head, body;
-
-    for (size_t i = 0; fake_provider_request(p, i, &head, &body); i++)
-        if (gs_slice_find(body, gs_slice_str(what), 0) != SIZE_MAX)
-            return true;
-    return false;
-}
 
 /* What was taken out of the request, and came back into the answer, is taken out of that too. */
 static void what_stays_here_stays_here(void **state)

@@ -7,6 +7,7 @@
 #include "ledger_test.h"
 #include "switch/switch.h"
 #include "switch_test.h"
+#include "two_fakes.h"
 
 #define PEM                                                                                        \
     "-----BEGIN EC PRIVATE "                                                                       \
@@ -19,24 +20,6 @@
 #define MAIL_TWO "bob@corp-mail.de"
 #define KEYS     "privacy: [{find: private-key, class: local-only}]\n"
 #define MAILS    "privacy: [{find: email, class: redact}]\n"
-
-static struct fake_provider *one, *two;
-
-static int start_fakes(void **state)
-{
-    (void)state;
-    one = fake_provider_start(&(struct fake_provider_options){.place = 0});
-    two = fake_provider_start(&(struct fake_provider_options){.place = 1});
-    return one && two ? 0 : -1;
-}
-
-static int stop_fakes(void **state)
-{
-    (void)state;
-    fake_provider_stop(one);
-    fake_provider_stop(two);
-    return 0;
-}
 
 #define PATIENT "deadlines: {connect: 5s, headers: none, first_token: none, stall: none}"
 
@@ -68,17 +51,6 @@ static void start_far(struct grid *g, const char *rules, const char *terms)
                "  - {match: \"*\", targets: [one, two, local/words], " PATIENT "%s}\n",
                fake_provider_port(one), fake_provider_port(two), fake_provider_port(one),
                fake_provider_port(one), fake_provider_port(one), rules, terms);
-}
-
-static bool has_got(struct fake_provider *p, const char *what)
-{
-    struct gs_slice head, body;
-
-    for (size_t i = 0; fake_provider_request(p, i, &head, &body); i++)
-        if (gs_slice_find(head, gs_slice_str(what), 0) != SIZE_MAX ||
-            gs_slice_find(body, gs_slice_str(what), 0) != SIZE_MAX)
-            return true;
-    return false;
 }
 
 static size_t n_asked(void)
@@ -236,8 +208,9 @@ static void test_files_keep_a_request_here(void **state)
                   "x-genset-privacy: local-only; path=1");
     assert_int_equal(n_asked(), 0);
     /* what is no chat that can be read may hold anything */
-    expect_answer(&g, ANTHROPIC, "", CHAT("fake", "{\"role\":\"nobody\",\"content\":7}"),
-                  "nobody may be asked this: it is local-only. This machine cannot read it: messages[0]");
+    expect_answer(
+        &g, ANTHROPIC, "", CHAT("fake", "{\"role\":\"nobody\",\"content\":7}"),
+        "nobody may be asked this: it is local-only. This machine cannot read it: messages[0]");
     assert_int_equal(n_asked(), 0);
     expect_answer(&g, ANTHROPIC, "", CHAT("fake", CALL("/home/ann/x/env")), "HTTP/1.1 200");
     expect_answer(&g, "/v1/embeddings", "", "{\"model\":\"fake\",\"input\":\"a\"}", "HTTP/1.1 ");

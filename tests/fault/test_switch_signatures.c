@@ -1,26 +1,9 @@
 /* Signed reasoning, through the whole program: it comes back to who signed it, whatever API the
  * client speaks, and is taken out of what goes to anybody else, also where bytes go through as they
  * are. */
-#include "json/json.h"
 #include "switch_test.h"
-
-static struct fake_provider *one, *two;
-
-static int start_fakes(void **state)
-{
-    (void)state;
-    one = fake_provider_start(&(struct fake_provider_options){.place = 0});
-    two = fake_provider_start(&(struct fake_provider_options){.place = 1});
-    return one && two ? 0 : -1;
-}
-
-static int stop_fakes(void **state)
-{
-    (void)state;
-    fake_provider_stop(one);
-    fake_provider_stop(two);
-    return 0;
-}
+#include "two_fakes.h"
+#include "json/json.h"
 
 static void start_two(struct grid *g)
 {

@@ -3,24 +3,7 @@
 #include <strings.h>
 
 #include "switch_test.h"
-
-static struct fake_provider *one, *two;
-
-static int start_fakes(void **state)
-{
-    (void)state;
-    one = fake_provider_start(&(struct fake_provider_options){.place = 0});
-    two = fake_provider_start(&(struct fake_provider_options){.place = 1});
-    return one && two ? 0 : -1;
-}
-
-static int stop_fakes(void **state)
-{
-    (void)state;
-    fake_provider_stop(one);
-    fake_provider_stop(two);
-    return 0;
-}
+#include "two_fakes.h"
 
 #define PATIENT "deadlines: {connect: 5s, headers: none, first_token: none, stall: none}"
 
