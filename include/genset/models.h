@@ -47,6 +47,12 @@ enum gs_errand_kind {
     GS_ERRAND_BLOB_ADD,
 };
 
+/* A model of another computer that may be asked for here. */
+struct gs_remote_model {
+    struct gs_slice name;
+    struct gs_slice model, url; /* what it is called there, and where that is */
+};
+
 /* One request. What goes in lives as long as the request; what comes out lives in `arena`, which
  * nobody else touches until the last event. */
 struct gs_errand {
@@ -60,12 +66,15 @@ struct gs_errand {
     bool add_special, parse_special, wants_pieces; /* TOKENIZE */
     bool wants_lists;                              /* SHOW: also the metadata's long lists */
 
+    const struct gs_remote_model *remotes; /* LIST: all; SHOW: of this name, if any */
+    size_t n_remotes;
+
     struct gs_slice text;          /* TOKENIZE: in; DETOKENIZE, RENDER: out */
     const int32_t *tokens;         /* DETOKENIZE: in; TOKENIZE: out */
     size_t n_tokens;               /* of them */
     const struct gs_slice *pieces; /* TOKENIZE, if wanted: their bytes */
 
-    const struct gs_local_model *models; /* LIST: all; else the one */
+    const struct gs_local_model *models; /* LIST: all; else the one, if it is not remote */
     size_t n_models;
     struct gs_slice metadata;                          /* SHOW: the file's, a JSON object */
     struct gs_slice tensors;                           /* SHOW: a JSON array */

@@ -230,6 +230,39 @@ static void write_tag(struct gs_buf *b, const struct gs_local_model *m)
     write_details(b, m);
 }
 
+/* What Ollama says of a model of its cloud: there is no file. */
+static void write_remote(struct gs_buf *b, const struct gs_remote_model *m)
+{
+    gs_dialect_write_member(b, "remote_model", m->model);
+    gs_buf_putc(b, ',');
+    gs_dialect_write_member(b, "remote_host", m->url);
+    gs_buf_puts(b, ",\"modified_at\":");
+    write_time(b, 0);
+    gs_buf_puts(
+        b, ",\"details\":{\"parent_model\":\"\",\"format\":\"\",\"family\":\"\",\"families\":[],"
+           "\"parameter_size\":\"\",\"quantization_level\":\"\"}");
+}
+
+static void write_remote_tag(struct gs_buf *b, const struct gs_remote_model *m)
+{
+    gs_buf_putc(b, '{');
+    gs_dialect_write_member(b, "name", m->name);
+    gs_buf_putc(b, ',');
+    gs_dialect_write_member(b, "model", m->name);
+    gs_buf_printf(b, ",\"size\":0,\"digest\":\"%016llx\",",
+                  (unsigned long long)gs_hash_bytes(m->name.ptr, m->name.len, 0));
+    write_remote(b, m);
+    gs_buf_putc(b, '}');
+}
+
+/* Nobody was asked what it can do: most can. */
+static void write_remote_card(struct gs_buf *b, const struct gs_remote_model *m)
+{
+    gs_buf_puts(b, "{\"modelfile\":\"\",\"parameters\":\"\",\"template\":\"\",");
+    write_remote(b, m);
+    gs_buf_puts(b, ",\"model_info\":{},\"capabilities\":[\"completion\",\"tools\"]}");
+}
+
 static void write_list(struct gs_buf *b, const struct gs_errand *e, bool only_loaded)
 {
     bool is_first = true;
@@ -249,6 +282,11 @@ static void write_list(struct gs_buf *b, const struct gs_errand *e, bool only_lo
             gs_buf_printf(b, ",\"size_vram\":0,\"context_length\":%lld", (long long)m->fit_tokens);
         }
         gs_buf_putc(b, '}');
+    }
+    for (size_t i = 0; !only_loaded && i < e->n_remotes; i++) {
+        gs_buf_puts(b, is_first ? "" : ",");
+        is_first = false;
+        write_remote_tag(b, &e->remotes[i]);
     }
     gs_buf_puts(b, "]}");
 }
@@ -313,7 +351,10 @@ static void write_answer(const struct gs_dialect_context *ctx, struct gs_buf *b)
         write_list(b, &q->errand, true);
         break;
     case ANSWER_CARD:
-        write_card(b, &q->errand);
+        if (q->errand.n_remotes > 0)
+            write_remote_card(b, &q->errand.remotes[0]);
+        else
+            write_card(b, &q->errand);
         break;
     case ANSWER_PULLED:
         gs_buf_puts(b, ctx->stream ? "{\"status\":\"pulling manifest\"}\n" : "");

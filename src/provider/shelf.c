@@ -382,7 +382,7 @@ static enum gs_status do_errand(struct gs_local_shelf *s, struct gs_errand *e, s
     case GS_ERRAND_FIND:
         return find_named(s, e, err);
     case GS_ERRAND_SHOW:
-        return show(s, e, err);
+        return e->n_remotes > 0 ? GS_OK : show(s, e, err);
     case GS_ERRAND_DELETE:
         st = find_named(s, e, err);
         break;

@@ -515,6 +515,8 @@ static enum gs_status exchange_start(struct gs_server_exchange *ex, const struct
     ex->ctx.request_id = gs_slice_str(ex->id);
     ex->ctx.created_us = gs_clock_wall_us();
     ex->ctx.fingerprint = GS_SLICE_LIT("genset-" GENSET_VERSION);
+    if (ex->ctx.errand)
+        gs_server_models_remote(ex->server, ex->ctx.errand);
     const enum gs_status st = call_switch(ex, unread, err);
     if (st == GS_OK && ex->dialect->takes_pieces)
         gs_server_upload_begin(ex);

@@ -109,6 +109,30 @@ bool gs_server_models_one(const struct gs_server *s, struct gs_slice id, struct 
     return i < n;
 }
 
+/* Of an errand, which may outlive the routes. */
+void gs_server_models_remote(const struct gs_server *s, struct gs_errand *e)
+{
+    const struct gs_switch_offer *offers;
+    struct gs_slice name = e->model;
+
+    if (e->kind != GS_ERRAND_LIST && e->kind != GS_ERRAND_SHOW)
+        return;
+    if (gs_slice_ends(name, GS_SLICE_LIT(":latest")))
+        name.len -= strlen(":latest");
+    const size_t n = gs_switch_offers(s->sw, e->arena, &offers);
+    struct gs_remote_model *remotes = gs_arena_array(e->arena, n, sizeof(*remotes));
+    for (size_t i = 0; remotes && i < n; i++) {
+        struct gs_remote_model *to = &remotes[e->n_remotes];
+        if (e->kind == GS_ERRAND_SHOW && !gs_slice_eq(offers[i].name, name))
+            continue;
+        if (gs_arena_dup(e->arena, offers[i].name, &to->name) &&
+            gs_arena_dup(e->arena, offers[i].model, &to->model) &&
+            gs_arena_dup(e->arena, gs_slice_str(offers[i].url), &to->url))
+            e->n_remotes++;
+    }
+    e->remotes = remotes;
+}
+
 /* ---- the list ---- */
 
 /* Models [from, to), and what their ids begin with. */

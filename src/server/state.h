@@ -195,6 +195,8 @@ void gs_server_reply_log(struct gs_server *s, const struct gs_http_head *head, i
 
 void gs_server_models_list(const struct gs_server *s, const struct gs_http_head *head,
                            struct gs_buf *b);
+/* Those of other computers, into an errand that is about them. */
+void gs_server_models_remote(const struct gs_server *s, struct gs_errand *e);
 /* False if there is no such model. */
 bool gs_server_models_one(const struct gs_server *s, struct gs_slice id, struct gs_buf *b);
 

@@ -32,7 +32,12 @@ static void add(struct offers *o, struct gs_slice name, const struct gs_config_t
     for (size_t i = 0; i < o->n; i++)
         if (gs_slice_eq(o->items[i].name, name))
             return;
-    o->items[o->n++] = (struct gs_switch_offer){name, p->name};
+    o->items[o->n++] = (struct gs_switch_offer){
+        .name = name,
+        .provider = p->name,
+        .model = to->model ? gs_slice_str(to->model) : name,
+        .url = p->url,
+    };
 }
 
 /* The patterns of a route that are names. */

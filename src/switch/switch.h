@@ -160,6 +160,8 @@ void gs_switch_write_state(const struct gs_switch *sw, struct gs_buf *b);
 struct gs_switch_offer {
     struct gs_slice name; /* to ask for */
     const char *provider;
+    struct gs_slice model; /* as the provider calls it */
+    const char *url;
 };
 #define GS_SWITCH_MAX_OFFERS 256
 /* All of them, in `a`, or of the routes: until those change. */

@@ -198,6 +198,22 @@ static void a_stand_in_replaces_nobody(void **state)
     finish_grid(&g);
 }
 
+static void expect_card(struct grid *g, const char *model, const char *mark)
+{
+    const int fd = net_connect(g->f.port);
+    char body[64];
+    struct gs_buf out;
+
+    gs_buf_init(&out, GS_MAX_RESPONSE_BYTES);
+    snprintf(body, sizeof(body), "{\"model\":\"%s\"}", model);
+    post(fd, "/api/show", "Connection: close\r\n", gs_slice_str(body));
+    net_read_all(fd, &out);
+    close(fd);
+    assert_true(net_has(&out, "HTTP/1.1 200 OK"));
+    assert_true(net_has(&out, mark));
+    gs_buf_clear(&out);
+}
+
 /* Who lists models is offered those that the routes name. */
 static void models_of_others_are_listed(void **state)
 {
@@ -225,6 +241,12 @@ static void models_of_others_are_listed(void **state)
     EXPECT(&g.f, "GET /v1/models/one/second HTTP/1.1\r\nHost: localhost\r\n", "HTTP/1.1 404 ");
     EXPECT(&g.f, "GET /v1/models/one/claude-sonnet HTTP/1.1\r\nHost: localhost\r\n",
            "HTTP/1.1 404 ");
+    EXPECT(&g.f, "GET /api/tags HTTP/1.1\r\nHost: localhost\r\n", "{\"name\":\"tiny-q8_0\",",
+           "{\"name\":\"sonnet\",\"model\":\"sonnet\",",
+           "\"remote_model\":\"claude-sonnet\",\"remote_host\":\"http://127.0.0.1:9\"",
+           "{\"name\":\"one/a/b\",");
+    expect_card(&g, "sonnet:latest", "\"capabilities\":[\"completion\",\"tools\"]");
+    expect_card(&g, "tiny-q8_0", "\"model_info\":{\"general.architecture\"");
     finish_grid(&g);
 }
 
