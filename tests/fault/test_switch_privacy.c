@@ -532,6 +532,7 @@ static void test_every_attempt_is_veiled(void **state)
 
     (void)state;
     for (size_t w = 0; w < GS_COUNT_OF(ways); w++) {
+        size_t n_first = 0; /* a hedge may answer before the first one was told anything */
         for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
             struct grid g;
             prepare_grid(&g);
@@ -539,10 +540,11 @@ static void test_every_attempt_is_veiled(void **state)
             expect_restored(&g, &apis[i], ways[w].model, true, true);
             assert_int_equal(fake_provider_count(two, FAKE_REQUESTS), 1);
             finish_grid(&g);
-            assert_true(fake_provider_count(one, FAKE_REQUESTS) > 0);
+            n_first += fake_provider_count(one, FAKE_REQUESTS);
             assert_veiled(one);
             assert_veiled(two);
         }
+        assert_true(n_first > 0);
     }
 }
 
