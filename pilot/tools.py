@@ -251,20 +251,38 @@ REAL = [
 ]
 
 
+def respelled(name, rng):
+    """A name with a word more or less, in any style: names are to be read, not known by heart."""
+    parts = [p.lower() for p in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
+    if rng.random() < 0.6:
+        extra = rng.choice([rng.choice(words.NOUNS), rng.choice(words.VERBS), words.nonce(rng), "tool", "api", "my"])
+        parts.insert(rng.choice([0, len(parts)]), extra)
+    style = rng.random()
+    if style < 0.6:
+        return "_".join(parts)
+    if style < 0.75:
+        return parts[0] + "".join(p.capitalize() for p in parts[1:])
+    if style < 0.87:
+        return "".join(p.capitalize() for p in parts)
+    return "-".join(parts) if style < 0.95 else f"mcp__{words.nonce(rng)}__" + "_".join(parts)
+
+
 class RealTool:
-    """One of REAL, under one of its names."""
+    """One of REAL, under a name like one of its own."""
 
     def __init__(self, rng, taken):
         names, self.description, params, self.requests = rng.choice(REAL)
-        self.name = rng.choice([n for n in names.split("|")])
-        if self.name in taken:
+        self.name = respelled(rng.choice(names.split("|")), rng)
+        while self.name in taken:
             self.name += "_" + rng.choice(words.NOUNS)
-        if rng.random() < 0.15:
-            self.name = rng.choice(["my_", "mcp__home__", "api_", "do_"]) + self.name
         self.verb, self.noun = names.split("|")[0], self.description.lower()
         self.params = []
         for alternatives, schema, values in params:
             n = rng.choice(alternatives.split("|"))
+            if rng.random() < 0.15:
+                n = rng.choice([words.nonce(rng), n.rstrip("?") + "_" + rng.choice(["name", "value", "text", "arg"])])
+            while n.rstrip("?") in [p[0] for p in self.params]:
+                n = words.nonce(rng)
             if "enum" in schema:
                 values = lambda r, e=schema["enum"]: r.choice(e)
             if schema is BOOLEAN:
@@ -333,7 +351,7 @@ def dialogue(rng, other):
     """Messages, and tools. `other` draws a question and its answer that no tool is needed for."""
     taken, tools = set(), []
     for _ in range(rng.choice([1, 1, 1, 2, 2, 2, 3, 3, 4, 5])):
-        t = RealTool(rng, taken) if rng.random() < 0.45 else Tool(rng, taken)
+        t = RealTool(rng, taken) if rng.random() < 0.4 else Tool(rng, taken)
         taken.add(t.name)
         tools.append(t)
     messages = []
