@@ -4,6 +4,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static atomic_long fail_at;
 static atomic_long count;
@@ -69,6 +72,13 @@ char *gs_alloc_str(const char *s)
 void gs_free(void *p)
 {
     free(p);
+}
+
+void gs_alloc_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 bool gs_mul_size(size_t a, size_t b, size_t *out)

@@ -15,6 +15,9 @@ GS_MUST_CHECK void *gs_realloc(void *p, size_t n);
 GS_MUST_CHECK void *gs_alloc_aligned(size_t align, size_t n); /* released with gs_free */
 GS_MUST_CHECK char *gs_alloc_str(const char *s);              /* a copy of s */
 void gs_free(void *p);
+/* Give memory that is free back to the system, where the C library does not by itself. Takes
+ * milliseconds: for times when there is nothing to do. */
+void gs_alloc_trim(void);
 
 /* Make the n-th allocation from now fail (1 = the next), once; 0 switches the fault off.
  * thread: process-wide, atomic. */

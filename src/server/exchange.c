@@ -24,7 +24,8 @@
 #include "json/json.h"
 
 #define MAX_REQUEST_ARENA_BYTES (16 * GS_MAX_REQUEST_BYTES) /* JSON trees are larger than JSON */
-#define STATUS_LEFT             499 /* nginx has it so: the client closed the connection */
+#define STATUS_LEFT             499  /* nginx has it so: the client closed the connection */
+#define REST_MS                 5000 /* nobody was answered for so long: time to tidy up */
 #define MAX_IGNORED_BYTES       512
 
 /* ---- life ---- */
@@ -43,8 +44,9 @@ static void exchange_free(struct gs_server_exchange *ex)
     *(ex->prev ? &ex->prev->next : &s->exchanges) = ex->next;
     if (ex->next)
         ex->next->prev = ex->prev;
-    s->n_exchanges--;
     s->asked_us = gs_clock_mono_us();
+    if (--s->n_exchanges == 0)
+        gs_http_timer_start(s->rest, REST_MS);
     if (ex->state)
         ex->dialect->clear_state(ex->state);
     gs_free(ex->state);

@@ -96,6 +96,15 @@ static void stop_asked(void *ud)
     drained(s);
 }
 
+/* The last one ended a while ago. */
+static void rested(void *ud)
+{
+    const struct gs_server *s = ud;
+
+    if (!s->exchanges)
+        gs_alloc_trim();
+}
+
 /* Nobody asked for long: stop, unless somebody needs us still. */
 static void idled(void *ud)
 {
@@ -226,6 +235,8 @@ static enum gs_status start_loop(struct gs_server *s, struct gs_error *err)
     if (st == GS_OK)
         st = gs_http_timer_create(s->loop, idled, s, &s->idle, err);
     if (st == GS_OK)
+        st = gs_http_timer_create(s->loop, rested, s, &s->rest, err);
+    if (st == GS_OK)
         st = watch_routes(s, err);
     if (st == GS_OK)
         st = gs_server_reader_start(s, err);
@@ -301,6 +312,7 @@ void gs_server_free(struct gs_server *s)
     gs_http_timer_free(s->tick);
     gs_http_timer_free(s->drain);
     gs_http_timer_free(s->idle);
+    gs_http_timer_free(s->rest);
     gs_http_watch_free(s->stop_watch);
     gs_http_watch_free(s->routes_watch);
     if (s->stop_fd >= 0)

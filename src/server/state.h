@@ -105,6 +105,7 @@ struct gs_server {
     struct gs_http_timer *tick;
     struct gs_http_timer *drain;
     struct gs_http_timer *idle;
+    struct gs_http_timer *rest; /* runs while nothing is answered */
     int64_t asked_us;       /* the last request, monotonic */
     int64_t drain_until_us; /* 0 = not stopping */
     struct gs_server_exchange *exchanges;
