@@ -44,7 +44,8 @@ struct gs_error {
     enum gs_status code;
     int line;
     int col;
-    long long needed;    /* GS_ECONTEXT, GS_ENOMEM, GS_ELIMIT: amount asked for; else 0 */
+    long long needed;    /* GS_ECONTEXT, GS_ENOMEM, GS_ELIMIT: amount asked for; GS_EBUSY: seconds
+                            until it is worth another try, if they are known; else 0 */
     long long available; /* and the amount there is */
     char source[GS_ERROR_SOURCE_BYTES]; /* file, template or stream the position refers to */
     char msg[GS_ERROR_MSG_BYTES];       /* lower case, no full stop */

@@ -11,7 +11,8 @@
 #include "http/loop.h"
 #include "server/state.h"
 
-#define RETRY_AFTER_S "2"
+#define RETRY_AFTER_S     2
+#define MAX_RETRY_AFTER_S 60 /* longer ones SDKs do not heed, and agents sit out */
 
 /* An error that is told a little later; gone with its client. */
 struct late {
@@ -42,6 +43,16 @@ void gs_server_reply_log(struct gs_server *s, const struct gs_http_head *head, i
                  head->path.len ? head->path.ptr : "", status, id, *detail ? " " : "", detail);
 }
 
+static void tell_wait(struct gs_http_request *r, const struct gs_error *err)
+{
+    const bool is_known = err->code == GS_EBUSY && err->needed > 0;
+    char text[24];
+
+    snprintf(text, sizeof(text), "%lld",
+             is_known ? GS_MIN(err->needed, MAX_RETRY_AFTER_S) : RETRY_AFTER_S);
+    gs_http_header(r, "Retry-After", gs_slice_str(text));
+}
+
 void gs_server_reply_error(struct gs_server *s, struct gs_http_request *r,
                            const struct gs_dialect *dialect, const char *id, int status,
                            const struct gs_error *err)
@@ -51,7 +62,7 @@ void gs_server_reply_error(struct gs_server *s, struct gs_http_request *r,
     gs_server_reply_log(s, gs_http_request_head(r), status, id, err->msg);
     gs_server_gauges_count(s, &(struct gs_usage){0}, status);
     if (status == 429 || status == 503 || status == 529)
-        gs_http_header(r, "Retry-After", GS_SLICE_LIT(RETRY_AFTER_S));
+        tell_wait(r, err);
     if (status == 401 || err->code == GS_EIO || err->code == GS_ECONFIG)
         gs_http_header(r, "x-should-retry",
                        GS_SLICE_LIT("false")); /* Anthropic's clients heed it */

@@ -343,6 +343,8 @@ static void end_refused(struct gs_switch_leg *leg)
         gs_error_set(&err, GS_EIO, "a web page answered instead of the API");
     else
         fault = refusal_reader(leg)->read_refusal(leg->status, gs_buf_view(&leg->answer), &err);
+    if (err.code == GS_EBUSY && leg->retry_after_us > 0)
+        err.needed = leg->retry_after_us / 1000000 + 1;
     gs_switch_call_refused(leg, fault, &err);
 }
 

@@ -447,13 +447,14 @@ static void note_fault(void *ud, const struct gs_breaker_state *s)
 static void say_wait(struct gs_switch_call *c)
 {
     const size_t i = c->choice.targets[0].target.provider;
+    const long long wait_s = c->choice.wait_us / 1000000 + 1;
     struct fault_of of = {gs_slice_str(c->generation->routes->providers[i].name), GS_FAULT_NONE};
 
     gs_breakers_walk(c->sw->breakers, gs_clock_mono_us(), note_fault, &of);
-    gs_error_set(&c->err, GS_EBUSY, "nobody can be asked for another %lld s%s%s%s%s",
-                 (long long)(c->choice.wait_us / 1000000 + 1), of.fault ? "; " : "",
-                 of.fault ? of.provider.ptr : "", of.fault ? ": " : "",
+    gs_error_set(&c->err, GS_EBUSY, "nobody can be asked for another %lld s%s%s%s%s", wait_s,
+                 of.fault ? "; " : "", of.fault ? of.provider.ptr : "", of.fault ? ": " : "",
                  of.fault ? gs_fault_meaning(of.fault) : "");
+    c->err.needed = wait_s;
 }
 
 /* Each is left out for a reason of its own: "there is nobody to ask: router (budget)". */

@@ -186,6 +186,7 @@ static void a_long_one_is_told_at_once(void **state)
     assert_int_equal(ask(w, &err), GS_EBUSY);
     assert_non_null(strstr(err.msg, "nobody can be asked for another"));
     assert_non_null(strstr(err.msg, gs_fault_meaning(GS_FAULT_RATE_LIMIT)));
+    assert_in_range(err.needed, 30, 61);
     assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 1);
 }
 
