@@ -367,7 +367,7 @@ static const struct {
     {"verdicts of another hour", /* who goes on may have nothing to add */
      "SELECT count(*) FROM attempt a JOIN told t ON t.id = a.request"
      " JOIN verdict v USING (hour, provider) WHERE a.fault NOT IN ('none', " TIMEOUTS ")"
-     " AND NOT (a.is_continuation AND a.fault = 'empty')"
+     " AND NOT (a.is_continuation AND a.fault = 'diverged')"
      " AND instr(',' || v.faults || ',', ',' || a.fault || ',') = 0"},
 };
 
