@@ -62,6 +62,7 @@ function config(one, two, local) {
     route("gone", `gone, ${local}`),
     route("paid", `paid, ${local}`),
     route("slow", `one, ${local}`, "headers: 60s, first_token: 60s, stall: 60s"),
+    route("hasty", `one, ${local}`, "headers: 60s, first_token: 300ms, stall: 60s"),
     `  - {match: "*", targets: [${local}]}`,
     "prices:",
     '  "paid/*": {in: 10, out: 1000}',
@@ -150,6 +151,19 @@ async function testState(url, one, two) {
         await one.wait("gone", gone + 1);
       }
       answered(await say(url, api, model), /^one/);
+    }
+  });
+
+  await test("J4 a client whose time is shorter than the route's leaves, and counts for nothing", async () => {
+    for (const api of ALL) {
+      const model = name("slow", "hold-after-0,hold-after-0,hold-after-0,hold-after-0,ok");
+      for (let i = 0; i < 4; i++) {
+        const { gone } = await one.counts();
+        assert.ok((await say(url, api, model, { signal: AbortSignal.timeout(250) })).error);
+        await one.wait("gone", gone + 1);
+      }
+      answered(await say(url, api, model), /^one/);
+      answered(await say(url, api, name("hasty", "hold-after-0"), { signal: AbortSignal.timeout(20_000) }), /^local/);
     }
   });
 
