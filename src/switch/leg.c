@@ -20,7 +20,6 @@ bool gs_switch_leg_may_try(struct gs_switch_leg *leg)
 {
     struct gs_switch *sw = leg->call->sw;
     const int64_t now_us = gs_clock_mono_us();
-    int64_t wait_us;
 
     if (!leg->provider->is_near && !leg->call->choice.is_last_resort &&
         gs_uplink_look(&sw->uplink, now_us) == GS_UPLINK_DOWN)
@@ -29,7 +28,8 @@ bool gs_switch_leg_may_try(struct gs_switch_leg *leg)
                             GS_MAX(gs_switch_cost(leg->call, &leg->to), 0), gs_clock_wall_us(),
                             &leg->reserved))
         return false;
-    if (gs_breakers_enter(sw->breakers, &leg->who, now_us, &leg->pass, &wait_us) == GS_BREAKER_WAIT)
+    if (gs_breakers_enter(sw->breakers, &leg->who, now_us, &leg->pass, &leg->retry_after_us) ==
+        GS_BREAKER_WAIT)
         return false;
     if (!leg->provider->is_near)
         gs_uplink_enter(&sw->uplink, now_us); /* last: a probe is taken by who does ask */

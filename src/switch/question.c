@@ -52,6 +52,15 @@ static bool means_others(const struct gs_switch_call *c)
     return false;
 }
 
+/* This request asked it, and was not told when to ask again. */
+static bool was_tried(const struct gs_switch_call *c, const struct gs_config_target *t)
+{
+    for (const struct gs_switch_leg *leg = c->legs; leg; leg = leg->next)
+        if (leg->to.provider == t->provider && leg->to.model == t->model)
+            return leg->retry_after_us <= 0;
+    return false;
+}
+
 /* What is known of a target before it is asked. */
 static void look_at(void *ud, const struct gs_config_target *t, struct gs_choice_facts *out)
 {
@@ -62,6 +71,10 @@ static void look_at(void *ud, const struct gs_config_target *t, struct gs_choice
     struct gs_switch_way way;
     int64_t p95_us;
 
+    if (was_tried(c, t)) {
+        out->why = GS_CHOICE_TRIED;
+        return;
+    }
     if (p->kind == GS_PROVIDER_LOCAL) {
         if (c->ask.unread || (!c->sw->opt.has_local && means_others(c)))
             out->why = GS_CHOICE_UNFIT;

@@ -148,6 +148,24 @@ static bool ask_next(struct gs_switch_call *c)
     return false;
 }
 
+static void wait_until_due(struct gs_switch_call *c)
+{
+    gs_trace_span(c->trace, "wait", "%lld ms", (long long)(c->choice.wait_us / 1000));
+    c->is_waiting = true;
+    gs_http_timer_start(c->timer, c->choice.wait_us / 1000 + 1);
+}
+
+/* Nobody is left, but of those asked one said how soon it may be asked again. */
+static bool wait_for_one(struct gs_switch_call *c)
+{
+    gs_switch_choose(c);
+    if (c->choice.n_taken == 0 || !c->choice.is_in_time ||
+        !gs_switch_call_may_ask(c, c->started_us))
+        return false;
+    wait_until_due(c);
+    return true;
+}
+
 /* ---- the end ---- */
 
 static void tell_error(struct gs_switch_call *c, const struct gs_error *err)
@@ -337,6 +355,8 @@ void gs_switch_call_failed(struct gs_switch_leg *leg, enum gs_fault fault,
 {
     struct gs_switch_call *c = leg->call;
     const bool led = leg->leads;
+    const bool is_refused = !leg->continues && leg->provider->kind != GS_PROVIDER_LOCAL &&
+                            gs_fault_blame(fault) == GS_BLAME_REQUEST; /* all would say the same */
 
     if (leg->is_over)
         return;
@@ -348,16 +368,14 @@ void gs_switch_call_failed(struct gs_switch_leg *leg, enum gs_fault fault,
         if (leg->provider->kind != GS_PROVIDER_LOCAL)
             gs_error_prefix(&c->err, "%s", leg->provider->name);
     }
-    if (!leg->continues && leg->provider->kind != GS_PROVIDER_LOCAL &&
-        gs_fault_blame(fault) == GS_BLAME_REQUEST) { /* another would say the same */
+    if (is_refused)
         c->n_tried = c->choice.n_taken;
-    }
     if (c->is_freed || c->is_over)
         return;
     if (led || leg->continues) {
         if ((led && fault == GS_FAULT_LOOP) || !gs_switch_carry_on(c, leg))
             tell_error(c, &c->err); /* nobody gets out of a loop */
-    } else if (!is_alive(c) && !ask_next(c)) {
+    } else if (!is_alive(c) && !ask_next(c) && (is_refused || !wait_for_one(c))) {
         give_up(c);
     }
 }
@@ -503,13 +521,14 @@ static enum gs_status begin(struct gs_switch_call *c, struct gs_error *err)
 {
     notice_sleep(c->sw);
     gs_switch_choose(c);
-    if (must_load(c)) {
+    c->n_tried = 0;
+    c->is_waiting = must_load(c);
+    if (c->is_waiting) {
         gs_http_timer_start(c->timer, LOAD_MS);
         return GS_OK;
     }
     if (c->choice.wait_us > 0 && c->choice.is_in_time) {
-        gs_trace_span(c->trace, "wait", "%lld ms", (long long)(c->choice.wait_us / 1000));
-        gs_http_timer_start(c->timer, c->choice.wait_us / 1000 + 1);
+        wait_until_due(c);
         return GS_OK;
     }
     if (c->choice.wait_us > 0 || !ask_next(c))
@@ -527,7 +546,7 @@ static void on_timer(void *ud)
 
     gs_switch_call_enter(c);
     const bool is_due = !c->lead && !c->is_over && !c->is_freed;
-    if (is_due && !c->legs)
+    if (is_due && c->is_waiting)
         is_lost = begin(c, &err) != GS_OK;
     else if (is_due && c->n_tried < 2)
         is_lost = !ask_next(c) && !is_alive(c);

@@ -202,10 +202,10 @@ struct gs_switch_leg {
     struct gs_buf answer; /* whole, or of a refusal */
     bool is_whole;        /* the answer comes in one piece, or so it turned out */
     bool is_out_of_memory;
-    bool is_ending; /* the reason of the end is known, if not the end mark */
-    bool is_html;   /* a web page */
-    int64_t retry_after_us;
-    int64_t moved_us; /* monotonic: the last content */
+    bool is_ending;         /* the reason of the end is known, if not the end mark */
+    bool is_html;           /* a web page */
+    int64_t retry_after_us; /* until it may be asked again; not above 0: nobody said */
+    int64_t moved_us;       /* monotonic: the last content */
     struct gs_upstream_times times;
     char type[128]; /* Content-Type of a whole answer */
 
@@ -228,9 +228,10 @@ struct gs_switch_call {
     struct gs_switch_leg *standby; /* the latest, or NULL */
     bool was_read_ahead;           /* by one that came to its end */
     struct gs_switch_part part;
-    struct gs_http_timer *timer; /* hedging, and the time until the first token */
+    struct gs_http_timer *timer; /* until who was chosen may be asked, or the hedge is due */
     int64_t started_us;
-    int depth; /* functions of this room that are at work with it */
+    int depth;       /* functions of this room that are at work with it */
+    bool is_waiting; /* nobody is asked until the timer says so */
     bool is_blocked;
     bool is_opened; /* the client has the beginning of an answer, which is nobody's */
     bool is_over;   /* the sink has had its last word */

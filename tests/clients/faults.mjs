@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { APIS, ask, checkError, withFake } from "./fakes.mjs";
 import { JSON_OUT, claude } from "./claude.mjs";
-import { check, inFolder, main, withScript } from "./serve.mjs";
+import { check, inFolder, main, serving, withScript } from "./serve.mjs";
 import { endpoints } from "./shapes.mjs";
 
 const WORDS = "w0 w1 w2 w3 w4 w5 w6 w7";
@@ -335,6 +335,21 @@ async function testState(url, one) {
   });
 }
 
+// A server that has no model: the provider is all there is.
+const testAlone = (config) =>
+  inFolder((folder) =>
+    serving(process.env.GENSET, ["serve", "--listen", "127.0.0.1:0", "--config", config], folder, (url) =>
+      check("B1 who is alone and names a short wait is waited for", async () => {
+        for (const api of ALL)
+          for (const stream of BOTH) {
+            const got = await ask(api, url, { model: `fake@429-retry-ms-200,ok#${n_models++}`, prompt: "say 8", stream });
+            assert.equal(got.answer?.text, WORDS, `${got.error?.stack} ${got.body}`);
+            assert.match(got.servedBy, /^one/);
+          }
+      }),
+    ),
+  );
+
 // Claude Code is not told that anything went wrong.
 async function testClaudeCode(url, folder) {
   const run = async (model, prompt, more = []) => {
@@ -369,6 +384,7 @@ await main(() =>
               await testRows(url, one, two);
               if (process.argv[2]) return;
               await testState(url, one);
+              await testAlone(path);
               await testClaudeCode(url, folder);
             },
             [path],

@@ -18,8 +18,8 @@ struct world {
     struct gs_switch *sw;
     struct fake_provider *fake;
     char url[64];
-    struct gs_config_provider providers[2];
-    struct gs_config_target target;
+    struct gs_config_provider providers[3];
+    struct gs_config_target targets[2];
     struct gs_config_route route;
     struct gs_config_routes routes;
     struct gs_switch_call *call;
@@ -44,7 +44,9 @@ static void on_leave(void *ud)
 {
     struct world *w = ud;
 
-    if (!w->probes)
+    if (!w->probes && !w->call->is_waiting)
+        gs_http_timer_start(w->leave, 1);
+    else if (!w->probes)
         gs_switch_call_free(w->call, on_free, w);
     else if (fake_provider_count(w->fake, FAKE_REQUESTS) < 4)
         gs_http_timer_start(w->leave, 5);
@@ -52,14 +54,23 @@ static void on_leave(void *ud)
         gs_switch_call_free(w->other, on_other_free, w);
 }
 
+static bool begin_anew(struct world *w)
+{
+    const struct gs_switch_options opt = {.max_calls = 4};
+    struct gs_arena arena;
+
+    gs_arena_init(&arena, 0);
+    gs_switch_free(w->sw);
+    w->sw = NULL;
+    return gs_switch_create(w->loop, &opt, &w->sw, NULL) == GS_OK &&
+           gs_switch_set_routes(w->sw, &arena, &w->routes, NULL) == GS_OK;
+}
+
 static int create(void **state)
 {
     static struct world w;
-    struct gs_arena arena;
-    const struct gs_switch_options opt = {.max_calls = 4};
 
     w = (struct world){.fake = fake_provider_start(&(struct fake_provider_options){.port = 0})};
-    gs_arena_init(&arena, 0);
     if (!w.fake || gs_http_loop_create(&w.loop, NULL) != GS_OK ||
         gs_http_timer_create(w.loop, on_leave, &w, &w.leave, NULL) != GS_OK)
         return -1;
@@ -72,15 +83,15 @@ static int create(void **state)
                                                  .key_source = GS_KEY_NONE,
                                                  .is_loopback = true,
                                                  .is_near = true};
-    w.target = (struct gs_config_target){1, NULL};
-    w.route = (struct gs_config_route){.match = "*", .targets = &w.target, .n_targets = 1};
+    w.providers[2] = w.providers[1];
+    w.providers[2].name = "other";
+    w.targets[0].provider = 1;
+    w.targets[1].provider = 2;
+    w.route = (struct gs_config_route){.match = "*", .targets = w.targets, .n_targets = 1};
     w.routes = (struct gs_config_routes){
-        .providers = w.providers, .n_providers = 2, .routes = &w.route, .n_routes = 1};
+        .providers = w.providers, .n_providers = 3, .routes = &w.route, .n_routes = 1};
     *state = &w;
-    return gs_switch_create(w.loop, &opt, &w.sw, NULL) == GS_OK &&
-                   gs_switch_set_routes(w.sw, &arena, &w.routes, NULL) == GS_OK
-               ? 0
-               : -1;
+    return begin_anew(&w) ? 0 : -1;
 }
 
 static int destroy(void **state)
@@ -170,10 +181,67 @@ static void a_short_wait_is_waited_for(void **state)
 
     fake_provider_script(w->fake, "429-retry-ms-200");
     assert_int_equal(ask(w, NULL), GS_OK);
-    assert_true(w->failed || w->status == 429);
+    assert_int_equal(w->status, 200);
+    assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 2);
+}
+
+static void by_who_comes_next_too(void **state)
+{
+    struct world *w = *state;
+
+    fake_provider_script(w->fake, "503-retry-after-1");
+    w->leaves = true;
+    assert_int_equal(ask(w, NULL), GS_OK);
+    w->leaves = false;
     assert_int_equal(ask(w, NULL), GS_OK);
     assert_int_equal(w->status, 200);
     assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 2);
+}
+
+/* Three failures in a row open the breaker, for longer than the request has. */
+static void not_without_end(void **state)
+{
+    struct world *w = *state;
+
+    fake_provider_default(w->fake, "429-retry-ms-20");
+    for (int attempts = 1; attempts < 6; attempts++) {
+        const size_t before = fake_provider_count(w->fake, FAKE_REQUESTS);
+        w->route.attempts = attempts;
+        assert_true(begin_anew(w));
+        assert_int_equal(ask(w, NULL), GS_OK);
+        assert_true(w->failed);
+        assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS) - before, GS_MIN(attempts, 3));
+    }
+}
+
+/* Whoever names a time is waited for, whoever does not is asked once; and what is wrong with the
+ * request itself is the answer. */
+static void of_two_who_says_when(void **state)
+{
+    static const struct {
+        const char *script;
+        int n_requests, status;
+    } rows[] = {
+        {"429-retry-ms-100,500", 3, 200},
+        {"500,429-retry-ms-100", 3, 200},
+        {"429-retry-ms-300,429-retry-ms-50", 3, 200},
+        {"429-retry-ms-100,413", 3, 200},
+        {"429-retry-ms-50,500,429-retry-ms-50,500", 4, 0},
+        {"429-retry-ms-100,400", 2, 400},
+        {"500,500", 2, 0},
+    };
+    struct world *w = *state;
+
+    w->route.n_targets = 2;
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        const size_t before = fake_provider_count(w->fake, FAKE_REQUESTS);
+        assert_true(begin_anew(w));
+        fake_provider_script(w->fake, rows[i].script);
+        assert_int_equal(ask(w, NULL), GS_OK);
+        assert_int_equal(w->status, rows[i].status);
+        assert_int_equal(w->failed, rows[i].status == 0);
+        assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS) - before, rows[i].n_requests);
+    }
 }
 
 static void a_long_one_is_told_at_once(void **state)
@@ -232,12 +300,12 @@ static void who_leaves_while_it_waits_is_let_go(void **state)
 {
     struct world *w = *state;
 
-    fake_provider_script(w->fake, "429-retry-after-5");
-    assert_int_equal(ask(w, NULL), GS_OK);
-    /* five seconds are within the request's time: it waits, and leaves */
+    fake_provider_script(w->fake, "429-retry-after-5"); /* within the request's time */
     w->leaves = true;
-    assert_int_equal(ask(w, NULL), GS_OK);
-    assert_int_equal(w->status, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ask(w, NULL), GS_OK);
+        assert_int_equal(w->status, 0);
+    }
     assert_int_equal(fake_provider_count(w->fake, FAKE_REQUESTS), 1);
 }
 
@@ -264,7 +332,7 @@ static void who_does_not_ask_does_not_probe(void **state)
         .fault = GS_FAULT_MODEL_GONE, .retry_after_us = -1, .ttft_us = -1};
 
     lose_the_uplink(w, now_us - 60 * 1000000);
-    struct gs_switch_leg *leg = gs_switch_leg_create(&c, &w->target);
+    struct gs_switch_leg *leg = gs_switch_leg_create(&c, &w->targets[0]);
     gs_breakers_report(w->sw->breakers, &leg->who, &leg->pass, &gone, now_us);
     assert_false(gs_switch_leg_may_try(leg));
     assert_int_equal(gs_uplink_look(&w->sw->uplink, gs_clock_mono_us()), GS_UPLINK_PROBE);
@@ -288,10 +356,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
     const struct CMUnitTest tests[] = {
-        TEST(a_short_wait_is_waited_for),          TEST(a_long_one_is_told_at_once),
-        TEST(who_fails_three_times_is_left_alone), TEST(wrong_requests_do_not_count),
-        TEST(one_probes_and_others_wait),          TEST(who_leaves_while_it_waits_is_let_go),
-        TEST(who_does_not_ask_does_not_probe),     TEST(the_only_one_is_asked_all_the_same),
+        TEST(a_short_wait_is_waited_for),
+        TEST(by_who_comes_next_too),
+        TEST(not_without_end),
+        TEST(of_two_who_says_when),
+        TEST(a_long_one_is_told_at_once),
+        TEST(who_fails_three_times_is_left_alone),
+        TEST(wrong_requests_do_not_count),
+        TEST(one_probes_and_others_wait),
+        TEST(who_leaves_while_it_waits_is_let_go),
+        TEST(who_does_not_ask_does_not_probe),
+        TEST(the_only_one_is_asked_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
