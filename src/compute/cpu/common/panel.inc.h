@@ -3,15 +3,13 @@
  * Activations lie in panels of 16 tokens and 256 values, [value / 4][token][4], so that one vector
  * holds four values of each token. Weight rows are unpacked to bytes, as many as fit the second
  * cache, and every panel of tokens passes by them: the packed file is read once, the unpacking is
- * paid once per batch. The tiles of panel_tile.inc.h do the same operations in the same order for
- * an output, so its bits depend on neither the tile nor the other tokens.
+ * paid once per batch.
  *
- * A unit defines PANEL_TILE, the outputs (of 16 tokens) that a tile adds up in registers, and
- * PANEL_PAIR, whether it takes two panels at a time. */
+ * A unit defines PANEL_PAIR, whether it takes two panels at a time, and brings multiply(), which
+ * does the same operations in the same order for an output whatever comes beside it. */
 #include "compute/blocks.h"
 #include "compute/cpu/common/load_32.inc.h"
 #include "compute/cpu/common/load_k.inc.h"
-#include "compute/cpu/common/panel_tile.inc.h"
 
 /* after load_k.inc.h */
 #include "compute/cpu/common/load_iq.inc.h"
@@ -71,44 +69,6 @@ static void panel_of_q8k(const void *rows, void *out)
 }
 
 /* ---- rows of tiles ---- */
-
-/* A part of the weights that is unpacked at once: rows (a multiple of GS_PANEL_GRAIN, those beyond
- * the last are zeros) and groups of values. With one or two panels of tokens. */
-struct part {
-    size_t row, n_rows;
-    size_t group, n_groups;
-    struct unpacked *w; /* [group][row] */
-    const uint8_t *x;   /* its groups of a panel; */
-    size_t x_step;      /* bytes between panels */
-    int offset;
-    float *acc;          /* [row][panel][16] */
-    const uint8_t *next; /* packed weights that come nearer meanwhile: as many rows and groups, */
-    size_t next_stride, next_bytes; /* bytes between rows, and of a group; 0: none */
-};
-
-/* The packed weights of n rows, of one group. */
-SIMD_INLINE void fetch(const struct part *p, size_t row, size_t n, size_t group)
-{
-    const uint8_t *w = p->next + row * p->next_stride + group * p->next_bytes;
-
-    for (size_t r = 0; r < n; r++, w += p->next_stride)
-        for (size_t i = 0; i < p->next_bytes; i += 64)
-            __builtin_prefetch(w + i, 0, 2);
-}
-
-SIMD_INLINE void multiply(const struct part *p, struct kind k, int n_t)
-{
-    const int n_r = PANEL_TILE / n_t;
-    _Static_assert(GS_PANEL_GRAIN % PANEL_TILE == 0, "no tile beyond the rows");
-
-    for (size_t g = 0; g < p->n_groups; g++) {
-        for (size_t r = 0; r < p->n_rows; r += (size_t)n_r) {
-            fetch(p, r, (size_t)n_r, g);
-            tile(k, p->offset, n_t, n_r, p->w + g * p->n_rows + r, p->x + g * GS_PANEL_BYTES,
-                 p->x_step, p->acc + r * (size_t)n_t * LANES);
-        }
-    }
-}
 
 typedef void multiply_fn(const struct part *p, int n_t);
 

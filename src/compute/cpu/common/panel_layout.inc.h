@@ -34,3 +34,27 @@ struct kind {
     int width;      /* values per scale: 16, 32 or all 256 */
     int bits;       /* of a weight, unsigned; with 8 see SIGNED_OFFSET */
 };
+
+/* A part of the weights that is unpacked at once: rows (a multiple of GS_PANEL_GRAIN, those beyond
+ * the last are zeros) and groups of values. With one or two panels of tokens. */
+struct part {
+    size_t row, n_rows;
+    size_t group, n_groups;
+    struct unpacked *w; /* [group][row] */
+    const uint8_t *x;   /* its groups of a panel; */
+    size_t x_step;      /* bytes between panels */
+    int offset;
+    float *acc;          /* [row][panel][16] */
+    const uint8_t *next; /* packed weights that come nearer meanwhile: as many rows and groups, */
+    size_t next_stride, next_bytes; /* bytes between rows, and of a group; 0: none */
+};
+
+/* The packed weights of n rows, of one group. */
+SIMD_INLINE void fetch(const struct part *p, size_t row, size_t n, size_t group)
+{
+    const uint8_t *w = p->next + row * p->next_stride + group * p->next_bytes;
+
+    for (size_t r = 0; r < n; r++, w += p->next_stride)
+        for (size_t i = 0; i < p->next_bytes; i += 64)
+            __builtin_prefetch(w + i, 0, 2);
+}

@@ -3,56 +3,10 @@
  * The instruction set brings span_of() and tile_span(), the sums of products.
  *
  * Weights with an offset (or made unsigned by one) start their integer sums at -offset * (sum of
- * x): every sum over a scale's values is exact. All tiles do the same operations in the same order
- * for an output, and so do all instruction sets. */
-
-/* ---- sums and scales ---- */
-
-/* factor * the sums of values j. */
-SIMD_INLINE vi scaled_sum(const struct panel *x, struct kind k, int j, int factor)
-{
-    const vi both = vi_set((factor & 0xffff) + factor * 65536);
-    const vi one = vi_set(j & 1 ? factor * 65536 : factor & 0xffff);
-    vi sum = vi_zero();
-
-    if (k.width == 16)
-        return vi_add_pairs(sum, vb_load(x->sums16[j / 2]), one);
-    if (k.blocks_32)
-        return vi_add_pairs(sum, vb_load(x->sums16[j]), both);
-    if (k.width == 32)
-        return vi_add_pairs(sum, vb_load(x->sums32[j / 2]), one);
-    for (int i = 0; i < 4; i++)
-        sum = vi_add_pairs(sum, vb_load(x->sums32[i]), both);
-    return sum;
-}
-
-/* e * the sum of min * sums. */
-SIMD_INLINE vf min_term(const struct panel *x, const struct unpacked *w, struct kind k)
-{
-    vi sum = vi_zero();
-
-#pragma GCC unroll 8
-    for (int j = 0; j < 16; j += 2)
-        if (j < GS_ACT_GROUP / k.mins)
-            sum = vi_add_pairs(sum, vb_load(k.mins == 16 ? x->sums16[j / 2] : x->sums32[j / 2]),
-                               vb_set_4(w->min + j));
-    return vf_mul(vf_from_vi(sum), vf_set(w->e));
-}
-
-/* f + what the integer sums of values j are worth. */
-SIMD_INLINE vf fold(vf f, vi sum, const struct panel *x, const struct unpacked *w, struct kind k,
-                    int j)
-{
-    const vf scale = vf_set(w->scale[k.blocks_32 ? j : j * k.width / 16]);
-    const vf v = vf_from_vi(sum);
-
-    if (!k.blocks_32)
-        return vf_fma(v, scale, f);
-    vf s = vf_mul(v, scale);
-    if (k.mins > 0)
-        s = vf_fma(vf_from_vi(scaled_sum(x, k, j, 1)), vf_set(w->scale[8 + j]), s);
-    return vf_fma(s, vf_load(x->d[j * k.width / 32]), f);
-}
+ * x): every sum over a scale's values is exact.
+ *
+ * A unit defines PANEL_TILE, the outputs (of 16 tokens) that a tile adds up in registers. */
+#include "compute/cpu/common/panel_fold.inc.h"
 
 /* acc[row][token] += the products of n_r rows and n_t panels, of one group of values. The rows lie
  * side by side, the panels x_step bytes apart. */
@@ -63,11 +17,7 @@ SIMD_INLINE void tile(struct kind k, int offset, int n_t, int n_r, const struct 
                                 (const struct panel *)(const void *)(x_base + x_step)};
     vf f[PANEL_TILE];
 
-#pragma GCC unroll 12
-    for (int i = 0; i < n_t * n_r; i++)
-        f[i] = k.blocks_32  ? vf_load(acc + LANES * i)
-               : k.mins > 0 ? min_term(x[i % n_t], w + i / n_t, k)
-                            : vf_zero();
+    fold_begin(f, k, n_t, n_r, w, x, acc);
     for (int j = 0; j < GS_ACT_GROUP / k.width; j++) {
         vi s[PANEL_TILE];
         vi first[2] = {vi_zero(), vi_zero()};
@@ -84,9 +34,19 @@ SIMD_INLINE void tile(struct kind k, int offset, int n_t, int n_r, const struct 
         for (int i = 0; i < n_t * n_r; i++)
             f[i] = fold(f[i], s[i], x[i % n_t], w + i / n_t, k, j);
     }
-#pragma GCC unroll 12
-    for (int i = 0; i < n_t * n_r; i++) {
-        float *to = acc + LANES * i;
-        vf_store(to, k.blocks_32 ? f[i] : vf_fma(f[i], vf_load(x[i % n_t]->d_k), vf_load(to)));
+    fold_end(f, k, n_t, n_r, x, acc);
+}
+
+SIMD_INLINE void multiply(const struct part *p, struct kind k, int n_t)
+{
+    const int n_r = PANEL_TILE / n_t;
+    _Static_assert(GS_PANEL_GRAIN % PANEL_TILE == 0, "no tile beyond the rows");
+
+    for (size_t g = 0; g < p->n_groups; g++) {
+        for (size_t r = 0; r < p->n_rows; r += (size_t)n_r) {
+            fetch(p, r, (size_t)n_r, g);
+            tile(k, p->offset, n_t, n_r, p->w + g * p->n_rows + r, p->x + g * GS_PANEL_BYTES,
+                 p->x_step, p->acc + r * (size_t)n_t * LANES);
+        }
     }
 }

@@ -97,4 +97,7 @@ SIMD_INLINE void tile_span(struct kind k, int n_t, int n_r, const struct unpacke
         s[i] = span_end(s[i], part[i]);
 }
 
+#include "compute/cpu/common/panel_tile.inc.h"
+
+/* after panel_tile.inc.h */
 #include "compute/cpu/common/panel.inc.h"
