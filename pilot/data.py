@@ -59,7 +59,7 @@ def other(rng):
     return tasks.written(q, rng), a
 
 
-def draw(rng, texts, mix=(50, 14, 20, 8, 5, 3)):
+def draw(rng, texts, mix=(50, 14, 22, 10, 5, 2)):
     """One document: pieces (text, written by the model), as the mixture wants it.
 
     Which answer it is shows in its first words; the rest is soon known by heart. So many end after them."""

@@ -355,7 +355,7 @@ def dialogue(rng, other):
         taken.add(t.name)
         tools.append(t)
     messages = []
-    for _ in range(rng.choice([1, 1, 1, 2, 2, 3])):
+    for _ in range(rng.choice([1, 1, 2, 3, 4, 5, 6])):  # many to a list of tools: it is the calls that are learnt
         kind = rng.random()
         if kind < 0.14:
             q, a = other(rng)
@@ -378,7 +378,7 @@ def dialogue(rng, other):
             requests.append(q)
         q = rng.choice([" and ", ", then ", ", and ", " and also "]).join(requests)
         messages += [{"role": "user", "content": request_written(q, rng)}, call_message(calls)]
-        if rng.random() < 0.55:
+        if rng.random() < 0.85:
             said = []
             for _, args in calls:
                 r, a = result(rng, args)
