@@ -25,14 +25,37 @@ MACROS = {
     "|how might i|any way to|what do i type to|what should i do to|would you tell me how to|i don't know how to"
     "|teach me to|steps to|instructions to|please|can i|can one|is it possible to|how is it possible to|it would be nice to"
     "|what must one do to|i would like to|i have to|what does it take to|let me|i cannot figure out how to|my plan is to"
-    "|what are the steps to|the docs should say how to|walk me through how to|what's the command to|how on earth do i",
+    "|what are the steps to|the docs should say how to|walk me through how to|what's the command to|how on earth do i"
+    "|is there any way to|is there some way to|i was wondering how to|wondering how to|any idea how to|anyone know how to"
+    "|i'm trying to|trying to|would love to|gotta|what would it take to|how would one|how can someone|is there an easy way to"
+    "|what's the trick to|whats the right way to|got no clue how to|do you know how to|am i able to|am i allowed to"
+    "|what is needed to|i'm looking to|looking for a way to|we would like to|we need to|my goal is to|how am i supposed to"
+    "|where should i look to|what exactly must i type to|could someone tell me how to|in which way can i|i'd rather|i'm supposed to"
+    "|what's the proper way to|what's the simplest way to|is there a trick to|does anybody know how to|it'd be handy to|let's",
     "how2": "how do i|how can i|how to|how would i|can i|i want to|which command lets me|what do i type to",
     "whatis": "what is|what's|whats|what is|what's|what exactly is|explain|tell me about|describe|what do you know about"
     "|can you explain|define|what is meant by|i don't understand|what's the idea of|what is the point of|what's the purpose of"
     "|how would you describe|remind me what is|in short, what is|i keep reading about|what do you mean by|meaning of"
     "|please explain|give me the definition of|could you say what is|what is this|talk to me about|i would like to know about"
-    "|a few words about|something about|info on|information about|details about|i have a question about|what about",
+    "|a few words about|something about|info on|information about|details about|i have a question about|what about"
+    "|could you explain|i've never heard of|never heard of|i stumbled over|the docs mention|somebody mentioned|what on earth is"
+    "|help me understand|i'm confused about|eli5|quick explanation of|i can't make sense of|what does one mean by|wtf is|wth is"
+    "|what should i know about|what role plays|can someone explain|the story behind|give me the gist of|in plain words, what is",
     "who": "who|what|which model",
+    "machine": "laptop|desktop|box|pc|workstation|rig|server|machine|computer|mini pc|thinkpad|home server|old laptop|notebook|tower|vm|nuc",
+    "ram": "8|12|16|24|32|48|64|96|128|256",
+    "gguf": "llama-3.2-3b-q4_k_m.gguf|qwen3-8b-q4_k_m.gguf|gemma-3-4b-it-q8_0.gguf|mistral-7b-instruct.gguf|phi-4-mini.gguf"
+    "|gpt-oss-20b.gguf|tinyllama.gguf|qwen2.5-coder-7b.gguf|smollm3-3b.gguf|granite-8b.gguf|my-model.gguf|deepseek-r1.gguf|model.gguf",
+    "llm": "qwen3-8b|llama 3.1 8b|gemma 3 12b|mistral 7b|phi-4|gpt-oss 20b|qwen 30b|llama 70b|deepseek r1|smollm3|a 7b|a 13b|a 32b model",
+    "distro": "debian|ubuntu|fedora|arch|mint|nixos|opensuse|alpine|debian 12|ubuntu 24.04|rocky linux",
+    "gpu": "rtx 4090|rtx 3060|gtx 1080|radeon 7900|geforce|a100|intel arc|quadro|h100|tesla t4|rtx 5090|radeon card|nvidia card",
+    "lang": "python|typescript|javascript|go|rust|java|ruby|php|c#|kotlin|bash|perl|node|swift|elixir",
+    "cloud": "anthropic|openai|the cloud|openrouter|my provider|the provider|claude's api|the upstream|groq|azure|bedrock",
+    "slow": "slow|sluggish|laggy|painfully slow|terribly slow|crawling|dog slow|taking forever|slower than a snail|dead slow",
+    "fails": "fails|dies|crashes|breaks|goes down|has a hiccup|has an outage|falls over|stops working|is out|goes dark|chokes|collapses",
+    "person": "colleague|friend|coworker|boss|flatmate|wife|husband|son|daughter|teammate|neighbour|student|intern|customer|brother",
+    "phone": "iphone|android phone|tablet|ipad|phone|chromebook|galaxy|pixel|smartphone",
+    "doc": "notes.txt|readme.md|report.txt|error.log|main.c|minutes.md|todo.txt|syslog|book.txt|diff.patch",
 }
 
 

@@ -104,7 +104,7 @@ ASK_OPTION = [
     "{how} use --%s", "explain [the flag |the option |]--%s", "[the|] %s option", "what does the %s [option|flag|setting] do",
     "meaning of --%s", "when [do|should] i use --%s", "option --%s",
 ]
-ASK_DEFAULT = ["[what is|what's] the default (of|for) --%s", "default (of|for|value of) --%s", "what is --%s [by default|if i don't set it|when unset]",
+ASK_DEFAULT = ["what is the default (of|for) --%s", "what's the default for --%s", "default (of|for|value of) --%s", "what is --%s [by default|if i don't set it|when unset]",
                "--%s default", "which value has --%s [by default|normally]"]
 ASK_VARIABLE = ["[what is|which is|what's] the environment variable (of|for) --%s", "{how2} set --%s (with|by|as) an environment variable",
                 "environment variable (of|for) --%s", "--%s as an environment variable", "env var (of|for) --%s"]
