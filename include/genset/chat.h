@@ -102,6 +102,9 @@ struct gs_keep {
 
 struct gs_chat {
     struct gs_slice model; /* as the client spelled it */
+    struct gs_slice named; /* the same, where `model` is what somebody else made of it */
+    bool takes_smaller;    /* another model of this machine may answer if this one gets no memory,
+                            * unless the client named one that is here */
     const struct gs_message *messages;
     size_t n_messages;
     const struct gs_tool *tools;
@@ -247,7 +250,9 @@ struct gs_event {
     bool is_passed_over;          /* PROGRESS: an upstream announced an item that is no block */
     bool is_gap;                  /* DELTA: a line between two parts of an upstream's reasoning */
     int64_t n_sent;               /* events that an upstream has told of so far, where it counts */
-    struct gs_slice ignored; /* START: what of the format and the tools' schemas is not enforced */
+    struct gs_slice ignored;  /* START: what of the format and the tools' schemas is not enforced */
+    struct gs_slice short_of; /* START: what the model has less of than asked for, or whom it stands
+                               * in for, where memory is short; or empty */
 };
 
 /* What the receiver of an event wants next. */

@@ -56,6 +56,10 @@ struct gs_llm_options {
     /* A folder for a file that says how conversations with the model began: what is in it is
      * computed when the model is open, before anybody asks. Read while opening; NULL = none. */
     const char *beginnings_dir;
+    int64_t least_ctx_tokens; /* where memory decides about the context; 0, or less than 4096: 4096,
+                               * but no more than the model's */
+    bool takes_less; /* where memory is short: of context, down to least_ctx_tokens, and in the end
+                      * KV as q8_0, whatever was asked for */
 };
 
 GS_API void gs_llm_options_init(struct gs_llm_options *opt);
@@ -91,6 +95,8 @@ struct gs_llm_info {
     bool supports_tools; /* the template renders tools */
     bool supports_reasoning;
     bool supports_infill; /* answers between two texts */
+    bool is_short;        /* of memory: it has less than was asked for (takes_less) */
+    enum gs_kv_type kv_type;
 };
 
 /* Borrowed strings live as long as `llm`. */

@@ -10,6 +10,9 @@
  *                                              sequences can use
  *     sequences                                as many as asked, as far as that need leaves room
  *
+ * Where this is too much and the caller takes less, it is tried again with half the context, for
+ * one conversation, and so on; at the end with a smaller number format.
+ *
  * Reserving touches nothing: KV pages become memory when tokens are written to them. */
 #include <inttypes.h>
 
@@ -58,6 +61,19 @@ static uint64_t saturating_mul(uint64_t a, uint64_t b)
     return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
+static uint64_t own_ctx(const struct gs_model *m)
+{
+    const uint64_t train = gs_model_params(m)->ctx_train_tokens;
+
+    return train > 0 ? train : LEAST_CTX_TOKENS;
+}
+
+/* No less is tried by itself. */
+static uint64_t least_ctx(const struct gs_model *m, const struct gs_llm_options *opt)
+{
+    return GS_MIN(own_ctx(m), (uint64_t)GS_MAX(opt->least_ctx_tokens, (int64_t)LEAST_CTX_TOKENS));
+}
+
 static enum gs_status too_large(uint64_t ctx, uint64_t needed, uint64_t available,
                                 struct gs_error *err)
 {
@@ -77,11 +93,9 @@ enum gs_status gs_llm_budget_plan(const struct gs_model *m, size_t weight_bytes,
 {
     const enum gs_type kv_type = gs_llm_kv_type(opt->kv_type);
     const uint64_t per_token = GS_MAX(1, gs_exec_kv_bytes_per_token(m, kv_type));
-    const uint64_t train = gs_model_params(m)->ctx_train_tokens;
-    const uint64_t own_ctx = train > 0 ? train : LEAST_CTX_TOKENS;
-    const uint64_t most_ctx = opt->ctx_tokens > 0 ? (uint64_t)opt->ctx_tokens : own_ctx;
-    const uint64_t least_ctx = opt->ctx_tokens > 0 ? most_ctx : GS_MIN(most_ctx, LEAST_CTX_TOKENS);
-    const uint64_t least_bytes = saturating_mul(least_ctx, per_token);
+    const uint64_t most_ctx = opt->ctx_tokens > 0 ? (uint64_t)opt->ctx_tokens : own_ctx(m);
+    const uint64_t least_bytes =
+        saturating_mul(opt->ctx_tokens > 0 ? most_ctx : least_ctx(m, opt), per_token);
     const struct gs_exec_options window_opt = {
         .kv_type = kv_type,
         .batch_rows = (uint32_t)opt->batch_tokens,
@@ -121,4 +135,22 @@ enum gs_status gs_llm_budget_plan(const struct gs_model *m, size_t weight_bytes,
         .scratch_bytes = gs_exec_scratch_bytes(m, &exec_opt),
     };
     return GS_OK;
+}
+
+bool gs_llm_budget_shrink(const struct gs_model *m, struct gs_llm_options *opt)
+{
+    const uint64_t least = least_ctx(m, opt);
+    const uint64_t had = opt->ctx_tokens > 0 ? (uint64_t)opt->ctx_tokens : own_ctx(m);
+    const uint64_t ctx = had > least ? GS_MAX(had / 2, least) : had;
+
+    if (!opt->takes_less || (ctx == had && opt->kv_type == GS_KV_Q8_0))
+        return false;
+    if (ctx == had)
+        opt->kv_type = GS_KV_Q8_0;
+    const uint64_t bytes =
+        saturating_mul(ctx, GS_MAX(1, gs_exec_kv_bytes_per_token(m, gs_llm_kv_type(opt->kv_type))));
+    opt->ctx_tokens = (int64_t)ctx;
+    opt->kv_bytes = (int64_t)GS_MIN(bytes, (uint64_t)INT64_MAX);
+    opt->max_sequences = GS_MAX(1, opt->max_sequences / 4);
+    return true;
 }

@@ -70,6 +70,8 @@ void gs_llm_info(const gs_llm *llm, struct gs_llm_info *out_info)
         .supports_tools = traits && traits->tools,
         .supports_reasoning = traits && traits->reasoning,
         .supports_infill = gs_llm_can_infill(llm),
+        .is_short = llm->is_short,
+        .kv_type = llm->opt.kv_type,
     };
     if (llm->model)
         info_of_model(llm, out_info);

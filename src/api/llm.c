@@ -174,14 +174,19 @@ static bool has_its_memory(const struct gs_llm *llm)
     return !llm->opt.weights_only && (llm->opt.huge_pages || llm->opt.lock_memory);
 }
 
+static enum gs_status plan(struct gs_llm *llm, struct gs_error *err)
+{
+    return gs_llm_budget_plan(llm->model, has_its_memory(llm) ? 0 : gs_gguf_bytes(llm->file),
+                              &llm->opt, &llm->budget, err);
+}
+
 static enum gs_status open_weights(struct gs_llm *llm, struct gs_error *err)
 {
     struct gs_error why = {0};
     enum gs_status st = gs_model_load(llm->file, &llm->model, &why);
 
-    if (st == GS_OK)
-        st = gs_llm_budget_plan(llm->model, has_its_memory(llm) ? 0 : gs_gguf_bytes(llm->file),
-                                &llm->opt, &llm->budget, &why);
+    if (st == GS_OK && llm->opt.weights_only)
+        st = plan(llm, &why);
     if (st == GS_OK || (llm->opt.weights_only && (llm->model || st != GS_ENOMEM)))
         return GS_OK;
     if (err)
@@ -199,13 +204,32 @@ static enum gs_status start_engine(struct gs_llm *llm, struct gs_error *err)
         .kv_tokens = llm->budget.kv_tokens,
         .ctx_tokens = llm->budget.ctx_tokens,
     };
+
+    if (gs_model_params(llm->model)->is_encoder)
+        return GS_OK; /* it has no answers to give */
+    return gs_engine_create(llm->model, llm->compute, &opt, &llm->engine, err);
+}
+
+/* The engine with as much memory as is asked for, or as there is. */
+static enum gs_status open_engine(struct gs_llm *llm, struct gs_error *err)
+{
+    struct gs_error why = {0};
     enum gs_status st = gs_compute_create(llm->opt.n_threads, llm->opt.cpu, &llm->compute, err);
 
     if (st != GS_OK)
         return st;
-    if (gs_model_params(llm->model)->is_encoder)
-        return GS_OK; /* it has no answers to give */
-    return gs_engine_create(llm->model, llm->compute, &opt, &llm->engine, err);
+    for (;;) {
+        st = plan(llm, &why);
+        if (st == GS_OK)
+            st = start_engine(llm, &why);
+        if (st == GS_OK)
+            return GS_OK;
+        if (err && (st == GS_ENOMEM || !llm->is_short))
+            *err = why;
+        if ((st != GS_ENOMEM && !llm->is_short) || !gs_llm_budget_shrink(llm->model, &llm->opt))
+            return llm->is_short ? GS_ENOMEM : st; /* of less something else may be wrong */
+        llm->is_short = true;
+    }
 }
 
 static enum gs_status open_file(struct gs_llm *llm, const char *path, struct gs_error *err)
@@ -230,7 +254,7 @@ static enum gs_status open_parts(struct gs_llm *llm, const char *path, struct gs
     if (st == GS_OK)
         st = open_weights(llm, err);
     if (st == GS_OK && !llm->opt.weights_only)
-        st = start_engine(llm, err);
+        st = open_engine(llm, err);
     return st;
 }
 

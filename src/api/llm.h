@@ -43,6 +43,7 @@ struct gs_llm {
     struct gs_error prompter_err;
     struct gs_model *model; /* NULL: weights_only, and an architecture we do not have */
     struct gs_llm_budget budget;
+    bool is_short;              /* and it is of less than was asked for */
     struct gs_compute *compute; /* NULL, as the engine: weights_only */
     struct gs_engine *engine;
     struct gs_beginnings *beginnings;  /* NULL: not wanted */
@@ -59,6 +60,8 @@ struct gs_llm {
 GS_MUST_CHECK enum gs_status gs_llm_budget_plan(const struct gs_model *m, size_t weight_bytes,
                                                 const struct gs_llm_options *opt,
                                                 struct gs_llm_budget *out, struct gs_error *err);
+/* Ask for less, where `opt` allows it, after what it says was too much. False: there is no less. */
+GS_MUST_CHECK bool gs_llm_budget_shrink(const struct gs_model *m, struct gs_llm_options *opt);
 enum gs_type gs_llm_kv_type(enum gs_kv_type t);
 
 struct gs_prompt_shape;

@@ -17,7 +17,7 @@ struct gs_os_map {
     size_t len;
 };
 
-/* Map a regular file read-only and shared. errors: GS_ENOTFOUND, GS_EIO. */
+/* Map a regular file read-only and shared. errors: GS_ENOTFOUND, GS_EIO, GS_ENOMEM with amounts. */
 GS_MUST_CHECK enum gs_status gs_os_map_file(const char *path, struct gs_os_map *out_map,
                                             struct gs_error *err);
 void gs_os_unmap(struct gs_os_map *m);
@@ -70,7 +70,8 @@ void *gs_os_reserve(size_t n);
 void gs_os_release(void *p, size_t n);
 /* Give touched pages back to the system; they read as zero again. */
 void gs_os_discard(void *p, size_t n);
-int64_t gs_os_memory_available_bytes(void); /* by machine and cgroup; -1 unknown */
+/* By machine, cgroup and the process's limit of address space; -1 unknown. */
+int64_t gs_os_memory_available_bytes(void);
 int64_t gs_os_memory_total_bytes(void);
 /* Let this thread, and threads it starts, take memory from all NUMA nodes in turn, also for the
  * file pages they are the first to read; and from the nearest again. errors: GS_EUNSUPPORTED. */

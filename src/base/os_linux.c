@@ -37,6 +37,18 @@ static enum gs_status open_error(struct gs_error *err, int errnum, const char *p
                           "could not open file \"%s\"", path);
 }
 
+static enum gs_status map_error(struct gs_error *err, int errnum, const char *path, off_t n)
+{
+    if (errnum != ENOMEM)
+        return gs_error_errno(err, GS_EIO, errnum, "could not map file \"%s\"", path);
+    const long long available = gs_os_memory_available_bytes();
+    gs_error_set(err, GS_ENOMEM,
+                 "not enough memory to map file \"%s\": it has %lld bytes, %lld are available",
+                 path, (long long)n, available);
+    gs_error_amounts(err, (long long)n, available);
+    return GS_ENOMEM;
+}
+
 enum gs_status gs_os_map_file(const char *path, struct gs_os_map *out_map, struct gs_error *err)
 {
     struct stat sb;
@@ -57,7 +69,7 @@ enum gs_status gs_os_map_file(const char *path, struct gs_os_map *out_map, struc
     if (sb.st_size > 0) {
         p = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_SHARED, fd, 0);
         if (p == MAP_FAILED) {
-            st = gs_error_errno(err, GS_EIO, errno, "could not map file \"%s\"", path);
+            st = map_error(err, errno, path, sb.st_size);
             goto out;
         }
     }
@@ -236,16 +248,29 @@ int64_t gs_os_memory_total_bytes(void)
     return gs_os_machine_memory_total("");
 }
 
-int64_t gs_os_memory_available_bytes(void)
-{
-    return gs_os_machine_memory_available("");
-}
-
 static int64_t status_bytes(const char *key)
 {
     const int64_t kib = gs_os_machine_number("", "/proc/self/status", key);
 
     return kib < 0 ? -1 : kib * 1024;
+}
+
+/* What "ulimit -v" leaves; -1: it limits nothing. */
+static int64_t address_space_left(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur >= INT64_MAX)
+        return -1;
+    return GS_MAX((int64_t)limit.rlim_cur - GS_MAX(status_bytes("VmSize:"), (int64_t)0), 0);
+}
+
+int64_t gs_os_memory_available_bytes(void)
+{
+    const int64_t machine = gs_os_machine_memory_available("");
+    const int64_t process = address_space_left();
+
+    return machine < 0 || (process >= 0 && process < machine) ? process : machine;
 }
 
 void gs_os_usage(struct gs_os_usage *out)

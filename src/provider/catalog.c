@@ -126,11 +126,12 @@ static bool describe(struct gs_local_catalog *c, struct gs_local_model *m)
     struct gs_slice arch = {"", 0};
     char key[128];
     uint64_t ctx = 0;
+    struct gs_error err;
 
     m->arch = m->quant = "";
-    const enum gs_status st = gs_gguf_open(m->path, &f, NULL);
-    if (st != GS_OK)
-        return st != GS_ENOMEM;
+    const enum gs_status st = gs_gguf_open(m->path, &f, &err);
+    if (st != GS_OK) /* what cannot be read, or is too large to be, is listed all the same */
+        return st != GS_ENOMEM || err.needed > 0;
     if (!gs_gguf_get_string(f, "general.architecture", &arch, NULL))
         arch = gs_slice("", 0);
     snprintf(key, sizeof(key), "%.*s.context_length", (int)GS_MIN(arch.len, 100), arch.ptr);

@@ -26,6 +26,7 @@
 #include "base/thread.h"
 #include "provider/local_errand.h"
 #include "provider/local_open.h"
+#include "provider/local_short.h"
 #include "provider/local_texts.h"
 #include "provider/shelf.h"
 #include "provider/shelf_files.h"
@@ -103,7 +104,8 @@ struct gs_local_call {
     struct gs_local_call *next, **link;
     struct gs_local_open *model; /* it uses, or NULL */
     int64_t load_us;             /* set before the answer starts */
-    bool is_told;                /* STOP or ERROR was sent */
+    struct gs_local_short_of short_of;
+    bool is_told; /* STOP or ERROR was sent */
 };
 
 /* ---- events ---- */
@@ -120,6 +122,8 @@ static enum gs_flow on_event(void *ud, const struct gs_event *ev)
     if (c->model && (ev->kind == GS_EVENT_START || ev->kind == GS_EVENT_STOP)) {
         snprintf(served_by, sizeof(served_by), "local/%s", c->model->model.name);
         told.served_by = gs_slice_str(served_by);
+        if (ev->kind == GS_EVENT_START)
+            told.short_of = gs_slice_str(c->short_of.text);
     }
     c->is_told = ev->kind == GS_EVENT_ERROR || (ev->kind == GS_EVENT_STOP && ev->n_left == 0);
     return c->on_event(c->ud, &told);
@@ -247,17 +251,16 @@ static enum gs_status use_model(struct gs_local *l, struct gs_local_call *c, str
     if (c->errand && c->errand->kind == GS_ERRAND_CLOSE)
         return GS_OK;
     if (c->errand)
-        return gs_local_open_use(&l->opened, c->errand->model, NULL, c->errand->keep, &c->model,
-                                 &c->load_us, err);
+        return gs_local_open_use(&l->opened, c->errand->model, NULL, c->errand->keep,
+                                 GS_LOCAL_ANY_CTX, &c->model, &c->load_us, err);
     if (c->chat && c->chat->prefill_only && l->opened.first &&
         !gs_local_open_has(&l->opened, c->chat->model, purpose))
         return gs_error_set(err, GS_EBUSY, "the model is not open, but another is");
     if (c->chat)
-        return gs_local_open_use(&l->opened, c->chat->model, &purpose, c->chat->keep, &c->model,
-                                 &c->load_us, err);
+        return gs_local_short_use(&l->opened, c->chat, &c->model, &c->load_us, &c->short_of, err);
     purpose = c->texts->is_ranking ? GS_LOCAL_RANKING : GS_LOCAL_EMBEDDING;
-    return gs_local_open_use(&l->opened, c->texts->model, &purpose, c->texts->keep, &c->model,
-                             &c->load_us, err);
+    return gs_local_open_use(&l->opened, c->texts->model, &purpose, c->texts->keep,
+                             GS_LOCAL_ANY_CTX, &c->model, &c->load_us, err);
 }
 
 static enum gs_status start_kind(struct gs_local *l, struct gs_local_call *c,
@@ -336,8 +339,8 @@ static void do_preload(struct gs_local *l, struct preload *p)
     struct gs_local_open *model;
     int64_t load_us;
     struct gs_error err = {0};
-    const enum gs_status st =
-        gs_local_open_use(&l->opened, p->name, NULL, (struct gs_keep){0}, &model, &load_us, &err);
+    const enum gs_status st = gs_local_open_use(&l->opened, p->name, NULL, (struct gs_keep){0}, 0,
+                                                &model, &load_us, &err);
 
     if (st == GS_OK)
         gs_local_open_release(&l->opened, model);

@@ -106,17 +106,23 @@ static enum gs_status make_room(struct gs_local_opened *o, const struct gs_local
     return GS_OK;
 }
 
+/* As it is to be, if need be with all memory that idle ones have; or else smaller. */
 static enum gs_status open_llm(struct gs_local_opened *o, struct gs_local_open *m,
-                               struct gs_error *err)
+                               int64_t least_ctx_tokens, struct gs_error *err)
 {
+    struct gs_llm_options opt = o->llm;
     struct gs_llm_info info;
     enum gs_status st = make_room(o, &m->model, err);
 
     if (st != GS_OK)
         return st;
-    st = gs_llm_open(m->model.path, &o->llm, &m->llm, err);
+    opt.least_ctx_tokens = least_ctx_tokens;
+    st = gs_llm_open(m->model.path, &opt, &m->llm, err);
     while (st == GS_ENOMEM && close_one(o))
-        st = gs_llm_open(m->model.path, &o->llm, &m->llm, err);
+        st = gs_llm_open(m->model.path, &opt, &m->llm, err);
+    opt.takes_less = least_ctx_tokens > 0;
+    if (st == GS_ENOMEM && opt.takes_less)
+        st = gs_llm_open(m->model.path, &opt, &m->llm, err);
     if (st != GS_OK)
         return st;
     gs_llm_info(m->llm, &info);
@@ -136,6 +142,11 @@ static struct gs_local_open *find_open(const struct gs_local_opened *o,
     return NULL;
 }
 
+bool gs_local_open_is(const struct gs_local_opened *o, const struct gs_local_model *model)
+{
+    return find_open(o, model) != NULL;
+}
+
 /* Say until when it stays. */
 static void mark(struct gs_local_opened *o, const struct gs_local_open *m)
 {
@@ -153,8 +164,9 @@ static enum gs_status find(struct gs_local_opened *o, struct gs_slice name,
 
 /* A model that is found, and open; its own copy is dropped if it was open already. */
 static enum gs_status need(struct gs_local_opened *o, struct gs_slice name,
-                           const enum gs_local_purpose *purpose, struct gs_local_open **out_open,
-                           int64_t *out_load_us, struct gs_error *err)
+                           const enum gs_local_purpose *purpose, int64_t least_ctx_tokens,
+                           struct gs_local_open **out_open, int64_t *out_load_us,
+                           struct gs_error *err)
 {
     const int64_t began_us = gs_clock_mono_us();
     struct gs_local_open *m = gs_alloc_zero(sizeof(*m));
@@ -166,7 +178,7 @@ static enum gs_status need(struct gs_local_opened *o, struct gs_slice name,
     struct gs_local_open *open = st == GS_OK ? find_open(o, &m->model) : NULL;
     int64_t load_us = 0;
     if (st == GS_OK && !open) {
-        st = open_llm(o, m, err);
+        st = open_llm(o, m, least_ctx_tokens, err);
         load_us = GS_MAX(1, gs_clock_mono_us() - began_us);
     }
     if (st != GS_OK || open)
@@ -180,11 +192,11 @@ static enum gs_status need(struct gs_local_opened *o, struct gs_slice name,
 
 enum gs_status gs_local_open_use(struct gs_local_opened *o, struct gs_slice name,
                                  const enum gs_local_purpose *purpose, struct gs_keep keep,
-                                 struct gs_local_open **out_open, int64_t *out_load_us,
-                                 struct gs_error *err)
+                                 int64_t least_ctx_tokens, struct gs_local_open **out_open,
+                                 int64_t *out_load_us, struct gs_error *err)
 {
     struct gs_local_open *m = NULL;
-    const enum gs_status st = need(o, name, purpose, &m, out_load_us, err);
+    const enum gs_status st = need(o, name, purpose, least_ctx_tokens, &m, out_load_us, err);
 
     if (st != GS_OK)
         return st;
@@ -216,6 +228,13 @@ void gs_local_open_release(struct gs_local_opened *o, struct gs_local_open *m)
         return;
     m->close_us = m->keep_ms < 0 ? INT64_MAX : gs_clock_mono_us() + m->keep_ms * 1000;
     mark(o, m);
+}
+
+void gs_local_open_leave(struct gs_local_opened *o, struct gs_local_open *m)
+{
+    m->n_users--;
+    if (m->n_users == 0)
+        close_model(o, m);
 }
 
 enum gs_status gs_local_open_close(struct gs_local_opened *o, struct gs_slice name,

@@ -28,21 +28,32 @@ struct gs_local_opened {
     struct gs_llm_options llm; /* how models are opened */
     struct gs_local_open *first;
     uint64_t uses;
+    uint64_t poor;         /* version of the model that got no memory last */
+    int64_t poor_until_us; /* monotonic: nobody who takes another asks for it before */
 };
 
+/* A context of any length, where memory is short. */
+#define GS_LOCAL_ANY_CTX 1
+
 /* The model that `name` means, open, made for `purpose`, or, if that is NULL, for anything; used
- * from now on. *out_load_us is 0 if it was open already.
+ * from now on. If memory is short it may have less than is configured, but a context of so many
+ * tokens; 0: no less. *out_load_us is 0 if it was open already.
  * errors: as of gs_local_shelf_find() and gs_llm_open(); GS_EBUSY: no memory while others are used.
  */
 GS_MUST_CHECK enum gs_status gs_local_open_use(struct gs_local_opened *o, struct gs_slice name,
                                                const enum gs_local_purpose *purpose,
-                                               struct gs_keep keep, struct gs_local_open **out_open,
+                                               struct gs_keep keep, int64_t least_ctx_tokens,
+                                               struct gs_local_open **out_open,
                                                int64_t *out_load_us, struct gs_error *err);
+/* Whether this model is. */
+bool gs_local_open_is(const struct gs_local_opened *o, const struct gs_local_model *model);
 /* Whether the model that `name` means is open. */
 bool gs_local_open_has(struct gs_local_opened *o, struct gs_slice name,
                        enum gs_local_purpose purpose);
 /* No longer used by one of those who did. */
 void gs_local_open_release(struct gs_local_opened *o, struct gs_local_open *m);
+/* The same, and it is closed at once if nobody else uses it. */
+void gs_local_open_leave(struct gs_local_opened *o, struct gs_local_open *m);
 /* Close the model that `name` means once nobody uses it; it need not be open. */
 GS_MUST_CHECK enum gs_status gs_local_open_close(struct gs_local_opened *o, struct gs_slice name,
                                                  struct gs_arena *a, struct gs_error *err);

@@ -215,6 +215,33 @@ enum gs_status gs_local_shelf_find_any(struct gs_local_shelf *s, struct gs_slice
     return find(s, name, NULL, a, out_model, err);
 }
 
+bool gs_local_shelf_is_name(struct gs_local_shelf *s, struct gs_slice name)
+{
+    pthread_mutex_lock(&s->lock);
+    const bool is_name = name.len > 0 && gs_local_catalog_find(&s->catalog, name) != SIZE_MAX;
+    pthread_mutex_unlock(&s->lock);
+    return is_name;
+}
+
+bool gs_local_shelf_smaller(struct gs_local_shelf *s, int64_t file_bytes, int64_t ctx_tokens,
+                            bool is_open, struct gs_arena *a, struct gs_local_model *out_model)
+{
+    const struct gs_local_catalog *c = &s->catalog;
+    size_t best = SIZE_MAX;
+
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < c->n; i++) {
+        const struct gs_local_model *m = &c->models[i];
+        if (m->purpose == GS_LOCAL_WRITING && m->file_bytes < file_bytes &&
+            m->ctx_tokens >= ctx_tokens && (!is_open || find_mark(s, m->path)) &&
+            (best == SIZE_MAX || m->file_bytes > c->models[best].file_bytes))
+            best = i;
+    }
+    const bool is_there = best != SIZE_MAX && copy_model(s, best, a, out_model);
+    pthread_mutex_unlock(&s->lock);
+    return is_there;
+}
+
 bool gs_local_shelf_has(struct gs_local_shelf *s, const char *path, uint64_t version)
 {
     bool is_there = false;

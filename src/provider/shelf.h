@@ -52,6 +52,12 @@ GS_MUST_CHECK enum gs_status gs_local_shelf_find_any(struct gs_local_shelf *s, s
                                                      struct gs_arena *a,
                                                      struct gs_local_model *out_model,
                                                      struct gs_error *err);
+/* Whether a model is called so, by the client's own words. */
+bool gs_local_shelf_is_name(struct gs_local_shelf *s, struct gs_slice name);
+/* The largest model made for writing with a file smaller than that and room for so many tokens; of
+ * those that are open only, if asked so. False: there is none. */
+bool gs_local_shelf_smaller(struct gs_local_shelf *s, int64_t file_bytes, int64_t ctx_tokens,
+                            bool is_open, struct gs_arena *a, struct gs_local_model *out_model);
 /* Whether this version of the file at `path` is still there. thread: any. */
 bool gs_local_shelf_has(struct gs_local_shelf *s, const char *path, uint64_t version);
 /* Say what became of a model. */

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "base/map.h"
 #include "base/queue.h"
 #include "base/slice.h"
 #include "dialect/dialect.h"
@@ -73,6 +75,20 @@ static void flush(struct gs_switch_leg *leg)
     gs_switch_hold_reset(&leg->hold);
 }
 
+/* To the trace each time; to the log when it is new, or a model was opened so. */
+static void tell_shortage(const struct gs_switch_leg *leg, const struct gs_event *ev)
+{
+    struct gs_switch *sw = leg->call->sw;
+    const struct gs_slice what = ev->short_of;
+    const uint64_t hash = gs_hash_bytes(what.ptr, what.len, 0);
+
+    gs_trace_span(leg->call->trace, "memory", "is short: %.*s", (int)what.len, what.ptr);
+    if (ev->usage.load_us > 0 || hash != sw->short_of)
+        gs_log_write(sw->opt.log, GS_LOG_WARN, "memory", "memory is short: %.*s", (int)what.len,
+                     what.ptr);
+    sw->short_of = hash;
+}
+
 static void handle_event(struct gs_switch_leg *leg, const struct gs_event *ev)
 {
     struct gs_error err = {0};
@@ -83,6 +99,8 @@ static void handle_event(struct gs_switch_leg *leg, const struct gs_event *ev)
     }
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         leg->usage = ev->usage;
+    if (ev->short_of.len)
+        tell_shortage(leg, ev);
     if (!leg->first_us && is_content(ev))
         leg->first_us = gs_clock_mono_us();
     if (!leg->leads && !is_content(ev) && !gs_switch_call_is_last(leg)) {
@@ -173,6 +191,17 @@ static enum gs_status start(struct gs_switch_leg *leg, struct gs_error *err)
                                                                    on_event, leg, call, err);
 }
 
+/* None but this leg's is left to be asked. */
+static bool is_last_here(const struct gs_switch_leg *leg)
+{
+    const struct gs_switch_call *c = leg->call;
+
+    for (size_t i = c->n_tried; i < c->choice.n_taken && !leg->continues; i++)
+        if (gs_switch_call_is_local(c, &c->choice.targets[i].target))
+            return false;
+    return true;
+}
+
 bool gs_switch_leg_local(struct gs_switch_leg *leg, enum gs_fault *out_fault)
 {
     struct gs_switch_call *c = leg->call;
@@ -190,6 +219,8 @@ bool gs_switch_leg_local(struct gs_switch_leg *leg, enum gs_fault *out_fault)
         return false;
     }
     leg->chat.prefill_only |= leg->is_standby;
+    leg->chat.named = c->ask.model;
+    leg->chat.takes_smaller = is_last_here(leg);
     if (leg->to.model)
         leg->chat.model = gs_slice_str(leg->to.model);
     leg->is_sent = start(leg, &c->err) == GS_OK;

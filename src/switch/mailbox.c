@@ -98,10 +98,11 @@ struct gs_switch_mail *gs_switch_mail_copy(struct gs_arena *a, const struct gs_e
     const bool fits = dup(a, &mail->event.text) && dup(a, &mail->event.id) &&
                       dup(a, &mail->event.name) && dup(a, &mail->event.stop_sequence) &&
                       dup(a, &mail->event.ignored) && dup(a, &mail->event.served_by) &&
-                      dup(a, &mail->event.answer_id) && dup(a, &mail->event.model) &&
-                      dup(a, &mail->event.signature) && dup(a, &mail->event.item_id) &&
-                      dup_logprobs(a, &mail->event) && dup_values(a, &mail->event) &&
-                      dup_tokens(a, &mail->event) && dup_error(a, &mail->event);
+                      dup(a, &mail->event.short_of) && dup(a, &mail->event.answer_id) &&
+                      dup(a, &mail->event.model) && dup(a, &mail->event.signature) &&
+                      dup(a, &mail->event.item_id) && dup_logprobs(a, &mail->event) &&
+                      dup_values(a, &mail->event) && dup_tokens(a, &mail->event) &&
+                      dup_error(a, &mail->event);
     return fits ? mail : NULL;
 }
 

@@ -78,8 +78,9 @@ struct gs_switch {
     struct gs_trace_ring traces;
     struct gs_switch_generation *generation;
     struct gs_switch_pins *pins;
-    uint64_t seed;   /* of hashes that clients must not foresee */
-    bool has_warned; /* that a request could not be searched */
+    uint64_t seed;     /* of hashes that clients must not foresee */
+    bool has_warned;   /* that a request could not be searched */
+    uint64_t short_of; /* hash of what was last told about memory */
 };
 
 /* ---- hold.c: what is said and not yet passed on ---- */

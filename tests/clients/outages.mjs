@@ -5,8 +5,8 @@
 //
 //   node outages.mjs [WORD]     only checks whose name has this word
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { JSON_OUT, claude } from "./claude.mjs";
 import { codex, provider } from "./codex_cli.mjs";
@@ -328,6 +328,77 @@ async function testEngine(url, one) {
   });
 }
 
+// ---- no memory ----
+
+const LIMIT_KIB = 3_000_000;
+const SHORT = ["sh", ["-c", `ulimit -v ${LIMIT_KIB} && exec "$0" "$@"`, process.env.GENSET]];
+
+// A program with sanitizers does not start within the limit.
+const startsWithin = ([sh, args]) => spawnSync(sh, [...args, "version"]).status === 0;
+
+function memoryConfig(one) {
+  const route = (match, targets) => `  - {match: "${match}", targets: [${targets}]}`;
+  return [
+    "providers:",
+    `  gone: {kind: genset, url: "http://127.0.0.1:${one.closed}", key: none}`,
+    "routes:",
+    route("claude-*", "gone, local/large"),
+    route("list-*", "local/large, local/tiny-qwen35"),
+    "",
+  ].join("\n");
+}
+
+// `models` has one that the limit leaves no room for, and contexts are asked for that it leaves none for either.
+async function testMemory(one, keys, models) {
+  if (!startsWithin(SHORT)) return console.log("skipped: I2: this build of genset needs more address space than the limit");
+  const path = join(keys, "memory.yaml");
+  copyFileSync(join(models, "tiny-attention.gguf"), join(models, "large.gguf"));
+  truncateSync(join(models, "large.gguf"), 2 ** 36);
+  writeFileSync(path, memoryConfig(one));
+  const args = ["serve", "standin", "--listen", "127.0.0.1:0", "--models", models, "--config", path, "--ctx", "12582912"];
+  const short = { more: { max_tokens: 4, max_output_tokens: 4, options: { num_predict: 4 } } };
+  await inFolder((folder) =>
+    serving(SHORT[0], [...SHORT[1], ...args], folder, async (url, child) => {
+      let log = "";
+      child.stderr.on("data", (bytes) => (log += bytes));
+      child.stdout.resume();
+      await test("I2 who names a model without memory hears how much it needs, and of models that fit", async () => {
+        for (const api of ALL) {
+          const got = await say(url, api, "large", short);
+          assert.ok(got.error, got.body);
+          assert.match(got.body, /68719476736 bytes, \d+ are available.*tiny-attention/s);
+        }
+      });
+      await test("I2 a model gets a smaller context than configured", async () => {
+        for (const api of ALL) {
+          const got = await say(url, api, "tiny-attention", short);
+          assert.ok(got.answer, `${got.error?.stack} ${got.body}`);
+          assert.equal(got.servedBy, "local/tiny-attention");
+        }
+        assert.match(log, /memory is short: "tiny-attention" has a context of \d+ tokens/);
+      });
+      await test("I2 in the place of a cloud model the next smaller one answers, and it is told which", async () => {
+        for (const api of ALL) {
+          const got = await say(url, api, "claude-x", short);
+          assert.ok(got.answer, `${got.error?.stack} ${got.body}`);
+          assert.equal(got.servedBy, "local/tiny-attention");
+          const trace = await (await fetch(`${url}/api/genset/trace/${got.headers.get("x-request-id")}`)).text();
+          assert.match(trace, /stands in for/);
+        }
+        assert.match(log, /"tiny-attention" stands in for "large"/);
+        const rows = await (await fetch(`${url}/api/genset/log`)).text();
+        assert.match(rows, /tiny-attention/);
+      });
+      await test("I2 of a list of models the next one answers", async () => {
+        for (const api of ALL) {
+          const got = await say(url, api, "list-x", short);
+          assert.equal(got.servedBy, "local/tiny-qwen35", `${got.error?.stack} ${got.body}`);
+        }
+      });
+    }),
+  );
+}
+
 // ---- the tools people use ----
 
 const FAULTS = ["fake@429-retry-after-60", "fake@529", "gone@ok", "fake@portal", "fake@malformed-after-3", "fake@rst-after-5", "fake@stall-after-3"];
@@ -381,6 +452,7 @@ async function testAll(one, two, keys) {
   writeFileSync(tiny, config(one, two, "local/tiny-qwen35"));
   const options = ["--config", tiny, "--keepalive", `${KEEPALIVE_MS}ms`, "--ctx", "4096"];
   await withModel((url) => testEngine(url, one), models, join(models, "tiny-attention.gguf"), options);
+  await testMemory(one, keys, models);
   await testRestart(one, path);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/llm.h"
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/os.h"
@@ -540,6 +541,62 @@ static void test_budget(void **state)
     assert_int_equal(gs_llm_open("/nowhere/x.gguf", &opt, &other, &err), GS_ENOTFOUND);
 }
 
+/* What nobody has memory for is had smaller, as far as the caller takes it. */
+static void test_takes_less(void **state)
+{
+    struct gs_llm_options opt;
+    struct gs_llm_info info;
+    struct gs_error err = {0};
+    gs_llm *other = NULL;
+
+    (void)state;
+    gs_llm_options_init(&opt);
+    opt.cpu = getenv("GENSET_CPU");
+    opt.n_threads = 1;
+    opt.takes_less = true;
+    assert_int_equal(gs_llm_open(standin_path, &opt, &other, &err), GS_OK);
+    gs_llm_info(other, &info);
+    assert_false(info.is_short);
+    gs_llm_close(other);
+    opt.ctx_tokens = INT64_MAX / 2;
+    opt.least_ctx_tokens = 5000;
+    assert_int_equal(gs_llm_open(standin_path, &opt, &other, &err), GS_OK);
+    gs_llm_info(other, &info);
+    assert_true(info.is_short && info.kv_type == GS_KV_F16);
+    assert_true(info.ctx_tokens >= 5000 && info.ctx_tokens < opt.ctx_tokens);
+    gs_llm_close(other);
+    opt.ctx_tokens = 300; /* and little that is refused is not made more */
+    opt.kv_bytes = info.kv_bytes_per_token;
+    assert_int_equal(gs_llm_open(standin_path, &opt, &other, &err), GS_OK);
+    gs_llm_info(other, &info);
+    assert_true(info.is_short && info.kv_type == GS_KV_Q8_0);
+    assert_int_equal(info.ctx_tokens, 300);
+    gs_llm_close(other);
+}
+
+/* By halves to what is needed, then in the smallest format, then no more. */
+static void test_shrinking_ends(void **state)
+{
+    struct gs_llm_options opt;
+    int64_t had = 0;
+    int n = 0;
+
+    (void)state;
+    gs_llm_options_init(&opt);
+    assert_false(gs_llm_budget_shrink(llm->model, &opt));
+    opt.takes_less = true;
+    opt.kv_type = GS_KV_F32;
+    opt.least_ctx_tokens = 10000;
+    while (gs_llm_budget_shrink(llm->model, &opt)) {
+        assert_true(++n < 64);
+        assert_true(opt.ctx_tokens >= 10000 && opt.max_sequences >= 1);
+        assert_true(opt.kv_bytes > 0 && (n == 1 || opt.kv_bytes < had));
+        had = opt.kv_bytes;
+    }
+    assert_int_equal(opt.ctx_tokens, 10000);
+    assert_int_equal(opt.kv_type, GS_KV_Q8_0);
+}
+
 /* A file that has less than a model is still shown, and asked for more says what is missing. */
 static void test_weights_only(void **state)
 {
@@ -631,6 +688,8 @@ int main(void)
         cmocka_unit_test(test_render),
         cmocka_unit_test(test_session),
         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_takes_less),
+        cmocka_unit_test(test_shrinking_ends),
         cmocka_unit_test(test_weights_only),
         cmocka_unit_test(test_shared_files),
     };
