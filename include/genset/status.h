@@ -26,7 +26,9 @@
     X(GS_ECANCELLED, -10, "cancelled")                                                             \
     X(GS_ETEMPLATE, -11, "chat template failed")                                                   \
     X(GS_ECONFIG, -12, "configuration error")                                                      \
-    X(GS_EINTERNAL, -13, "internal error")
+    X(GS_EINTERNAL, -13, "internal error")                                                         \
+    X(GS_EUPSTREAM, -14, "another computer failed")                                                \
+    X(GS_EDENIED, -15, "the key is not accepted")
 
 enum gs_status {
 #define GS_STATUS_ENUM(code, value, text) code = value,
@@ -44,8 +46,9 @@ struct gs_error {
     enum gs_status code;
     int line;
     int col;
-    long long needed;    /* GS_ECONTEXT, GS_ENOMEM, GS_ELIMIT: amount asked for; GS_EBUSY: seconds
-                            until it is worth another try, if they are known; else 0 */
+    long long needed;    /* GS_ECONTEXT, GS_ENOMEM, GS_ELIMIT: amount asked for; GS_EBUSY,
+                            GS_EUPSTREAM: seconds until it is worth another try, if they are
+                            known; else 0 */
     long long available; /* and the amount there is */
     char source[GS_ERROR_SOURCE_BYTES]; /* file, template or stream the position refers to */
     char msg[GS_ERROR_MSG_BYTES];       /* lower case, no full stop */

@@ -71,6 +71,8 @@ int gs_cli_fail_model(const struct gs_error *err)
     case GS_ECANCELLED:
     case GS_ETEMPLATE:
     case GS_EINTERNAL:
+    case GS_EUPSTREAM:
+    case GS_EDENIED:
         break;
     }
     return gs_cli_fail(err, GS_EXIT_FAILED);

@@ -28,7 +28,7 @@ struct heard {
 
 static void malformed(struct heard *s, const char *what)
 {
-    gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EFORMAT, "the server's answer: %s", what);
+    gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EUPSTREAM, "the server's answer: %s", what);
 }
 
 static void check(struct heard *s, const struct gs_buf *b)
@@ -226,7 +226,7 @@ static void finish(struct heard *s, struct gs_slice reason, const struct gs_json
     gs_buf_slice(&s->h.stop_sequence, gs_dialect_peek_string(v, "stop_sequence"));
     check(s, &s->h.stop_sequence);
     if (!s->h.has_said && (s->h.stop == GS_STOP_END || s->h.stop == GS_STOP_TOOL_CALL))
-        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO,
+        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EUPSTREAM,
                              "the server's answer ended with nothing said");
     s->h.is_finished = !s->h.has_failed;
 }

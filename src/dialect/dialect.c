@@ -10,6 +10,8 @@ int gs_dialect_status(const struct gs_dialect *d, const struct gs_error *err)
     case GS_ECONTEXT:
     case GS_ETEMPLATE:
         return 400;
+    case GS_EDENIED:
+        return 401;
     case GS_ENOTFOUND:
         return 404;
     case GS_ELIMIT:
@@ -19,6 +21,8 @@ int gs_dialect_status(const struct gs_dialect *d, const struct gs_error *err)
     case GS_EBUSY:
     case GS_ECANCELLED:
         return d->overload_status;
+    case GS_EUPSTREAM:
+        return 502;
     case GS_OK:
     case GS_EIO:
     case GS_ECONFIG:

@@ -79,13 +79,13 @@ bool gs_dialect_hear_object(struct gs_dialect_heard *h, struct gs_slice data, st
     const enum gs_status st = gs_json_parse(data, h->a, out, h->err);
 
     if (data.len == 0) {
-        gs_dialect_hear_fail(h, GS_FAULT_EMPTY, GS_EIO, "the server answered nothing");
+        gs_dialect_hear_fail(h, GS_FAULT_EMPTY, GS_EUPSTREAM, "the server answered nothing");
     } else if (st == GS_ENOMEM) {
         fail_nomem(h);
     } else if (st != GS_OK) {
         fail(h, gs_dialect_read_nonsense(data, h->err));
     } else if (out->kind != GS_JSON_OBJECT) {
-        gs_dialect_hear_fail(h, GS_FAULT_MALFORMED, GS_EFORMAT,
+        gs_dialect_hear_fail(h, GS_FAULT_MALFORMED, GS_EUPSTREAM,
                              "the server's answer: expected an object, found %s",
                              gs_json_kind_name(out->kind));
     }
@@ -242,10 +242,10 @@ enum gs_dialect_effect gs_dialect_hear_cut(struct gs_dialect_heard *h)
     if (h->is_finished)
         gs_dialect_hear_stop(h);
     else if (h->has_frame)
-        gs_dialect_hear_fail(h, GS_FAULT_CUT, GS_EIO,
+        gs_dialect_hear_fail(h, GS_FAULT_CUT, GS_EUPSTREAM,
                              "the server's answer broke off before its end");
     else
-        gs_dialect_hear_fail(h, GS_FAULT_EMPTY, GS_EIO, "the server answered nothing");
+        gs_dialect_hear_fail(h, GS_FAULT_EMPTY, GS_EUPSTREAM, "the server answered nothing");
     return h->effect;
 }
 

@@ -106,10 +106,10 @@ static void take(struct heard *s, const struct gs_json *v)
         gs_dialect_hear_error(&s->h, v);
     else if (is_done && !s->h.has_said && !is_cut(v) && !is_done_by(v, "refusal") &&
              !says_something(message))
-        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO,
+        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EUPSTREAM,
                              "the server's answer ended with nothing said");
     else if (!names_calls(message))
-        gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EFORMAT,
+        gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EUPSTREAM,
                              "the server's answer: a tool call without a name");
     if (s->h.has_failed || (!is_done && !gs_dialect_has(v, "message")))
         return;
@@ -173,7 +173,7 @@ static enum gs_dialect_effect read_whole(struct gs_slice body, struct gs_arena *
     if (is_object && (gs_dialect_has(&v, "error") || gs_dialect_peek_bool(&v, "done")))
         take(&s, &v);
     else if (is_object)
-        gs_dialect_hear_fail(&s.h, GS_FAULT_MALFORMED, GS_EFORMAT,
+        gs_dialect_hear_fail(&s.h, GS_FAULT_MALFORMED, GS_EUPSTREAM,
                              "the server's answer: it is not done");
     clear_state(&s);
     return s.h.effect;

@@ -75,7 +75,7 @@ static bool begins_call(const struct heard *s, int64_t index, struct gs_slice id
 static void begin_call(struct heard *s, int64_t index, struct gs_slice id, struct gs_slice name)
 {
     if (!name.len) {
-        gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EFORMAT,
+        gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EUPSTREAM,
                              "the server's answer: a piece of a tool call without its "
                              "beginning");
         return;
@@ -192,10 +192,10 @@ static bool ends_badly(struct heard *s, const struct gs_json *choice, const stru
     }
     if (r->fault == GS_FAULT_NONE && !says && r->stop != GS_STOP_LENGTH &&
         r->stop != GS_STOP_CONTEXT && r->stop != GS_STOP_REFUSAL)
-        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO,
+        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EUPSTREAM,
                              "the server's answer ended with nothing said");
     else if (r->fault != GS_FAULT_NONE)
-        gs_dialect_hear_fail(&s->h, r->fault, GS_EIO, "the server's answer ended in \"%.*s\"",
+        gs_dialect_hear_fail(&s->h, r->fault, GS_EUPSTREAM, "the server's answer ended in \"%.*s\"",
                              (int)GS_MIN(word.len, (size_t)60), word.ptr);
     return s->h.has_failed;
 }
@@ -282,10 +282,10 @@ static void hear_done(struct heard *s)
     if (s->h.is_finished)
         gs_dialect_hear_stop(&s->h);
     else if (s->h.n_blocks > 0)
-        gs_dialect_hear_fail(&s->h, GS_FAULT_CUT, GS_EIO,
+        gs_dialect_hear_fail(&s->h, GS_FAULT_CUT, GS_EUPSTREAM,
                              "the server's answer ended without a reason");
     else
-        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO, "the server answered nothing");
+        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EUPSTREAM, "the server answered nothing");
 }
 
 static enum gs_dialect_effect read_frame(void *state, const struct gs_dialect_frame *frame,

@@ -214,7 +214,7 @@ static bool find_item(struct heard *s, const struct gs_json *event, enum gs_bloc
     if (s->h.has_block && s->h.block == kind && is_it(s, id))
         return true;
     if (kind == GS_BLOCK_TOOL_CALL)
-        gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EFORMAT,
+        gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EUPSTREAM,
                              "the server's answer: a piece of a tool call that is not "
                              "being made");
     else
@@ -315,7 +315,7 @@ static bool ends_badly(struct heard *s, const struct gs_json *response)
              gs_slice_eq_str(reason, "content_filter"))
         return s->h.has_failed;
     else
-        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EIO,
+        gs_dialect_hear_fail(&s->h, GS_FAULT_EMPTY, GS_EUPSTREAM,
                              "the server's answer ended with nothing said");
     return s->h.has_failed;
 }

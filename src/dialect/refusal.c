@@ -288,9 +288,9 @@ static enum gs_status code_of(enum gs_fault fault)
         return GS_EBUSY;
     if (fault == GS_FAULT_OURS)
         return GS_ENOMEM;
-    return fault == GS_FAULT_MODEL_GONE  ? GS_ENOTFOUND
-           : fault == GS_FAULT_MALFORMED ? GS_EFORMAT
-                                         : GS_EIO;
+    return fault == GS_FAULT_MODEL_GONE ? GS_ENOTFOUND
+           : fault == GS_FAULT_AUTH     ? GS_EDENIED
+                                        : GS_EUPSTREAM;
 }
 
 /* Printable, on one line, whole characters, no more than fit. */

@@ -144,7 +144,7 @@ int gs_server_access_key(const struct gs_server *s, const struct gs_http_head *h
         given = gs_slice_trim(gs_slice_sub(given, scheme.len, given.len));
     if (is_key(s, given) | is_key(s, gs_http_head_get(head, "x-api-key")))
         return 0;
-    gs_error_set(err, GS_EUNSUPPORTED, "the API key is missing or wrong");
+    gs_error_set(err, GS_EDENIED, "the API key is missing or wrong");
     gs_error_hint(err, "Send it as \"Authorization: Bearer KEY\" or \"x-api-key: KEY\".");
     return 401;
 }

@@ -346,7 +346,7 @@ static void reply_in_stream(struct gs_server_exchange *ex, const struct gs_switc
     struct gs_error err = {0};
 
     if (reply->status != 200) { /* its own status is out of reach by now */
-        gs_error_set(&err, GS_EIO, "%.*s", (int)GS_MIN(reply->error.len, (size_t)400),
+        gs_error_set(&err, GS_EUPSTREAM, "%.*s", (int)GS_MIN(reply->error.len, (size_t)400),
                      reply->error.ptr);
         gs_server_exchange_fail(ex, &err);
         return;

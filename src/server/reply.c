@@ -63,7 +63,8 @@ void gs_server_reply_error(struct gs_server *s, struct gs_http_request *r,
     gs_server_gauges_count(s, &(struct gs_usage){0}, status);
     if (status == 429 || status == 503 || status == 529)
         tell_wait(r, err);
-    if (status == 401 || err->code == GS_EIO || err->code == GS_ECONFIG)
+    if (status == 401 || err->code == GS_EIO || err->code == GS_ECONFIG ||
+        (err->code == GS_EUPSTREAM && err->needed > 0))
         gs_http_header(r, "x-should-retry",
                        GS_SLICE_LIT("false")); /* Anthropic's clients heed it */
     gs_buf_init(&b, 64 * GS_KIB);

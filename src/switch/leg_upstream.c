@@ -44,7 +44,7 @@ static void fail(struct gs_switch_leg *leg, enum gs_fault fault, const char *why
 {
     struct gs_error err = {0};
 
-    gs_error_set(&err, fault == GS_FAULT_OURS ? GS_ENOMEM : GS_EIO, "%s", why);
+    gs_error_set(&err, fault == GS_FAULT_OURS ? GS_ENOMEM : GS_EUPSTREAM, "%s", why);
     gs_switch_call_failed(leg, fault, &err);
 }
 
@@ -255,7 +255,9 @@ static void take_piece(struct gs_switch_leg *leg, struct gs_slice bytes)
     struct gs_error err = {0};
 
     if (gs_dialect_frames_feed(&leg->frames, bytes, &err) != GS_OK) {
-        gs_switch_call_failed(leg, err.code == GS_ENOMEM ? GS_FAULT_OURS : GS_FAULT_TOO_BIG, &err);
+        const bool is_ours = err.code == GS_ENOMEM;
+        err.code = is_ours ? GS_ENOMEM : GS_EUPSTREAM;
+        gs_switch_call_failed(leg, is_ours ? GS_FAULT_OURS : GS_FAULT_TOO_BIG, &err);
         return;
     }
     while (!leg->is_over && gs_dialect_frames_next(&leg->frames, &frame))
@@ -340,7 +342,7 @@ static void end_refused(struct gs_switch_leg *leg)
     enum gs_fault fault = GS_FAULT_PORTAL;
 
     if (leg->is_html && leg->status < 400)
-        gs_error_set(&err, GS_EIO, "a web page answered instead of the API");
+        gs_error_set(&err, GS_EUPSTREAM, "a web page answered instead of the API");
     else
         fault = refusal_reader(leg)->read_refusal(leg->status, gs_buf_view(&leg->answer), &err);
     if (err.code == GS_EBUSY && leg->retry_after_us > 0)

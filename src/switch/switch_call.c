@@ -366,7 +366,7 @@ void gs_switch_call_failed(struct gs_switch_leg *leg, enum gs_fault fault,
     if (led || !leg->continues) { /* of an answer that broke off, why it did */
         c->err = *err;
         if (leg->provider->kind != GS_PROVIDER_LOCAL)
-            gs_error_prefix(&c->err, "%s", leg->provider->name);
+            gs_switch_excuse_leg(leg, fault, &c->err);
     }
     if (is_refused)
         c->n_tried = c->choice.n_taken;
@@ -438,78 +438,6 @@ static void start_hedge(struct gs_switch_call *c)
     gs_http_timer_start(c->timer, gs_hedge_after_us(c->route->hedge_ms * 1000, p95_us) / 1000);
 }
 
-static bool keeps_back(const struct gs_switch_call *c)
-{
-    for (size_t i = 0; i < c->choice.n; i++)
-        if (c->choice.targets[i].why == GS_CHOICE_PRIVACY)
-            return true;
-    return false;
-}
-
-struct fault_of {
-    struct gs_slice provider;
-    enum gs_fault fault;
-};
-
-static void note_fault(void *ud, const struct gs_breaker_state *s)
-{
-    struct fault_of *of = ud;
-    const size_t len = of->provider.len;
-
-    if (s->wait_us > 0 && s->key.len > len && gs_slice_starts(s->key, of->provider) &&
-        (s->key.ptr[len] == '/' || s->key.ptr[len] == '#'))
-        of->fault = s->why;
-}
-
-/* Everybody is benched: for how long, and what is wrong with the one whose wait ends first. */
-static void say_wait(struct gs_switch_call *c)
-{
-    const size_t i = c->choice.targets[0].target.provider;
-    const long long wait_s = c->choice.wait_us / 1000000 + 1;
-    struct fault_of of = {gs_slice_str(c->generation->routes->providers[i].name), GS_FAULT_NONE};
-
-    gs_breakers_walk(c->sw->breakers, gs_clock_mono_us(), note_fault, &of);
-    gs_error_set(&c->err, GS_EBUSY, "nobody can be asked for another %lld s%s%s%s%s", wait_s,
-                 of.fault ? "; " : "", of.fault ? of.provider.ptr : "", of.fault ? ": " : "",
-                 of.fault ? gs_fault_meaning(of.fault) : "");
-    c->err.needed = wait_s;
-}
-
-/* Each is left out for a reason of its own: "there is nobody to ask: router (budget)". */
-static void say_nobody(struct gs_switch_call *c)
-{
-    char text[200] = "";
-    size_t len = 0;
-
-    for (size_t i = 0; i < c->choice.n && len < sizeof(text); i++) {
-        const struct gs_choice_target *t = &c->choice.targets[i];
-        if (t->why == GS_CHOICE_TAKEN)
-            continue;
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s (%s)", len ? ", " : ": ",
-                                c->generation->routes->providers[t->target.provider].name,
-                                gs_choice_word(t->why));
-    }
-    gs_error_set(&c->err, GS_EBUSY, "there is nobody to ask%s", text);
-}
-
-/* Why nobody was asked. */
-static enum gs_status say_why(struct gs_switch_call *c, struct gs_error *err)
-{
-    if (c->choice.n_taken == 0 && keeps_back(c)) {
-        gs_switch_guard_refuse(&c->guard, &c->err);
-        if (c->ask.unread)
-            gs_error_hint(&c->err, "This machine cannot read it: %s.", c->ask.unread->msg);
-    } else if (c->choice.n_taken == 0 && c->ask.unread) {
-        c->err = *c->ask.unread;
-    } else if (c->choice.wait_us > 0) {
-        say_wait(c);
-    } else if (c->err.code == GS_OK) {
-        say_nobody(c);
-    }
-    *err = c->err;
-    return err->code;
-}
-
 /* Whether what is needed to ask the first one is not there yet. */
 static bool must_load(const struct gs_switch_call *c)
 {
@@ -532,7 +460,7 @@ static enum gs_status begin(struct gs_switch_call *c, struct gs_error *err)
         return GS_OK;
     }
     if (c->choice.wait_us > 0 || !ask_next(c))
-        return say_why(c, err);
+        return gs_switch_excuse(c, err);
     start_hedge(c);
     return GS_OK;
 }

@@ -274,6 +274,14 @@ uint64_t gs_switch_talk_of(const struct gs_chat *chat, uint64_t seed);
 const struct gs_config_route *gs_switch_route_of(const struct gs_config_routes *routes,
                                                  const struct gs_switch_ask *ask);
 
+/* ---- excuse.c: what the client is told ---- */
+
+/* Why nobody was asked, by c->choice: sets c->err and *err, returns its code. */
+enum gs_status gs_switch_excuse(struct gs_switch_call *c, struct gs_error *err);
+/* `err` is why a leg to another computer failed: say whose fault it is, and of a key what to do. */
+void gs_switch_excuse_leg(const struct gs_switch_leg *leg, enum gs_fault fault,
+                          struct gs_error *err);
+
 /* ---- guard_leg.c ---- */
 
 /* Take out of the client's own body what the rules find. Where that fails nothing may leave. */

@@ -80,7 +80,7 @@ static bool is_ours(CURLcode code)
 void gs_upstream_judge_malformed(struct gs_upstream_call *c, const char *why)
 {
     c->end.fault = GS_FAULT_MALFORMED;
-    gs_error_set(&c->end.err, GS_EFORMAT, "\"%s\" does not answer in HTTP (%s)", c->where, why);
+    gs_error_set(&c->end.err, GS_EUPSTREAM, "\"%s\" does not answer in HTTP (%s)", c->where, why);
 }
 
 void gs_upstream_judge_late(struct gs_upstream_call *c, bool is_total)
@@ -89,18 +89,18 @@ void gs_upstream_judge_late(struct gs_upstream_call *c, bool is_total)
 
     if (is_total) {
         c->end.fault = GS_FAULT_TOTAL_TIMEOUT;
-        gs_error_set(err, GS_EIO, "the answer of \"%s\" was not complete in time", c->where);
+        gs_error_set(err, GS_EUPSTREAM, "the answer of \"%s\" was not complete in time", c->where);
     } else if (has_asked(c)) {
         c->end.fault = GS_FAULT_HEADERS_TIMEOUT;
-        gs_error_set(err, GS_EIO, "\"%s\" did not answer in %lld ms", c->where,
+        gs_error_set(err, GS_EUPSTREAM, "\"%s\" did not answer in %lld ms", c->where,
                      (long long)(c->headers_us / 1000));
     } else if (c->was_opening) {
         c->end.fault = GS_FAULT_CONNECT_TIMEOUT;
-        gs_error_set(err, GS_EIO, "no connection to \"%s\" in %lld ms", c->where,
+        gs_error_set(err, GS_EUPSTREAM, "no connection to \"%s\" in %lld ms", c->where,
                      (long long)(c->connect_us / 1000));
     } else if (c->was_resolving) {
         c->end.fault = GS_FAULT_DNS;
-        gs_error_set(err, GS_EIO, "the name of \"%s\" was not resolved in %lld ms", c->where,
+        gs_error_set(err, GS_EUPSTREAM, "the name of \"%s\" was not resolved in %lld ms", c->where,
                      (long long)(c->connect_us / 1000));
     } else {
         c->end.fault = GS_FAULT_OURS;
@@ -119,27 +119,28 @@ static void judge_connect(struct gs_upstream_call *c, CURLcode code, const char 
     c->up->curl.easy_getinfo(c->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
     if (code == CURLE_COULDNT_RESOLVE_HOST) {
         c->end.fault = GS_FAULT_DNS;
-        gs_error_set(err, GS_EIO, "could not resolve the name of \"%s\"", c->where);
+        gs_error_set(err, GS_EUPSTREAM, "could not resolve the name of \"%s\"", c->where);
     } else if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY || connect_status != 0 ||
                (is_proxied(c) && !is_of_tls(code) && errnum != ETIMEDOUT)) {
         c->end.fault = GS_FAULT_PROXY;
-        gs_error_set(err, GS_EIO, "no way through the proxy to \"%s\" (%s)", c->where, more);
+        gs_error_set(err, GS_EUPSTREAM, "no way through the proxy to \"%s\" (%s)", c->where, more);
     } else if (code == CURLE_COULDNT_CONNECT && errnum == ETIMEDOUT) {
         c->end.fault = GS_FAULT_CONNECT_TIMEOUT;
-        gs_error_set(err, GS_EIO, "no connection to \"%s\": %s", c->where, strerror((int)errnum));
+        gs_error_set(err, GS_EUPSTREAM, "no connection to \"%s\": %s", c->where,
+                     strerror((int)errnum));
     } else if (code == CURLE_COULDNT_CONNECT) {
         c->end.fault = GS_FAULT_REFUSED;
-        gs_error_set(err, GS_EIO, "could not connect to \"%s\": %s", c->where,
+        gs_error_set(err, GS_EUPSTREAM, "could not connect to \"%s\": %s", c->where,
                      errnum ? strerror((int)errnum) : "no reason given");
         if (errnum == EPERM || errnum == EACCES)
             gs_error_hint(err, "The system forbids this program connections of its own: a hermit "
                                "has none.");
     } else if (is_of_tls(code) && errnum != ECONNRESET && errnum != EPIPE) {
         c->end.fault = GS_FAULT_TLS;
-        gs_error_set(err, GS_EIO, "no trusted TLS connection to \"%s\" (%s)", c->where, more);
+        gs_error_set(err, GS_EUPSTREAM, "no trusted TLS connection to \"%s\" (%s)", c->where, more);
     } else {
         c->end.fault = GS_FAULT_RESET;
-        gs_error_set(err, GS_EIO, "the connection to \"%s\" broke (%s)", c->where, more);
+        gs_error_set(err, GS_EUPSTREAM, "the connection to \"%s\" broke (%s)", c->where, more);
     }
 }
 
@@ -161,12 +162,12 @@ void gs_upstream_judge(struct gs_upstream_call *c, CURLcode code)
                      "the request to \"%s\" failed here (%s)", c->where, more);
     } else if (c->has_head) {
         c->end.fault = GS_FAULT_CUT;
-        gs_error_set(err, GS_EIO, "the answer of \"%s\" broke off (%s)", c->where, more);
+        gs_error_set(err, GS_EUPSTREAM, "the answer of \"%s\" broke off (%s)", c->where, more);
     } else if (!has_asked(c)) {
         judge_connect(c, code, more);
     } else {
         c->end.fault = GS_FAULT_RESET;
-        gs_error_set(err, GS_EIO, "the connection to \"%s\" broke before it answered (%s)",
+        gs_error_set(err, GS_EUPSTREAM, "the connection to \"%s\" broke before it answered (%s)",
                      c->where, more);
     }
 }
@@ -229,14 +230,16 @@ bool gs_upstream_judge_head(struct gs_upstream_call *c)
         gs_upstream_judge_malformed(c, "a length that is none");
     } else if (c->status == 407) {
         c->end.fault = GS_FAULT_PROXY;
-        gs_error_set(err, GS_EIO, "the proxy to \"%s\" demands credentials (status 407)", c->where);
+        gs_error_set(err, GS_EUPSTREAM, "the proxy to \"%s\" demands credentials (status 407)",
+                     c->where);
     } else if (c->status >= 300 && c->status < 400 && c->status != 304) {
         c->end.fault = GS_FAULT_REDIRECT;
         if (find_target(c, gs_upstream_head_get(&head, "location"), target, sizeof(target)))
-            gs_error_set(err, GS_EIO, "\"%s\" sends us to \"%s\" (status %d)", c->where, target,
-                         c->status);
+            gs_error_set(err, GS_EUPSTREAM, "\"%s\" sends us to \"%s\" (status %d)", c->where,
+                         target, c->status);
         else
-            gs_error_set(err, GS_EIO, "\"%s\" sends us elsewhere (status %d)", c->where, c->status);
+            gs_error_set(err, GS_EUPSTREAM, "\"%s\" sends us elsewhere (status %d)", c->where,
+                         c->status);
         gs_error_hint(err, "Requests carry credentials, so they follow nobody: if the new address "
                            "is right, configure it.");
     } else if (coding.len > 0 && !gs_slice_eq_str(coding, "identity")) {

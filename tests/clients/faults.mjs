@@ -338,16 +338,25 @@ async function testState(url, one) {
 // A server that has no model: the provider is all there is.
 const testAlone = (config) =>
   inFolder((folder) =>
-    serving(process.env.GENSET, ["serve", "--listen", "127.0.0.1:0", "--config", config], folder, (url) =>
-      check("B1 who is alone and names a short wait is waited for", async () => {
+    serving(process.env.GENSET, ["serve", "--listen", "127.0.0.1:0", "--config", config], folder, async (url) => {
+      const everyWay = async (fault, see) => {
         for (const api of ALL)
-          for (const stream of BOTH) {
-            const got = await ask(api, url, { model: `fake@429-retry-ms-200,ok#${n_models++}`, prompt: "say 8", stream });
-            assert.equal(got.answer?.text, WORDS, `${got.error?.stack} ${got.body}`);
-            assert.match(got.servedBy, /^one/);
-          }
-      }),
-    ),
+          for (const stream of BOTH) see(await ask(api, url, { model: `${fault}#${n_models++}`, prompt: "say 8", stream }));
+      };
+      await check("B1 who is alone and names a short wait is waited for", () =>
+        everyWay("fake@429-retry-ms-200,ok", (got) => {
+          assert.equal(got.answer?.text, WORDS, `${got.error?.stack} ${got.body}`);
+          assert.match(got.servedBy, /^one/);
+        }),
+      );
+      for (const [name, words] of [["dead@401", /does not take .*providers\.dead\.key/], ["poor@402", /Top up the account of genset's key/]])
+        await check(`B9, B10 a key of genset's own that is ${name} is a 502 where nobody else can be asked`, () =>
+          everyWay(name, ({ error }) => {
+            assert.equal(error?.status ?? error?.status_code, 502, error?.stack);
+            assert.match(String(error), words);
+          }),
+        );
+    }),
   );
 
 // Claude Code is not told that anything went wrong.

@@ -185,7 +185,7 @@ static void a_stand_in_replaces_nobody(void **state)
                "  - {match: \"words\", targets: [local]}\n"
                "  - {match: \"*\", targets: [one, local/words]}\n",
                fake_provider_port(one), fake_provider_port(one));
-    expect_status(&g, "", "fake@500", "500");
+    expect_status(&g, "", "fake@500", "502");
     expect_status(&g, "", "fake@ok", "200");
     assert_int_equal(atomic_load(&g.f.fake.n_answers), 0);
     expect_status(&g, "", "words", "200");
@@ -193,9 +193,80 @@ static void a_stand_in_replaces_nobody(void **state)
     expect_status(&g, "", "mine@500", "200");
     assert_int_equal(atomic_load(&g.f.fake.n_answers), 3);
     expect_status(&g, "x-api-key: sk-ant-api03-the-key-of-the-client-itself\r\n", "mine@500",
-                  "500");
+                  "502");
     assert_int_equal(atomic_load(&g.f.fake.n_answers), 3);
     finish_grid(&g);
+}
+
+/* A provider of each kind of key, by its name: own@401 asks it for a refusal. */
+static void start_keyed(struct grid *g)
+{
+    static const struct {
+        const char *name, *key, *apis;
+    } keyed_by[] = {
+        {"own", "command:echo sk-own", "messages, chat, responses, ollama"},
+        {"own-chat", "command:echo sk-own", "chat"},
+        {"poor", "command:echo sk-poor", "messages, chat, responses, ollama"},
+        {"mine", "client", "messages, chat, responses, ollama"},
+        {"plain", "none", "messages, chat, responses, ollama"},
+        {"keyless", "none", "messages, chat, responses, ollama"},
+    };
+    struct gs_buf yaml;
+
+    prepare_grid(g);
+    g->f.opt.has_local = false;
+    gs_buf_init(&yaml, GS_MAX_CONFIG_BYTES);
+    gs_buf_puts(&yaml, "providers:\n");
+    for (size_t i = 0; i < GS_COUNT_OF(keyed_by); i++)
+        gs_buf_printf(&yaml,
+                      "  %s: {kind: genset, url: \"http://127.0.0.1:%d\", key: \"%s\", "
+                      "apis: [%s]}\n",
+                      keyed_by[i].name, fake_provider_port(one), keyed_by[i].key, keyed_by[i].apis);
+    gs_buf_puts(&yaml, "routes:\n");
+    for (size_t i = 0; i < GS_COUNT_OF(keyed_by); i++)
+        gs_buf_printf(&yaml, "  - {match: \"%s@*\", targets: [%s]}\n", keyed_by[i].name,
+                      keyed_by[i].name);
+    start_grid(g, "%.*s", (int)yaml.len, yaml.ptr);
+    gs_buf_clear(&yaml);
+}
+
+/* B9, where nobody else answers: a key of genset's own is no fault of the client's, nor of this
+ * machine. Who asks next hears the same. */
+static void whose_key_was_refused_is_said(void **state)
+{
+    static const struct {
+        const char *model, *status, *words;
+        bool is_final;
+    } rows[] = {
+        {"own@401", "502", "own does not take genset's own key: ", true},
+        {"own@ok", "502", "it does not take the key. Put a valid one where providers.own.key",
+         true},
+        {"own-chat@403", "502", "Put a valid one where providers.own-chat.key finds it.", true},
+        {"keyless@401", "502", "It wants a key: name one in genset's configuration, ", true},
+        {"poor@402", "502", "Top up the account of genset's key at ", true},
+        {"mine@401", "401", "", false},
+        {"plain@500", "502", "plain: ", false},
+        {"plain@eof", "502", "plain: ", false},
+        {"plain@noise", "502", "plain: ", false},
+    };
+    static const char client[] = "Authorization: Bearer sk-ant-api03-the-key-of-the-client\r\n";
+
+    (void)state;
+    for (size_t i = 0; i < 2 * GS_COUNT_OF(apis); i++) {
+        struct grid g;
+        start_keyed(&g);
+        for (size_t r = 0; r < GS_COUNT_OF(rows); r++) {
+            struct gs_buf out;
+            char line[64];
+            ask_api(g.f.port, &apis[i / 2], client, rows[r].model, "say 8", i % 2, &out);
+            snprintf(line, sizeof(line), "HTTP/1.1 %s ", rows[r].status);
+            if (!net_has(&out, line) || !net_has(&out, rows[r].words) ||
+                (rows[r].is_final && !net_has(&out, "x-should-retry: false\r\n")))
+                fail_msg("%s: %s: %.*s", apis[i / 2].name, rows[r].model, (int)out.len, out.ptr);
+            gs_buf_clear(&out);
+        }
+        finish_grid(&g);
+    }
 }
 
 static void expect_card(struct grid *g, const char *model, const char *mark)
@@ -371,6 +442,7 @@ int main(void)
         cmocka_unit_test(wrong_requests_go_no_further),
         cmocka_unit_test(each_is_left_out_for_a_reason),
         cmocka_unit_test(a_stand_in_replaces_nobody),
+        cmocka_unit_test(whose_key_was_refused_is_said),
         cmocka_unit_test(models_of_others_are_listed),
         cmocka_unit_test(a_new_key_is_fetched),
         cmocka_unit_test(attempts_are_rationed),

@@ -31,6 +31,19 @@ static void test_what_will_never_do(void **state)
     assert_int_equal(status(&gs_dialect_openai_chat, GS_ELIMIT, 2), 413);
 }
 
+static void test_others_faults(void **state)
+{
+    static const struct gs_dialect *const all[] = {&gs_dialect_anthropic, &gs_dialect_openai_chat,
+                                                   &gs_dialect_openai_responses,
+                                                   &gs_dialect_ollama};
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(all); i++) {
+        assert_int_equal(status(all[i], GS_EUPSTREAM, 0), 502);
+        assert_int_equal(status(all[i], GS_EDENIED, 0), 401);
+    }
+}
+
 static void test_our_own_faults(void **state)
 {
     (void)state;
@@ -43,6 +56,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_overload),
         cmocka_unit_test(test_what_will_never_do),
+        cmocka_unit_test(test_others_faults),
         cmocka_unit_test(test_our_own_faults),
     };
 
