@@ -8,7 +8,7 @@ from facts import COMMANDS, FAULTS, KEYS, OPTIONS, TOOLS, choose
 HAND = facts.load_facts("pilot/facts/help.txt")
 SELF = facts.load_facts("pilot/facts/self.txt")
 KNOWN = {f.name: f for f in HAND + SELF}
-TOLD = {"hermit", "log", "status", "cost", "trace"}  # commands that have a fact of their own
+TOLD = {"hermit", "launch", "log", "status", "cost", "trace"}  # commands that have a fact of their own
 
 
 def sentences(text, limit):
@@ -33,10 +33,18 @@ ASK_COMMAND = [
     "{whatis} genset %s", "what does [genset |the command |]%s do", "what is [genset |the command |]%s [for|good for]",
     "[the|] command %s", "genset %s[| command| meaning]", "{how} use genset %s", "when do i [need|use] genset %s",
     "explain the [command %s|%s command]", "usage of genset %s", "what happens [if i type|when i run] genset %s",
+    "i [saw|read|found|see] genset %s [in the docs|in a script|in a makefile|somewhere][, what does it do|. what is it for|. what's that]",
+    "my {person} [typed|runs|uses] genset %s[, what is that|, what does it do|. why]", "is there a command [called |named |]%s and what does it do",
+    "[what|which] [job|task|purpose] has genset %s", "tell me about genset %s", "genset %s[: what is it| explained| usage| does what| example]",
+    "what would genset %s [do|print|show|give me]", "i don't understand genset %s", "the %s [subcommand|command][| of genset| in genset]",
+    "[describe|summarise] genset %s", "what do i use genset %s for", "can you explain genset %s", "should i [use|run] genset %s", "genset's %s command",
 ]
 ASK_OPTIONS = [
     "[what|which] options does [genset |]%s [have|take]", "options of [genset |]%s", "list the [options|flags] of genset %s",
-    "[what|which] flags [can i give|are there for] genset %s", "parameters of genset %s",
+    "[what|which] flags [can i give|are there for] genset %s", "parameters of genset %s", "genset %s [options|flags|parameters|switches|arguments]",
+    "[what|which] [switches|parameters|arguments|settings] does genset %s [take|have|know|accept|understand]", "what can i [configure|set|pass|tune] [for|with|in] genset %s",
+    "how can genset %s be [tuned|configured|influenced]", "[show|print|give|tell] me the [options|flags] of genset %s", "does genset %s [have|take] [any |][options|flags|arguments]",
+    "i forgot the [options|flags] of genset %s", "which options belong to [genset |]%s", "what may i write after genset %s",
 ]
 
 
@@ -80,7 +88,10 @@ ASK_FOREIGN = [
     "what does genset %s do", "{how} use genset %s", "genset %s", "is there a genset %s[| command]", "explain genset %s",
     "does genset have [a|the] command %s", "what is genset %s[| for]", "genset %s [does not work|fails|says error]",
     "why does genset %s [fail|not work]", "i typed genset %s and it failed", "[can i|should i] run genset %s",
-    "options of genset %s", "where is the %s command",
+    "options of genset %s", "where is the %s command", "genset %s: [unknown command|command not found|no such command]", "i [expected|miss|want|need] [a|the] command genset %s",
+    "my {person} [says|told me] to [run|type|use] genset %s", "a [blog|video|forum post] says [run|type] genset %s", "why is there no genset %s", "genset %s [gives|shows] [an error|nothing|usage]",
+    "does genset %s [exist|work]", "genset %s [does not exist|is unknown|isn't there|please|?]", "i tried genset %s [but it fails|without success|in vain]",
+    "[chatgpt|my notes|a friend] [says|say] genset %s [exists|is what i need|should work]", "when will there be a genset %s",
 ]
 
 
@@ -102,24 +113,41 @@ def ask_foreign_command(rng):
 ASK_OPTION = [
     "what does [the option |the flag |]--%s [do|mean]", "{whatis} [the option |]--%s", "--%s", "what is --%s [for|good for]",
     "{how} use --%s", "explain [the flag |the option |]--%s", "[the|] %s option", "what does the %s [option|flag|setting] do",
-    "meaning of --%s", "when [do|should] i use --%s", "option --%s",
+    "meaning of --%s", "when [do|should] i use --%s", "option --%s", "--%s[: what is that| explained| does what| meaning| what for|, why]",
+    "i [saw|found|see] --%s [in a script|in the docs|in the unit file|in the help|somewhere][, what does it do|. what is it for|. what's that|]",
+    "my {person} [always |][uses|sets|starts it with] --%s[, why|, what for|. what does it change|]", "what [changes|happens] [if i set|when i give|with|if i pass] --%s",
+    "is --%s [useful|important|something i need|any good]", "tell me [about|something about|more about] --%s", "do i need --%s", "should i [set|use|give|pass] --%s",
+    "[purpose|effect|use|sense] of --%s", "what [effect|influence] has --%s", "i don't understand --%s", "the --%s [flag|switch|option|parameter]", "can you explain --%s",
+    "%s flag", "what would --%s do[| for me]", "the [switch|parameter] --%s",
 ]
 ASK_DEFAULT = ["what is the default (of|for) --%s", "what's the default for --%s", "default (of|for|value of) --%s", "what is --%s [by default|if i don't set it|when unset]",
-               "--%s default", "which value has --%s [by default|normally]"]
+               "--%s default", "which value has --%s [by default|normally]",
+               "if i [leave out|omit|don't give|never set] --%s, [what is used|what applies|which value counts]", "what does genset assume [for|without] --%s",
+               "[standard|preset|initial|normal] value of --%s", "--%s when not given", "is --%s [set|on|given] by default", "without --%s, what [is|applies]"]
 ASK_VARIABLE = ["[what is|which is|what's] the environment variable (of|for) --%s", "{how2} set --%s (with|by|as) an environment variable",
-                "environment variable (of|for) --%s", "--%s as an environment variable", "env var (of|for) --%s"]
+                "environment variable (of|for) --%s", "--%s as an environment variable", "env var (of|for) --%s",
+                "[which|what] env var [sets|replaces|stands for|corresponds to] --%s", "--%s [through|via|by|from] the environment", "how is --%s called as [a|an environment] variable",
+                "can --%s be set [by|through|with] [a variable|the environment|an env var]", "i use docker compose, what is the variable for --%s", "--%s env", "name of the variable for --%s"]
 ASK_KEY = ["[what is|which is] the config key (of|for) --%s", "{how2} set --%s in the config[uration|] file", "config key (of|for) --%s",
-           "where does --%s go in config.yaml", "--%s in the config[| file]"]
-ASK_OF = ["which commands (take|have|know|accept) --%s", "where can i use --%s", "[which command|what] is --%s (of|for)", "--%s belongs to which command"]
-ASK_SHORT = ["[is there a|what is the] short form (of|for) --%s", "short (flag|option) (of|for) --%s", "abbreviation of --%s"]
-ASK_VALUES = ["[which|what] values (does --%s take|can --%s have|are allowed for --%s)", "possible values of --%s", "[choices|values] (for|of) --%s"]
+           "where does --%s go in config.yaml", "--%s in the config[| file]", "[yaml|config] [key|entry|name|line] (of|for) --%s", "how do i write --%s in [yaml|config.yaml]",
+           "i want --%s [permanently|in the config file|always], [which key|what do i write]", "make --%s permanent", "--%s as yaml", "under which [key|section] is --%s in the config",
+           "can --%s [stand|be|go] in the [config|yaml]"]
+ASK_OF = ["which commands (take|have|know|accept) --%s", "where can i use --%s", "which command is --%s (of|for)", "--%s belongs to which command",
+          "with which [commands|command|subcommands] [does|can] --%s [work|be used]", "where does --%s [belong|work|apply]", "who [takes|knows|understands] --%s", "commands with --%s",
+          "[which|what] subcommand[s|] [has|have|take] --%s"]
+ASK_SHORT = ["[is there a|what is the] short form (of|for) --%s", "short (flag|option) (of|for) --%s", "abbreviation of --%s",
+             "[one-letter|single letter] [form|flag|option] (of|for) --%s", "can i [abbreviate|shorten] --%s", "--%s is long to type, is there a short [form|one]", "[which|what] letter is --%s",
+             "--%s in short"]
+ASK_VALUES = ["[which|what] values (does --%s take|can --%s have|are allowed for --%s)", "possible values of --%s", "[choices|values] (for|of) --%s",
+              "what [can|do|may|should] i [give|write|put|pass] [to|after|behind|for] --%s", "what comes after --%s", "which arguments does --%s [take|accept|want]", "[legal|valid|allowed|permitted] values for --%s",
+              "[kind|type|form] of value for --%s", "does --%s [need|want|take] a value", "what does --%s [expect|accept]"]
 FOLLOW = {
-    "default": ["[what is|what's|and|] [its|the] default[| value]", "and by default", "what if i don't set it", "default"],
-    "variable": ["[is there|and] an environment variable[| for it]", "as [an |]environment variable", "and the env var", "can i set it by environment"],
-    "key": ["and in the config[| file|uration]", "[what is|and] its config key", "{how2} set it in the config file", "in config.yaml"],
-    "of": ["which commands (take|have) it", "where can i use it", "for which commands"],
-    "short": ["[is there|has it] a short form", "and the short form", "short flag"],
-    "values": ["[which|what] values (does it take|can it have|are allowed)", "possible values", "what can i give it"],
+    "default": ["[what is|what's|and|] [its|the] default[| value]", "and by default", "what if i don't set it", "default", "which value has it normally", "and if i leave it out", "what is it set to otherwise"],
+    "variable": ["[is there|and] an environment variable[| for it]", "as [an |]environment variable", "and the env var", "can i set it by environment", "what's the variable called", "through the environment"],
+    "key": ["and in the config[| file|uration]", "[what is|and] its config key", "{how2} set it in the config file", "in config.yaml", "and in yaml", "how do i make it permanent"],
+    "of": ["which commands (take|have) it", "where can i use it", "for which commands", "who takes it", "with which command does it work"],
+    "short": ["[is there|has it] a short form", "and the short form", "short flag", "can i shorten it", "which letter"],
+    "values": ["[which|what] values (does it take|can it have|are allowed)", "possible values", "what can i give it", "what does it accept", "what may i write after it"],
 }
 
 
@@ -175,10 +203,12 @@ def ask_option(rng):
         return choose(rng.choice(ASK_OPTION).replace("%s", o.flag), rng)[0], tell_option(o), ("option", o)
     if kind < 0.62:  # from what it does
         head = re.split(r"[;:,]", o.help)[0]
-        q = rng.choice(["which option (is for|means|sets|does this:) ", "option for ", "is there an option (for|:) ", "flag for ", "{how2} set "])
+        q = rng.choice(["which option (is for|means|sets|does this:|stands for) ", "option for ", "is there an option (for|:) ", "flag for ", "{how2} set ", "which flag [is|stands for|controls|gives] ",
+                        "i'm looking for the [option|flag|switch]: ", "what's the [flag|option|switch] for ", "how is the option called: ", "parameter for ", "i forgot the name of the option: "])
         return choose(q, rng)[0] + " " + head, tell_option(o), ("option", o)
     if kind < 0.7 and o.key:
-        q = rng.choice(["what does %s do", "{whatis} %s", "%s", "meaning of %s"]) % rng.choice([o.variable, "the config key " + o.key.split(".")[-1]])
+        q = rng.choice(["what does %s do", "{whatis} %s", "%s", "meaning of %s", "what is %s for", "should i set %s", "i found %s in [a script|an old file|the docs]", "what happens if i set %s",
+                        "tell me about %s", "do i need %s", "my {person} sets %s, why"]) % rng.choice([o.variable, "the config key " + o.key.split(".")[-1]])
         return choose(q, rng)[0], tell_option(o), ("option", o)
     what = rng.choice(list(ATTRIBUTES))
     return choose(rng.choice(ATTRIBUTES[what]).replace("%s", o.flag), rng)[0], tell_attribute(o, what), ("option", o)
@@ -191,7 +221,9 @@ def ask_option_of(rng):
         name = "serve"
     if rng.random() < 0.5:
         name = rng.choice(o.commands)
-    q = rng.choice(["does genset %s have --%s", "can i use --%s with genset %s", "is --%s an option of genset %s", "genset %s --%s[| ok]"])
+    q = rng.choice(["does genset %s have --%s", "can i use --%s with genset %s", "is --%s an option of genset %s", "genset %s --%s[| ok| possible| valid|, right]", "does --%s work with genset %s",
+                    "may i [pass|give] --%s to genset %s", "will genset %s [take|accept|understand] --%s", "is there --%s in genset %s", "i typed genset %s --%s[, is that right|, is that ok|]",
+                    "does genset %s [know|accept|support] --%s", "genset %s with --%s[, possible|?| ok]", "is --%s [allowed|valid|known] in genset %s"])
     first, second = (name, o.flag) if q.index("genset") < q.index("--") else (o.flag, name)
     yes = name in o.commands
     answer = f"Yes. {tell_option(o)}" if yes else f"No: {tell_attribute(o, 'of')}"
@@ -216,6 +248,32 @@ def ask_foreign_option(rng):
 
 # Keys of the configuration, faults, fields of the APIs
 
+ASK_CONFIG = [
+    "what does %s [do|mean]", "{whatis} %s", "what is %s [for|in the config]", "%s in [config.yaml|the config|the yaml]", "[which|what] values can %s have", "{how} use %s in the config[| file]",
+    "what do i write for %s", "what goes [in|into|behind] %s in the [yaml|config]", "i [see|found|read] %s in [an example|a config|my colleague's yaml][, what does it do|. what is it|]",
+    "[example|meaning|purpose|sense|values] of %s[| in the config]", "do i need %s in the config", "what may %s be", "explain %s[| in the config| of the configuration]",
+    "should i set %s in [config.yaml|the config]", "what happens if %s is [unset|missing|not set]", "what type has %s", "what can i put in %s",
+]
+ASK_FAULT = [
+    "what does the fault %s mean[| in the log| in genset log| in genset status]", "what does %s mean in [the log|genset log|genset status|genset trace|the list of attempts]",
+    "{whatis} [the fault|a fault] %s", "genset log says %s", "[the attempt|my request|a provider|a target|one attempt] failed with %s", "fault %s", "the fault %s",
+    "what is %s in genset (log|status|trace)", "the provider shows %s in genset status", "[the|an] attempt ended with %s", "[i see|there is|it shows] %s in [the log|the trace|genset log]",
+    "why did [an|the] attempt end with %s", "genset trace [says|shows|prints] %s[, why|, what is that|. is that bad|]", "fault: %s", "attempt 1: %s",
+    "[{cloud}|openrouter|my vllm box] failed with the fault %s", "is the fault %s [bad|my fault|serious|counted]", "who is to blame for [the fault |a fault ]%s",
+    "[whose fault is|who pays for] an attempt with %s", "many requests [end|ended|fail] with [the fault|fault] %s", "in the log i [read|see|find] the word %s",
+]
+ASK_FAULT_WORD = ["what does %s mean", "%s", "why %s", "meaning of %s", "what is %s", "%s error", "i get %s"]  # for words nobody else uses
+ASK_FIELD = [
+    "what (does genset do with|happens with|about|becomes of) %s", "is %s (supported|read|ignored|possible|respected|implemented)", "does genset (support|know|read|honour|understand|obey) %s",
+    "%s", "what does %s do", "can i (send|use|set|pass) %s", "my [client|sdk|app|{lang} code] sends %s[, is that ok|, what happens|. is it read|]", "is %s [ignored|silently dropped|allowed]",
+    "what if [a request has|i send|the body has] %s", "%s: [supported|ignored|read] or not", "how does genset treat %s", "do i have to send %s", "what is %s good for",
+]
+ASK_MODEL = [
+    "[does it|does genset|can it|can genset|will it] (support|run|load|work with|read) %s[| models| files]", "is %s (supported|possible|known|readable)", "%s support", "can i (use|run) %s[| with genset| here]",
+    "{how2} run %s", "i have %s as a gguf[, does it run|, will it load|. is that ok|]", "does %s (run|work|load)[| here| with genset| in genset]", "is there support for %s", "will %s [run|work|load][| in genset]",
+    "%s[: yes or no| ok| possible|, does that work| supported]", "what about %s[| models| files]", "my [{person}|team|boss] wants %s[, is it supported|, does that run|, can genset run it]", "are %s [files|models] [supported|ok|fine]",
+    "does genset know %s", "i'd like to [try|use|run] %s[, is that possible|, does it work|]", "%s gguf", "is %s compatible", "[planning to|i want to] download %s, [will it|does it] [run|load]",
+]
 
 def ask_key(rng):
     k = rng.choice(KEYS)
@@ -223,10 +281,10 @@ def ask_key(rng):
     same = [x for x in KEYS if x.path.split(".")[-1] == k.path.split(".")[-1]]
     if name != k.path and len({x.help for x in same}) > 1:
         name = k.path
-    q = rng.choice(["what does [the key |]%s [do|mean]", "{whatis} [the config key |the key |]%s", "config key %s", "what is %s [for|in the config]",
-                    "%s in config.yaml", "[which|what] values can %s have", "{how} use %s in the config[| file]", "what do i write for %s"])
-    first = same[0] if name != k.path else k
-    return choose(q.replace("%s", name.replace("[]", "")), rng)[0], f"`{first.path}`: {first.help}. Its value is {first.value}.", None
+    name = name.replace("[]", "")
+    said = name if re.search("[._]", name) else "the key " + name  # many are everyday words
+    first = same[0] if len(name.split(".")) == 1 else k
+    return choose(rng.choice(ASK_CONFIG).replace("%s", said), rng)[0], f"`{first.path}`: {first.help}. Its value is {first.value}.", None
 
 
 BLAME = {
@@ -238,10 +296,9 @@ BLAME = {
 
 def ask_fault(rng):
     word, blame, meaning = rng.choice([f for f in FAULTS if f[0] not in ("none", "ours")])
-    q = rng.choice(["what does [the fault |]%s mean[| in the log| in genset log| in genset status]", "{whatis} [the fault |a fault |]%s[| fault]",
-                    "genset log says %s", "why %s", "[the attempt|my request|a provider] failed with %s", "%s [fault|error]", "fault %s",
-                    "what is %s in genset (log|status|trace)", "the provider shows %s", "attempt ended with %s"])
     said = word if rng.random() < 0.7 else word.replace("-", " ")
+    own = "-" in said and word not in ("rate-limit", "bad-request", "server-error")
+    q = rng.choice(ASK_FAULT_WORD if own and rng.random() < 0.3 else ASK_FAULT)
     return choose(q.replace("%s", said), rng)[0], f"`{word}` means: {meaning}. {BLAME[blame]}", ("fault", word)
 
 
@@ -251,7 +308,7 @@ def load_fields():
         for row in facts.tables(path):
             if len(row) != 2 or not row[0].startswith("`"):
                 continue
-            for name in re.findall(r"`([^`]+)`", row[0]):
+            for name in [n for n in re.findall(r"`([^`]+)`", row[0]) if api not in seen.get(n, ())]:
                 text = re.sub(r"`([^`]*)`", r"\1", row[1])
                 fields.append((api, name, sentences(text, 240)))
                 seen.setdefault(name, set()).add(api)
@@ -264,11 +321,13 @@ FIELDS = load_fields()
 def ask_field(rng):
     api, name, text, shared = rng.choice(FIELDS)
     place = choose("[in|of] the %s api" % api if shared or rng.random() < 0.5 else "", rng)[0]
-    q = rng.choice(["what (does genset do with|happens with|about|becomes of) %s", "is [the field |]%s (supported|read|ignored|possible)",
-                    "does genset (support|know|read|honour) %s", "%s", "what does [the field |]%s do", "field %s", "can i (send|use) %s"])
+    said = name if place or name.startswith("/") else "the field " + name
     text = text[0].lower() + text[1:] if text[:2].istitle() and not text.startswith(api) else text
     text = text.rstrip(".")
-    return choose(q.replace("%s", name), rng)[0] + " " + place, f"`{name}` in the {api} API: {text}.", None
+    if place and rng.random() < 0.5:
+        said, place = f"{said} {place}", ""
+    q = choose(rng.choice(ASK_FIELD), rng)[0].replace("%s", said)
+    return f"{q} {place}".strip(), f"`{name}` in the {api} API: {text}.", None
 
 
 # Models
@@ -289,16 +348,15 @@ def load_models():
 
 MODELS = load_models()
 NOT_MODELS = """Mamba|RWKV|Falcon|BLOOM|GPT-2|GPT-J|GPT-NeoX|Command R|OLMo|StarCoder2|InternLM|Baichuan|MiniCPM|Jamba|StableLM|T5
-Stable Diffusion|Flux|Whisper|Nemotron|EXAONE|DBRX|Grok|Yi|Orion|PLaMo|LFM2|Hunyuan|Kimi Linear|Gemma 1|Phi-2|MPT|OPT|Pythia|CLIP|LLaVA|Qwen2-VL
-Claude|GPT-4|Gemini""".replace("\n", "|").split("|")
+Nemotron|EXAONE|DBRX|Grok|Yi|Orion|PLaMo|LFM2|Hunyuan|Kimi Linear|Gemma 1|Phi-2|MPT|OPT|Pythia|GPT-4|GPT-5
+Seed-OSS|Ernie|MiMo|Reka|Solar|Zephyr 3B|XGLM|Persimmon|Dream""".replace("\n", "|").split("|")
 QUANTS = """F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q4_K Q5_K Q6_K Q3_K_M Q4_K_M Q4_K_S Q5_K_M Q2_K_S IQ1_S IQ1_M IQ2_XXS
 IQ2_XS IQ2_S IQ3_XXS IQ3_S IQ4_NL IQ4_XS TQ1_0 TQ2_0 MXFP4 NVFP4""".split()
-NOT_QUANTS = "AWQ GPTQ EXL2 EXL3 HQQ FP8 INT8 INT4 Q4_0_4_4 Q4_0_8_8 Q3_0 Q2_0 NF4 bitsandbytes AQLM".split()
+NOT_QUANTS = "EXL3 HQQ FP8 INT8 INT4 Q4_0_4_4 Q4_0_8_8 Q3_0 Q2_0 NF4 bitsandbytes AQLM".split()
 
 
 def ask_model(rng):
-    q = rng.choice(["[does it|does genset|can it|can genset|will it] (support|run|load|work with|read) %s[| models| files]", "is %s supported",
-                    "%s support", "can i (use|run) %s[| with genset| here]", "{how2} run %s"])
+    q = rng.choice(ASK_MODEL)
     if rng.random() < 0.35:
         name = rng.choice(QUANTS if rng.random() < 0.6 else NOT_QUANTS)
         if name in QUANTS:
@@ -328,6 +386,19 @@ ASK_WORLD = [
     "what (happened|was there) in (17|18|19)%DIGIT%DIGIT", "recommend me (a|some) (%THINGS|book|film|restaurant in %CITIES|music)", "what should i (eat|wear|read|watch|do) (today|tonight|tomorrow|in %CITIES)",
     "what is (the |)(price|colour|weight|population|history|meaning) of (%FRUITS|%METALS|%CITIES|%COUNTRIES|%THINGS)", "(%NAMES %LAST)", "(%CITIES)",
     "how do (%ANIMALS)s (sleep|live|hunt|swim|fly)", "can (%ANIMALS)s (fly|swim|talk|climb)", "what is the (best|worst|largest|smallest) (%ANIMALS|%FRUITS|%THINGS|country|city|river)",
+    "{how2} (install|configure|learn|uninstall|use|master|start with) %PROGRAMS", "(what is|explain|tell me about|who made) %PROGRAMS", "%PROGRAMS (tutorial|error|crashes|is broken|for beginners)",
+    "my %PROGRAMS (does not start|is slow|shows an error|lost my data)", "(is|are) %PROGRAMS better than %PROGRAMS", "[tell me about|who was|when did|what did] %PEOPLE[ live| do| die|]",
+    "(what|which) (books|music|wars|children|works) (did|had) %PEOPLE [write|have|make|]", "how do i (cook|make|prepare|season) %DISHES", "%DISHES (recipe|for six|without eggs)", "(recipe|ingredients) for %DISHES",
+    "my %DEVICES (is broken|makes a noise|does not work|smells|won't start)[, what now|. can you help|]", "{how2} (repair|clean|sell|open|choose) (a|my) %DEVICES", "which %DEVICES should i buy",
+    "(teach me|explain|what is|tell me about|i want to learn) %SUBJECTS", "(a question about|help me with|introduction to|history of) %SUBJECTS", "i need help with my (%SUBJECTS|maths|french) homework",
+    "how (far|long) is it from %CITIES to %CITIES", "(flights|trains|hotels|buses) (to|in|from) %CITIES", "who is (richer|older|taller|better), %PEOPLE or %PEOPLE", "what is %DIGIT%DIGIT (percent|miles|pounds|degrees) in (euros|km|kilos|celsius)",
+    "what (colour|size|shape|taste) (is|has) (a|an|the) (%ANIMALS|%FRUITS|%THINGS|%VEGETABLES)", "is it (true|possible) that (%ANIMALS)s (fly|talk|read|swim|dream)", "how many (legs|eyes|teeth|bones) has a %ANIMALS",
+    "who (painted|composed|wrote|built|discovered) (the mona lisa|hamlet|the ninth symphony|faust|the eiffel tower|penicillin|america|the pyramids|gravity)", "capital of %COUNTRIES", "population of (%CITIES|%COUNTRIES)",
+    "what (currency|language) (is used|is spoken|do they have) in %COUNTRIES", "(i am|we are) travelling to (%CITIES|%COUNTRIES)[, what should we see|. any tips|. what do i pack|]", "my %ANIMALS (is ill|eats too much|bites|has no name)",
+    "(synonym|rhyme|opposite|plural|definition) (of|for) %ADJECTIVES", "how is (%THINGS|%METALS|%FRUITS) made", "why do (%ANIMALS)s (sleep|bite|sing|run away)", "%PEOPLE", "%SUBJECTS",
+    "when (did|will) the (war|middle ages|world cup|ice age|empire|film) (begin|end|happen)", "what is the (square root|derivative|speed|boiling point|formula) of (%METALS|%DIGIT%DIGIT|light|water|x squared)",
+    "(gift|present) for my {person}", "how (tall|old|rich|heavy|famous) (is|was) %PEOPLE", "in which (year|country|city) was %PEOPLE born", "what is the plot of (hamlet|star wars|the odyssey|titanic|dune)",
+    "should i (learn|study|choose) %SUBJECTS or %SUBJECTS", "who invented the (wheel|telephone|radio|computer|zip|bicycle|internet|light bulb)", "how does (a|an|the) (%DEVICES|engine|fridge|rainbow|eclipse|vaccine|parliament) work",
 ]
 WORLD = [
     "I do not know: I am a very small model that knows genset. A bigger one can tell you: `genset run /path/to/model.gguf`.",
@@ -415,18 +486,43 @@ SYNONYMS = {
     "down": ["offline", "unavailable", "not answering"], "fails": ["breaks", "goes wrong", "errors"], "list": ["enumerate", "name"],
     "limit": ["restrict", "cap"], "local": ["own", "on-device"], "server": ["service", "daemon"], "check": ["test", "verify"],
     "default": ["standard", "preset"], "setting": ["option", "preference"], "settings": ["options", "preferences"], "port": ["tcp port"],
+    "answers": ["replies", "responses"], "faster": ["quicker", "speedier"], "works": ["functions", "runs"], "choose": ["pick", "select"], "remove": ["delete", "get rid of"], "save": ["store", "keep"],
+    "internet": ["net"], "memory": ["ram"], "provider": ["upstream", "vendor"], "providers": ["upstreams", "vendors"], "terminal": ["console", "shell"], "download": ["fetch", "grab"],
+    "possible": ["feasible", "doable"], "stays": ["remains"], "happened": ["went on", "occurred"], "broken": ["busted", "kaput"], "costs": ["expenses"], "money": ["cash", "dollars"], "limits": ["caps"],
+    "waits": ["hangs"], "write": ["put down", "type"], "tool": ["agent", "client"], "tools": ["clients"], "client": ["app", "program"], "clients": ["apps", "programs"], "prompt": ["input"],
+    "conversation": ["chat", "session"], "conversations": ["chats", "sessions"], "everything": ["all"], "somebody": ["someone"], "colleague": ["coworker"], "quickly": ["fast"], "correct": ["right"],
+    "long": ["lengthy"], "needed": ["required"], "supported": ["possible", "implemented"], "open": ["load"], "kept": ["stored", "retained"], "secret": ["confidential"], "error": ["failure"],
 }
 STOP = set("how do i can to the a an is are what does of for it my me in on want would like please tell".split())
 BEFORE = ["hi, ", "hello, ", "hey, ", "please tell me: ", "quick question: ", "hey pilot, ", "ok, ", "so ", "um, ", "sorry, ", "pilot, ", "one question: ",
-          "hello! ", "can you tell me ", "do you know ", "good day, ", "question: ", "i was wondering, ", "ok so ", "next: ", "now ", "and ", "genset: "]
-SETTING = """I have a laptop with 16 GB of memory.|I just installed genset.|I'm new here.|I am writing a small web app.|My machine has no GPU.
-We are a team of five.|I have read the docs, but one thing is not clear.|I run Debian.|I use it at work.|My friend told me about genset.|I'm on the train.
-I've got a question.|This may be a stupid question.|I tried for an hour.|I am a beginner.|It worked yesterday.|I am not sure if this is possible.
-I have a server in the basement.|I use Claude Code every day.|My colleague asks me this.|I need this for a script.|I'm in a hurry.|Sorry to bother you.
-I could not find it in the help.|We have a proxy at work.|I like the terminal.|I moved from Ollama.|I used llama.cpp before.|My disk is small.
-The documentation is long.|Genset runs on my desktop.|I am testing genset.|I'm setting up a new computer.|There is something I do not get.|I have two machines.
-My boss wants to know.|I'm preparing a talk.|I am curious.|I have several clients.|Everything else works.""".replace("\n", "|").split("|")
-AFTER = [", please", " please", " thanks", ", thank you", " in genset", " with genset", " pls", " then", " exactly", " again", " here", " for me", " now"]
+          "hello! ", "can you tell me ", "do you know ", "good day, ", "question: ", "i was wondering, ", "ok so ", "next: ", "now ", "and ", "genset: ",
+          "hey there, ", "yo, ", "guys, ", "hi pilot! ", "dear pilot, ", "well, ", "alright, ", "right, ", "hmm, ", "oh, ", "listen, ", "look, ", "by the way, ", "btw ",
+          "another thing: ", "stupid question: ", "dumb question but ", "noob question: ", "silly question, ", "just curious: ", "out of curiosity: ", "just wondering: ",
+          "help! ", "help: ", "urgent: ", "good morning, ", "good evening. ", "excuse me, ", "may i ask: ", "let me ask: ", "i have a question: ", "serious question: ", "honest question: ",
+          "for my understanding: ", "tell me, ", "say, ", "first question: ", "second question: ", "last question: ", "one more: ", "also, ", "but ", "then ", "wait, ", "ok next. "]
+SETTING = """i have a {machine} with {ram} gb of memory.|i just installed genset.|i'm new here.|i am writing a small web app.|my machine has no gpu.
+we are a team of [three|five|ten|twenty].|i have read the docs, but one thing is not clear.|i run {distro}.|i use it at work.|my {person} told me about genset.|i'm on the train.
+i've got a question.|this may be a stupid question.|i tried for [an hour|half a day|ages].|i am a beginner.|it worked yesterday.|i am not sure if this is possible.
+i have a server in the [basement|attic|office|cellar].|i use [claude code|the terminal|linux] every day.|my {person} asks me this.|i need this for a [script|talk|project|customer].|i'm in a hurry.|sorry to bother you.
+i could not find it in the [help|docs|manual|readme].|we have a proxy at work.|i like the terminal.|i moved from ollama.|i used llama.cpp before.|my disk is small.
+the documentation is long.|genset runs on my {machine}.|i am testing genset.|i'm setting up a new {machine}.|there is something i do not get.|i have two machines.
+my boss wants to know.|i'm preparing a talk.|i am curious.|i have several clients.|everything else works.|i'm a {lang} developer.|i know {lang} but not this.|i'm a [student|teacher|nurse|lawyer|sysadmin|data scientist|web designer|writer].
+i've searched everywhere.|google didn't help.|nobody here knows.|it's [late|friday|monday morning] and i'm [stuck|tired].|english is not my first language.|i'm not very technical.|explain it slowly please.
+we deploy on [monday|friday|tomorrow].|my {machine} runs {distro}.|i work at a [bank|school|hospital|startup|university].|this is for my thesis.|i only have ten minutes.|i'm typing on my {phone}.
+i have used genset for [a week|a month|two days].|i installed it this morning.|i like it so far.|thanks for the help so far.|last one for today.|here is my problem.|here's what i want.|bear with me.|i'm lost.|i give up.|something simple.
+i'm writing a [blog post|wiki page|tutorial] about this.|my setup is simple.|my setup is [complicated|unusual|old].|i'm [behind a firewall|at a customer's site|on call|in a meeting|in the data centre].|before i forget""".replace("\n", "|").split(".|")
+AFTER = [", please", " please", " thanks", ", thank you", " in genset", " with genset", " pls", " then", " exactly", " again", " here", " for me", " now",
+         " thx", ", any idea", ", anyone", " plz", ", or not", ", right", " somehow", " actually", " anyway", " at all", ", pilot", ", mate", " lol", ", do you know", " today", " real quick", " asap"]
+TRAILING = ["thanks in advance.", "it's urgent.", "i could not find it in the docs.", "i'm on {distro}.", "my {person} wants to know.", "i'm new to this.", "short answer please.", "no essay please.", "cheers.",
+            "sorry if this is obvious.", "i hope that is clear.", "i'm stuck.", "this is for work.", "my {machine} runs {distro}.", "thank you!", "please be brief.", "any help is welcome.", "i tried everything.",
+            "it drives me mad.", "just wondering.", "i use a {machine}.", "many thanks.", "hope you can help."]
+FILLERS = ["like", "basically", "just", "actually", "really", "maybe", "kind of", "simply", "please", "somehow", "quickly", "even"]
+SLANG = {"you": "u", "your": "ur", "are": "r", "please": "plz", "because": "cuz", "with": "w/", "without": "w/o", "want to": "wanna", "going to": "gonna", "about": "abt", "and": "&", "through": "thru",
+         "for": "4", "to": "2", "before": "b4", "message": "msg", "messages": "msgs", "something": "sth", "something is": "sth is", "people": "ppl", "okay": "k", "configuration": "conf",
+         "directory": "dir", "password": "pw", "kubernetes": "k8s", "javascript": "js", "typescript": "ts", "python": "py", "i am": "im", "i don't": "i dont", "what is": "whats", "do not": "dont", "cannot": "cant"}
+BROKEN = {"does it": "it does", "how do i": "how i", "how can i": "how i can", "what is the": "what is", "is there a": "there is", "i want to": "i want", "do i need": "i need", "can i": "i can", "why does": "why",
+          "what does": "what", "doesn't": "don't", "is not": "no", "has": "have", "are": "is", "which": "what", "i am": "i", "i'm": "i", "does not": "not", "models": "model", "how many": "how much"}
+KEYS_NEAR = {a: near for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm") for a, near in zip(row, [row[max(0, i - 1) : i] + row[i + 1 : i + 2] for i in range(len(row))])}
 
 
 def typo(text, rng):
@@ -435,14 +531,48 @@ def typo(text, rng):
         return text
     start, end = rng.choice(spots)
     at = rng.randint(start + 1, end - 2)
-    kind = rng.randint(0, 3)
+    kind = rng.randint(0, 4)
     if kind == 0:
         return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
     if kind == 1:
         return text[:at] + text[at + 1 :]
     if kind == 2:
         return text[:at] + text[at] + text[at:]
-    return text[:at] + rng.choice("abcdefghijklmnoprstuw") + text[at + 1 :]
+    if kind == 3:
+        return text[:at] + rng.choice("abcdefghijklmnoprstuw") + text[at + 1 :]
+    return text[:at] + rng.choice(KEYS_NEAR[text[at]]) + text[at + 1 :]
+
+
+def replaced(text, table, rng, rate):
+    """Words of a table put for those they stand for, each at a rate."""
+    for word, other in table.items():
+        if word in text and rng.random() < rate:
+            text = re.sub(rf"(?<![\w./`'-]){re.escape(word)}(?![\w/`'-])", other, text)
+    return text
+
+
+def worn(q, rng):
+    """A question as people write who are in a hurry or at home in another language."""
+    kind = rng.random()
+    if kind < 0.25:
+        return replaced(q, SLANG, rng, 0.5)
+    if kind < 0.45:
+        return re.sub(r"(?<![\w-])(the|an|a) (?=[a-z])", lambda m: "" if rng.random() < 0.8 else m[0], q)
+    if kind < 0.6:
+        return replaced(q, BROKEN, rng, 0.4)
+    if kind < 0.8:
+        return re.sub(r"(?<=[a-z])'(?=[a-z])", "", q)
+    parts = q.split(" ")
+    if len(parts) < 4:
+        return q
+    at = rng.randint(1, len(parts) - 1)
+    return " ".join([*parts[:at], rng.choice(FILLERS), *parts[at:]])
+
+
+def cased(q):
+    """With capitals where they belong."""
+    q = PROPER_RE.sub(lambda m: PROPER[m[1]], q)
+    return re.sub(r"(^|[.!?] )([a-z])(?![\w-]*\.\w)", lambda m: m[1] + m[2].upper(), q)
 
 
 def written(q, rng, plain=False):
@@ -457,25 +587,27 @@ def written(q, rng, plain=False):
     if not plain and rng.random() < 0.08:
         kept = [w for w in q.split(" ") if w not in STOP]
         q = " ".join(kept) if len(kept) > 1 else q
+    if not plain and not code and rng.random() < 0.12:
+        q = worn(q, rng)
     if not plain and rng.random() < 0.15:
         q = rng.choice(BEFORE) + q
     if not plain and rng.random() < 0.12 and len(q) > 12:
         q += rng.choice(AFTER)
-    if rng.random() < 0.1:
-        q = typo(q, rng)
+    setting = choose(rng.choice(SETTING), rng)[0] if not plain and rng.random() < 0.12 else ""
+    trailing = choose(rng.choice(TRAILING), rng)[0] if not plain and rng.random() < 0.05 else ""
+    if rng.random() < 0.12:
+        q = typo(typo(q, rng), rng) if rng.random() < 0.2 else typo(q, rng)
     style = rng.random()
     if style < 0.5:
-        q = PROPER_RE.sub(lambda m: PROPER[m[1]], q)
-        q = q[:1].upper() + q[1:]
         q += rng.choice(["?", "?", "?", "?", ".", "", " ?"])
-    elif style < 0.97:
+        return cased(" ".join(t for t in (setting and setting + ".", q + "." if trailing and q[-1:].isalnum() else q, trailing) if t))
+    if style < 0.97:
         q += rng.choice(["", "", "", "?", "?", "??", "...", "!", "."])
+        if trailing:
+            q += (rng.choice([" ", ", ", " - ", "; "]) if q[-1:].isalnum() else " ") + trailing.rstrip(".")
     elif not code and "--" not in q and "GENSET" not in q:
         q = q.upper()
-    if not plain and rng.random() < 0.1:
-        setting = rng.choice(SETTING)
-        q = f"{setting} {q}" if style < 0.5 else f"{setting.lower().rstrip('.')}{rng.choice(['. ', ', ', '; '])}{q}"
-    return q
+    return setting + rng.choice([". ", ", ", "; ", " - ", " "]) + q if setting else q
 
 
 def dialogue(rng):

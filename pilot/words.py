@@ -46,6 +46,22 @@ certificate key token password session profile comment review rating recipe ingr
 train bus taxi car bike parking station class course student grade quiz word definition synonym translation joke
 quote news article feed score team match player game level coupon cart item category customer vendor contract
 employee shift salary expense budget tax loan""".split()
+PROGRAMS = """git nginx vim emacs mysql postgres excel word powerpoint photoshop wordpress react angular jenkins ansible
+terraform latex blender gimp outlook teams slack zoom steam minecraft whatsapp telegram spotify netflix facebook
+instagram youtube linkedin django flask spring pandas numpy matplotlib mongodb rabbitmq elasticsearch apache tomcat
+iptables samba bluetooth firefox thunderbird libreoffice audacity ffmpeg imagemagick tmux rsync crontab grub btrfs zfs
+gnome kde wayland pulseaudio cups virtualbox vmware qemu wireguard haskell prolog cobol fortran scala lua""".split()
+PEOPLE = """Napoleon|Einstein|Mozart|Shakespeare|Cleopatra|Goethe|Newton|Darwin|Marie Curie|Bach|Picasso|Gandhi|Caesar
+Aristotle|Beethoven|Churchill|Columbus|Kafka|Tolstoy|Plato|Galileo|Van Gogh|Ada Lovelace|Alan Turing|Madonna|Elvis
+Messi|Taylor Swift|Obama|Lincoln|Mandela|Dante""".replace("\n", "|").split("|")
+DISHES = """pizza pasta risotto pancakes goulash curry sushi lasagne ratatouille paella pierogi hummus bread omelette
+chili tiramisu dumplings gnocchi waffles ramen stew brownies""".split()
+DEVICES = """printer car bike dishwasher toaster television heater fridge oven camera headphones guitar drill
+motorcycle watch keyboard mouse monitor lawnmower radio vacuum boiler""".split()
+SUBJECTS = """history music politics football physics chemistry biology geography philosophy astronomy economics law
+medicine cooking gardening fishing yoga fashion mythology religion theatre opera ballet chess poker tennis sailing
+grammar poetry psychology sociology archaeology dinosaurs volcanoes earthquakes vikings pyramids knights dragons
+vampires marketing taxes insurance""".split()
 UNITS = ["celsius", "fahrenheit", "kelvin", "metric", "imperial", "km", "miles", "meters", "kg", "pounds"]
 SENTENCES = """The cat sleeps on the warm stone.|A small light burned in the window.|The train left at seven.
 She opened the letter and smiled.|We walked along the river until dark.|The old clock has stopped again.
