@@ -381,7 +381,7 @@ ASK_WORLD = [
     "how do i (cook|bake|grow|clean|repair|draw|build|sell|buy) (a |)(%THINGS|%FRUITS|%VEGETABLES)", "what do (%ANIMALS)s eat", "where (is|do i find) (%CITIES|a %THINGS)",
     "how many (%ANIMALS|%THINGS|people) (live|are) in (%CITIES|%COUNTRIES)", "tell me about (%CITIES|%COUNTRIES|%ANIMALS|%METALS|%PLANETS|%NAMES %LAST|history|music|politics|football)",
     "what is (a|an|the) (%ANIMALS|%THINGS|%METALS|black hole|quasar|neutron|derivative|sonnet|enzyme|verb|integral)", "who (won|plays|lost) (in|for) (%CITIES|%COUNTRIES)",
-    "explain (gravity|evolution|inflation|%METALS|chess|democracy|electricity|the moon|recursion|quantum theory|photosynthesis|bitcoin)", "what does (%THINGS|%ADJECTIVES) mean",
+    "explain (gravity|evolution|inflation|%METALS|chess|democracy|electricity|the moon|recursion|quantum theory|bitcoin)", "what does (%THINGS|%ADJECTIVES) mean",
     "how tall is (%NAMES %LAST|the tower of %CITIES)", "is (%METALS|%FRUITS) (good|bad|%ADJECTIVES)[ for me|]", "who is the (president|king|mayor|prime minister) of (%COUNTRIES|%CITIES)",
     "what (happened|was there) in (17|18|19)%DIGIT%DIGIT", "recommend me (a|some) (%THINGS|book|film|restaurant in %CITIES|music)", "what should i (eat|wear|read|watch|do) (today|tonight|tomorrow|in %CITIES)",
     "what is (the |)(price|colour|weight|population|history|meaning) of (%FRUITS|%METALS|%CITIES|%COUNTRIES|%THINGS)", "(%NAMES %LAST)", "(%CITIES)",
