@@ -3,7 +3,8 @@
  * latest bytes stood before. */
 #include "switch/health.h"
 
-#define SEED 8 /* bytes that must have stood there before */
+#define SEED      8 /* bytes that must have stood there before */
+#define SECOND_US ((int64_t)1000000)
 
 static char at(const struct gs_health *h, size_t back)
 {
@@ -44,11 +45,11 @@ void gs_health_note(struct gs_health *h, struct gs_slice text, int64_t now_us)
         h->period = find_period(h); /* once a piece: they are small, and a loop is long */
 }
 
-bool gs_health_is_slow(struct gs_health *h, int64_t now_us)
+bool gs_health_is_slow(struct gs_health *h, int64_t window_us, int64_t now_us)
 {
-    if (h->window_us == 0 || now_us - h->window_us < GS_HEALTH_WINDOW_US)
+    if (window_us == 0 || h->window_us == 0 || now_us - h->window_us < window_us)
         return false;
-    const bool is_slow = h->n_window < GS_HEALTH_LEAST;
+    const bool is_slow = (int64_t)h->n_window * SECOND_US < GS_HEALTH_LEAST * window_us;
     const bool was_slow = h->was_slow;
     h->was_slow = is_slow;
     h->window_us = now_us;

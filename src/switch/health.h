@@ -8,8 +8,7 @@
 
 #include "genset/slice.h"
 
-#define GS_HEALTH_WINDOW_US  ((int64_t)15000000)
-#define GS_HEALTH_LEAST      60    /* bytes in a window: slower than anybody reads */
+#define GS_HEALTH_LEAST      4     /* bytes a second: slower than anybody reads */
 #define GS_HEALTH_PERIOD     512   /* bytes that may repeat, at most */
 #define GS_HEALTH_LOOP_BYTES 16384 /* of nothing but repetition make a loop */
 
@@ -26,8 +25,8 @@ struct gs_health {
 
 /* More text came. */
 void gs_health_note(struct gs_health *h, struct gs_slice text, int64_t now_us);
-/* Two windows of next to nothing. */
-bool gs_health_is_slow(struct gs_health *h, int64_t now_us);
+/* Two windows of next to nothing. 0: nothing is too slow. */
+bool gs_health_is_slow(struct gs_health *h, int64_t window_us, int64_t now_us);
 bool gs_health_is_loop(const struct gs_health *h);
 
 #endif

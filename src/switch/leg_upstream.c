@@ -40,6 +40,20 @@ static bool reasons(const struct gs_switch_leg *leg)
     return chat && (chat->thinking == GS_THINKING_ON || chat->effort.len > 0);
 }
 
+static int64_t stall_ms(const struct gs_switch_leg *leg)
+{
+    return limit_ms(leg->call->route->deadlines.stall_ms, leg->provider->deadlines.stall_ms,
+                    STALL_MS * (reasons(leg) ? THINKING_FACTOR : 1));
+}
+
+/* Twice this long it may drip: half as long again as it may be silent. */
+static int64_t drip_us(const struct gs_switch_leg *leg)
+{
+    return limit_ms(leg->call->route->deadlines.stall_ms, leg->provider->deadlines.stall_ms,
+                    STALL_MS) *
+           1500;
+}
+
 static void fail(struct gs_switch_leg *leg, enum gs_fault fault, const char *why)
 {
     struct gs_error err = {0};
@@ -200,7 +214,7 @@ static void take_effect(struct gs_switch_leg *leg, enum gs_dialect_effect effect
         moved(leg);
         if (gs_health_is_loop(&leg->health))
             fail(leg, GS_FAULT_LOOP, "the answer repeats itself for ever");
-        else if (gs_health_is_slow(&leg->health, leg->moved_us))
+        else if (gs_health_is_slow(&leg->health, drip_us(leg), leg->moved_us))
             fail(leg, GS_FAULT_SLOW, "the answer comes slower than anybody reads");
         else
             take_content(leg);
@@ -462,12 +476,6 @@ static int64_t first_token_ms(const struct gs_switch_leg *leg)
                                1000 * (reasons(leg) ? THINKING_FACTOR : 1);
 
     return limit_ms(route->first_token_ms, own->first_token_ms, learned_ms);
-}
-
-static int64_t stall_ms(const struct gs_switch_leg *leg)
-{
-    return limit_ms(leg->call->route->deadlines.stall_ms, leg->provider->deadlines.stall_ms,
-                    STALL_MS * (reasons(leg) ? THINKING_FACTOR : 1));
 }
 
 /* Of the wait that goes on; INT64_MAX: it has no end. */

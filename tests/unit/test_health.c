@@ -7,6 +7,7 @@
 #include "switch/health.h"
 
 #define SECOND_US ((int64_t)1000000)
+#define WINDOW_US (15 * SECOND_US)
 
 static void say(struct gs_health *h, const char *text, size_t times, int64_t now_us)
 {
@@ -53,15 +54,25 @@ static void test_drips(void **state)
     (void)state;
     for (int i = 0; i < 29; i++, now_us += SECOND_US) {
         say(&h, "ab", 1, now_us);
-        assert_false(gs_health_is_slow(&h, now_us));
+        assert_false(gs_health_is_slow(&h, WINDOW_US, now_us));
     }
     for (int i = 0; i < 3; i++, now_us += SECOND_US)
         say(&h, "ab", 1, now_us);
-    assert_true(gs_health_is_slow(&h, now_us));
+    assert_true(gs_health_is_slow(&h, WINDOW_US, now_us));
     h = (struct gs_health){0};
     for (int i = 0; i < 100; i++, now_us += SECOND_US) { /* slow, but a reader's pace */
         say(&h, "abcde", 1, now_us);
-        assert_false(gs_health_is_slow(&h, now_us));
+        assert_false(gs_health_is_slow(&h, WINDOW_US, now_us));
+    }
+    h = (struct gs_health){0};
+    for (int i = 0; i < 100; i++, now_us += SECOND_US) {
+        say(&h, "a", 1, now_us);
+        assert_false(gs_health_is_slow(&h, 0, now_us)); /* nothing is */
+    }
+    h = (struct gs_health){0};
+    for (int i = 0; i < 7; i++, now_us += SECOND_US) {
+        say(&h, "abc", 1, now_us);
+        assert_int_equal(gs_health_is_slow(&h, 2 * SECOND_US, now_us), i == 6);
     }
 }
 
