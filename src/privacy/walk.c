@@ -286,12 +286,15 @@ static enum gs_status walk_text(struct walker *w, enum mode mode)
     return st;
 }
 
-static bool is_json(struct gs_slice text)
+/* GS_ELIMIT: it may be, and what is in it cannot be told. */
+static enum gs_status is_json(struct gs_slice text, struct gs_error *err, bool *out_is)
 {
-    struct walker w = {.text = text};
+    struct walker w = {.text = text, .err = err};
     const char first = peek(&w);
+    const enum gs_status st = first == '{' || first == '[' ? walk_text(&w, MODE_DATA) : GS_EFORMAT;
 
-    return (first == '{' || first == '[') && walk_text(&w, MODE_DATA) == GS_OK;
+    *out_is = st == GS_OK;
+    return st == GS_EFORMAT ? GS_OK : st;
 }
 
 static enum gs_status say(struct walker *w, struct gs_slice raw, bool is_escaped,
@@ -306,13 +309,16 @@ static enum gs_status say(struct walker *w, struct gs_slice raw, bool is_escaped
         .own = {.raw = raw, .begin = (size_t)(raw.ptr - w->text.ptr)},
         .outer = w->outer,
     };
+    enum gs_status st = GS_OK;
+    bool is_inner = false;
 
-    if (is_escaped) {
-        const enum gs_status st = decode(w, raw, &s.text);
-        if (st != GS_OK)
-            return st;
-    }
-    if (!w->outer && mode == MODE_API && gs_slice_eq_str(key, "arguments") && is_json(s.text)) {
+    if (is_escaped)
+        st = decode(w, raw, &s.text);
+    if (st == GS_OK && !w->outer && mode == MODE_API && gs_slice_eq_str(key, "arguments"))
+        st = is_json(s.text, w->err, &is_inner);
+    if (st != GS_OK)
+        return st;
+    if (is_inner) {
         struct walker inner = {.text = s.text,
                                .fn = w->fn,
                                .ud = w->ud,

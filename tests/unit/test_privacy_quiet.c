@@ -145,6 +145,8 @@ static void takes_large_and_deep_bodies(void **state)
     fill(&b, "", "[", 1000000, "");
     assert_int_equal(judge(gs_buf_view(&b), &found), GS_ELIMIT);
     fill(&b, "{\"arguments\": \"", "[", 1000000, "\"}");
+    assert_int_equal(judge(gs_buf_view(&b), &found), GS_ELIMIT);
+    fill(&b, "{\"arguments\": \"", "[", 100, "\"}"); /* half a call */
     assert_int_equal(judge(gs_buf_view(&b), &found), GS_OK);
     gs_buf_reset(&b);
     gs_buf_puts(&b, "[\"\xff\xfe ann@corp.eu \xc3\"]");
