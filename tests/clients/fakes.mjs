@@ -44,11 +44,13 @@ async function collect(body) {
 }
 
 // A fetch that keeps what came: status, headers and bytes.
-function recorder(signal) {
+function recorder(signal, more = {}) {
   const wire = { status: 0, headers: null, body: null };
   const record = async (target, init) => {
     const signals = [init?.signal, signal].filter(Boolean);
-    const answer = await fetch(target, { ...init, signal: signals.length ? AbortSignal.any(signals) : undefined });
+    const headers = new Headers(init?.headers);
+    for (const [name, value] of Object.entries(more)) headers.set(name, value);
+    const answer = await fetch(target, { ...init, headers, signal: signals.length ? AbortSignal.any(signals) : undefined });
     wire.status = answer.status;
     wire.headers = answer.headers;
     if (!answer.body) return answer;
@@ -177,14 +179,27 @@ export const APIS = {
 };
 
 // Ask in one API by its SDK: {answer} or {error}, and what was on the wire. Of `request`: model,
-// prompt or messages, stream, `more` members of the body, a `signal` to leave by.
+// prompt or messages, stream, `more` members of the body, `headers`, a `signal` to leave by.
 export async function ask(api, url, request, key = "sk-test-of-the-client") {
-  const [wire, fetch] = recorder(request.signal);
+  const [wire, fetch] = recorder(request.signal, request.headers);
   const result = await APIS[api].send(url, request, fetch, key).then(
     (answer) => ({ answer }),
     (error) => ({ error }),
   );
   return { ...result, status: wire.status, headers: wire.headers, body: (await wire.body) ?? "", servedBy: wire.headers?.get("x-genset-served-by") ?? "" };
+}
+
+// The pieces of a streamed answer's text, each as soon as it is asked for.
+export async function* pieces(api, url, model, prompt) {
+  const messages = [{ role: "user", content: prompt }];
+  const openai = new OpenAI({ baseURL: `${url}/v1/`, apiKey: "any", maxRetries: 0 });
+  const [events, text] = {
+    anthropic: () => [new Anthropic({ baseURL: url, apiKey: "any", maxRetries: 0 }).messages.create({ model, max_tokens: 1e6, messages, stream: true }), (e) => e.delta?.text],
+    chat: () => [openai.chat.completions.create({ model, messages, stream: true }), (e) => e.choices[0]?.delta.content],
+    responses: () => [openai.responses.create({ model, input: prompt, stream: true }), (e) => e.type === "response.output_text.delta" && e.delta],
+    ollama: () => [new Ollama({ host: url }).chat({ model, messages, stream: true }), (e) => e.message.content],
+  }[api]();
+  for await (const event of await events) yield text(event) || "";
 }
 
 // An error of the API within the stream, and nothing that looks like an end.

@@ -12,6 +12,8 @@ import { check, inFolder, main, serving, withScript } from "./serve.mjs";
 import { endpoints } from "./shapes.mjs";
 
 const WORDS = "w0 w1 w2 w3 w4 w5 w6 w7";
+const MANY = Array.from({ length: 30 }, (_, i) => `w${i}`).join(" ");
+const LETTERS = "a b c d e f g h i j k l m n o p";
 const GREEK = "λ0 ñ1 €2 😀3 λ4 ñ5 €6 😀7";
 const THOUGHTS = "t0 t1 t2";
 const CALL = { name: "get_weather", args: { city: "w0 w1 w2 w3", days: 3 } };
@@ -27,9 +29,12 @@ const WHOLE = [false];
 // by the fake, ended by local; a number: this refusal; "error": an error in the stream and no end).
 // Further: route (first part of the model's name), apis, ways (streamed or not), prompt, asked (how
 // often the fake is), again (what a second request for the same model gets, and how often the fake
-// was asked by then), text, finish.
+// was asked by then), text, finish; on (who goes on, as the stream's comment says), asks (how the
+// second provider is asked in the end), said (by the second one, and not told).
 const row = (id, fault, by, more = {}) => ({ id, fault, by, route: "fake", apis: ALL, ways: BOTH, prompt: "say 8", ...more });
 
+const LONG = { route: "two", ways: STREAMED, prompt: "say 30", text: MANY };
+const ANCHOR = /The last characters that I have/;
 const benched = { again: { by: "local", asked: 1 } };
 const ROWS = [
   row("ok", "ok", "fake"),
@@ -86,6 +91,7 @@ const ROWS = [
   row("C9 no first token", "stall-after-0", "local", { ways: STREAMED }),
   row("C9 comments only", "comments-after-0", "local", { ways: STREAMED }),
   row("C9 pings only", "pings-after-0", "local", { ways: STREAMED }),
+  row("C10 trickle", "drip-after-3", "spliced", { route: "drip", ways: STREAMED, prompt: `recite ${LETTERS}`, text: LETTERS, on: "local" }),
 
   ...["cut", "end", "rst", "stall", "error", "rate", "malformed", "comments", "pings"].flatMap((what) => [
     row(`D ${what} in text`, `${what}-after-3`, "spliced", { ways: STREAMED }),
@@ -117,13 +123,16 @@ const ROWS = [
 
   // another computer goes on, and after it perhaps this machine
   ...["cut", "rst", "stall", "error"].map((what) => row(`G ${what}`, `${what}-after-3;ok`, "spliced", { route: "two", ways: STREAMED })),
-  row("G1 prefill refused", "cut-after-3;no-prefill", "spliced", { route: "two", ways: STREAMED }),
+  row("G1 prefill refused, once more", "cut-after-3;no-prefill", "spliced", { route: "two", ways: STREAMED, on: "two" }),
+  row("G1 prefill refused, by an anchor", "cut-after-20;no-prefill", "spliced", { ...LONG, on: "two", asks: ANCHOR }),
   row("G2 cut in a call", "cut-after-10;ok", "spliced", { route: "two", ways: STREAMED, apis: SSE, prompt: "say 8 and call get_weather" }),
   row("G3 call delivered", "cut-after-99", "spliced", { ways: STREAMED, prompt: "say 8 and call get_weather" }),
   row("G7 greek", "cut-after-5;no-prefill", "spliced", { route: "two", ways: STREAMED, prompt: "say 8 greek", text: GREEK }),
   row("G11 the second dies too", "cut-after-3;cut-after-2", "spliced", { route: "two", ways: STREAMED }),
-  row("G12 the second is sorry", "cut-after-5;no-prefill+anchor-sorry", "spliced", { route: "two", ways: STREAMED }),
-  row("G13 the end once more", "cut-after-5;no-prefill+anchor-quoted", "spliced", { route: "two", ways: STREAMED }),
+  row("G12 the second is sorry", "cut-after-20;no-prefill+anchor-sorry", "spliced", { ...LONG, on: "local", asks: ANCHOR, said: / sorry,/ }),
+  row("G12 the second begins anew", "cut-after-20;no-prefill+anchor-anew", "spliced", { ...LONG, on: "two", asks: ANCHOR }),
+  row("G12 the second takes the turn for complete", "cut-after-20;new-turn", "spliced", { ...LONG, route: "anew", on: "anew" }),
+  row("G13 the end once more", "cut-after-20;no-prefill+anchor-quoted", "spliced", { ...LONG, on: "two", asks: ANCHOR }),
 
   // a client's API that the provider does not speak
   ...["messages", "completions", "items", "lines"].flatMap((route) => [
@@ -148,6 +157,8 @@ const script = () => {
       { if: { user: "think, call get_weather" }, say: [{ think: THOUGHTS }, text, call] },
       { if: { user: "call get_weather" }, say: [text, call], piece: 5 },
       { if: { user: "think" }, say: [{ think: THOUGHTS }, text] },
+      { if: { user: "say 30" }, say: [{ text: MANY }] },
+      { if: { user: LETTERS }, say: [{ text: LETTERS }] },
       { if: { user: "greek" }, say: [{ text: GREEK }], piece: 3 },
       { say: [text] },
     ],
@@ -158,9 +169,9 @@ function config(one, two, folder) {
   const at = (port) => `http://127.0.0.1:${port}`;
   const every = "apis: [messages, chat, responses, ollama]";
   const genset = (name, url, more = "") => `  ${name}: {kind: genset, url: "${url}", key: none, ${every}${more}}`;
-  const only = (name, kind, api, path = "") => `  ${name}: {kind: ${kind}, url: "${at(one.port)}${path}", key: none, apis: [${api}]}`;
-  const route = (name, targets, more = "") =>
-    `  - {match: "${name}@*", targets: [${targets}], deadlines: {connect: 400ms, headers: 1s, first_token: 1s, stall: 500ms}${more}}`;
+  const only = (name, kind, api, path = "", fake = one) => `  ${name}: {kind: ${kind}, url: "${at(fake.port)}${path}", key: none, apis: [${api}]}`;
+  const route = (name, targets, more = "", stall = "500ms") =>
+    `  - {match: "${name}@*", targets: [${targets}], deadlines: {connect: 400ms, headers: 1s, first_token: 1s, stall: ${stall}}${more}}`;
   return [
     "providers:",
     genset("one", at(one.port)),
@@ -177,11 +188,14 @@ function config(one, two, folder) {
     only("completions", "openai", "chat", "/v1"),
     only("items", "openai", "responses", "/v1"),
     only("lines", "ollama", "ollama"),
+    only("anew", "openai", "chat", "/v1", two),
     ...["dead", "poor"].map((name) => `  ${name}: {kind: genset, url: "${at(one.port)}", key: "command:echo sk-${name}-key", ${every}}`),
     `  keyed: {kind: genset, url: "${at(one.port)}", key: client, ${every}}`,
     "routes:",
     route("fake", "one, local/words"),
     route("two", "one, two, local/words"),
+    route("anew", "one, anew, local/words"),
+    route("drip", "one, local/words", "", "1s"),
     route("err", "one, local/words", ", on_break: error"),
     ...["dns", "refused", "hole", "expired", "unknown", "plain", "trusted", "messages", "completions", "items", "lines", "dead", "poor", "keyed"].map(
       (name) => route(name, `${name}, local/words`),
@@ -228,6 +242,7 @@ function checkGot(r, api, stream, got) {
     checkAnswer(r, api, stream, got);
     const who = { fake: /^(?!local|two)/, other: /^two/, local: /^local/, spliced: /^(?!local)/ }[r.by];
     assert.match(got.servedBy, who, "x-genset-served-by");
+    if (r.on && api !== "ollama") assert.deepEqual([...got.body.matchAll(/^: (.*) goes on$/gm)].map(([, name]) => name), [r.on]);
   }
 }
 
@@ -237,7 +252,13 @@ async function testRow(url, one, two, r, api, stream) {
   const fault = r.fault === "redirect" ? `redirect-${two.port}` : r.fault;
   const model = `${r.route}@${fault}#${n_models++}`;
   const send = (prompt) => ask(api, url, { model, prompt, stream });
-  checkGot(r, api, stream, await send(r.prompt));
+  const got = await send(r.prompt);
+  checkGot(r, api, stream, got);
+  if (r.asks) assert.match((await two.requests(model)).at(-1).body, r.asks);
+  if (r.said) {
+    assert.match((await two.requests(model)).at(-1).sent, r.said);
+    assert.doesNotMatch(got.body, r.said);
+  }
   if (r.asked === undefined) assert.ok((await one.requests(model)).length >= 1, "the provider was asked");
   else assert.equal((await one.requests(model)).length, r.asked, "how often the provider was asked");
   if (r.fault === "redirect") assert.equal((await two.requests(model)).length, 0, "the redirect was followed");

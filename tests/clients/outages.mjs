@@ -6,11 +6,12 @@
 //   node outages.mjs [WORD]     only checks whose name has this word
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import OpenAI from "openai";
 import { JSON_OUT, claude } from "./claude.mjs";
 import { codex, provider } from "./codex_cli.mjs";
-import { APIS, ask, checkError, withFake } from "./fakes.mjs";
+import { APIS, ask, checkError, pieces, withFake } from "./fakes.mjs";
 import { check, inFolder, main, serving, withModel, withScript } from "./serve.mjs";
 import { endpoints } from "./shapes.mjs";
 
@@ -21,6 +22,9 @@ const ALL = Object.keys(APIS);
 const CALLERS = ["anthropic", "chat", "responses"]; // of Ollama's API calls come whole
 const COOLDOWN_MS = 17_000; // 15 s and a tenth, and then some
 const KEEPALIVE_MS = 100;
+const SLOW_WORDS = 200_000; // more than the pipes hold
+const SLOW_MIB = 24;
+const CHAIN = Array.from({ length: 8 }, (_, i) => `chain${i}`);
 const only = process.argv[2];
 
 let n_models = 0;
@@ -34,6 +38,7 @@ const script = () => ({
   rules: [
     { if: { user: "busy" }, fail: "busy" },
     { if: { user: "dies" }, say: [{ text: WORDS }], fail: "internal" },
+    { if: { user: "breaks off" }, say: [{ text: "w0 w1 w2 " }], fail: "internal" },
     { if: { user: "int main" }, say: [{ text: FENCED }] },
     { if: { result: "w0 w1" }, say: [{ text: "It is done." }] },
     { if: { user: "call Bash" }, say: [{ text: WORDS }, { call: "Bash", args: { command: "echo w0 w1 w2 w3" } }] },
@@ -55,6 +60,8 @@ function config(one, two, local) {
     genset("two", two.port),
     genset("gone", one.closed),
     genset("paid", one.port),
+    `  far: {kind: genset, url: "http://far.invalid", key: none, proxy: "${at(two.port)}", apis: [messages, chat, responses, ollama]}`,
+    ...CHAIN.map((name) => genset(name, one.port)),
     "routes:",
     route("fake", `one, ${local}`),
     route("both", `one, two, ${local}`),
@@ -63,6 +70,10 @@ function config(one, two, local) {
     route("paid", `paid, ${local}`),
     route("slow", `one, ${local}`, "headers: 60s, first_token: 60s, stall: 60s"),
     route("hasty", `one, ${local}`, "headers: 60s, first_token: 300ms, stall: 60s"),
+    route("chain", `${CHAIN.join(", ")}, ${local}`),
+    route("short", `${CHAIN.join(", ")}, ${local}`, undefined, ", attempts: 3"),
+    route("here", `${local}, far`, undefined, ", policy: local-first"),
+    route("alone", `${local}, far`, undefined, ", policy: local-only"),
     `  - {match: "*", targets: [${local}]}`,
     "prices:",
     '  "paid/*": {in: 10, out: 1000}',
@@ -176,6 +187,63 @@ async function testState(url, one, two) {
   });
 }
 
+// A server that is stopped, as whoever asks a machine that sleeps sees it: breakers are open, and
+// answers under way. (That the machine slept, by its clocks, cannot be had from out here.)
+async function fallAsleep(url, one, child) {
+  const asleep = [];
+  for (const api of ALL) {
+    const model = name("slow", "503,503,503,hold-after-0,ok");
+    for (let i = 0; i < 4; i++) answered(await say(url, api, model), /^local/);
+    const { held } = await one.counts();
+    const got = say(url, api, name("slow", "hold-after-3"));
+    await one.wait("held", held + 1);
+    asleep.push({ api, model, got });
+  }
+  child.kill("SIGSTOP");
+  await one.order({ go: true });
+  return { asleep, until: Date.now() + COOLDOWN_MS };
+}
+
+async function wakeUp(url, one, child, { asleep, until }) {
+  await sleep(Math.max(0, until - Date.now()));
+  await check("F8 after it stood still for longer than a cooldown one asks, and answers go on", async () => {
+    child.kill("SIGCONT");
+    for (const { api, model, got } of asleep) {
+      answered(await got, /^one/);
+      const { held } = await one.counts();
+      const probe = say(url, api, model);
+      await one.wait("held", held + 1);
+      for (const got of await Promise.all([1, 2, 3].map(() => say(url, api, model)))) answered(got, /^local/);
+      assert.equal((await one.requests(model)).length, 4, "one probe");
+      await one.order({ go: true });
+      answered(await probe, /^one/);
+      answered(await say(url, api, model), /^one/);
+    }
+  });
+}
+
+// Of a server that nobody else asks: what is tried again is rationed for all together.
+async function testStorm(url, one) {
+  await check("F10 a request is tried so often and no more", async () => {
+    for (const api of ALL)
+      for (const [route, n] of [["short", 3], ["chain", 6]]) {
+        const model = name(route, "500");
+        answered(await say(url, api, model), /^local/);
+        assert.equal((await one.requests(model)).length, n);
+      }
+  });
+  await check("F10 a storm is not made worse: further attempts are a fifth of the requests, and 10 a second", async () => {
+    const began = Date.now();
+    const n = 300;
+    const { requests } = await one.counts();
+    const all = await Promise.all(Array.from({ length: n }, (_, i) => say(url, ALL[i % ALL.length], name("chain", "500"))));
+    for (const got of all) answered(got, /^local/);
+    const further = (await one.counts()).requests - requests - n;
+    const most = 100 + n / 5 + (10 * (Date.now() - began)) / 1000; // 100 are saved up
+    assert.ok(further > 0 && further <= most, `${further} further attempts, at most ${most}`);
+  });
+}
+
 // The breakers of a server outlive it.
 async function testRestart(one, path) {
   await test("F9 a restart keeps breakers", () =>
@@ -244,6 +312,87 @@ async function testSeams(url, one, seen) {
   });
 }
 
+async function testHere(url, two) {
+  await test("I7 when this machine breaks off another goes on, where the route lets it", async () => {
+    for (const api of ALL) {
+      const model = name("here", "ok");
+      const got = await say(url, api, model, { prompt: "say 8, it breaks off" });
+      answered(got, /^local/);
+      assert.equal((await two.requests(model)).length, 1);
+    }
+    for (const api of ALL) {
+      const model = name("alone", "ok");
+      checkError(api, await say(url, api, model, { prompt: "say 8, it breaks off" }));
+      assert.equal((await two.requests(model)).length, 0);
+    }
+  });
+}
+
+const rssMiB = ({ pid }) => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+
+async function testClients(url, one, child) {
+  await test("J2 a slow reader holds its provider, and costs no memory; nothing is lost", async () => {
+    const before = rssMiB(child);
+    const slow = [];
+    for (const api of ALL) {
+      const answer = pieces(api, url, name("slow", "ok"), `say ${SLOW_WORDS}`);
+      slow.push({ api, answer, text: (await answer.next()).value });
+    }
+    for (let i = 0; i < 10; i++) for (const api of ALL) answered(await say(url, api, name("slow", "ok")), /^one/);
+    assert.equal((await one.counts()).flowing, ALL.length, "all are held");
+    const grown = rssMiB(child) - before;
+    assert.ok(grown < SLOW_MIB, `${grown} MiB for ${ALL.length} slow readers`);
+    for (const { api, answer, text } of slow) {
+      if (api === "chat" || api === "responses") {
+        await answer.return(); // it leaves: its SDK takes long to read so much
+        continue;
+      }
+      const parts = [text];
+      for await (const part of answer) parts.push(part);
+      const said = parts.join("").split(" ");
+      assert.equal(said.length, SLOW_WORDS, api);
+      assert.ok(said.every((word, i) => word === `w${i}`), api);
+    }
+  });
+
+  await test("J5 the same request under the same key hears the one answer", async () => {
+    for (const api of ALL)
+      for (const leaves of [false, true]) {
+        const model = name("slow", "hold-after-2,ok");
+        const headers = { "idempotency-key": `key ${model}` };
+        const leave = new AbortController();
+        const { held } = await one.counts();
+        const first = say(url, api, model, { headers, signal: leave.signal });
+        await one.wait("held", held + 1);
+        const second = say(url, api, model, { headers });
+        if (leaves) {
+          leave.abort();
+          assert.ok((await first).error);
+        }
+        await one.order({ go: true });
+        const got = [await second, ...(leaves ? [] : [await first]), await say(url, api, model, { headers })];
+        for (const { answer, error, body } of got) assert.equal(answer?.text, WORDS, `${error?.stack} ${body}`);
+        for (const i of [0, got.length - 1]) assert.match(got[i].headers.get("x-genset-same-as") ?? "", /^req_/);
+        assert.equal((await one.requests(model)).length, 1, "it was asked twice");
+      }
+  });
+
+  await test("J5 an SDK that loses patience and asks again gets the answer that was being made", async () => {
+    let n = 0;
+    const again = async (...request) => {
+      if (n++ > 0) await one.order({ go: true });
+      return fetch(...request);
+    };
+    const model = name("slow", "hold-after-2,ok");
+    const client = new OpenAI({ baseURL: `${url}/v1/`, apiKey: "any", maxRetries: 1, timeout: 500, fetch: again });
+    const request = { model, messages: [{ role: "user", content: "say 8" }] };
+    const answer = await client.chat.completions.create(request, { headers: { "Idempotency-Key": model } });
+    assert.equal(answer.choices[0].message.content, WORDS);
+    assert.equal(n, 2);
+    assert.equal((await one.requests(model)).length, 1, "it was asked twice");
+  });
+}
+
 // Formats of each API that leave the engine no other words than these.
 const CITY = { type: "object", properties: { city: { const: "w0 w1 w2 w3" }, days: { const: 3 } }, required: ["city", "days"], additionalProperties: false };
 const demand = {
@@ -289,6 +438,19 @@ async function testEngine(url, one) {
       assert.match(got.body, /\d{4,}/, "how many tokens there are");
       if (api !== "responses") assert.equal(got.status, 400, got.body); // it is told in the stream
     }
+  });
+
+  await test("I4 what of a schema is not enforced is named", async () => {
+    const schema = { ...CITY, properties: { ...CITY.properties, days: { const: 3, not: { const: 4 } } }, unevaluatedProperties: false };
+    for (const api of ALL)
+      for (const stream of [true, false]) {
+        const more = { ...demand[api](schema), max_tokens: 200 };
+        const got = await say(url, api, name("gone", "ok"), { stream, more });
+        assert.deepEqual(JSON.parse(got.answer?.text ?? "null"), CALL.args, `${got.error?.stack} ${got.body}`);
+        assert.equal(got.headers.get("x-genset-ignored"), "unevaluatedProperties, not");
+        const plain = await say(url, api, name("gone", "ok"), { stream, more: demand[api](CITY) });
+        assert.equal(plain.headers.get("x-genset-ignored"), null);
+      }
   });
 
   await test("I5 an image is not dropped silently where the model cannot see", async () => {
@@ -435,14 +597,28 @@ async function testAll(one, two, keys) {
   const path = join(keys, "config.yaml");
   const models = join(keys, "models");
   writeFileSync(path, config(one, two, "local/words"));
+  const meanwhile = () =>
+    withScript(
+      script,
+      async (url, seen, folder, child) => {
+        const breakers = only ? null : await openBreakers(url, one);
+        await testState(url, one, two);
+        await testSeams(url, one, seen);
+        await testHere(url, two);
+        await testClients(url, one, child);
+        await testTools(url, folder);
+        if (breakers) await testLapsed(url, one, breakers);
+      },
+      [path],
+    );
   await withScript(
     script,
-    async (url, seen, folder) => {
-      const breakers = only ? null : await openBreakers(url, one);
-      await testState(url, one, two);
-      await testSeams(url, one, seen);
-      await testTools(url, folder);
-      if (breakers) await testLapsed(url, one, breakers);
+    async (url, seen, folder, child) => {
+      if (only && !"F8 F10".includes(only)) return meanwhile();
+      const asleep = await fallAsleep(url, one, child);
+      await meanwhile();
+      await wakeUp(url, one, child, asleep);
+      await testStorm(url, one);
     },
     [path],
   );

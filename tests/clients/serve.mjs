@@ -69,7 +69,7 @@ export function withModel(body, models = EMBEDDERS, model = process.env.GENSET_T
   );
 }
 
-// Run `body(url, seen, folder)` against a model that follows a script (see scripted.c), which
+// Run `body(url, seen, folder, child)` against a model that follows a script (see scripted.c), which
 // `script(folder)` makes; `seen` is what it was asked so far. `more` may be a file of routes.
 export function withScript(script, body, more = []) {
   return inFolder((folder) => {
@@ -78,7 +78,7 @@ export function withScript(script, body, more = []) {
     writeFileSync(path, JSON.stringify(script(folder)));
     return serving(process.env.GENSET_SCRIPTED, [path, ...more], folder, (url, child) => {
       createInterface({ input: child.stdout }).on("line", (line) => seen.push(JSON.parse(line)));
-      return body(url, seen, folder);
+      return body(url, seen, folder, child);
     });
   });
 }

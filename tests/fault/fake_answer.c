@@ -224,6 +224,13 @@ static void insert_giant(struct fake_plan *p, const struct fake_ask *ask)
     fake_plan_add(p, FAKE_STEP_OPEN, gs_slice_str(is_line ? "\"}\n" : "\"}\n\n"), 0);
 }
 
+static void put_rest(struct fake_plan *p, const struct fake_step *rest, size_t n, bool drips)
+{
+    for (size_t i = 0; i < n; i++)
+        fake_plan_add(p, drips && rest[i].kind == FAKE_STEP_CONTENT ? FAKE_STEP_DRIP : rest[i].kind,
+                      rest[i].bytes, rest[i].n);
+}
+
 /* The plan of a good answer becomes that of one which goes wrong. */
 static void break_plan(struct fake_plan *p, const struct fake_ask *ask, const struct fake_fault *f)
 {
@@ -286,13 +293,14 @@ static void break_plan(struct fake_plan *p, const struct fake_ask *ask, const st
         fake_plan_add(p, FAKE_STEP_PACED, fake_spell_ping(ask, f->broken == FAKE_BREAK_COMMENTS),
                       -1);
         break;
+    case FAKE_BREAK_DRIP:
     case FAKE_BREAK_NONE:
     case FAKE_BREAK_RENAME:
         goes_on = true;
         break;
     }
-    for (size_t i = 0; goes_on && i < n_rest; i++)
-        fake_plan_add(p, rest[i].kind, rest[i].bytes, rest[i].n);
+    if (goes_on)
+        put_rest(p, rest, n_rest, f->broken == FAKE_BREAK_DRIP);
 }
 
 static void make_content(struct fake_plan *p, const struct fake_ask *ask,

@@ -44,6 +44,7 @@ enum fake_step_kind {
     FAKE_STEP_FINISH,  /* from here on the reason of the end is known */
     FAKE_STEP_REPEAT,  /* the bytes n times, for ever if n < 0 */
     FAKE_STEP_PACED,   /* the same, with a pause before each */
+    FAKE_STEP_DRIP,    /* the same once, with a long pause behind it */
     FAKE_STEP_STALL,   /* nothing until the client leaves */
     FAKE_STEP_HOLD,    /* nothing until fake_provider_go() */
     FAKE_STEP_FIN,

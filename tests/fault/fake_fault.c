@@ -65,6 +65,7 @@ static const struct {
     {"loop-after-", BREAK, FAKE_BREAK_LOOP, 0},
     {"comments-after-", BREAK, FAKE_BREAK_COMMENTS, 0},
     {"pings-after-", BREAK, FAKE_BREAK_PINGS, 0},
+    {"drip-after-", BREAK, FAKE_BREAK_DRIP, 0},
     {"rename-after-", BREAK, FAKE_BREAK_RENAME, 0},
 };
 

@@ -15,7 +15,7 @@
  *   zero, zero-cut, error-first, error-open, failed, empty, no-choices, think-only
  * after n frames with content
  *   cut, end, rst, stall, hold, error, rate, finish-error, malformed, giant, loop, comments, pings,
- *   rename   each followed by -after-N
+ *   drip (slower than anybody reads), rename   each followed by -after-N
  * the whole of it
  *   split, crlf, remarks, multiline, no-done, two-dones, no-usage, usage-each, length, trailing
  * where it is asked to go on
@@ -84,6 +84,7 @@ enum fake_break {
     FAKE_BREAK_LOOP,
     FAKE_BREAK_COMMENTS,
     FAKE_BREAK_PINGS,
+    FAKE_BREAK_DRIP,
     FAKE_BREAK_RENAME,
 };
 

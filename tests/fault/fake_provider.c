@@ -37,6 +37,7 @@
 #define MAX_SENT_BYTES ((size_t)1 << 20)
 #define MAX_ROUNDS     16 /* of OUT_BYTES, before others have their turn */
 #define PACED_US       10000
+#define DRIP_US        800000
 #define MAX_EVENTS     64
 #define ATTEMPT_MODELS 1024
 #define BACKLOG        1024
@@ -478,6 +479,10 @@ static enum turn take_step(struct conn *c)
             c->step++;
         }
         return pause_for(c, s->kind == FAKE_STEP_REPEAT ? pace_us(c) : PACED_US);
+    case FAKE_STEP_DRIP:
+        put_body(c, s->bytes);
+        c->step++;
+        return pause_for(c, DRIP_US);
     case FAKE_STEP_STALL:
         return hold(c, true);
     case FAKE_STEP_HOLD:
