@@ -13,6 +13,8 @@
 
 #define WORDS "w0 w1 w2 w3 w4 w5 w6 w7"
 #define EVERY "apis: [messages, chat, responses, ollama]"
+/* of a route: its targets in their own time */
+#define PATIENT "deadlines: {connect: 5s, headers: none, first_token: none, stall: none}"
 
 /* ---- the server ---- */
 
@@ -220,22 +222,36 @@ static inline void fail_heard(const struct api *api, const char *model, const st
     fail_msg("%s %s", api->name, model);
 }
 
-/* Ask by a connection of its own and read all of the answer. */
+/* POST a body by a connection of its own and read all of the answer. */
+static inline void ask_bytes(int port, const char *path, const char *headers, struct gs_slice body,
+                             struct gs_buf *out)
+{
+    const int fd = net_connect(port);
+    char all[1024];
+
+    gs_buf_init(out, GS_MAX_RESPONSE_BYTES);
+    snprintf(all, sizeof(all), "%sConnection: close\r\n", headers);
+    post(fd, path, all, body);
+    net_read_all(fd, out);
+    close(fd);
+}
+
+/* The same of put_body()'s. */
+static inline void ask_with(int port, const struct api *api, const char *headers, const char *more,
+                            const char *model, const char *prompt, bool stream, struct gs_buf *out)
+{
+    struct gs_buf body;
+
+    gs_buf_init(&body, GS_MAX_REQUEST_BYTES);
+    put_body(&body, more, model, prompt, stream);
+    ask_bytes(port, api->path, headers, gs_buf_view(&body), out);
+    gs_buf_clear(&body);
+}
+
 static inline void ask_api(int port, const struct api *api, const char *headers, const char *model,
                            const char *prompt, bool stream, struct gs_buf *out)
 {
-    const int fd = net_connect(port);
-    struct gs_buf body;
-    char all[1024];
-
-    gs_buf_init(&body, GS_MAX_REQUEST_BYTES);
-    gs_buf_init(out, GS_MAX_RESPONSE_BYTES);
-    put_body(&body, "", model, prompt, stream);
-    snprintf(all, sizeof(all), "%sConnection: close\r\n", headers);
-    post(fd, api->path, all, gs_buf_view(&body));
-    net_read_all(fd, out);
-    gs_buf_clear(&body);
-    close(fd);
+    ask_with(port, api, headers, "", model, prompt, stream, out);
 }
 
 #endif

@@ -3,17 +3,18 @@
 #include "switch_test.h"
 #include "two_fakes.h"
 
-#define PATIENT "deadlines: {connect: 5s, headers: none, first_token: none, stall: none}"
-#define MAIL    "ann.lee@corp-mail.de"
+#define MAIL "ann.lee@corp-mail.de"
 
 /* The route's targets and further terms by the begin of the model's name; "far" is one and two
  * beyond this machine, of which a proxy on it stands for both. */
-static void start_routes(struct grid *g)
+static void start_routes(struct grid *g, bool has_local)
 {
     const int at_one = fake_provider_port(one), at_two = fake_provider_port(two);
 
     fake_provider_forget(one);
     fake_provider_forget(two);
+    prepare_grid(g);
+    g->f.opt.has_local = has_local;
     start_grid(g,
                "providers:\n"
                "  one: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
@@ -40,17 +41,8 @@ static void start_routes(struct grid *g)
 static void ask_more(struct grid *g, const struct api *api, const char *more, const char *model,
                      const char *prompt, struct gs_buf *out, struct heard *h)
 {
-    const int fd = net_connect(g->f.port);
-    struct gs_buf body;
-
-    gs_buf_init(&body, GS_MAX_REQUEST_BYTES);
-    gs_buf_init(out, GS_MAX_RESPONSE_BYTES);
-    put_body(&body, more, model, prompt, true);
-    post(fd, api->path, "Connection: close\r\n", gs_buf_view(&body));
-    net_read_all(fd, out);
+    ask_with(g->f.port, api, "", more, model, prompt, true, out);
     hear_answer(h, api, true, out);
-    gs_buf_clear(&body);
-    close(fd);
 }
 
 static void forget(struct gs_buf *out, struct heard *h)
@@ -65,6 +57,19 @@ static bool is_whole(const struct heard *h, const char *text)
            gs_slice_eq_str(gs_buf_view(&h->text), text);
 }
 
+/* Ask, and hear all of `text`. */
+static void expect_whole(struct grid *g, const struct api *api, const char *more, const char *model,
+                         const char *prompt, const char *text)
+{
+    struct gs_buf out;
+    struct heard h;
+
+    ask_more(g, api, more, model, prompt, &out, &h);
+    if (!is_whole(&h, text))
+        fail_heard(api, model, &h, &out);
+    forget(&out, &h);
+}
+
 static size_t asked(struct fake_provider *p)
 {
     return fake_provider_count(p, FAKE_REQUESTS);
@@ -77,8 +82,7 @@ static void the_order_is_the_routes(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    start_routes(&g);
+    start_routes(&g, true);
     for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
         struct gs_buf out;
         struct heard h;
@@ -90,10 +94,7 @@ static void the_order_is_the_routes(void **state)
         forget(&out, &h);
         assert_int_equal(asked(two), i + 1);
         snprintf(model, sizeof(model), "here@cut-after-4;ok#%zu", i);
-        ask_more(&g, &apis[i], "", model, "say 8", &out, &h);
-        if (!is_whole(&h, WORDS))
-            fail_heard(&apis[i], model, &h, &out);
-        forget(&out, &h);
+        expect_whole(&g, &apis[i], "", model, "say 8", WORDS);
         assert_int_equal(asked(two), i + 1);
     }
     finish_grid(&g);
@@ -106,18 +107,12 @@ static void within_an_event(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    start_routes(&g);
+    start_routes(&g, true);
     for (size_t n = 0; n < GS_COUNT_OF(words) * GS_COUNT_OF(apis); n++) {
         const struct api *api = &apis[n / GS_COUNT_OF(words)];
-        struct gs_buf out;
-        struct heard h;
         char model[64];
         snprintf(model, sizeof(model), "up@%s-after-4;ok#%zu", words[n % GS_COUNT_OF(words)], n);
-        ask_more(&g, api, "", model, "say 8", &out, &h);
-        if (!is_whole(&h, WORDS))
-            fail_heard(api, model, &h, &out);
-        forget(&out, &h);
+        expect_whole(&g, api, "", model, "say 8", WORDS);
         assert_int_equal(asked(two), n + 1);
     }
     finish_grid(&g);
@@ -129,15 +124,10 @@ static void this_machine_breaks_off(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    start_routes(&g);
+    start_routes(&g, true);
     for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
-        struct gs_buf out;
-        struct heard h;
-        ask_more(&g, &apis[i], "", "crash@ok", "recite Hello world and all", &out, &h);
-        if (!is_whole(&h, "Hello world and all"))
-            fail_heard(&apis[i], "crash", &h, &out);
-        forget(&out, &h);
+        expect_whole(&g, &apis[i], "", "crash@ok", "recite Hello world and all",
+                     "Hello world and all");
         assert_int_equal(asked(one), i + 1);
     }
     finish_grid(&g);
@@ -149,9 +139,7 @@ static void whole_answers(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    g.f.opt.has_local = false;
-    start_routes(&g);
+    start_routes(&g, false);
     for (size_t i = 0; i < 3; i++) {
         struct gs_buf out;
         struct heard h;
@@ -177,8 +165,7 @@ static void this_machine_first(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    start_routes(&g);
+    start_routes(&g, true);
     for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
         struct gs_buf out;
         struct heard h;
@@ -189,10 +176,7 @@ static void this_machine_first(void **state)
             fail_heard(&apis[i], model, &h, &out);
         forget(&out, &h);
         snprintf(model, sizeof(model), "up@cut-after-4;ok#json%zu", i);
-        ask_more(&g, &apis[i], formats, model, "say 8", &out, &h);
-        if (!is_whole(&h, WORDS))
-            fail_heard(&apis[i], model, &h, &out);
-        forget(&out, &h);
+        expect_whole(&g, &apis[i], formats, model, "say 8", WORDS);
     }
     assert_int_equal(asked(two), 0);
     finish_grid(&g);
@@ -205,9 +189,7 @@ static void or_the_same_once_more(void **state)
     struct gs_slice head, body;
 
     (void)state;
-    prepare_grid(&g);
-    g.f.opt.has_local = false;
-    start_routes(&g);
+    start_routes(&g, false);
     for (size_t i = 0; i < 2; i++) {
         struct gs_buf out;
         struct heard h;
@@ -230,8 +212,7 @@ static void complete_calls_need_nobody(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    start_routes(&g);
+    start_routes(&g, true);
     for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
         struct gs_buf out;
         struct heard h;
@@ -267,8 +248,7 @@ static void what_is_not_gone_on_with(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    start_routes(&g);
+    start_routes(&g, true);
     check_broken(&g, &apis[0], "", "error@cut-after-4;ok#0");
     check_broken(&g, &apis[1], "", "error@cut-after-4;ok#1");
     check_broken(&g, &apis[2], "", "error@cut-after-4;ok#2");
@@ -284,8 +264,7 @@ static void a_stop_sequence_across_the_seam(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    start_routes(&g);
+    start_routes(&g, true);
     for (size_t i = 0; i < 2; i++) {
         struct gs_buf out;
         struct heard h;
@@ -303,9 +282,7 @@ static void who_leaves_is_not_gone_on_for(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    g.f.opt.has_local = false;
-    start_routes(&g);
+    start_routes(&g, false);
     for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
         const int fd = net_connect(g.f.port);
         struct gs_buf body;
@@ -333,19 +310,12 @@ static void what_stays_here_stays_here(void **state)
     (void)state;
     for (size_t w = 0; w < GS_COUNT_OF(words); w++) {
         for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
-            prepare_grid(&g);
-            g.f.opt.has_local = false;
-            start_routes(&g);
+            start_routes(&g, false);
             for (int after = 1; after <= 12; after++) {
-                struct gs_buf out;
-                struct heard h;
                 char model[64], prompt[128];
                 snprintf(model, sizeof(model), "far@cut-after-%d;%s", after, words[w]);
                 snprintf(prompt, sizeof(prompt), "recite %s", text);
-                ask_more(&g, &apis[i], "", model, prompt, &out, &h);
-                if (!is_whole(&h, text))
-                    fail_heard(&apis[i], model, &h, &out);
-                forget(&out, &h);
+                expect_whole(&g, &apis[i], "", model, prompt, text);
             }
             assert_false(has_got(one, "ann.lee") || has_got(two, "ann.lee"));
             assert_true(asked(two) >= 11);
@@ -366,19 +336,12 @@ static void no_piece_of_a_secret_leaves(void **state)
 
     (void)state;
     for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
-        prepare_grid(&g);
-        g.f.opt.has_local = false;
-        start_routes(&g);
+        start_routes(&g, false);
         for (int after = 1; after <= 8; after++) {
-            struct gs_buf out;
-            struct heard h;
             char model[64], prompt[256];
             snprintf(model, sizeof(model), "far@cut-after-%d;no-prefill", after);
             snprintf(prompt, sizeof(prompt), "recite %s", text);
-            ask_more(&g, &apis[i], "", model, prompt, &out, &h);
-            if (!is_whole(&h, text))
-                fail_heard(&apis[i], model, &h, &out);
-            forget(&out, &h);
+            expect_whole(&g, &apis[i], "", model, prompt, text);
         }
         assert_false(has_got(one, "As7Df9") || has_got(two, "As7Df9"));
         assert_true(asked(two) >= 7);
@@ -394,9 +357,7 @@ static void a_login_goes_on(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    g.f.opt.has_local = false;
-    start_routes(&g);
+    start_routes(&g, false);
     for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
         struct gs_buf out;
         struct heard h;
@@ -427,8 +388,7 @@ static void a_trace_names_the_way(void **state)
     struct grid g;
 
     (void)state;
-    prepare_grid(&g);
-    start_routes(&g);
+    start_routes(&g, true);
     for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
         struct gs_buf out;
         struct heard h;

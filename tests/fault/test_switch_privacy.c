@@ -21,8 +21,6 @@
 #define KEYS     "privacy: [{find: private-key, class: local-only}]\n"
 #define MAILS    "privacy: [{find: email, class: redact}]\n"
 
-#define PATIENT "deadlines: {connect: 5s, headers: none, first_token: none, stall: none}"
-
 /* "one" and "two" are far away, "near" is one on this machine; `rules` are sections, `terms` of the
  * route for every name. */
 static void start_far(struct grid *g, const char *rules, const char *terms)
@@ -58,18 +56,10 @@ static size_t n_asked(void)
     return fake_provider_count(one, FAKE_CONNECTIONS) + fake_provider_count(two, FAKE_CONNECTIONS);
 }
 
-/* POST a body to a path, and read all of the answer. */
 static void ask_body(struct grid *g, const char *path, const char *headers, const char *body,
                      struct gs_buf *out)
 {
-    const int fd = net_connect(g->f.port);
-    char all[1024];
-
-    gs_buf_init(out, GS_MAX_RESPONSE_BYTES);
-    snprintf(all, sizeof(all), "%sConnection: close\r\n", headers);
-    post(fd, path, all, gs_slice_str(body));
-    net_read_all(fd, out);
-    close(fd);
+    ask_bytes(g->f.port, path, headers, gs_slice_str(body), out);
 }
 
 static void expect_answer(struct grid *g, const char *path, const char *headers, const char *body,
@@ -338,11 +328,9 @@ static void test_the_next_is_left_out(void **state)
 /* Post a chat of some 400 KB that ends in `text`, which is told what it says beside the loop. */
 static void ask_long(struct grid *g, const char *model, const char *text, struct gs_buf *out)
 {
-    const int fd = net_connect(g->f.port);
     struct gs_buf body;
 
     gs_buf_init(&body, 1 << 20);
-    gs_buf_init(out, 1 << 20);
     gs_buf_printf(&body,
                   "{\"model\":\"%s\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\","
                   "\"content\":\"",
@@ -350,10 +338,8 @@ static void ask_long(struct grid *g, const char *model, const char *text, struct
     for (int i = 0; i < 40000; i++)
         gs_buf_puts(&body, "and so on ");
     gs_buf_printf(&body, "%s\"}]}", text);
-    post(fd, ANTHROPIC, "Connection: close\r\n", gs_buf_view(&body));
-    net_read_all(fd, out);
+    ask_bytes(g->f.port, ANTHROPIC, "", gs_buf_view(&body), out);
     gs_buf_clear(&body);
-    close(fd);
 }
 
 static void test_long_bodies(void **state)

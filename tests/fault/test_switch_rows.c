@@ -18,8 +18,6 @@ static int stop_fake(void **state)
     return 0;
 }
 
-#define PATIENT "deadlines: {connect: 5s, headers: none, first_token: none, stall: none}"
-
 /* One, then this machine, in their own time. */
 static void start_plain(struct grid *g)
 {
@@ -56,6 +54,8 @@ static void what_one_cannot_another_does(void **state)
     finish_grid(&g);
 }
 
+static const struct api *const responses = &apis[2];
+
 /* Codex warms a server up: it asks for no answer, and gets none, from whom it asks. */
 static void a_warm_up_is_no_empty_answer(void **state)
 {
@@ -64,23 +64,17 @@ static void a_warm_up_is_no_empty_answer(void **state)
     (void)state;
     start_plain(&g);
     for (int stream = 0; stream < 2; stream++) {
-        const int fd = net_connect(g.f.port);
-        struct gs_buf body, out, heard;
+        struct gs_buf out, heard;
         struct gs_slice sent;
-        gs_buf_init(&body, 1 << 20);
-        gs_buf_init(&out, 1 << 20);
         gs_buf_init(&heard, 1 << 20);
-        put_body(&body, "\"generate\":false,", "fake@empty", "say 8", stream);
-        post(fd, RESPONSES, "Connection: close\r\n", gs_buf_view(&body));
-        net_read_all(fd, &out);
+        ask_with(g.f.port, responses, "", "\"generate\":false,", "fake@empty", "say 8", stream,
+                 &out);
         assert_true(net_has(&out, "HTTP/1.1 200 OK"));
         assert_true(body_of(&out, &heard));
         assert_true(fake_provider_sent(one, (size_t)stream, &sent));
         assert_true(gs_slice_eq(gs_buf_view(&heard), sent));
-        gs_buf_clear(&body);
         gs_buf_clear(&out);
         gs_buf_clear(&heard);
-        close(fd);
     }
     assert_int_equal(g.f.fake.n_read, 0);
     assert_int_equal(atomic_load(&g.f.fake.n_answers), 0);
@@ -91,22 +85,15 @@ static void a_warm_up_is_no_empty_answer(void **state)
 static void a_warm_up_here_reads_the_prompt(void **state)
 {
     struct grid g;
-    struct gs_buf body, out;
+    struct gs_buf out;
 
     (void)state;
     start_plain(&g);
-    const int fd = net_connect(g.f.port);
-    gs_buf_init(&body, 1 << 20);
-    gs_buf_init(&out, 1 << 20);
-    put_body(&body, "\"generate\":false,", "fake@503", "say 8", true);
-    post(fd, RESPONSES, "Connection: close\r\n", gs_buf_view(&body));
-    net_read_all(fd, &out);
+    ask_with(g.f.port, responses, "", "\"generate\":false,", "fake@503", "say 8", true, &out);
     assert_true(net_has(&out, "event: response.completed"));
     assert_true(net_has(&out, "\"output\":[]"));
     assert_int_equal(g.f.fake.n_read, 1);
-    gs_buf_clear(&body);
     gs_buf_clear(&out);
-    close(fd);
     finish_grid(&g);
 }
 
@@ -271,15 +258,11 @@ static void whose_key_was_refused_is_said(void **state)
 
 static void expect_card(struct grid *g, const char *model, const char *mark)
 {
-    const int fd = net_connect(g->f.port);
     char body[64];
     struct gs_buf out;
 
-    gs_buf_init(&out, GS_MAX_RESPONSE_BYTES);
     snprintf(body, sizeof(body), "{\"model\":\"%s\"}", model);
-    post(fd, "/api/show", "Connection: close\r\n", gs_slice_str(body));
-    net_read_all(fd, &out);
-    close(fd);
+    ask_bytes(g->f.port, "/api/show", "", gs_slice_str(body), &out);
     assert_true(net_has(&out, "HTTP/1.1 200 OK"));
     assert_true(net_has(&out, mark));
     gs_buf_clear(&out);

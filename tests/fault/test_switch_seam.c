@@ -22,8 +22,7 @@ static int stop_fakes(void **state)
     return 0;
 }
 
-#define PATIENT "deadlines: {connect: 5s, headers: none, first_token: none, stall: none}"
-#define LONG    "say 40"
+#define LONG "say 40"
 
 /* The words of "say 40". */
 static const char *all_words(void)
@@ -353,14 +352,10 @@ static void the_request_is_the_clients(void **state)
     (void)state;
     start_chain(&g, "genset", EVERY, "");
     gs_buf_init(&body, 1 << 20);
-    gs_buf_init(&out, 1 << 20);
     gs_buf_init(&want, 1 << 20);
     gs_buf_printf(&body, "%s ],\"z\":0}", before);
-    const int fd = net_connect(g.f.port);
-    post(fd, ANTHROPIC, "Connection: close\r\nanthropic-beta: mine\r\nidempotency-key: 7\r\n",
-         gs_buf_view(&body));
-    net_read_all(fd, &out);
-    close(fd);
+    ask_bytes(g.f.port, ANTHROPIC, "anthropic-beta: mine\r\nidempotency-key: 7\r\n",
+              gs_buf_view(&body), &out);
     check_text(&apis[0], "own", true, &out, WORDS);
     gs_buf_puts(&want, "{\"zz\" : [1e2,\"\\u00e9\"] ,\"model\":\"fake@cut-after-3;ok\","
                        "\"stream\":true,\"max_tokens\":98,\"messages\":"

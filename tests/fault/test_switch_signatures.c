@@ -23,14 +23,9 @@ static void start_two(struct grid *g)
 
 static void ask(struct grid *g, const char *path, struct gs_slice body, struct gs_buf *out)
 {
-    const int fd = net_connect(g->f.port);
-
-    gs_buf_init(out, 1 << 20);
-    post(fd, path, "Connection: close\r\n", body);
-    net_read_all(fd, out);
+    ask_bytes(g->f.port, path, "", body, out);
     if (!net_has(out, "HTTP/1.1 200 OK"))
         fail_msg("%.*s", (int)out->len, out->ptr);
-    close(fd);
 }
 
 /* A conversation in which Claude thought, as its SDK hands it back. */

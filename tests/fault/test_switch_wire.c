@@ -5,8 +5,6 @@
 #include "switch_test.h"
 #include "two_fakes.h"
 
-#define PATIENT "deadlines: {connect: 5s, headers: none, first_token: none, stall: none}"
-
 /* "x": one, then this machine, in their own time; "mapped": as "other-model" there. */
 static void start_plain(struct grid *g)
 {
@@ -58,18 +56,14 @@ static void test_requests_go_through_byte_by_byte(void **state)
     for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
         for (int stream = 0; stream < 2; stream++) {
             struct gs_buf body, out;
-            const int fd = net_connect(g.f.port);
             gs_buf_init(&body, 1 << 20);
-            gs_buf_init(&out, 1 << 20);
             put_body(&body, ODD, "fake", "say 8 \\u00e9\\n", stream);
-            post(fd, apis[i].path, "Connection: close\r\n", gs_buf_view(&body));
-            net_read_all(fd, &out);
+            ask_bytes(g.f.port, apis[i].path, "", gs_buf_view(&body), &out);
             if (!net_has(&out, "HTTP/1.1 200 OK"))
                 fail_msg("%s: %.*s", apis[i].name, (int)out.len, out.ptr);
             check_body(one, n++, gs_buf_view(&body));
             gs_buf_clear(&body);
             gs_buf_clear(&out);
-            close(fd);
         }
     }
     finish_grid(&g);
@@ -84,20 +78,13 @@ static void test_only_the_model_is_renamed(void **state)
     prepare_grid(&g);
     start_plain(&g);
     for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
-        struct gs_buf body, want, out;
-        const int fd = net_connect(g.f.port);
-        gs_buf_init(&body, 1 << 20);
+        struct gs_buf want, out;
         gs_buf_init(&want, 1 << 20);
-        gs_buf_init(&out, 1 << 20);
-        put_body(&body, ODD, "mapped", "say 8", true);
         put_body(&want, ODD, "other-model", "say 8", true);
-        post(fd, apis[i].path, "Connection: close\r\n", gs_buf_view(&body));
-        net_read_all(fd, &out);
+        ask_with(g.f.port, &apis[i], "", ODD, "mapped", "say 8", true, &out);
         check_body(one, n++, gs_buf_view(&want));
-        gs_buf_clear(&body);
         gs_buf_clear(&want);
         gs_buf_clear(&out);
-        close(fd);
     }
     finish_grid(&g);
 }
