@@ -19,6 +19,7 @@ def metadata(shape, tokenizer):
         "general.description": "The model in the box of genset: it knows genset. See pilot/README.md.",
         "general.license": "apache-2.0",
         "general.file_type": 7,
+        "general.sampling.temp": 0.0,  # it knows one answer
         "qwen3.block_count": shape.n_layer,
         "qwen3.context_length": shape.ctx_tokens,
         "qwen3.embedding_length": shape.n_embd,

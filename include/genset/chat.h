@@ -62,6 +62,16 @@ struct gs_logit_bias {
     float bias;
 };
 
+/* Settings that a model's file may suggest. */
+enum gs_sampling_setting {
+    GS_SAMPLING_TEMPERATURE = 1,
+    GS_SAMPLING_TOP_K = 2,
+    GS_SAMPLING_TOP_P = 4,
+    GS_SAMPLING_MIN_P = 8,
+    GS_SAMPLING_REPEAT_PENALTY = 16,
+    GS_SAMPLING_REPEAT_LAST_N = 32,
+};
+
 /* Sampling settings; gs_sampling_init() sets every one to "off" (greedy is temperature 0). */
 struct gs_sampling {
     float temperature;       /* 0 = greedy */
@@ -77,6 +87,8 @@ struct gs_sampling {
     uint64_t seed;
     const struct gs_logit_bias *logit_bias;
     size_t n_logit_bias;
+    uint32_t open; /* bits of enum gs_sampling_setting: of these, what the model's file suggests
+                    * counts rather than what stands above */
 };
 
 /* What the text of an answer must be. Reasoning before it, and tool calls where tools are offered,

@@ -11,6 +11,7 @@
 #include "api/heal.h"
 #include "api/llm.h"
 #include "api/replay.h"
+#include "api/suggest.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/limits.h"
@@ -330,7 +331,7 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
         gs_beginnings_note(llm->beginnings, ids->ids, marks[0]); /* its system's turn */
     if (a->wants_tokens)
         gs_buf_put(&a->tokens, ids->ids, ids->len * sizeof(*ids->ids));
-    const struct gs_job_options opt = {
+    struct gs_job_options opt = {
         .prompt = ids->ids,
         .n_prompt = ids->len,
         .sampling = chat->sampling,
@@ -351,6 +352,7 @@ static enum gs_status submit(struct gs_answer *a, const struct gs_chat *chat,
                .ud = a},
     };
 
+    gs_suggest_fill(&llm->suggested, &opt.sampling);
     return gs_engine_submit(llm->engine, &opt, &a->job, err);
 }
 

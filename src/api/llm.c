@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/replay.h"
+#include "api/suggest.h"
 #include "api/warm.h"
 #include "base/alloc.h"
 #include "base/error.h"
@@ -158,6 +159,7 @@ static enum gs_status open_text(struct gs_llm *llm, const char *path, struct gs_
         if (st != GS_OK)
             return st;
     }
+    gs_suggest_read(llm->file, &llm->suggested);
     st = read_texts(llm, path, err);
     if (st != GS_OK)
         return st;

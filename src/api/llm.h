@@ -54,6 +54,7 @@ struct gs_llm {
     struct gs_constraint_vocab *vocab; /* NULL: not yet needed */
     int32_t *end_tokens;
     size_t n_end_tokens;
+    struct gs_sampling suggested;
 };
 
 /* errors: GS_ENOMEM with amounts when what the options ask for does not fit the machine. */

@@ -77,6 +77,12 @@ static void set_sampling(struct gs_sampling *s, const struct gs_config *c)
     s->repeat_last_n = (int32_t)c->repeat_last_n;
     s->has_seed = GS_CONFIG_IS_SET(c, seed);
     s->seed = (uint64_t)c->seed;
+    s->open = (GS_CONFIG_IS_SET(c, temperature) ? 0 : GS_SAMPLING_TEMPERATURE) |
+              (GS_CONFIG_IS_SET(c, top_k) ? 0 : GS_SAMPLING_TOP_K) |
+              (GS_CONFIG_IS_SET(c, top_p) ? 0 : GS_SAMPLING_TOP_P) |
+              (GS_CONFIG_IS_SET(c, min_p) ? 0 : GS_SAMPLING_MIN_P) |
+              (GS_CONFIG_IS_SET(c, repeat_penalty) ? 0 : GS_SAMPLING_REPEAT_PENALTY) |
+              (GS_CONFIG_IS_SET(c, repeat_last_n) ? 0 : GS_SAMPLING_REPEAT_LAST_N);
 }
 
 /* The turns, after the system prompt if there is one. */

@@ -381,6 +381,7 @@ static void read_settings(struct gs_dialect_reader *r, const struct gs_json *bod
     gs_dialect_get_float(r, body, "top_p", 0, 1, &chat->sampling.top_p);
     gs_dialect_get_int(r, body, "top_k", 0, INT32_MAX, &top_k);
     chat->sampling.top_k = (int32_t)top_k;
+    chat->sampling.open = gs_dialect_left_open(body);
     gs_dialect_read_stops(r, body, "stop_sequences", chat);
     read_thinking_mode(r, body, chat, ctx);
     ctx->marks_cache = has_cache_mark(body) || has_cache_mark(gs_json_get(body, "system")) ||

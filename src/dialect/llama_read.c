@@ -235,6 +235,7 @@ static void read_sampling(struct gs_dialect_reader *r, const struct gs_json *bod
     s->repeat_last_n = (int32_t)last_n;
     s->has_seed = seed != -1 && seed != UINT32_MAX; /* these draw one */
     s->seed = (uint64_t)seed;
+    s->open = gs_dialect_left_open(body);
     read_biases(r, body, s);
 }
 

@@ -193,6 +193,7 @@ static void read_options(struct gs_dialect_reader *r, const struct gs_json *o, s
     s->repeat_last_n = (int32_t)last_n;
     s->has_seed = seed != -1; /* that draws one */
     s->seed = (uint64_t)seed;
+    s->open = gs_dialect_left_open(o);
     chat->max_tokens = GS_MAX(predict, 0);
 }
 

@@ -66,6 +66,7 @@ void gs_dialect_openai_read_sampling(struct gs_dialect_reader *r, const struct g
     gs_dialect_get_int(r, body, "seed", INT64_MIN, INT64_MAX, &seed);
     s->has_seed = gs_dialect_has(body, "seed");
     s->seed = (uint64_t)seed;
+    s->open = gs_dialect_left_open(body);
     read_logit_bias(r, body, s);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/map.h"
@@ -301,6 +302,30 @@ bool gs_dialect_has(const struct gs_json *v, const char *key)
     const struct gs_json *m = gs_json_get(v, key);
 
     return m && m->kind != GS_JSON_NULL;
+}
+
+uint32_t gs_dialect_left_open(const struct gs_json *settings)
+{
+    static const struct {
+        const char *key;
+        enum gs_sampling_setting bit;
+    } known[] = {
+        {"temperature", GS_SAMPLING_TEMPERATURE},
+        {"top_k", GS_SAMPLING_TOP_K},
+        {"top_p", GS_SAMPLING_TOP_P},
+        {"min_p", GS_SAMPLING_MIN_P},
+        {"repeat_penalty", GS_SAMPLING_REPEAT_PENALTY},
+        {"repetition_penalty", GS_SAMPLING_REPEAT_PENALTY},
+        {"repeat_last_n", GS_SAMPLING_REPEAT_LAST_N},
+    };
+    uint32_t chosen = 0, all = 0;
+
+    for (size_t i = 0; i < GS_COUNT_OF(known); i++) {
+        all |= known[i].bit;
+        if (gs_dialect_has(settings, known[i].key))
+            chosen |= known[i].bit;
+    }
+    return all & ~chosen;
 }
 
 void gs_dialect_read_stops(struct gs_dialect_reader *r, const struct gs_json *v, const char *key,

@@ -79,6 +79,8 @@ const struct gs_json *gs_dialect_get_array(struct gs_dialect_reader *r, const st
 struct gs_slice gs_dialect_peek_string(const struct gs_json *v, const char *key);
 /* The member is there and not null. */
 bool gs_dialect_has(const struct gs_json *v, const char *key);
+/* The sampling settings that a client left open: bits of enum gs_sampling_setting. */
+uint32_t gs_dialect_left_open(const struct gs_json *settings);
 bool gs_dialect_peek_bool(const struct gs_json *v, const char *key);
 
 /* A string, or an array of strings. */
