@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slice.h"
-#include "switch/price.h"
+#include "route/price.h"
 #include "switch/switch_call.h"
 
 bool gs_switch_may_carry_on(const struct gs_switch_call *c)

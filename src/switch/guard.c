@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/slice.h"
-#include "switch/pins.h"
+#include "route/pins.h"
 #include "switch/switch_call.h"
 #include "json/json.h"
 
@@ -200,9 +200,9 @@ static enum gs_privacy pin(struct gs_switch_call *c, enum gs_privacy privacy)
     enum gs_privacy held = privacy;
 
     for (size_t i = 0; i < GS_COUNT_OF(talks); i++)
-        held = GS_MAX(held, gs_switch_pins_hold(c->sw->pins, talks[i], privacy));
+        held = GS_MAX(held, gs_pins_hold(c->sw->pins, talks[i], privacy));
     for (size_t i = 0; held > privacy && i < GS_COUNT_OF(talks); i++)
-        (void)gs_switch_pins_hold(c->sw->pins, talks[i], held);
+        (void)gs_pins_hold(c->sw->pins, talks[i], held);
     return held;
 }
 

@@ -8,8 +8,8 @@
 #include "base/limits.h"
 #include "base/slice.h"
 #include "ledger/ledger.h"
-#include "switch/budgets.h"
-#include "switch/price.h"
+#include "route/budgets.h"
+#include "route/price.h"
 #include "switch/switch_call.h"
 
 #define REFETCH_US ((int64_t)60 * 1000000) /* at most once in so long */

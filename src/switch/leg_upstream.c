@@ -11,8 +11,8 @@
 #include "base/limits.h"
 #include "base/slice.h"
 #include "http/loop.h"
-#include "switch/breaker.h"
-#include "switch/retry.h"
+#include "route/breaker.h"
+#include "route/retry.h"
 #include "switch/switch_call.h"
 
 #define MAX_REFUSAL_BYTES (256 * GS_KIB)

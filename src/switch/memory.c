@@ -1,8 +1,8 @@
 /* What is known of providers outlives the program: breakers and spending, in the ledger. */
 #include "base/clock.h"
 #include "ledger/ledger.h"
-#include "switch/breaker.h"
-#include "switch/budgets.h"
+#include "route/breaker.h"
+#include "route/budgets.h"
 #include "switch/switch_call.h"
 
 static void on_breaker(void *ud, const struct gs_ledger_breaker *b)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "switch/choice.h"
+#include "route/choice.h"
 #include "switch/switch_call.h"
 
 struct offers {

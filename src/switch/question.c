@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/slice.h"
-#include "switch/budgets.h"
-#include "switch/price.h"
+#include "route/budgets.h"
+#include "route/price.h"
 #include "switch/switch_call.h"
 
 #define USUAL_ANSWER_TOKENS 4096 /* where the client sets no limit */

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "switch/hedge.h"
+#include "route/hedge.h"
 #include "switch/switch_call.h"
 
 #define AGAIN_MS 1000 /* to look again, while it cannot or need not begin */

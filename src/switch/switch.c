@@ -9,7 +9,7 @@
 #include "base/queue.h"
 #include "base/slice.h"
 #include "http/loop.h"
-#include "switch/pins.h"
+#include "route/pins.h"
 #include "switch/switch_call.h"
 #include "json/json.h"
 
@@ -173,7 +173,7 @@ enum gs_status gs_switch_create(struct gs_http_loop *loop, const struct gs_switc
     gs_arena_init(&arena, 0);
     sw->breakers = gs_breakers_create(gs_os_random_u64());
     sw->budgets = gs_budgets_create();
-    sw->pins = gs_switch_pins_create();
+    sw->pins = gs_pins_create();
     sw->seed = gs_os_random_u64();
     gs_retry_budget_init(&sw->retries, gs_clock_mono_us());
     enum gs_status st =
@@ -210,7 +210,7 @@ void gs_switch_free(struct gs_switch *sw)
     gs_breakers_free(sw->breakers);
     gs_budgets_free(sw->budgets);
     gs_switch_signers_clear(&sw->signers);
-    gs_switch_pins_free(sw->pins);
+    gs_pins_free(sw->pins);
     gs_trace_clear(&sw->traces);
     gs_switch_generation_unref(sw->generation);
     gs_free(sw);

@@ -13,7 +13,7 @@
 #include "base/thread.h"
 #include "http/loop.h"
 #include "ledger/ledger.h"
-#include "switch/hedge.h"
+#include "route/hedge.h"
 #include "switch/switch_call.h"
 
 #define BUDGET_MS    12000 /* until the first token, all attempts but this machine's together */

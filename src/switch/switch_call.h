@@ -19,26 +19,26 @@
 #include "base/buf.h"
 #include "config/routes.h"
 #include "dialect/client.h"
-#include "switch/breaker.h"
-#include "switch/budgets.h"
-#include "switch/choice.h"
+#include "route/breaker.h"
+#include "route/budgets.h"
+#include "route/choice.h"
+#include "route/retry.h"
+#include "route/uplink.h"
 #include "switch/guard.h"
 #include "switch/health.h"
 #include "switch/mailbox.h"
 #include "switch/request.h"
 #include "switch/resume.h"
-#include "switch/retry.h"
 #include "switch/signers.h"
 #include "switch/splice.h"
 #include "switch/switch.h"
 #include "switch/trace.h"
-#include "switch/uplink.h"
 #include "upstream/upstream.h"
 
 struct gs_http_timer;
 struct gs_http_watch;
 struct gs_queue;
-struct gs_switch_pins;
+struct gs_pins;
 
 /* Routes, as long as somebody uses them. */
 struct gs_switch_generation {
@@ -77,7 +77,7 @@ struct gs_switch {
     struct gs_resume_refusals no_prefill;
     struct gs_trace_ring traces;
     struct gs_switch_generation *generation;
-    struct gs_switch_pins *pins;
+    struct gs_pins *pins;
     uint64_t seed;     /* of hashes that clients must not foresee */
     bool has_warned;   /* that a request could not be searched */
     uint64_t short_of; /* hash of what was last told about memory */

@@ -3,8 +3,8 @@
  * are never longer than what can be told. */
 #include "base/compiler.h"
 #include "base/slice.h"
-#include "switch/breaker.h"
-#include "switch/retry.h"
+#include "route/breaker.h"
+#include "route/retry.h"
 
 #define SECOND_US  ((int64_t)1000000)
 #define DAY_US     (86400 * SECOND_US)

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/slice.h"
-#include "switch/breaker.h"
+#include "route/breaker.h"
 
 #define S   ((int64_t)1000000)
 #define MIN (60 * S)

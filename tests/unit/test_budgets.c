@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/slice.h"
-#include "switch/budgets.h"
+#include "route/budgets.h"
 
 #define USD  ((int64_t)1000000000)
 #define S    ((int64_t)1000000)

@@ -7,7 +7,7 @@
 
 #include "base/rng.h"
 #include "base/slice.h"
-#include "switch/choice.h"
+#include "route/choice.h"
 
 #define S ((int64_t)1000000)
 

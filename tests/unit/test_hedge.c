@@ -2,8 +2,8 @@
 #include "cmocka_headers.h"
 
 #include "base/alloc.h"
-#include "switch/hedge.h"
-#include "switch/pins.h"
+#include "route/hedge.h"
+#include "route/pins.h"
 
 #define S ((int64_t)1000000)
 
@@ -32,42 +32,42 @@ static void silence_is_suspicious(void **state)
 
 static void what_was_seen_once_holds(void **state)
 {
-    struct gs_switch_pins *p = gs_switch_pins_create();
+    struct gs_pins *p = gs_pins_create();
     (void)state;
 
     assert_non_null(p);
-    assert_int_equal(gs_switch_pins_hold(p, 7, GS_PRIVACY_ANY), GS_PRIVACY_ANY);
-    assert_int_equal(gs_switch_pins_hold(p, 7, GS_PRIVACY_REDACT), GS_PRIVACY_REDACT);
-    assert_int_equal(gs_switch_pins_hold(p, 7, GS_PRIVACY_ANY), GS_PRIVACY_REDACT);
-    assert_int_equal(gs_switch_pins_hold(p, 7, GS_PRIVACY_LOCAL_ONLY), GS_PRIVACY_LOCAL_ONLY);
-    assert_int_equal(gs_switch_pins_hold(p, 7, GS_PRIVACY_REDACT), GS_PRIVACY_LOCAL_ONLY);
-    assert_int_equal(gs_switch_pins_hold(p, 8, GS_PRIVACY_ANY), GS_PRIVACY_ANY);
-    assert_int_equal(gs_switch_pins_hold(p, 0, GS_PRIVACY_LOCAL_ONLY), GS_PRIVACY_LOCAL_ONLY);
-    assert_int_equal(gs_switch_pins_hold(p, 0, GS_PRIVACY_ANY), GS_PRIVACY_ANY);
-    gs_switch_pins_free(p);
+    assert_int_equal(gs_pins_hold(p, 7, GS_PRIVACY_ANY), GS_PRIVACY_ANY);
+    assert_int_equal(gs_pins_hold(p, 7, GS_PRIVACY_REDACT), GS_PRIVACY_REDACT);
+    assert_int_equal(gs_pins_hold(p, 7, GS_PRIVACY_ANY), GS_PRIVACY_REDACT);
+    assert_int_equal(gs_pins_hold(p, 7, GS_PRIVACY_LOCAL_ONLY), GS_PRIVACY_LOCAL_ONLY);
+    assert_int_equal(gs_pins_hold(p, 7, GS_PRIVACY_REDACT), GS_PRIVACY_LOCAL_ONLY);
+    assert_int_equal(gs_pins_hold(p, 8, GS_PRIVACY_ANY), GS_PRIVACY_ANY);
+    assert_int_equal(gs_pins_hold(p, 0, GS_PRIVACY_LOCAL_ONLY), GS_PRIVACY_LOCAL_ONLY);
+    assert_int_equal(gs_pins_hold(p, 0, GS_PRIVACY_ANY), GS_PRIVACY_ANY);
+    gs_pins_free(p);
 }
 
 static void the_longest_unasked_are_forgotten(void **state)
 {
-    struct gs_switch_pins *p = gs_switch_pins_create();
-    const uint64_t n_sets = GS_SWITCH_PINS / 8;
+    struct gs_pins *p = gs_pins_create();
+    const uint64_t n_sets = GS_PINS_MAX / 8;
     (void)state;
 
     assert_non_null(p);
     for (uint64_t i = 1; i <= 8; i++)
-        gs_switch_pins_hold(p, i * n_sets, GS_PRIVACY_LOCAL_ONLY);
-    assert_int_equal(gs_switch_pins_hold(p, n_sets, GS_PRIVACY_ANY), GS_PRIVACY_LOCAL_ONLY);
-    gs_switch_pins_hold(p, 9 * n_sets, GS_PRIVACY_LOCAL_ONLY);
-    assert_int_equal(gs_switch_pins_hold(p, 2 * n_sets, GS_PRIVACY_ANY), GS_PRIVACY_ANY);
-    assert_int_equal(gs_switch_pins_hold(p, n_sets, GS_PRIVACY_ANY), GS_PRIVACY_LOCAL_ONLY);
+        gs_pins_hold(p, i * n_sets, GS_PRIVACY_LOCAL_ONLY);
+    assert_int_equal(gs_pins_hold(p, n_sets, GS_PRIVACY_ANY), GS_PRIVACY_LOCAL_ONLY);
+    gs_pins_hold(p, 9 * n_sets, GS_PRIVACY_LOCAL_ONLY);
+    assert_int_equal(gs_pins_hold(p, 2 * n_sets, GS_PRIVACY_ANY), GS_PRIVACY_ANY);
+    assert_int_equal(gs_pins_hold(p, n_sets, GS_PRIVACY_ANY), GS_PRIVACY_LOCAL_ONLY);
     for (uint64_t i = 1; i <= 100000; i++) /* others are in the way, asking is not */
-        assert_int_equal(gs_switch_pins_hold(p, i * n_sets + 1, GS_PRIVACY_ANY), GS_PRIVACY_ANY);
-    assert_int_equal(gs_switch_pins_hold(p, n_sets, GS_PRIVACY_ANY), GS_PRIVACY_LOCAL_ONLY);
-    gs_switch_pins_free(p);
+        assert_int_equal(gs_pins_hold(p, i * n_sets + 1, GS_PRIVACY_ANY), GS_PRIVACY_ANY);
+    assert_int_equal(gs_pins_hold(p, n_sets, GS_PRIVACY_ANY), GS_PRIVACY_LOCAL_ONLY);
+    gs_pins_free(p);
     gs_alloc_fail_at(1);
-    assert_null(gs_switch_pins_create());
+    assert_null(gs_pins_create());
     gs_alloc_fail_at(0);
-    gs_switch_pins_free(NULL);
+    gs_pins_free(NULL);
 }
 
 int main(void)

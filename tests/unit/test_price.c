@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "switch/price.h"
+#include "route/price.h"
 
 static const struct gs_config_provider providers[] = {
     {.name = "local"}, {.name = "anthropic"}, {.name = "openai"}};

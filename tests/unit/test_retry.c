@@ -6,7 +6,7 @@
 
 #include "base/compiler.h"
 #include "base/slice.h"
-#include "switch/retry.h"
+#include "route/retry.h"
 
 #define S    ((int64_t)1000000)
 #define MIN  (60 * S)

@@ -2,7 +2,7 @@
 #include "cmocka_headers.h"
 
 #include "base/slice.h"
-#include "switch/uplink.h"
+#include "route/uplink.h"
 
 #define S  ((int64_t)1000000)
 #define T0 (1000 * S)

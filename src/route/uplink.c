@@ -1,6 +1,6 @@
 /* Told apart by who is out of reach within a few seconds: two hosts mean our network. Where there
  * is only one, such faults as a dead network shows make us suspect it, but are the host's too. */
-#include "switch/uplink.h"
+#include "route/uplink.h"
 
 #include "base/map.h"
 

@@ -1,34 +1,33 @@
 /* Sets of eight, the newest first: a conversation's hash says which set it is in. */
-#include "switch/pins.h"
+#include "route/pins.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
 
 #define N_WAYS 8
-#define N_SETS (GS_SWITCH_PINS / N_WAYS)
+#define N_SETS (GS_PINS_MAX / N_WAYS)
 
 struct pin {
     uint64_t talk; /* 0: free */
     enum gs_privacy privacy;
 };
 
-struct gs_switch_pins {
+struct gs_pins {
     struct pin sets[N_SETS][N_WAYS];
 };
 
-struct gs_switch_pins *gs_switch_pins_create(void)
+struct gs_pins *gs_pins_create(void)
 {
-    return gs_alloc_zero(sizeof(struct gs_switch_pins));
+    return gs_alloc_zero(sizeof(struct gs_pins));
 }
 
-void gs_switch_pins_free(struct gs_switch_pins *p)
+void gs_pins_free(struct gs_pins *p)
 {
     gs_free(p);
 }
 
-enum gs_privacy gs_switch_pins_hold(struct gs_switch_pins *p, uint64_t talk,
-                                    enum gs_privacy privacy)
+enum gs_privacy gs_pins_hold(struct gs_pins *p, uint64_t talk, enum gs_privacy privacy)
 {
     struct pin *set = p->sets[talk % N_SETS];
     struct pin pin = {talk, privacy};

@@ -1,6 +1,6 @@
 /* Every provider tells the end of a wait in its own way; one reader takes all of them, telling them
  * apart by their form. Numbers beyond 10^9 are times, not durations. */
-#include "switch/retry.h"
+#include "route/retry.h"
 
 #include <stdio.h>
 #include <string.h>

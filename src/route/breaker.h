@@ -11,8 +11,8 @@
  * gs_breakers_enter() reports it once. Pure: time comes as `now_us`, of the monotonic clock.
  *
  * thread: one at a time. */
-#ifndef GS_SWITCH_BREAKER_H
-#define GS_SWITCH_BREAKER_H
+#ifndef GS_ROUTE_BREAKER_H
+#define GS_ROUTE_BREAKER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* Who is to answer: the route of a request, and its targets in the order in which they are tried,
  * with the reason for each that is left out. Pure: what is known of a target at the moment is
  * asked of the caller. */
-#ifndef GS_SWITCH_CHOICE_H
-#define GS_SWITCH_CHOICE_H
+#ifndef GS_ROUTE_CHOICE_H
+#define GS_ROUTE_CHOICE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* Sums saturate: a cost too large to be told is the largest that can be. */
-#include "switch/price.h"
+#include "route/price.h"
 
 #include <string.h>
 

@@ -6,8 +6,8 @@
  * what is still in their history is then found again by the detectors.
  *
  * thread: one at a time. */
-#ifndef GS_SWITCH_PINS_H
-#define GS_SWITCH_PINS_H
+#ifndef GS_ROUTE_PINS_H
+#define GS_ROUTE_PINS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,16 +15,15 @@
 #include "base/compiler.h"
 #include "config/routes.h"
 
-#define GS_SWITCH_PINS 16384 /* conversations */
+#define GS_PINS_MAX 16384 /* conversations */
 
-struct gs_switch_pins;
+struct gs_pins;
 
 /* NULL: no memory. */
-GS_MUST_CHECK struct gs_switch_pins *gs_switch_pins_create(void);
-void gs_switch_pins_free(struct gs_switch_pins *p); /* NULL is allowed */
+GS_MUST_CHECK struct gs_pins *gs_pins_create(void);
+void gs_pins_free(struct gs_pins *p); /* NULL is allowed */
 /* The stricter of `privacy` and what the conversation was pinned to, which it is pinned to from now
  * on. GS_PRIVACY_ANY only asks. `talk` 0 is nobody's: nothing is kept. */
-enum gs_privacy gs_switch_pins_hold(struct gs_switch_pins *p, uint64_t talk,
-                                    enum gs_privacy privacy);
+enum gs_privacy gs_pins_hold(struct gs_pins *p, uint64_t talk, enum gs_privacy privacy);
 
 #endif

@@ -1,6 +1,6 @@
 /* Accounts by name: the first is that of all together. They are never removed, so that a hold stays
  * valid when the configuration changes. */
-#include "switch/budgets.h"
+#include "route/budgets.h"
 
 #include <string.h>
 #include <time.h>

@@ -1,6 +1,6 @@
 /* When to have somebody ready beside the one who answers. Pure. */
-#ifndef GS_SWITCH_HEDGE_H
-#define GS_SWITCH_HEDGE_H
+#ifndef GS_ROUTE_HEDGE_H
+#define GS_ROUTE_HEDGE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* When to ask again: what a refusal's headers say, and how many further attempts all requests
  * together may make. Pure. */
-#ifndef GS_SWITCH_RETRY_H
-#define GS_SWITCH_RETRY_H
+#ifndef GS_ROUTE_RETRY_H
+#define GS_ROUTE_RETRY_H
 
 #include <stdbool.h>
 #include <stdint.h>

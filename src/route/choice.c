@@ -1,6 +1,6 @@
 /* Filters first, then the policy's order over what is left. What is left out stays in the list with
  * its reason. */
-#include "switch/choice.h"
+#include "route/choice.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  * wall clock, passed in.
  *
  * thread: one at a time. */
-#ifndef GS_SWITCH_BUDGETS_H
-#define GS_SWITCH_BUDGETS_H
+#ifndef GS_ROUTE_BUDGETS_H
+#define GS_ROUTE_BUDGETS_H
 
 #include <stdbool.h>
 #include <stddef.h>

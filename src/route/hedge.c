@@ -1,5 +1,5 @@
 /* Both are guesses of a time after which most answers that are well would have gone on. */
-#include "switch/hedge.h"
+#include "route/hedge.h"
 
 #include "base/compiler.h"
 

@@ -1,6 +1,6 @@
 /* What an answer costs, by the price table of the configuration. Pure. */
-#ifndef GS_SWITCH_PRICE_H
-#define GS_SWITCH_PRICE_H
+#ifndef GS_ROUTE_PRICE_H
+#define GS_ROUTE_PRICE_H
 
 #include <stdbool.h>
 #include <stdint.h>

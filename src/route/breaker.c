@@ -4,7 +4,7 @@
  *
  * `until_us` stands for two things: of an open entry the end of its cooldown, after which one probe
  * may go; of a closed one the end of a wait we were told (Retry-After), after which all may. */
-#include "switch/breaker.h"
+#include "route/breaker.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "base/rng.h"
 #include "base/sha256.h"
 #include "base/slice.h"
-#include "switch/ttft.h"
+#include "route/ttft.h"
 
 #define SECOND_US ((int64_t)1000000)
 #define MINUTE_US (60 * SECOND_US)
@@ -60,7 +60,7 @@ struct entry {
     struct bucket buckets[N_BUCKETS];
     uint64_t talks[N_TALKS]; /* conversations whose failure counted already */
     size_t talk_idx;
-    struct gs_switch_ttft ttft;
+    struct gs_ttft ttft;
 };
 
 struct gs_breakers {
@@ -262,8 +262,8 @@ static void describe(const struct entry *e, int64_t now_us, struct gs_breaker_st
         .n_failed = e->n_failed,
         .n_opened = e->n_opened,
         .wait_us = GS_MAX(e->until_us - now_us, 0),
-        .p50_us = gs_switch_ttft_quantile(&e->ttft, 0.5),
-        .p95_us = gs_switch_ttft_quantile(&e->ttft, 0.95),
+        .p50_us = gs_ttft_quantile(&e->ttft, 0.5),
+        .p95_us = gs_ttft_quantile(&e->ttft, 0.95),
     };
     count_recent(e, now_us, &out->n_recent, &out->n_recent_failed);
 }
@@ -505,7 +505,7 @@ static void learn_ttft(struct gs_breakers *b, const struct gs_breaker_who *who,
     const int64_t us = was_late ? gs_breakers_first_token_us(b, who) : r->ttft_us;
     struct entry *e = take_entry(b, key_of(who, SCOPE_MODEL, &k), now_us);
     if (!was_late || e->stand == GS_BREAKER_CLOSED)
-        gs_switch_ttft_add(&e->ttft, us);
+        gs_ttft_add(&e->ttft, us);
 }
 
 void gs_breakers_report(struct gs_breakers *b, const struct gs_breaker_who *who,
@@ -540,12 +540,12 @@ bool gs_breakers_ttft(const struct gs_breakers *b, const struct gs_breaker_who *
                       int64_t *out_p50_us, int64_t *out_p95_us)
 {
     const struct entry *e = lookup(b, who, SCOPE_MODEL);
-    const int64_t p50_us = e ? gs_switch_ttft_quantile(&e->ttft, 0.5) : -1;
+    const int64_t p50_us = e ? gs_ttft_quantile(&e->ttft, 0.5) : -1;
 
     if (p50_us < 0)
         return false;
     *out_p50_us = p50_us;
-    *out_p95_us = gs_switch_ttft_quantile(&e->ttft, 0.95);
+    *out_p95_us = gs_ttft_quantile(&e->ttft, 0.95);
     return true;
 }
 

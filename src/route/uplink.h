@@ -2,8 +2,8 @@
  * down, not the providers. Then none of them is asked but one every 5 s, to find out. Providers of
  * this machine and the local network (is_near) are no part of it: they are not asked about, and
  * their faults and answers are not told. Plain data, pure. */
-#ifndef GS_SWITCH_UPLINK_H
-#define GS_SWITCH_UPLINK_H
+#ifndef GS_ROUTE_UPLINK_H
+#define GS_ROUTE_UPLINK_H
 
 #include <stdbool.h>
 #include <stddef.h>
