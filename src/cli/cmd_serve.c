@@ -20,7 +20,7 @@
 #include "server/server.h"
 
 #define MAX_LEDGER_ROWS    1000000 /* some 200 MB */
-#define MAX_LEDGER_WAITING 4096
+#define MAX_LEDGER_WAITING 16384
 #define MAX_FILES          8192 /* a connection of each client, and one for it */
 
 static struct gs_server *running; /* for the signal handler, the only reader */

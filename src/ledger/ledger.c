@@ -24,7 +24,9 @@
 #define MAX_KEY_BYTES   (2 * MAX_NAME_BYTES + 16) /* "provider/model" */
 #define MAX_PATH_BYTES  4096
 #define ROWS_AT_ONCE    1024 /* of one transaction */
-#define GATHER_US       5000 /* rows that come soon after one another share a transaction */
+#define ENOUGH_ROWS     256  /* to wait for no more */
+#define GATHER_US       5000 /* between looks for more */
+#define GATHER_TIMES    5
 #define ROWS_TO_PRUNE   1000
 struct gs_ledger {
     struct gs_ledger_options opt; /* its path is the copy below */
@@ -74,12 +76,32 @@ static void tell_written(struct gs_ledger *l, size_t n)
         l->opt.on_written(l->opt.ud, l->n_written);
 }
 
-/* More comes soon: it shares the transaction, which costs what a hundred rows do. */
-static void gather(void)
+static size_t take(struct gs_ledger *l, struct gs_ledger_note *notes[ROWS_AT_ONCE], size_t n)
+{
+    for (; n < ROWS_AT_ONCE; n++) {
+        notes[n] = gs_queue_try_pop(l->queue);
+        if (!notes[n])
+            break;
+    }
+    return n;
+}
+
+/* Rows that come soon after one another share a transaction, which costs what thirty rows do.
+ * 0: the queue is closed and empty. */
+static size_t gather(struct gs_ledger *l, struct gs_ledger_note *notes[ROWS_AT_ONCE])
 {
     static const struct timespec a_moment = {.tv_nsec = GATHER_US * 1000};
+    size_t n = 1;
 
-    nanosleep(&a_moment, NULL);
+    notes[0] = gs_queue_pop(l->queue);
+    if (!notes[0])
+        return 0;
+    n = take(l, notes, n);
+    for (int i = 0; i < GATHER_TIMES && n < ENOUGH_ROWS; i++) {
+        nanosleep(&a_moment, NULL);
+        n = take(l, notes, n);
+    }
+    return n;
 }
 
 static void run(void *arg)
@@ -90,14 +112,9 @@ static void run(void *arg)
 
     gs_assert_thread(GS_THREAD_LEDGER);
     for (;;) {
-        size_t n = 0;
-        notes[n] = gs_queue_pop(l->queue);
-        if (!notes[n])
+        const size_t n = gather(l, notes);
+        if (n == 0)
             return;
-        gather();
-        do
-            n++;
-        while (n < ROWS_AT_ONCE && (notes[n] = gs_queue_try_pop(l->queue)) != NULL);
         enum gs_status st = gs_ledger_write(&l->writer, notes, n, &err);
         if (st == GS_OK)
             tell_written(l, n);

@@ -1,6 +1,7 @@
 /* A note becomes a row; an attempt also counts in the sums and maps that outlive it. */
 #include "ledger/ledger_write.h"
 
+#include <sched.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,7 +9,10 @@
 #include "base/slice.h"
 #include "ledger/ledger_days.h"
 
-#define KEEP_SUMS_DAYS 1100 /* three years */
+#define KEEP_SUMS_DAYS 1100  /* three years */
+#define MANY_ROWS      512   /* of a transaction: more wait */
+#define PAUSE_US       500   /* at most; and */
+#define PAUSES_US      20000 /* those of one transaction */
 
 static const char request_sql[] =
     "INSERT INTO request (id, at_us, api, model, served_by, status, stream, outcome, error,"
@@ -269,15 +273,31 @@ static enum gs_status write_note(struct gs_ledger_writer *w, const struct gs_led
     return write_breaker(w, &note->u.breaker, err);
 }
 
+/* Let whoever answers requests have this processor: it would wait for a whole transaction
+ * otherwise, because a thread that wakes does not interrupt its equals. False: the processors are
+ * busy, and rows would wait too long. */
+static bool give_way(int64_t until_us)
+{
+    const int64_t from_us = gs_clock_mono_us();
+
+    sched_yield();
+    const int64_t now_us = gs_clock_mono_us();
+    return now_us - from_us < PAUSE_US && now_us < until_us;
+}
+
 enum gs_status gs_ledger_write(struct gs_ledger_writer *w, struct gs_ledger_note *const *notes,
                                size_t n, struct gs_error *err)
 {
+    const int64_t until_us = gs_clock_mono_us() + PAUSES_US;
+    bool gives_way = n < MANY_ROWS;
     enum gs_status st = gs_ledger_db_run(w->db, "BEGIN IMMEDIATE", "write to the ledger", err);
 
     if (st != GS_OK)
         return st;
-    for (size_t i = 0; i < n && st == GS_OK; i++)
+    for (size_t i = 0; i < n && st == GS_OK; i++) {
         st = write_note(w, notes[i], err);
+        gives_way = gives_way && give_way(until_us);
+    }
     if (st == GS_OK)
         st = gs_ledger_db_run(w->db, "COMMIT", "write to the ledger", err);
     if (st != GS_OK)
