@@ -3,8 +3,6 @@
     data.py OUT TOKENIZER N [SEED]      writes N dialogues to OUT.npz
 
 Nothing of eval/ is read here. Books of ../shared/corpus are used where they are there."""
-import glob
-import os
 import random
 import sys
 
@@ -12,29 +10,16 @@ import numpy as np
 
 import bpe
 import chat
-import facts
 import help
+import prose
 import tasks
 import tools
 import words
 
-CORPUS = os.path.join(facts.ROOT, "..", "shared", "corpus")
-BOOKS = ["aesop_fables*", "jacob-grimm*", "lewis-carroll*", "l-frank-baum*", "kenneth-grahame*", "rudyard-kipling*", "arthur-conan-doyle*", "jane-austen*"]
 BRIEF = 0.8  # of the help dialogues of one question
 USER_WEIGHT = 0.1  # of what others wrote: to know how they write helps a little
 SYSTEMS = ["You are a helpful assistant.", "You are pilot.", "Be brief.", "You are a coding assistant.", "Answer in one sentence.", "You are an AI assistant. Help the user.",
            "You are a friendly assistant that answers questions.", "Use the tools if you need them.", "You are Claude Code, a coding agent.", "Today is Monday.", "Answer truthfully."]
-
-
-def paragraphs():
-    """Paragraphs of the books; the last twentieth of each is held out."""
-    out = []
-    for name in BOOKS:
-        for path in glob.glob(os.path.join(CORPUS, "books", name)):
-            with open(path, encoding="utf-8") as f:
-                parts = [p.strip() for p in f.read().split("\n\n") if 100 < len(p) < 2500]
-            out += parts[: len(parts) * 19 // 20]
-    return out
 
 
 def system(rng, texts):
@@ -104,7 +89,7 @@ def encode(pieces, tokenizer):
 
 def documents(seed, n):
     rng = random.Random(seed)
-    texts = paragraphs()
+    texts = prose.BOOK_PARAGRAPHS
     for _ in range(n):
         yield draw(rng, texts)
 

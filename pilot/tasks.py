@@ -1,6 +1,7 @@
 """Simple instructions, and JSON."""
 import json
 
+import prose
 import words
 from facts import choose
 from words import CITIES, COUNTRIES, LAST, NAMES, SENTENCES, THINGS
@@ -16,8 +17,10 @@ NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".
 def phrase(rng):
     """A few words to be handled as they are."""
     kind = rng.random()
-    if kind < 0.3:
+    if kind < 0.15:
         return rng.choice(SENTENCES)
+    if kind < 0.4:
+        return prose.word(rng) if kind < 0.25 else prose.fragment(rng)
     if kind < 0.5:
         return " ".join(rng.sample(THINGS, rng.randint(1, 4)))
     if kind < 0.65:
@@ -135,8 +138,9 @@ TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: 
 def record(rng, least=1, most=5):
     keys = rng.sample(list(FIELDS), rng.randint(least, most))
     if rng.random() < 0.3:
-        keys = [words.nonce(rng) if rng.random() < 0.4 else k for k in keys]
-    return {k: FIELDS.get(k, lambda r: rng.choice([r.randint(0, 99), r.choice(THINGS)]))(rng) for k in keys}
+        keys = [rng.choice([words.nonce, prose.word])(rng) if rng.random() < 0.5 else k for k in keys]
+    made = {k: FIELDS.get(k, lambda r: r.choice([r.randint(0, 99), r.choice(THINGS), prose.word(r), prose.fragment(r, 3)]))(rng) for k in keys}
+    return {k: rng.choice([prose.word, prose.proper])(rng) if isinstance(v, str) and rng.random() < 0.3 else v for k, v in made.items()}
 
 
 def say_value(v):
@@ -174,7 +178,7 @@ def json_list(rng):
         kind = rng.choice(list(LISTS))
         items = LISTS[kind][: rng.randint(2, 5)]
         return choose(f"[a json array|json array|a json list|json list] of {len(items)} {kind}", rng)[0], dump(items)
-    items = rng.sample(THINGS + NAMES + CITIES, rng.randint(2, 6)) if rng.random() < 0.6 else [rng.randint(0, 999) for _ in range(rng.randint(2, 6))]
+    items = [rng.choice([rng.choice(THINGS), rng.choice(NAMES), rng.choice(CITIES), prose.word(rng), prose.word(rng)]) for _ in range(rng.randint(2, 6))] if rng.random() < 0.6 else [rng.randint(0, 999) for _ in range(rng.randint(2, 6))]
     q = choose("[make|write|give me|return] [a json array|a json list] [of|with|from]", rng)[0] + " " + ", ".join(map(str, items))
     return q, dump(items)
 
@@ -227,13 +231,13 @@ def json_extract(rng):
 def echo(rng):
     """Pieces: things at random, and the same once more, in order or as answers to their names."""
     def item():
-        return rng.choice([rng.choice(THINGS), rng.choice(NAMES), rng.choice(CITIES), words.nonce(rng), words.nonce(rng), str(rng.randint(0, 10 ** rng.randint(1, 5))),
+        return rng.choice([rng.choice(THINGS), rng.choice(NAMES), rng.choice(CITIES), words.nonce(rng), words.nonce(rng), prose.word(rng), prose.word(rng), prose.proper(rng), prose.fragment(rng, 4), str(rng.randint(0, 10 ** rng.randint(1, 5))),
                            rng.choice(words.VERBS) + "_" + rng.choice(words.NOUNS)])
 
     if rng.random() < 0.5:
         s = rng.choice([" ", ", ", "\n", " / "]).join(item() for _ in range(rng.randint(5, 25)))
         return [(s + "\n", False), (s + "<|endoftext|>", True)]
-    pairs = list({words.nonce(rng) if rng.random() < 0.5 else rng.choice(words.NOUNS): item() for _ in range(rng.randint(2, 9))}.items())
+    pairs = list({words.nonce(rng) if rng.random() < 0.4 else prose.word(rng): item() for _ in range(rng.randint(2, 9))}.items())
     given = rng.choice([", ", "\n", "; ", " "]).join(f"{k}{rng.choice([' ', ' ', ': ', ' = '])}{v}" for k, v in pairs)
     rng.shuffle(pairs)
     return [(given + "\n", False), (dump(dict(pairs)) + "<|endoftext|>", True)]

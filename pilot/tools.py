@@ -3,6 +3,7 @@ results turned into answers. No tool of the evaluation is among them; names are 
 import json
 import re
 
+import prose
 import words
 from facts import choose
 from words import CITIES, LAST, NAMES, THINGS
@@ -13,18 +14,21 @@ def text(values, *names, say=("%k %v", "with %k %v", "%k: %v", "the %k is %v"), 
 
 
 def sentence(r):
-    return r.choice(words.SENTENCES) if r.random() < 0.6 else f"{r.choice(words.VERBS)} the {r.choice(words.ADJECTIVES)} {r.choice(THINGS)}"
+    kind = r.random()
+    if kind < 0.6:
+        return prose.fragment(r, 10)
+    return r.choice(words.SENTENCES) if kind < 0.75 else f"{r.choice(words.VERBS)} the {r.choice(words.ADJECTIVES)} {r.choice(THINGS)}"
 
 
 def path(r):
-    folders = ["src", "docs", "home", "tmp", "data", "lib", "test", "etc", "var", words.nonce(r), r.choice(words.NOUNS)]
-    parts = r.sample(folders, r.randint(0, 2)) + [r.choice([words.nonce(r), r.choice(words.NOUNS), r.choice(THINGS)]) + r.choice([".txt", ".py", ".c", ".md", ".json", ".log", ".csv", ""])]
+    folders = ["src", "docs", "home", "tmp", "data", "lib", "test", "etc", "var", words.nonce(r), prose.word(r), r.choice(words.NOUNS)]
+    parts = r.sample(folders, r.randint(0, 2)) + [r.choice([words.nonce(r), prose.word(r), prose.word(r), r.choice(words.NOUNS), r.choice(THINGS)]) + r.choice([".txt", ".py", ".c", ".md", ".json", ".log", ".csv", ""])]
     return r.choice(["/", "", "./", "~/"]) + "/".join(parts)
 
 
 def command(r):
-    return r.choice(["ls", "ls -la", "git status", "git log", "make test", "pwd", "date", "df -h", "cat %p", "wc -l %p", "rm %p", "head %p", "python %p", "mkdir %p", "uptime", "echo %w", "grep %w %p"]).replace(
-        "%p", path(r)).replace("%w", words.nonce(r))
+    return r.choice(["ls", "ls -la", "git status", "git log", "make test", "pwd", "date", "df -h", "cat %p", "wc -l %p", "rm %p", "head %p", "python %p", "mkdir %p", "uptime", "echo %w", "grep %w %p", "git %w", "make %w", "%w %w", "%w -%l %p", "%w --%w"]).replace(
+        "%p", path(r)).replace("%l", r.choice("abcdefghklnprstuvx")).replace("%w", r.choice([words.nonce(r), prose.word(r), prose.word(r)]))
 
 
 def code(r):
@@ -41,26 +45,50 @@ def clock(r):
 
 def thing(r):
     kind = r.random()
-    if kind < 0.5:
+    if kind < 0.2:
         return r.choice(THINGS)
-    return f"{r.choice(words.ADJECTIVES)} {r.choice(THINGS)}" if kind < 0.8 else words.nonce(r)
+    if kind < 0.75:
+        return prose.word(r) if kind < 0.5 else prose.fragment(r, 4)
+    return f"{r.choice(words.ADJECTIVES)} {r.choice(THINGS)}" if kind < 0.85 else words.nonce(r)
+
+
+def city(r):
+    kind = r.random()
+    return r.choice(CITIES) if kind < 0.5 else prose.proper(r) if kind < 0.8 else words.nonce(r).capitalize()
+
+
+def name(r):
+    kind = r.random()
+    return r.choice(NAMES) if kind < 0.5 else prose.proper(r) if kind < 0.8 else words.nonce(r).capitalize()
+
+
+def word(r):
+    return r.choice(THINGS) if r.random() < 0.3 else prose.word(r)
+
+
+def last(r):
+    return r.choice(LAST) if r.random() < 0.5 else prose.proper(r)
+
+
+def domain(r):
+    return f"{r.choice(['example', 'mail', 'test', words.nonce(r), prose.word(r), prose.word(r)])}.{r.choice(['com', 'org', 'net', 'io', 'de'])}"
 
 
 PARAMS = [
-    text(lambda r: r.choice(CITIES), "city", "location", "place", "town", "destination", "origin", say=("in %v", "for %v", "%v", "at %v", "near %v", "%k %v", "of %v")),
-    text(lambda r: r.choice(NAMES), "name", "person", "user", "recipient", "contact", "author", "owner", "guest", say=("for %v", "to %v", "%k %v", "of %v", "named %v", "%v")),
-    text(lambda r: f"{r.choice(NAMES)} {r.choice(LAST)}", "full_name", "customer", "employee", "artist", "student", say=("for %v", "%k %v", "by %v", "of %v")),
+    text(city, "city", "location", "place", "town", "destination", "origin", say=("in %v", "for %v", "%v", "at %v", "near %v", "%k %v", "of %v")),
+    text(name, "name", "person", "user", "recipient", "contact", "author", "owner", "guest", say=("for %v", "to %v", "%k %v", "of %v", "named %v", "%v")),
+    text(lambda r: f"{name(r)} {last(r)}", "full_name", "customer", "employee", "artist", "student", say=("for %v", "%k %v", "by %v", "of %v")),
     text(path, "path", "file", "file_path", "filename", "source", "target", "directory", say=("%v", "%k %v", "the file %v", "at %v", "of %v")),
     text(command, "command", "cmd", "script", say=("%v", "`%v`", "the command %v", "%k %v")),
-    text(lambda r: f"https://{words.nonce(r)}.{r.choice(['com', 'org', 'net', 'io'])}/{r.choice(words.NOUNS)}", "url", "link", "address", say=("%v", "from %v", "at %v", "%k %v")),
-    text(lambda r: f"{r.choice(NAMES).lower()}@{r.choice(['example.com', 'mail.org', 'test.net', words.nonce(r) + '.io'])}", "email", "to", "sender", say=("to %v", "%v", "%k %v", "for %v")),
+    text(lambda r: f"https://{domain(r)}/{prose.word(r)}", "url", "link", "address", say=("%v", "from %v", "at %v", "%k %v")),
+    text(lambda r: f"{name(r).lower()}@{domain(r)}", "email", "to", "sender", say=("to %v", "%v", "%k %v", "for %v")),
     text(date, "date", "day", "start_date", "deadline", "due", say=("on %v", "for %v", "%k %v", "by %v"), format="date"),
     text(clock, "time", "start", "at", "departure", say=("at %v", "for %v", "%k %v")),
     text(sentence, "message", "text", "body", "content", "note", "comment", "description", say=('saying "%v"', '"%v"', '%k "%v"', ': %v', 'with the text "%v"')),
     text(thing, "query", "q", "keyword", "search_term", "topic", "term", "pattern", say=("for %v", '"%v"', "about %v", "%v", "%k %v")),
     text(thing, "item", "product", "title", "subject", "label", "task", say=("%v", 'called "%v"', "%k %v", "the %v", '"%v"')),
     text(code, "id", "order_id", "code", "ticket", "flight", "reference", "sku", "tracking_number", say=("%v", "%k %v", "number %v", "of %v")),
-    text(lambda r: f"{r.choice(NAMES).lower()}{r.randint(1, 99)}", "username", "account", "login", say=("%v", "%k %v", "of %v", "for %v")),
+    text(lambda r: f"{name(r).lower()}{r.randint(1, 99)}", "username", "account", "login", say=("%v", "%k %v", "of %v", "for %v")),
     text(lambda r: r.choice(["English", "German", "French", "Spanish", "Italian", "Dutch", "Polish", "Japanese"]), "language", "target_language", "lang", say=("in %v", "to %v", "into %v", "%k %v")),
     (("count", "limit", "n", "amount", "quantity", "number", "people", "size", "level", "max_results"), {"type": "integer"}, lambda r: r.randint(1, 10 ** r.randint(1, 4)), ("%v", "%k %v", "with %k %v", "%v as %k", "%k = %v")),
     (("days", "hours", "minutes", "seconds", "pages", "rows", "nights", "seats", "copies"), {"type": "integer"}, lambda r: r.randint(1, 60), ("for %v %k", "%v %k", "in %v %k")),
@@ -82,13 +110,13 @@ def scalar(rng):
     schema = dict(schema)
     if values is None:
         enum = rng.sample(schema["enum"], rng.randint(2, min(4, len(schema["enum"]))))
-        if rng.random() < 0.25:
-            enum = [words.nonce(rng) for _ in range(rng.randint(2, 4))]
+        if rng.random() < 0.6:
+            enum = distinct([words.nonce(rng) if rng.random() < 0.2 else prose.word(rng) for _ in range(rng.randint(2, 4))])
         schema["enum"] = enum
         values = lambda r: r.choice(enum)
     name = rng.choice(names)
-    if rng.random() < 0.06:
-        name = words.nonce(rng)
+    if rng.random() < 0.3:
+        name = rng.choice([words.nonce(rng), prose.word(rng), prose.word(rng), f"{prose.word(rng)}_{prose.word(rng)}"])
         say = ("%k %v", "%k: %v", "%k = %v", "with %k %v")
     elif rng.random() < 0.08:
         name = f"{name}_{rng.choice(['id', 'name', 'value', 'key', 'new', 'old', 'first'])}"
@@ -139,8 +167,9 @@ def plain(v):
 class Tool:
     def __init__(self, rng, taken):
         while True:
-            self.verb, self.noun = rng.choice(words.VERBS), rng.choice(words.NOUNS)
-            extra = rng.choice(words.NOUNS) if rng.random() < 0.2 else ""
+            self.verb = rng.choice(words.VERBS) if rng.random() < 0.6 else prose.word(rng)
+            self.noun = rng.choice(words.NOUNS) if rng.random() < 0.4 else prose.word(rng)
+            extra = prose.word(rng) if rng.random() < 0.2 else ""
             parts = [self.verb, self.noun] + ([extra] if extra else [])
             self.noun = " ".join(parts[1:])
             if rng.random() < 0.07:
@@ -163,6 +192,8 @@ class Tool:
         self.description = choose(rng.choice([
             f"{self.verb} [a|the|an] {self.noun}", f"{self.verb} {self.noun}[s|]", f"[this tool |]{self.verb}s [a|the] {self.noun}", f"use this to {self.verb} a {self.noun}",
             f"{self.verb} the {self.noun} [of a user|by name|in the system|for the given parameters]"]), rng)[0]
+        if rng.random() < 0.15:
+            self.description += " " + prose.fragment(rng)
         self.description = self.description[0].upper() + self.description[1:] + rng.choice(["", "."])
         self.params = {}
         for _ in range(rng.choice([0, 1, 1, 1, 2, 2, 2, 3, 3, 4])):
@@ -205,9 +236,10 @@ class Tool:
 # Tools as people make them, and requests as people say them: names, description, parameters (name, ? for
 # optional: schema or type, values), requests that say the parameters by number.
 STRING, INTEGER, NUMBER, BOOLEAN = ({"type": k} for k in ("string", "integer", "number", "boolean"))
-city = lambda r: r.choice(CITIES)
-name = lambda r: r.choice(NAMES)
-word = lambda r: r.choice(THINGS)
+room = lambda r: r.choice("cellar hall garage attic garden lounge study porch".split()) if r.random() < 0.4 else prose.word(r)
+currency = lambda r: "".join(r.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(3))
+language = lambda r: r.choice(["Swedish", "Czech", "Greek", "Turkish", "Hindi", "Korean"]) if r.random() < 0.5 else prose.proper(r)
+title = lambda r: " ".join(w.capitalize() for w in prose.fragment(r, 4).split()) if r.random() < 0.5 else prose.proper(r)
 small = lambda r: r.randint(1, 60)
 REAL = [
     ("forecast|get_forecast|weatherForecast|weather", "Weather forecast of a place", [("place|location|where", STRING, city), ("days?|n_days?", INTEGER, lambda r: r.randint(1, 9))],
@@ -224,23 +256,23 @@ REAL = [
      ["send a mail to {0} about {1}: {2}", "mail {0}, subject {1}, text \"{2}\"", "write to {0} with the subject {1} and the text \"{2}\""]),
     ("set_timer|timer|startTimer|countdown", "Set a timer", [("minutes|duration_minutes|mins", INTEGER, small), ("name?|title?", STRING, word)], ["set a timer for {0} minutes", "wake me in {0} minutes", "{0} minutes timer called {1}", "timer {0} minutes", "remind me in {0} minutes of the {1}"]),
     ("set_alarm|alarm|addAlarm", "Set an alarm", [("time|at", STRING, clock)], ["wake me up at {0}", "set an alarm for {0}", "alarm at {0}"]),
-    ("add_reminder|remind|reminder", "Remind the user of something", [("text|what", STRING, lambda r: f"{r.choice(['buy', 'call', 'clean', 'return', 'fetch'])} the {word(r)}"), ("when|date", STRING, date)], ["remind me to {0} on {1}", "reminder on {1}: {0}", "do not let me forget to {0}, {1}"]),
-    ("switch_lamp|lamp|lights|turn_light", "Turn a light on or off", [("room|place", STRING, lambda r: r.choice("cellar hall garage attic garden lounge study porch".split())), ("on|state", BOOLEAN, None)],
+    ("add_reminder|remind|reminder", "Remind the user of something", [("text|what", STRING, lambda r: f"{r.choice(['buy', 'call', 'clean', 'return', 'fetch', prose.word(r)])} the {word(r)}"), ("when|date", STRING, date)], ["remind me to {0} on {1}", "reminder on {1}: {0}", "do not let me forget to {0}, {1}"]),
+    ("switch_lamp|lamp|lights|turn_light", "Turn a light on or off", [("room|place", STRING, room), ("on|state", BOOLEAN, None)],
      ["turn {1:on|off} the light in the {0}", "lights {1:on|off} in the {0}", "switch the {0} lamp {1:on|off}", "make it {1:bright|dark} in the {0}"]),
-    ("thermostat|set_temperature|heat", "Set the temperature of a room", [("room|zone", STRING, lambda r: r.choice("cellar hall garage attic lounge study".split())), ("temperature|celsius|value", NUMBER, lambda r: r.choice([r.randint(12, 27), r.randint(24, 54) / 2]))],
+    ("thermostat|set_temperature|heat", "Set the temperature of a room", [("room|zone", STRING, room), ("temperature|celsius|value", NUMBER, lambda r: r.choice([r.randint(12, 27), r.randint(24, 54) / 2]))],
      ["set the {0} to {1} degrees", "make it {1} degrees in the {0}", "heat the {0} to {1}", "temperature of {1} in the {0}"]),
     ("calculate|calc|subtract|divide|power|sum", "Compute with two numbers", [("a|x|left|first", NUMBER, lambda r: r.choice([r.randint(0, 999), round(r.uniform(0, 99), 2)])), ("b|y|right|second", NUMBER, lambda r: r.choice([r.randint(1, 999), round(r.uniform(0, 99), 1)]))],
      ["{0} and {1}", "use {0} and {1}", "with {0} and {1}", "compute it for {0} and {1}"]),
-    ("exchange|currency|convert_money|exchangeRate", "Convert between currencies", [("value|sum|money", NUMBER, lambda r: r.randint(1, 9000)), ("from|from_currency|have", STRING, lambda r: r.choice("SEK NOK PLN JPY INR BRL CAD AUD".split())), ("to|to_currency|want", STRING, lambda r: r.choice("DKK CZK HUF CNY ZAR MXN NZD TRY".split()))],
+    ("exchange|currency|convert_money|exchangeRate", "Convert between currencies", [("value|sum|money", NUMBER, lambda r: r.randint(1, 9000)), ("from|from_currency|have", STRING, currency), ("to|to_currency|want", STRING, currency)],
      ["how much are {0} {1} in {2}", "convert {0} {1} to {2}", "change {0} {1} into {2}", "{0} {1} in {2}"]),
     ("quote|share|ticker|get_stock", "Price of a share", [("symbol|ticker|stock", STRING, lambda r: "".join(r.choice("ABCDEFGHIKLMNOPRSTUVXZ") for _ in range(r.randint(2, 4))))], ["how is {0} doing", "price of {0}", "what does a share of {0} cost", "stock {0}", "{0} share price"]),
     ("hotel|book_hotel|reserve_hotel", "Book a hotel", [("city|town", STRING, city), ("nights", INTEGER, lambda r: r.randint(1, 14)), ("stars?", INTEGER, lambda r: r.randint(2, 5))], ["book a hotel in {0} for {1} nights", "i need a room in {0}, {1} nights", "hotel in {0} with {2} stars for {1} nights", "{1} nights in {0}"]),
     ("train|find_train|connection|trains", "Find a train", [("from|start|origin", STRING, city), ("to|goal|destination", STRING, city), ("at?|time?", STRING, clock)], ["train from {0} to {1}", "how do i get from {0} to {1}", "trains from {0} to {1} at {2}", "i must go from {0} to {1}", "next train to {1} from {0}"]),
-    ("play|play_music|music|playTrack", "Play music", [("title|track|what", STRING, lambda r: f"The {r.choice(words.ADJECTIVES).capitalize()} {word(r).capitalize()}"), ("artist?|by?", STRING, lambda r: f"{name(r)} {r.choice(LAST)}")], ["play {0}", "play {0} by {1}", "i want to hear {0}", "put on {0} by {1}"]),
+    ("play|play_music|music|playTrack", "Play music", [("title|track|what", STRING, title), ("artist?|by?", STRING, lambda r: name(r) if r.random() < 0.5 else f"{name(r)} {last(r)}")], ["play {0}", "play {0} by {1}", "i want to hear {0}", "put on {0} by {1}"]),
     ("volume|setVolume|loudness", "Set the volume", [("level|value|volume", INTEGER, lambda r: r.randint(0, 100))], ["volume to {0}", "set the volume to {0} percent", "make it {0} percent loud", "volume {0}"]),
     ("sql|run_sql|db_query|execute_query", "Run an SQL query", [("query|statement|q", STRING, lambda r: f"select {r.choice(['*', 'name', 'count(*)', 'id, name'])} from {r.choice(words.NOUNS)}s")], ["run {0}", "query: {0}", "what does \"{0}\" give", "execute \"{0}\" on the database"]),
-    ("translate|translator|translateText", "Translate a text", [("text|phrase", STRING, sentence), ("language|target|lang", STRING, lambda r: r.choice(["Swedish", "Czech", "Greek", "Turkish", "Hindi", "Korean"]))], ["translate \"{0}\" to {1}", "how do you say \"{0}\" in {1}", "what is \"{0}\" in {1}", "\"{0}\" in {1} please"]),
-    ("ticket|new_ticket|create_bug|bug", "Open a ticket", [("title|summary", STRING, lambda r: f"{word(r).capitalize()} {r.choice(['is broken', 'does not open', 'is missing', 'is too slow'])}"), ("priority|level", {"type": "string", "enum": ["low", "normal", "high"]}, None)],
+    ("translate|translator|translateText", "Translate a text", [("text|phrase", STRING, sentence), ("language|target|lang", STRING, language)], ["translate \"{0}\" to {1}", "how do you say \"{0}\" in {1}", "what is \"{0}\" in {1}", "\"{0}\" in {1} please"]),
+    ("ticket|new_ticket|create_bug|bug", "Open a ticket", [("title|summary", STRING, lambda r: f"{word(r).capitalize()} {r.choice(['is broken', 'does not open', 'is missing', 'is too slow', prose.fragment(r, 4)])}"), ("priority|level", {"type": "string", "enum": ["low", "normal", "high"]}, None)],
      ["open a ticket \"{0}\" with {1} priority", "report that \"{0}\", priority {1}", "new {1} ticket: {0}", "file a bug \"{0}\", {1}"]),
     ("parcel|track|shipment|where_is", "Where a parcel is", [("code|tracking|id", STRING, code)], ["where is my parcel {0}", "track {0}", "has {0} arrived", "status of shipment {0}"]),
     ("define|dictionary|lookup|meaning", "Meaning of a word", [("word|term", STRING, lambda r: r.choice([word(r), words.nonce(r)]))], ["what does {0} mean", "define {0}", "meaning of {0}", "look {0} up"]),
@@ -255,7 +287,7 @@ def respelled(name, rng):
     """A name with a word more or less, in any style: names are to be read, not known by heart."""
     parts = [p.lower() for p in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
     if rng.random() < 0.6:
-        extra = rng.choice([rng.choice(words.NOUNS), rng.choice(words.VERBS), words.nonce(rng), "tool", "api", "my"])
+        extra = rng.choice([rng.choice(words.NOUNS), rng.choice(words.VERBS), words.nonce(rng), prose.word(rng), prose.word(rng), "tool", "api", "my"])
         parts.insert(rng.choice([0, len(parts)]), extra)
     style = rng.random()
     if style < 0.6:
@@ -279,8 +311,8 @@ class RealTool:
         self.params = []
         for alternatives, schema, values in params:
             n = rng.choice(alternatives.split("|"))
-            if rng.random() < 0.15:
-                n = rng.choice([words.nonce(rng), n.rstrip("?") + "_" + rng.choice(["name", "value", "text", "arg"])])
+            if rng.random() < 0.4:
+                n = rng.choice([words.nonce(rng), prose.word(rng), prose.word(rng), n.rstrip("?") + "_" + rng.choice(["name", "value", "text", "arg"])])
             while n.rstrip("?") in [p[0] for p in self.params]:
                 n = words.nonce(rng)
             if "enum" in schema:
@@ -322,14 +354,14 @@ def result(rng, args):
         answer = f"That did not work: {r}." if bad else "Done." if r in ("ok", "done", "success") else f"Done: {r}."
         return (r if rng.random() < 0.5 else json.dumps({"status" if not bad else "error": r})), answer
     if kind < 0.7:
-        k = rng.choice(["temperature", "price", "status", "name", "total", "count", "balance", "title", "city", "id", "date", "owner", "size", words.nonce(rng)])
-        v = rng.choice([rng.randint(0, 999), round(rng.uniform(0, 99), 1), rng.choice(NAMES), rng.choice(CITIES), rng.choice(THINGS), code(rng), date(rng)])
+        k = rng.choice(["temperature", "price", "status", "name", "total", "count", "balance", "title", "city", "id", "date", "owner", "size", words.nonce(rng), prose.word(rng), prose.word(rng), prose.word(rng)])
+        v = rng.choice([rng.randint(0, 999), round(rng.uniform(0, 99), 1), name(rng), city(rng), word(rng), prose.fragment(rng, 4), code(rng), date(rng)])
         more = {words.nonce(rng): rng.randint(0, 99)} if rng.random() < 0.2 else {}
         return json.dumps({k: v, **more}), f"The {k} is {v}." if not more else f"The {k} is {v}, the {list(more)[0]} {list(more.values())[0]}."
     if kind < 0.85:
-        items = rng.sample(THINGS + NAMES, rng.randint(2, 4))
+        items = distinct([rng.choice([word, name, thing])(rng) for _ in range(rng.randint(2, 4))])
         return json.dumps(items) if rng.random() < 0.5 else "\n".join(items), f"I found {len(items)}: {', '.join(items)}."
-    s = rng.choice(words.SENTENCES)
+    s = sentence(rng)
     return s, f"The result: {s}"
 
 
