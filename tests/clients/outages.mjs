@@ -9,7 +9,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import OpenAI from "openai";
-import { JSON_OUT, claude } from "./claude.mjs";
+import { JSON_OUT, claude, converse } from "./claude.mjs";
 import { codex, provider } from "./codex_cli.mjs";
 import { APIS, ask, checkError, pieces, withFake } from "./fakes.mjs";
 import { check, inFolder, main, serving, withModel, withScript } from "./serve.mjs";
@@ -40,6 +40,8 @@ const script = () => ({
     { if: { user: "dies" }, say: [{ text: WORDS }], fail: "internal" },
     { if: { user: "breaks off" }, say: [{ text: "w0 w1 w2 " }], fail: "internal" },
     { if: { user: "int main" }, say: [{ text: FENCED }] },
+    { if: { asked: false, user: "turn" }, say: [{ text: WORDS }] },
+    { if: { user: "turn" }, say: [{ text: WORDS }, { call: "Bash", args: { command: "echo w0 w1 w2 w3" } }] },
     { if: { result: "w0 w1" }, say: [{ text: "It is done." }] },
     { if: { user: "call Bash" }, say: [{ text: WORDS }, { call: "Bash", args: { command: "echo w0 w1 w2 w3" } }] },
     { if: { user: "call exec_command" }, say: [{ text: WORDS }, { call: "exec_command", args: { cmd: "echo w0 w1 w2 w3" } }] },
@@ -61,6 +63,7 @@ function config(one, two, local) {
     genset("gone", one.closed),
     genset("paid", one.port),
     `  far: {kind: genset, url: "http://far.invalid", key: none, proxy: "${at(two.port)}", apis: [messages, chat, responses, ollama]}`,
+    `  chat: {kind: openai, url: "${at(two.port)}/v1", key: none, apis: chat}`,
     ...CHAIN.map((name) => genset(name, one.port)),
     "routes:",
     route("fake", `one, ${local}`),
@@ -74,6 +77,7 @@ function config(one, two, local) {
     route("short", `${CHAIN.join(", ")}, ${local}`, undefined, ", attempts: 3"),
     route("here", `${local}, far`, undefined, ", policy: local-first"),
     route("alone", `${local}, far`, undefined, ", policy: local-only"),
+    `  - {match: mixed, targets: [chain0, two, chain1, chat, chain2, chain3, ${local}], deadlines: {connect: 400ms, headers: 1s, first_token: 1s, stall: 500ms}}`,
     `  - {match: "*", targets: [${local}]}`,
     "prices:",
     '  "paid/*": {in: 10, out: 1000}',
@@ -593,6 +597,32 @@ async function testTools(url, folder) {
   }));
 }
 
+// What goes wrong with the requests of one conversation, at each of two providers.
+const MIXED = [
+  "cut-after-3,503,ok,rst-after-10,error-open,half-after-12,ok+split,empty,stall-after-11,429,cut-after-9,malformed-after-6,200-html,eof,bare-after-4,remarks+cut-after-7,noise,rate-after-4,zero,end-after-5,giant-after-3,reset,comments-after-4",
+  "error-first,cut-after-12,crlf,500,bare-after-11,long-length,end-after-5,ok,529,error-after-4,half-after-5,no-done,413,rst-after-2,silent,400-provider,pings-after-10,cut-after-3,trailing",
+];
+
+async function testConversation(url, one, two, folder) {
+  await test("claude -p: thirty requests of one conversation, most of which go wrong", async () => {
+    await one.order({ script: MIXED[0] });
+    await two.order({ script: MIXED[1] });
+    const prompts = Array.from({ length: 15 }, (_, i) => `turn ${i}: say 8 and call Bash`);
+    const args = ["--dangerously-skip-permissions", "--model", "mixed"];
+    const turns = await converse(prompts, args, url, join(folder, "mixed"), { CLAUDE_CODE_MAX_RETRIES: "0" });
+    assert.equal(turns.length, prompts.length);
+    for (const events of turns) {
+      const said = events.filter(({ type }) => type === "assistant" || type === "user").flatMap(({ message }) => message.content);
+      const told = said.map(({ type, text, input, content }) => [type, text ?? input?.command ?? content]);
+      const call = [["tool_use", "echo w0 w1 w2 w3"], ["tool_result", "w0 w1 w2 w3"]];
+      assert.deepEqual(told, [["text", WORDS], ...call, ["text", WORDS]]);
+      assert.equal(events.at(-1).is_error, false);
+      assert.equal(events.filter(({ type, event }) => type === "stream_event" && event.type === "message_stop").length, 2);
+    }
+    assert.ok((await one.requests("mixed")).length > 10);
+  });
+}
+
 async function testAll(one, two, keys) {
   const path = join(keys, "config.yaml");
   const models = join(keys, "models");
@@ -607,6 +637,7 @@ async function testAll(one, two, keys) {
         await testHere(url, two);
         await testClients(url, one, child);
         await testTools(url, folder);
+        await testConversation(url, one, two, folder);
         if (breakers) await testLapsed(url, one, breakers);
       },
       [path],

@@ -19,6 +19,7 @@
  * text tool                 a tool of this name is offered model                the name asked for
  *   format               true: JSON is demanded, false: it is not
  *   image                true: the conversation has an image, false: it has none
+ *   asked                true: the user has the last word, false: a tool has
  *   times                the rule was followed less often than this
  * say     %calls% and %turns% stand for their numbers; none: an empty answer
  * piece   bytes of a delta, 8 if absent
@@ -68,6 +69,7 @@ struct facts {
     int64_t messages, turns, calls, results, tokens, tools;
     struct gs_slice user, result, thought;
     bool has_image;
+    bool is_asked; /* a tool's result is not the last message */
 };
 
 /* An answer: all its events, made at once, and how far they were sent. */
@@ -101,12 +103,14 @@ static struct facts look_at(const struct gs_chat *chat)
     for (size_t i = 0; i < chat->n_messages; i++) {
         const struct gs_message *m = &chat->messages[i];
         f.turns += m->role == GS_ROLE_ASSISTANT;
+        f.is_asked |= m->role != GS_ROLE_ASSISTANT;
         for (size_t k = 0; k < m->n_blocks; k++) {
             const struct gs_block *b = &m->blocks[k];
             bytes += b->text.len + b->args.len + b->name.len + BYTES_PER_TOKEN;
             f.calls += b->kind == GS_BLOCK_TOOL_CALL;
             f.results += b->kind == GS_BLOCK_TOOL_RESULT;
             f.has_image |= b->kind == GS_BLOCK_IMAGE;
+            f.is_asked &= b->kind != GS_BLOCK_TOOL_RESULT;
             if (b->kind == GS_BLOCK_TOOL_RESULT)
                 f.result = b->text;
             else if (b->kind == GS_BLOCK_REASONING)
@@ -189,11 +193,13 @@ static bool fits(const struct script *s, const struct facts *f, size_t rule)
     const bool is_json = f->chat->format.kind != GS_FORMAT_TEXT;
     bool wants_json = is_json;
     bool wants_image = f->has_image;
+    bool wants_asked = f->is_asked;
     int64_t times = INT64_MAX;
 
     return gs_json_get_int(cond, "times", &times, NULL) && s->times[rule] < times &&
            gs_json_get_bool(cond, "format", &wants_json, NULL) && wants_json == is_json &&
            gs_json_get_bool(cond, "image", &wants_image, NULL) && wants_image == f->has_image &&
+           gs_json_get_bool(cond, "asked", &wants_asked, NULL) && wants_asked == f->is_asked &&
            number_fits(cond, "turns", f->turns) && number_fits(cond, "calls", f->calls) &&
            number_fits(cond, "results", f->results) && number_fits(cond, "tokens", f->tokens) &&
            number_fits(cond, "messages", f->messages) && number_fits(cond, "tools", f->tools) &&

@@ -15,12 +15,12 @@ export const embedders = existsSync(EMBEDDERS) ? { embed: "bert-mean", rank: "be
 // Resolves with the base URL once the server says that it listens.
 function listening(child) {
   return new Promise((resolve, reject) => {
-    let log = "";
-    const fail = (why) => reject(new Error(`the server ${why}:\n${log}`));
+    child.log = "";
+    const fail = (why) => reject(new Error(`the server ${why}:\n${child.log}`));
     const timer = setTimeout(() => fail("did not start"), START_MS);
     child.stderr.on("data", (bytes) => {
-      log += bytes;
-      const found = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(log);
+      child.log += bytes;
+      const found = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(child.log);
       if (found) {
         clearTimeout(timer);
         resolve(found[1]);
@@ -42,6 +42,9 @@ export async function serving(program, args, folder, body) {
     const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
     child.kill("SIGTERM");
     assert.equal(await ended, 0, "the server stops cleanly");
+  } catch (err) {
+    const code = child.exitCode ?? child.signalCode; // whoever asks it then is refused
+    throw code === null ? err : new Error(`the server had ended with ${code}:\n${child.log.slice(-4000)}`, { cause: err });
   } finally {
     child.kill("SIGKILL");
   }

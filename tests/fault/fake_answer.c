@@ -159,12 +159,15 @@ void fake_ask_read(struct fake_ask *out, struct gs_slice method, struct gs_slice
     for (size_t i = 0; list && list->kind == GS_JSON_ARRAY && i < list->u.array.len; i++) {
         const struct gs_json *m = &list->u.array.items[i];
         const struct gs_slice role = string_of(m, "role");
-        was_called = is_result(m);
-        if (gs_slice_eq_str(role, "user") && asks_to_go_on(text_of(m), &out->anchor))
+        const bool is_user = gs_slice_eq_str(role, "user");
+        const bool is_own = gs_slice_eq_str(role, "assistant");
+        if (is_user && asks_to_go_on(text_of(m), &out->anchor))
             out->had = out->partial;
-        else if (gs_slice_eq_str(role, "user") && text_of(m).len > 0)
+        else if (!is_own)
+            was_called = is_result(m);
+        if (is_user && !out->had.len && !was_called && text_of(m).len > 0)
             user = text_of(m);
-        out->partial = gs_slice_eq_str(role, "assistant") ? text_of(m) : gs_slice(NULL, 0);
+        out->partial = is_own ? text_of(m) : gs_slice(NULL, 0);
     }
     read_wish(out, user, was_called);
 }
