@@ -13,6 +13,7 @@
 #include "base/compiler.h"
 #include "base/limits.h"
 #include "base/os.h"
+#include "compute/kernels.h"
 #include "compute/lane.h"
 
 #define ROUNDS      20   /* the best one counts */
@@ -44,6 +45,8 @@ struct peak {
 
 #include <cpuid.h>
 
+#include "compute/cpu/x86/tile.h"
+
 #define X86_REGISTERS                                                                              \
     "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",       \
         "xmm11", "xmm12", "xmm13"
@@ -61,6 +64,30 @@ LOOP(int8_avx512, CLEAR_XMM, MADDUBS_Z, X86_REGISTERS)
 LOOP(int8_avx512vnni, CLEAR_XMM, DPBUSD_Z, X86_REGISTERS)
 LOOP(f32_avx2, CLEAR_XMM, FMA_Y, X86_REGISTERS)
 LOOP(f32_avx512, CLEAR_XMM, FMA_Z, X86_REGISTERS)
+
+#define AMX_CLEAR(i) "tilezero %%tmm" #i "\n"
+#define AMX_DOT(i)   "tdpbssd %%tmm7,%%tmm6,%%tmm" #i "\n"
+#define SIX(OP)      OP(0) OP(1) OP(2) OP(3) OP(4) OP(5)
+
+/* Six chains of whole tiles: again more than their latency asks for. */
+static void int8_amx(unsigned times)
+{
+    const struct tile_shapes whole = {.palette = 1,
+                                      .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+                                      .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+
+    tile_configure(&whole);
+    __asm__ volatile(SIX(AMX_CLEAR) AMX_CLEAR(6) AMX_CLEAR(7)::);
+    for (unsigned i = 0; i < times; i++)
+        __asm__ volatile(SIX(AMX_DOT) SIX(AMX_DOT) SIX(AMX_DOT) SIX(AMX_DOT) SIX(AMX_DOT)
+                             SIX(AMX_DOT) SIX(AMX_DOT) SIX(AMX_DOT)::);
+    tile_release();
+}
+
+static bool has_amx(void)
+{
+    return gs_cpu_has(GS_CPU_AMX);
+}
 
 static bool has_avx2(void)
 {
@@ -96,6 +123,8 @@ static const struct peak peaks[] = {
     {"avx512", GS_BENCH_F32, 16, f32_avx512, has_avx512},
     {"avx512vnni", GS_BENCH_INT8, 64, int8_avx512vnni, has_avx512vnni},
     {"avx512vnni", GS_BENCH_F32, 16, f32_avx512, has_avx512vnni},
+    {"amx", GS_BENCH_INT8, 16 * 16 * 64, int8_amx, has_amx},
+    {"amx", GS_BENCH_F32, 16, f32_avx512, has_amx},
 };
 
 #elif GS_ARCH_ARM

@@ -33,6 +33,8 @@ typedef struct gs_answer gs_answer;
 
 /* Version of the library, "0.1.0". */
 GS_API const char *gs_version(void);
+/* Why the best instruction set of this machine is not used; NULL: nothing speaks against it. */
+GS_API const char *gs_llm_cpu_problem(void);
 
 /* ---- model ---- */
 

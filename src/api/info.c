@@ -7,11 +7,17 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "chat/prompt.h"
+#include "compute/kernels.h"
 #include "compute/lane.h"
 #include "compute/tensor.h"
 #include "gguf/gguf.h"
 #include "model/exec.h"
 #include "model/model.h"
+
+const char *gs_llm_cpu_problem(void)
+{
+    return gs_kernels_amx_problem();
+}
 
 /* A number of an architecture we may not have: "llama.block_count". */
 static uint64_t arch_number(const gs_llm *llm, const char *what)

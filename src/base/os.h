@@ -96,8 +96,9 @@ void gs_os_allow_files(unsigned n);
 int gs_os_core_count(void);
 /* Processors this thread may run on; INT_MAX if that cannot be told. */
 int gs_os_cpu_count(void);
-/* Extensions of AArch64 that its programs must ask the system about; false on other processors. */
-enum gs_os_cpu_feature { GS_OS_CPU_DOTPROD, GS_OS_CPU_I8MM };
+/* Extensions that programs must ask the system about: those of AArch64, and the registers of x86's
+ * AMX, which all threads of a process may use once it has asked. False on other processors. */
+enum gs_os_cpu_feature { GS_OS_CPU_DOTPROD, GS_OS_CPU_I8MM, GS_OS_CPU_TILES };
 bool gs_os_cpu_has(enum gs_os_cpu_feature feature);
 
 /* ---- the network ---- */

@@ -314,15 +314,29 @@ int gs_os_cpu_count(void)
     return n;
 }
 
+/* https://docs.kernel.org/arch/x86/xstate.html */
+#define ASK_FOR_STATE  0x1023 /* ARCH_REQ_XCOMP_PERM */
+#define STATE_OF_TILES 18     /* XFEATURE_XTILEDATA */
+
 bool gs_os_cpu_has(enum gs_os_cpu_feature feature)
 {
+    switch (feature) {
 #if GS_ARCH_ARM
-    return feature == GS_OS_CPU_DOTPROD ? getauxval(AT_HWCAP) & HWCAP_ASIMDDP
-                                        : getauxval(AT_HWCAP2) & HWCAP2_I8MM;
-#else
-    (void)feature;
-    return false;
+    case GS_OS_CPU_DOTPROD:
+        return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+    case GS_OS_CPU_I8MM:
+        return getauxval(AT_HWCAP2) & HWCAP2_I8MM;
+    case GS_OS_CPU_TILES:
+        return false;
+#elif GS_ARCH_X86
+    case GS_OS_CPU_TILES:
+        return syscall(SYS_arch_prctl, ASK_FOR_STATE, STATE_OF_TILES) == 0;
+    case GS_OS_CPU_DOTPROD:
+    case GS_OS_CPU_I8MM:
+        return false;
 #endif
+    }
+    return false;
 }
 
 /* ---- waiting and waking ---- */

@@ -25,8 +25,8 @@
 void gs_cli_llm_options(const struct gs_config *c, struct gs_llm_options *opt)
 {
     static const char *const cpus[] = {/* as in options.def */
-                                       NULL,         "scalar", "avx2",    "avxvnni", "avx512",
-                                       "avx512vnni", "neon",   "dotprod", "i8mm"};
+                                       NULL,         "scalar", "avx2", "avxvnni", "avx512",
+                                       "avx512vnni", "amx",    "neon", "dotprod", "i8mm"};
 
     gs_llm_options_init(opt);
     opt->n_threads = (int32_t)c->threads;

@@ -15,6 +15,7 @@ struct machine {
     struct gs_slice cpu; /* "AMD EPYC ..." or empty */
     const char *features;
     const char *kernels; /* instruction set in use */
+    const char *problem; /* why it is not the best there is; or NULL */
     int cores;
     int32_t threads;
     int64_t total_bytes, available_bytes;
@@ -92,7 +93,8 @@ static void put_table(struct gs_buf *out, const struct gs_config *c, const struc
     gs_buf_printf(out, "genset          %s\n", gs_version());
     gs_buf_printf(out, "configuration   %s\n", c->file ? c->file : "none, the defaults");
     gs_buf_printf(out, "processor       %.*s\n", (int)m->cpu.len, m->cpu.len ? m->cpu.ptr : "");
-    gs_buf_printf(out, "features        %s\nkernels used    %s\n", m->features, m->kernels);
+    gs_buf_printf(out, "features        %s\nkernels used    %s%s%s\n", m->features, m->kernels,
+                  m->problem ? ": " : "", m->problem ? m->problem : "");
     gs_buf_printf(out, "cores           %d, %" PRId32 " threads used\n", m->cores, m->threads);
     gs_buf_puts(out, "memory          ");
     gs_cli_put_size(out, m->total_bytes);
@@ -129,6 +131,10 @@ static void put_json(struct gs_buf *out, const struct gs_config *c, const struct
     gs_json_write_string(out, gs_slice_str(m->features));
     gs_cli_put_key(out, "kernels");
     gs_json_write_string(out, gs_slice_str(m->kernels));
+    if (m->problem) {
+        gs_cli_put_key(out, "kernels_problem");
+        gs_json_write_string(out, gs_slice_str(m->problem));
+    }
     gs_buf_printf(out,
                   ",\"cores\":%d,\"threads\":%" PRId32 ",\"memory_bytes\":%" PRId64
                   ",\"available_bytes\":%" PRId64 ",\"bandwidth_bytes_per_s\":%.0f",
@@ -185,6 +191,7 @@ int gs_cli_doctor(struct gs_config *c, struct gs_buf *out)
         .cpu = cpu_name(&cpuinfo),
         .features = cpu_features(features, sizeof(features)),
         .kernels = info.cpu,
+        .problem = c->cpu == 0 ? gs_llm_cpu_problem() : NULL,
         .cores = gs_os_core_count(),
         .threads = info.n_threads,
         .total_bytes = gs_os_memory_total_bytes(),

@@ -148,6 +148,15 @@ static void log_address(const struct gs_config *c, const struct gs_server *serve
                  c->tls_cert ? "https" : "http", host_len, c->listen, gs_server_port(server));
 }
 
+/* Say why the best kernels are not used, unless others were asked for. */
+static void log_kernels(const struct gs_llm_options *llm, const struct gs_log *log)
+{
+    const char *problem = llm->cpu ? NULL : gs_llm_cpu_problem();
+
+    if (problem)
+        gs_log_write(log, GS_LOG_WARN, "compute", "%s", problem);
+}
+
 /* Give up the network, if that is asked for. What is served beyond this machine is reached by
  * answering, so it must not be. */
 static enum gs_status become_hermit(const struct gs_config *c, const struct gs_log *log,
@@ -215,6 +224,7 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
         goto out;
     }
     handle_signals(server);
+    log_kernels(&llm, &log);
     log_address(c, server);
     if (gs_server_run(server, &err) != GS_OK)
         code = gs_cli_fail(&err, GS_EXIT_FAILED);

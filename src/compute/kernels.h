@@ -22,6 +22,7 @@ enum gs_cpu_level {
     GS_CPU_AVXVNNI,    /* AVX2 and AVX-VNNI */
     GS_CPU_AVX512,     /* AVX2 and AVX-512 F, BW, DQ, VL */
     GS_CPU_AVX512VNNI, /* AVX-512 and its VNNI */
+    GS_CPU_AMX,        /* and AMX-TILE, AMX-INT8 */
     GS_CPU_NEON,       /* AArch64 as every machine has it */
     GS_CPU_DOTPROD,    /* NEON and products of bytes */
     GS_CPU_I8MM,       /* and matrices of bytes */
@@ -29,6 +30,7 @@ enum gs_cpu_level {
 };
 
 bool gs_cpu_has(enum gs_cpu_level level); /* this machine and this build */
+bool gs_cpu_amx_refused(void);            /* the machine has it, the system does not lend it */
 /* The best it has that is not above `most`. */
 enum gs_cpu_level gs_cpu_best(enum gs_cpu_level most);
 const char *gs_cpu_level_name(enum gs_cpu_level level);
@@ -203,6 +205,17 @@ struct gs_kernels {
 void gs_kernels_init(struct gs_kernels *k, enum gs_cpu_level level);
 /* The reference alone: complete by itself. */
 void gs_kernels_init_ref(struct gs_kernels *k);
+/* The best level that is not above the one of that name (NULL: any). AMX is left out where it does
+ * not do what it should.
+ *
+ * errors: GS_EINVAL for a name it does not know; GS_EUNSUPPORTED for "amx" where that is not there
+ *         or left out. */
+GS_MUST_CHECK enum gs_status gs_kernels_choose(struct gs_kernels *k, const char *name,
+                                               struct gs_error *err);
+/* Why the AMX of this machine is left out; NULL: it is not, or there is none. */
+const char *gs_kernels_amx_problem(void);
+/* Whether all products from panels have the same bits with both. */
+bool gs_kernels_agree(const struct gs_kernels *a, const struct gs_kernels *b);
 
 /* The form in which products with weights of type t read their input. */
 enum gs_act_form gs_kernels_act_form(enum gs_type t);

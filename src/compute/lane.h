@@ -21,7 +21,7 @@ struct gs_lane {
 };
 
 /* n_threads >= 1. `cpu` caps the instruction set ("scalar", "avx2", "avx512"...), NULL = best;
- * GS_EINVAL for a name it does not know. */
+ * GS_EINVAL for a name it does not know, GS_EUNSUPPORTED for "amx" where that cannot be had. */
 GS_MUST_CHECK enum gs_status gs_compute_create(int n_threads, const char *cpu,
                                                struct gs_compute **out_c, struct gs_error *err);
 void gs_compute_free(struct gs_compute *c);

@@ -287,26 +287,16 @@ void gs_compute_free(struct gs_compute *c)
     gs_free(c);
 }
 
-static enum gs_status pick_level(const char *cpu, enum gs_cpu_level *out_level,
-                                 struct gs_error *err)
-{
-    enum gs_cpu_level most = (enum gs_cpu_level)(GS_CPU_LIMIT - 1);
-    const enum gs_status st = cpu ? gs_cpu_level_parse(cpu, &most, err) : GS_OK;
-
-    *out_level = gs_cpu_best(most);
-    return st;
-}
-
 enum gs_status gs_compute_create(int n_threads, const char *cpu, struct gs_compute **out_c,
                                  struct gs_error *err)
 {
-    enum gs_cpu_level level;
+    struct gs_kernels kernels;
     enum gs_status st;
 
     if (n_threads < 1 || n_threads > GS_MAX_THREADS)
         return gs_error_set(err, GS_EINVAL, "number of threads is %d, must be 1 to %d", n_threads,
                             GS_MAX_THREADS);
-    st = pick_level(cpu, &level, err);
+    st = gs_kernels_choose(&kernels, cpu, err);
     if (st != GS_OK)
         return st;
 
@@ -314,8 +304,7 @@ enum gs_status gs_compute_create(int n_threads, const char *cpu, struct gs_compu
     struct gs_compute *c = gs_alloc_aligned(CACHE_LINE, bytes);
     if (!c)
         return gs_error_nomem(err, "start the compute threads");
-    *c = (struct gs_compute){.n = n_threads, .n_slots = n_threads};
-    gs_kernels_init(&c->kernels, level);
+    *c = (struct gs_compute){.n = n_threads, .n_slots = n_threads, .kernels = kernels};
     c->cpus = gs_os_cpu_count();
     gs_pace_init(&c->pace, GS_MIN(n_threads, c->cpus));
     c->barrier_pauses = pauses_in(SPIN_BARRIER_US);

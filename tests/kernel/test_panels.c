@@ -3,6 +3,9 @@
  * weights and unreadable memory behind everything. */
 #include "compute/pool.h"
 #include "kernel_test.h"
+#ifdef GENSET_TILE_MODEL
+#include "tile_model.h"
+#endif
 
 #define MAX_GROUPS 5
 #define MAX_ROWS   GS_PANEL_MAX_ROWS
@@ -155,28 +158,44 @@ static void check_gaps(const struct products *p)
                             sizeof(untouched));
 }
 
-static void check_levels(struct products *p, const float *bias)
+/* The products by k have the bits of `first`, which the first level fills. */
+static void check_bits(const struct products *p, const struct gs_kernels *k, const char *level,
+                       const float *bias, uint8_t **first)
 {
     const size_t bytes = ((p->tokens - 1) * p->stride + p->rows) * sizeof(float);
+
+    if (!k->panel[p->f->type])
+        return;
+    products_run(p, k, bias);
+    if (!*first) {
+        check_reference(p, bias);
+        check_gaps(p);
+        *first = malloc(bytes);
+        memcpy(*first, p->out.p, bytes);
+    }
+    if (memcmp(*first, p->out.p, bytes) != 0)
+        fail_msg("%s, %zu rows, %zu tokens, %zu values: %s has other bits than those below",
+                 gs_type_name(p->f->type), p->rows, p->tokens, p->n, level);
+}
+
+static void check_levels(struct products *p, const float *bias)
+{
     uint8_t *first = NULL;
+    struct gs_kernels k;
 
     FOR_LEVELS(l)
     {
-        struct gs_kernels k;
         gs_kernels_init(&k, l);
-        if (!k.panel[p->f->type])
-            continue;
-        products_run(p, &k, bias);
-        if (!first) {
-            check_reference(p, bias);
-            check_gaps(p);
-            first = malloc(bytes);
-            memcpy(first, p->out.p, bytes);
-        }
-        if (memcmp(first, p->out.p, bytes) != 0)
-            fail_msg("%s, %zu rows, %zu tokens, %zu values: %s has other bits than those below",
-                     gs_type_name(p->f->type), p->rows, p->tokens, p->n, gs_cpu_level_name(l));
+        check_bits(p, &k, gs_cpu_level_name(l), bias, &first);
     }
+#ifdef GENSET_TILE_MODEL
+    if (gs_cpu_has(GS_CPU_AVX512VNNI)) {
+        gs_kernels_init(&k, GS_CPU_AVX512VNNI);
+        gs_kernels_init_panel_amx_model(&k);
+        check_bits(p, &k, "the model of amx", bias, &first);
+        assert_false(tile_model_in_use());
+    }
+#endif
     free(first);
 }
 

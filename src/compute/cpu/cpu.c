@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "base/os.h"
 
-static const char *const level_names[] = {"scalar",     "avx2", "avxvnni", "avx512",
-                                          "avx512vnni", "neon", "dotprod", "i8mm"};
+static const char *const level_names[] = {"scalar", "avx2", "avxvnni", "avx512", "avx512vnni",
+                                          "amx",    "neon", "dotprod", "i8mm"};
 
 const char *gs_cpu_level_name(enum gs_cpu_level level)
 {
@@ -24,9 +24,12 @@ enum gs_status gs_cpu_level_parse(const char *name, enum gs_cpu_level *out_level
         }
     }
     gs_error_set(err, GS_EINVAL, "unknown instruction set \"%s\"", name);
-    gs_error_hint(err, "Use scalar, avx2, avxvnni, avx512, avx512vnni, neon, dotprod or i8mm.");
+    gs_error_hint(err,
+                  "Use scalar, avx2, avxvnni, avx512, avx512vnni, amx, neon, dotprod or i8mm.");
     return GS_EINVAL;
 }
+
+#define AMX_REFUSED (1u << GS_CPU_LIMIT) /* beside the levels of a machine */
 
 enum gs_cpu_level gs_cpu_best(enum gs_cpu_level most)
 {
@@ -39,8 +42,9 @@ enum gs_cpu_level gs_cpu_best(enum gs_cpu_level most)
 
 #include <cpuid.h>
 
-#define AVX_STATE    0x06 /* register state that the system saves: SSE, AVX */
-#define AVX512_STATE 0xe6 /* and AVX-512 */
+#define AVX_STATE    0x06    /* register state that the system saves: SSE, AVX */
+#define AVX512_STATE 0xe6    /* and AVX-512 */
+#define TILE_STATE   0x60000 /* AMX */
 
 static unsigned saved_state(void)
 {
@@ -57,6 +61,7 @@ static unsigned levels_of_machine(void)
     const unsigned avx2_leaf1 = bit_FMA | bit_F16C | bit_OSXSAVE | bit_AVX;
     const unsigned avx512_leaf7 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     const unsigned avxvnni_leaf7_1 = 1u << 4;
+    const unsigned amx_leaf7 = 1u << 24 | 1u << 25; /* TILE, INT8 */
     unsigned levels = 1u << GS_CPU_SCALAR;
     unsigned a;
     unsigned b;
@@ -72,6 +77,9 @@ static unsigned levels_of_machine(void)
     levels |= 1u << GS_CPU_AVX2;
     if ((state & AVX512_STATE) == AVX512_STATE && (b & avx512_leaf7) == avx512_leaf7)
         levels |= 1u << GS_CPU_AVX512 | (c & bit_AVX512VNNI ? 1u << GS_CPU_AVX512VNNI : 0);
+    if ((levels & 1u << GS_CPU_AVX512VNNI) && (state & TILE_STATE) == TILE_STATE &&
+        (d & amx_leaf7) == amx_leaf7)
+        levels |= gs_os_cpu_has(GS_OS_CPU_TILES) ? 1u << GS_CPU_AMX : AMX_REFUSED;
     const unsigned subleaves = a;
     if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avxvnni_leaf7_1))
         levels |= 1u << GS_CPU_AVXVNNI;
@@ -103,4 +111,9 @@ static unsigned levels_of_machine(void)
 bool gs_cpu_has(enum gs_cpu_level level)
 {
     return levels_of_machine() >> level & 1;
+}
+
+bool gs_cpu_amx_refused(void)
+{
+    return levels_of_machine() & AMX_REFUSED;
 }

@@ -6,7 +6,9 @@
  * paid once per batch.
  *
  * A unit defines PANEL_PAIR, whether it takes two panels at a time, and brings multiply(), which
- * does the same operations in the same order for an output whatever comes beside it. */
+ * does the same operations in the same order for an output whatever comes beside it. With
+ * PANEL_SIGNED defined it gets all weights as signed bytes, without their offsets; with PANEL_WIDE
+ * it gets no formats with scales of 16 values. */
 #include "compute/blocks.h"
 #include "compute/cpu/common/load_32.inc.h"
 #include "compute/cpu/common/load_k.inc.h"
@@ -90,17 +92,26 @@ MULTIPLY(k32_min_5, false, 32, 32, 5)
 MULTIPLY(k32_5, false, 0, 32, 5)
 MULTIPLY(k32_7, false, 0, 32, 7)
 MULTIPLY(k32_8, false, 0, 32, 8)
-MULTIPLY(k16_5, false, 0, 16, 5)
-MULTIPLY(k16_6, false, 0, 16, 6)
-MULTIPLY(k16_7, false, 0, 16, 7)
 MULTIPLY(b32_min_4, true, 32, 32, 4)
 MULTIPLY(b32_min_5, true, 32, 32, 5)
 MULTIPLY(b32_4, true, 0, 32, 4)
 MULTIPLY(b32_5, true, 0, 32, 5)
 MULTIPLY(b32_8, true, 0, 32, 8)
+#ifndef PANEL_WIDE
+MULTIPLY(k16_5, false, 0, 16, 5)
+MULTIPLY(k16_6, false, 0, 16, 6)
+MULTIPLY(k16_7, false, 0, 16, 7)
 MULTIPLY(b16_5, true, 0, 16, 5)
+#endif
 
 /* ---- rows ---- */
+
+/* What is added to a weight. */
+#ifdef PANEL_SIGNED
+#define STORED(plus, offset) (uint8_t)((plus) - (offset))
+#else
+#define STORED(plus, offset) (plus)
+#endif
 
 SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offset)
 {
@@ -150,16 +161,6 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
             out->e = b.e;                                                                          \
         }                                                                                          \
     }
-
-SIMD_INLINE void unpack_nvfp4(const uint8_t *w, struct unpacked *out)
-{
-    const struct gs_block_nvfp4 *b = (const struct gs_block_nvfp4 *)w;
-
-    for (int i = 0; i < 4; i++) {
-        vb_store(out->q + 64 * i, vb_add(nvfp4_values(b + i), 12));
-        f4_store(out->scale + 4 * i, load_4_e4m3(b[i].d));
-    }
-}
 
 /* How the groups of a format lie, and one is unpacked: constants. */
 struct packed {
@@ -309,11 +310,11 @@ static void run_panel(const struct gs_panel *p, const struct panel_format *f)
     }
 
 #define PANEL_K(name, kind, plus, mins, off)                                                       \
-    UNPACK_K(name, plus, mins)                                                                     \
+    UNPACK_K(name, STORED(plus, off), mins)                                                        \
     PANEL(name, kind, 1, GS_BLOCK_K, off)
 
 #define PANEL_32(name, kind, plus, mins, off)                                                      \
-    UNPACK_32(name, plus, mins)                                                                    \
+    UNPACK_32(name, STORED(plus, off), mins)                                                       \
     PANEL(name, kind, 8, GS_BLOCK_32, off)
 
 /* Q2_K: 3 * 15 at most. Q3_K: -4..3 times -32..31, of which the negative fits. */
@@ -323,15 +324,11 @@ UNPACK_WHOLE(q3_k, 4, -1, SIGNED_OFFSET, 0)
 PANEL(q3_k, k256_8, 1, GS_BLOCK_K, SIGNED_OFFSET)
 PANEL_K(q4_k, k32_min_4, 0, 8, 0)
 PANEL_K(q5_k, k32_min_5, 0, 8, 0)
-PANEL_K(q6_k, k16_6, 0, 0, 32)
 PANEL_K(iq4_xs, k32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
 PANEL_K(iq2_xxs, k32_7, 0, 0, IQ2_OFFSET)
-PANEL_K(iq2_xs, k16_7, 0, 0, IQ2_OFFSET)
-PANEL_K(iq2_s, k16_7, 0, 0, IQ2_OFFSET)
 PANEL_K(iq3_xxs, k32_7, 0, 0, IQ3_XXS_OFFSET)
 PANEL_K(iq3_s, k32_5, 0, 0, IQ3_S_OFFSET)
 PANEL_K(iq1_s, k32_min_5, 0, 8, 0)
-PANEL_K(iq1_m, k16_5, 0, 0, 9)
 PANEL_K(tq1_0, k256_4, 0, 0, 1)
 PANEL_K(tq2_0, k256_4, 0, 0, 1)
 PANEL_32(q4_0, b32_4, 0, 0, 8)
@@ -341,7 +338,24 @@ PANEL_32(q5_1, b32_min_5, 0, 8, 0)
 PANEL_32(q8_0, b32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
 PANEL_32(iq4_nl, b32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
 PANEL_32(mxfp4, b32_5, 12, 0, 12)
+
+#ifndef PANEL_WIDE
+SIMD_INLINE void unpack_nvfp4(const uint8_t *w, struct unpacked *out)
+{
+    const struct gs_block_nvfp4 *b = (const struct gs_block_nvfp4 *)w;
+
+    for (int i = 0; i < 4; i++) {
+        vb_store(out->q + 64 * i, vb_add(nvfp4_values(b + i), 12));
+        f4_store(out->scale + 4 * i, load_4_e4m3(b[i].d));
+    }
+}
+
+PANEL_K(q6_k, k16_6, 0, 0, 32)
+PANEL_K(iq2_xs, k16_7, 0, 0, IQ2_OFFSET)
+PANEL_K(iq2_s, k16_7, 0, 0, IQ2_OFFSET)
+PANEL_K(iq1_m, k16_5, 0, 0, 9)
 PANEL(nvfp4, b16_5, 4, 64, 12)
+#endif
 
 static void init_panel(struct gs_kernels *k)
 {
@@ -351,7 +365,6 @@ static void init_panel(struct gs_kernels *k)
     k->panel[GS_TYPE_Q3_K] = panel_q3_k;
     k->panel[GS_TYPE_Q4_K] = panel_q4_k;
     k->panel[GS_TYPE_Q5_K] = panel_q5_k;
-    k->panel[GS_TYPE_Q6_K] = panel_q6_k;
     k->panel[GS_TYPE_IQ4_XS] = panel_iq4_xs;
     k->panel[GS_TYPE_Q4_0] = panel_q4_0;
     k->panel[GS_TYPE_Q4_1] = panel_q4_1;
@@ -360,14 +373,17 @@ static void init_panel(struct gs_kernels *k)
     k->panel[GS_TYPE_Q8_0] = panel_q8_0;
     k->panel[GS_TYPE_IQ4_NL] = panel_iq4_nl;
     k->panel[GS_TYPE_MXFP4] = panel_mxfp4;
-    k->panel[GS_TYPE_NVFP4] = panel_nvfp4;
     k->panel[GS_TYPE_IQ2_XXS] = panel_iq2_xxs;
-    k->panel[GS_TYPE_IQ2_XS] = panel_iq2_xs;
-    k->panel[GS_TYPE_IQ2_S] = panel_iq2_s;
     k->panel[GS_TYPE_IQ3_XXS] = panel_iq3_xxs;
     k->panel[GS_TYPE_IQ3_S] = panel_iq3_s;
     k->panel[GS_TYPE_IQ1_S] = panel_iq1_s;
-    k->panel[GS_TYPE_IQ1_M] = panel_iq1_m;
     k->panel[GS_TYPE_TQ1_0] = panel_tq1_0;
     k->panel[GS_TYPE_TQ2_0] = panel_tq2_0;
+#ifndef PANEL_WIDE
+    k->panel[GS_TYPE_Q6_K] = panel_q6_k;
+    k->panel[GS_TYPE_IQ2_XS] = panel_iq2_xs;
+    k->panel[GS_TYPE_IQ2_S] = panel_iq2_s;
+    k->panel[GS_TYPE_IQ1_M] = panel_iq1_m;
+    k->panel[GS_TYPE_NVFP4] = panel_nvfp4;
+#endif
 }

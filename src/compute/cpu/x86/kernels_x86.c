@@ -32,4 +32,6 @@ void gs_kernels_init_x86(struct gs_kernels *k, enum gs_cpu_level level)
         gs_kernels_init_dot_32_avx512vnni(k);
         gs_kernels_init_panel_avx512vnni(k);
     }
+    if (level >= GS_CPU_AMX)
+        gs_kernels_init_panel_amx(k);
 }

@@ -33,4 +33,6 @@ void gs_kernels_init_dot_k_avx512vnni(struct gs_kernels *k);
 void gs_kernels_init_dot_32_avx512vnni(struct gs_kernels *k);
 void gs_kernels_init_panel_avx512vnni(struct gs_kernels *k);
 
+void gs_kernels_init_panel_amx(struct gs_kernels *k);
+
 #endif
