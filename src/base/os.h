@@ -101,6 +101,18 @@ int gs_os_cpu_count(void);
 enum gs_os_cpu_feature { GS_OS_CPU_DOTPROD, GS_OS_CPU_I8MM, GS_OS_CPU_TILES };
 bool gs_os_cpu_has(enum gs_os_cpu_feature feature);
 
+/* ---- power ---- */
+
+struct gs_os_power {
+    bool on_battery;     /* it gives power, and nothing else does */
+    bool is_cooled;      /* the processor is held back by a cooling device of the kernel's */
+    int64_t n_throttled; /* times that it was held back by itself for heat, of all cores; only
+                          * grows */
+};
+/* By what the kernel tells in `sysfs` ("/sys"); what it does not tell is not so. May take some
+ * milliseconds. */
+void gs_os_power_read(const char *sysfs, struct gs_os_power *out);
+
 /* ---- the network ---- */
 
 /* Give up, for this process and what it starts, for good and on all threads, to open connections or

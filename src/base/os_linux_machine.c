@@ -4,10 +4,12 @@
  * limits nothing. */
 #include "base/os_linux_machine.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/compiler.h"
 
@@ -21,20 +23,24 @@
 
 /* ---- files ---- */
 
-/* A small text file, zero-terminated; false if there is none. */
-static bool read_text(const char *root, const char *path, char *text, size_t cap)
+bool gs_os_machine_text(const char *root, const char *path, char *text, size_t cap)
 {
     char full[PATH_BYTES];
+    size_t n = 0;
+    ssize_t got = 1;
 
     if ((size_t)snprintf(full, sizeof(full), "%s%s", root, path) >= sizeof(full))
         return false;
-    FILE *fp = fopen(full, "re");
-    if (!fp)
+    const int fd = open(full, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
         return false;
-    const size_t n = fread(text, 1, cap - 1, fp);
-    fclose(fp);
+    while (got > 0 && n < cap - 1) {
+        got = read(fd, text + n, cap - 1 - n);
+        n += (size_t)GS_MAX(got, 0);
+    }
+    close(fd);
     text[n] = '\0';
-    return true;
+    return got >= 0;
 }
 
 /* The number after the first `key` that begins a line, or -1. */
@@ -57,7 +63,7 @@ int64_t gs_os_machine_number(const char *root, const char *path, const char *key
 {
     char text[TEXT_BYTES];
 
-    return read_text(root, path, text, sizeof(text)) ? number_in(text, key) : -1;
+    return gs_os_machine_text(root, path, text, sizeof(text)) ? number_in(text, key) : -1;
 }
 
 /* ---- cgroups ---- */
@@ -103,16 +109,17 @@ static bool enter_group(const char *root, const char *controller, struct cgroup 
     char path[PATH_BYTES / 2];
     char probe[PATH_BYTES];
 
-    if (!read_text(root, "/proc/self/cgroup", text, sizeof(text)) ||
+    if (!gs_os_machine_text(root, "/proc/self/cgroup", text, sizeof(text)) ||
         !find_group(text, controller ? controller : "", path, sizeof(path)))
         return false;
     if (controller)
         snprintf(g->path, sizeof(g->path), "/sys/fs/cgroup/%s", controller);
     else
-        snprintf(g->path, sizeof(g->path), "/sys/fs/cgroup%s",
-                 read_text(root, "/sys/fs/cgroup/unified/cgroup.procs", probe, sizeof(probe))
-                     ? "/unified"
-                     : "");
+        snprintf(
+            g->path, sizeof(g->path), "/sys/fs/cgroup%s",
+            gs_os_machine_text(root, "/sys/fs/cgroup/unified/cgroup.procs", probe, sizeof(probe))
+                ? "/unified"
+                : "");
     g->root_len = strlen(g->path);
     if (strcmp(path, "/") != 0 && !strstr(path, "/.."))
         snprintf(g->path + g->root_len, sizeof(g->path) - g->root_len, "%s", path);
@@ -136,7 +143,7 @@ static bool read_in_group(const char *root, const struct cgroup *g, const char *
     char path[PATH_BYTES];
 
     return (size_t)snprintf(path, sizeof(path), "%s/%s", g->path, file) < sizeof(path) &&
-           read_text(root, path, text, cap);
+           gs_os_machine_text(root, path, text, cap);
 }
 
 static int64_t number_in_group(const char *root, const struct cgroup *g, const char *file)
@@ -206,7 +213,7 @@ static bool is_sibling(const char *root, const bool *allowed, size_t cpu)
 
     snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%zu/topology/thread_siblings_list",
              cpu);
-    if (!read_text(root, path, list, sizeof(list)))
+    if (!gs_os_machine_text(root, path, list, sizeof(list)))
         return false;
     for (size_t i = 0; i < cpu; i++)
         if (allowed[i] && list_has(list, i))
@@ -243,7 +250,7 @@ static bool keep_performance_cores(const char *root, bool *cpus, size_t n)
     char list[1024];
     bool any = false;
 
-    if (!read_text(root, "/sys/devices/cpu_core/cpus", list, sizeof(list)))
+    if (!gs_os_machine_text(root, "/sys/devices/cpu_core/cpus", list, sizeof(list)))
         return false;
     for (size_t i = 0; i < n; i++)
         any |= cpus[i] && list_has(list, i);
@@ -334,7 +341,7 @@ size_t gs_os_machine_nodes(const char *root, bool *nodes, size_t n)
     char list[1024];
     size_t count = 0;
 
-    if (!read_text(root, "/sys/devices/system/node/has_memory", list, sizeof(list)))
+    if (!gs_os_machine_text(root, "/sys/devices/system/node/has_memory", list, sizeof(list)))
         return 0;
     for (size_t i = 0; i < n; i++) {
         nodes[i] = list_has(list, i);

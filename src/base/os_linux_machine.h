@@ -16,6 +16,9 @@
  * caps the number. */
 int gs_os_machine_cores(const char *root, const bool *allowed, size_t n);
 
+/* A small text file, zero-terminated and cut to cap; false if there is none, or it is none. What is
+ * no file of the kernel's (a pipe) does not block. */
+bool gs_os_machine_text(const char *root, const char *path, char *text, size_t cap);
 /* The number after the first `key` that begins a line of a small text file, or -1. */
 int64_t gs_os_machine_number(const char *root, const char *path, const char *key);
 

@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/os.h"
 
-static const char *const kind_names[] = {"genset", "loop",   "engine", "pool",   "local", "texts",
-                                         "disk",   "ledger", "reader", "reload", "loader"};
+static const char *const kind_names[] = {"genset", "loop",   "engine", "pool",   "local",  "texts",
+                                         "disk",   "ledger", "reader", "reload", "loader", "power"};
 
 static _Thread_local enum gs_thread_kind current_kind;
 

@@ -18,7 +18,8 @@ enum gs_thread_kind {
     GS_THREAD_LEDGER,
     GS_THREAD_READER,
     GS_THREAD_RELOAD,
-    GS_THREAD_LOADER
+    GS_THREAD_LOADER,
+    GS_THREAD_POWER
 };
 
 /* Start a thread of a kind; its name is the kind's. The body gets `arg`.

@@ -126,6 +126,7 @@ static enum gs_status create_server(const struct gs_config *c, const char *path,
     opt.take_routes = gs_cli_reload_take;
     opt.read_routes = gs_cli_reload_ask;
     opt.routes_ud = reload;
+    opt.sysfs = c->sysfs;
     opt.keepalive_ms = c->keepalive_ms;
     opt.idle_exit_ms = c->idle_exit_ms;
     opt.is_needed = is_held;

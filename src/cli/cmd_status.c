@@ -199,6 +199,11 @@ static void put_providers(const struct screen *s, const struct gs_json *v)
 
     if (gs_slice_eq_str(get_text(v, "uplink"), "down"))
         gs_buf_puts(s->out, "the network is down: nobody beyond this machine is asked\n");
+    if (get_bool(gs_json_get(v, "power"), "battery"))
+        gs_buf_puts(s->out, "this machine runs on battery\n");
+    if (get_bool(gs_json_get(v, "power"), "hot"))
+        gs_buf_puts(s->out,
+                    "this machine is hot: its processor was held back in the last minute\n");
     for (size_t i = 0; i < count(now); i++)
         put_provider(s, v, get_text(item(now, i), "name"));
     for (size_t i = 0; i < count(uptime); i++) {

@@ -139,6 +139,26 @@ static void put_order(struct gs_buf *b, const struct gs_config_routes *r,
         gs_buf_puts(b, ", then this machine");
 }
 
+/* "only while this machine is not on battery, and not hot" */
+static void put_strain(struct gs_buf *b, const struct gs_config_route *route, size_t width)
+{
+    const struct {
+        enum gs_condition condition;
+        const char *word;
+    } is[] = {{route->battery, "on battery"}, {route->hot, "hot"}};
+    const char *start = "only while this machine is";
+
+    if (route->battery != GS_CONDITION_NONE || route->hot != GS_CONDITION_NONE)
+        put_below(b, width);
+    for (size_t i = 0; i < GS_COUNT_OF(is); i++) {
+        if (is[i].condition == GS_CONDITION_NONE)
+            continue;
+        gs_buf_printf(b, "%s %s%s", start, is[i].condition == GS_CONDITION_YES ? "" : "not ",
+                      is[i].word);
+        start = ", and";
+    }
+}
+
 static void put_conditions(struct gs_buf *b, const struct gs_config_route *route, size_t width)
 {
     const struct {
@@ -171,6 +191,7 @@ static void put_terms(struct gs_buf *b, const struct gs_config_routes *r,
                       const struct gs_config_route *route, size_t width)
 {
     put_conditions(b, route, width);
+    put_strain(b, route, width);
     if (route->privacy != GS_PRIVACY_ANY) {
         put_below(b, width);
         gs_buf_puts(b, route->privacy == GS_PRIVACY_REDACT

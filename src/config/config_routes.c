@@ -551,9 +551,10 @@ static void read_providers(struct reader *r, const struct gs_config_node *n)
 
 /* ---- routes ---- */
 
-static bool is_conditional(const struct gs_config_route *r)
+bool gs_config_is_conditional(const struct gs_config_route *r)
 {
-    return r->images != GS_CONDITION_NONE || r->tools != GS_CONDITION_NONE || r->prompt_over > 0 ||
+    return r->images != GS_CONDITION_NONE || r->tools != GS_CONDITION_NONE ||
+           r->battery != GS_CONDITION_NONE || r->hot != GS_CONDITION_NONE || r->prompt_over > 0 ||
            r->prompt_under > 0;
 }
 
@@ -563,7 +564,7 @@ static bool covers(const struct gs_config_route *wide, const struct gs_config_ro
 {
     const char *part = narrow->match;
 
-    if (is_conditional(wide))
+    if (gs_config_is_conditional(wide))
         return false;
     for (;;) {
         const size_t len = strcspn(part, "|");

@@ -40,6 +40,9 @@ extern const struct gs_config_section gs_config_sections[];
 
 bool gs_config_is_section(const char *key);
 
+/* It does not apply to every request for its models at all times. */
+bool gs_config_is_conditional(const struct gs_config_route *r);
+
 /* Read the sections out of a tree; *out_routes is set if errors->st is still GS_OK then. */
 void gs_config_routes_of_tree(const struct gs_config_routes_source *source,
                               const struct gs_config_node *root, struct gs_arena *a,

@@ -196,9 +196,7 @@ size_t gs_config_suggest_routes(const struct gs_config_provider *providers, size
 size_t gs_config_suggest_default(struct gs_arena *a, struct gs_config_route *routes, size_t n)
 {
     const struct gs_config_route *last = n > 0 ? &routes[n - 1] : NULL;
-    const bool is_there = last && strcmp(last->match, "*") == 0 &&
-                          last->images == GS_CONDITION_NONE && last->tools == GS_CONDITION_NONE &&
-                          last->prompt_over == 0 && last->prompt_under == 0;
+    const bool is_there = last && strcmp(last->match, "*") == 0 && !gs_config_is_conditional(last);
     struct gs_config_target *targets = is_there ? NULL : gs_arena_array(a, 1, sizeof(*targets));
 
     if (!targets)

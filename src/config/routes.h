@@ -113,7 +113,8 @@ struct gs_config_route {
     int64_t hedge_ms;    /* policy hedge: the next starts beside it after so long; 0 = p95 */
     int64_t prompt_over, prompt_under; /* tokens, estimated; 0 = any: when the route applies */
     enum gs_condition images, tools;
-    int line; /* in the file, for messages */
+    enum gs_condition battery, hot; /* of this machine, at the moment */
+    int line;                       /* in the file, for messages */
 };
 
 struct gs_config_budget {

@@ -57,6 +57,7 @@ static bool applies(const struct gs_config_route *r, const struct gs_choice_ques
     if (r->prompt_under > 0 && q->prompt_tokens >= r->prompt_under)
         return false;
     return holds(r->images, q->has_images) && holds(r->tools, q->has_tools) &&
+           holds(r->battery, q->is_on_battery) && holds(r->hot, q->is_hot) &&
            gs_config_match(r->match, q->model);
 }
 

@@ -17,12 +17,13 @@ struct gs_choice_question {
     struct gs_slice model;
     int64_t prompt_tokens; /* an estimate: gs_price_tokens() */
     bool has_images, has_tools;
-    enum gs_privacy privacy; /* what the request asks for or was found in it; the route may be
-                                stricter */
-    bool is_hermit;          /* nothing may leave this machine */
-    bool is_uplink_down;     /* gs_uplink_look() says DOWN */
-    int64_t budget_us;       /* time left until the first token */
-    uint64_t turn;           /* counts requests: "fastest" tries another now and then */
+    bool is_on_battery, is_hot; /* this machine */
+    enum gs_privacy privacy;    /* what the request asks for or was found in it; the route may be
+                                   stricter */
+    bool is_hermit;             /* nothing may leave this machine */
+    bool is_uplink_down;        /* gs_uplink_look() says DOWN */
+    int64_t budget_us;          /* time left until the first token */
+    uint64_t turn;              /* counts requests: "fastest" tries another now and then */
 };
 
 enum gs_choice_why {

@@ -89,6 +89,7 @@ struct gs_switch_judgement *gs_switch_judgement_create(struct gs_switch *sw)
         return NULL;
     j->generation = sw->generation;
     j->generation->n_refs++;
+    j->strain = gs_switch_strain(sw);
     gs_buf_init(&j->body, GS_MAX_REQUEST_BYTES);
     return j;
 }
@@ -156,7 +157,7 @@ void gs_switch_judgement_redact(struct gs_switch_judgement *j, struct gs_slice b
 void gs_switch_judgement_make(struct gs_switch_judgement *j, const struct gs_switch_ask *ask)
 {
     const struct gs_config_routes *routes = j->generation->routes;
-    const struct gs_config_route *route = gs_switch_route_of(routes, ask);
+    const struct gs_config_route *route = gs_switch_route_of(routes, ask, j->strain);
     const struct gs_switch_rules r = gs_switch_rules_of(routes);
 
     j->route = route;
@@ -293,6 +294,7 @@ static enum gs_status search_now(struct gs_switch_call *c)
         j = c->guard.judgement = gs_switch_judgement_create(c->sw);
         if (!j)
             return GS_ENOMEM;
+        j->strain = c->strain;
         gs_switch_judgement_make(j, &c->ask);
     }
     note_found(&c->guard, &j->found);

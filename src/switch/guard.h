@@ -23,6 +23,7 @@ struct gs_switch_way;
 struct gs_switch_judgement {
     struct gs_switch_generation *generation;
     const struct gs_config_route *route;
+    unsigned strain;       /* of this machine, which the route depends on */
     enum gs_status status; /* of the search; nothing was searched: GS_OK, and nothing found */
     struct gs_privacy_findings found;
     bool is_redacted;             /* so that what follows is known */

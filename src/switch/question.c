@@ -141,20 +141,22 @@ static void trace_choice(const struct gs_switch_call *c)
     gs_trace_span(c->trace, "route", "%s: %s", c->route ? c->route->match : "none", text);
 }
 
-static struct gs_choice_question question_of(const struct gs_switch_ask *ask)
+static struct gs_choice_question question_of(const struct gs_switch_ask *ask, unsigned strain)
 {
     return (struct gs_choice_question){
         .model = ask->model,
         .prompt_tokens = gs_price_prompt_tokens(ask->body.len, ask->chat),
         .has_images = ask->chat && has_images(ask->chat),
         .has_tools = ask->chat && ask->chat->n_tools > 0,
+        .is_on_battery = strain & GS_POWER_BATTERY,
+        .is_hot = strain & GS_POWER_HOT,
     };
 }
 
 const struct gs_config_route *gs_switch_route_of(const struct gs_config_routes *routes,
-                                                 const struct gs_switch_ask *ask)
+                                                 const struct gs_switch_ask *ask, unsigned strain)
 {
-    const struct gs_choice_question q = question_of(ask);
+    const struct gs_choice_question q = question_of(ask, strain);
 
     return ask->ctx->errand ? NULL : gs_choice_route(routes, &q);
 }
@@ -163,10 +165,15 @@ void gs_switch_choose(struct gs_switch_call *c)
 {
     const struct gs_config_routes *routes = c->generation->routes;
     const int64_t now_us = gs_clock_mono_us();
-    struct gs_choice_question q = question_of(&c->ask);
+    const bool is_new = !c->guard.is_judged; /* else it keeps its route, by which it was judged */
 
-    c->route = gs_switch_route_of(routes, &c->ask);
-    if (!c->guard.is_judged)
+    if (is_new)
+        c->strain = gs_switch_strain(c->sw);
+    if (is_new && c->strain)
+        gs_trace_span(c->trace, "power", "%s", gs_switch_power_word(c->strain));
+    struct gs_choice_question q = question_of(&c->ask, c->strain);
+    c->route = gs_switch_route_of(routes, &c->ask, c->strain);
+    if (is_new)
         gs_switch_guard_judge(c);
     q.privacy = c->guard.privacy;
     q.is_uplink_down = gs_uplink_look(&c->sw->uplink, now_us) == GS_UPLINK_DOWN;

@@ -1,7 +1,8 @@
 /* The local model reads a prompt ahead while the upstream that answers it is suspicious, so that a
  * takeover begins with what is new. At most one reads at a time, none while this machine answers
- * anybody, and it gives way to whoever comes. What was read stays read, so one that is cancelled
- * loses nothing, and once one has read all of it the request has no more. */
+ * anybody, or runs on battery or hot where routes ask for that, and it gives way to whoever comes.
+ * What was read stays read, so one that is cancelled loses nothing, and once one has read all of it
+ * the request has no more. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -99,7 +100,7 @@ int64_t gs_switch_standby_look(struct gs_switch_leg *leg)
     const int64_t us = left_us(leg);
     if (us > 0)
         return us / 1000 + 1;
-    if (c->sw->n_here == 0 && !(c->standby && c->standby->is_held))
+    if (c->sw->n_here == 0 && !gs_switch_strain(c->sw) && !(c->standby && c->standby->is_held))
         begin(c);
     return AGAIN_MS;
 }

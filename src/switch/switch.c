@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/os.h"
 #include "base/queue.h"
 #include "base/slice.h"
@@ -38,6 +39,17 @@ static size_t count_hosts(const struct gs_config_routes *routes)
     return n;
 }
 
+/* Where that fails, routes that ask take this machine for one at a socket. */
+static void watch_power(struct gs_switch *sw)
+{
+    struct gs_error err;
+
+    if (!sw->opt.sysfs || sw->power || !gs_switch_power_asked(sw->generation->routes))
+        return;
+    if (gs_switch_power_start(sw->opt.sysfs, &sw->power, &err) != GS_OK)
+        gs_log_write(sw->opt.log, GS_LOG_WARN, "power", "nothing is known of it: %s", err.msg);
+}
+
 enum gs_status gs_switch_set_routes(struct gs_switch *sw, struct gs_arena *arena,
                                     const struct gs_config_routes *routes, struct gs_error *err)
 {
@@ -56,7 +68,20 @@ enum gs_status gs_switch_set_routes(struct gs_switch *sw, struct gs_arena *arena
     gs_switch_generation_unref(sw->generation);
     sw->generation = g;
     gs_uplink_init(&sw->uplink, count_hosts(routes));
+    watch_power(sw);
     return GS_OK;
+}
+
+unsigned gs_switch_strain(struct gs_switch *sw)
+{
+    const unsigned state =
+        gs_switch_power_state(sw->power) & gs_switch_power_asked(sw->generation->routes);
+
+    if (state != sw->strain)
+        gs_log_write(sw->opt.log, GS_LOG_INFO, "power", "this machine is %s",
+                     state ? gs_switch_power_word(state) : "neither on battery nor hot");
+    sw->strain = state;
+    return state;
 }
 
 /* ---- the loop ---- */
@@ -156,6 +181,11 @@ void gs_switch_write_state(const struct gs_switch *sw, struct gs_buf *b)
                   sw->n_calls);
     gs_breakers_walk(sw->breakers, gs_clock_mono_us(), write_breaker, b);
     gs_buf_putc(b, ']');
+    const unsigned power = gs_switch_power_state(sw->power);
+    if (power & GS_POWER_KNOWN)
+        gs_buf_printf(b, ",\"power\":{\"battery\":%s,\"hot\":%s}",
+                      power & GS_POWER_BATTERY ? "true" : "false",
+                      power & GS_POWER_HOT ? "true" : "false");
 }
 
 /* ---- life ---- */
@@ -203,6 +233,7 @@ void gs_switch_free(struct gs_switch *sw)
     for (reap(sw); sw->n_calls > 0; reap(sw)) /* until the backend has let go of each */
         gs_switch_leg_local_wake(gs_queue_pop(sw->wake));
     gs_switch_loader_clear(sw);
+    gs_switch_power_stop(sw->power);
     gs_upstream_free(sw->upstream);
     gs_http_timer_free(sw->reap);
     gs_http_watch_free(sw->wake_watch);

@@ -27,6 +27,7 @@
 #include "switch/guard.h"
 #include "switch/health.h"
 #include "switch/mailbox.h"
+#include "switch/power.h"
 #include "switch/request.h"
 #include "switch/resume.h"
 #include "switch/signers.h"
@@ -78,9 +79,11 @@ struct gs_switch {
     struct gs_trace_ring traces;
     struct gs_switch_generation *generation;
     struct gs_pins *pins;
-    uint64_t seed;     /* of hashes that clients must not foresee */
-    bool has_warned;   /* that a request could not be searched */
-    uint64_t short_of; /* hash of what was last told about memory */
+    struct gs_switch_power *power; /* NULL: no route asked so far */
+    unsigned strain;               /* that was told last */
+    uint64_t seed;                 /* of hashes that clients must not foresee */
+    bool has_warned;               /* that a request could not be searched */
+    uint64_t short_of;             /* hash of what was last told about memory */
 };
 
 /* ---- hold.c: what is said and not yet passed on ---- */
@@ -219,6 +222,7 @@ struct gs_switch_call {
     struct gs_switch_ask ask;
     struct gs_switch_sink sink;
     struct gs_switch_generation *generation;
+    unsigned strain; /* of this machine, when the route was chosen */
     const struct gs_config_route *route;
     struct gs_choice choice;
     size_t n_tried;             /* of those chosen */
@@ -270,9 +274,10 @@ void gs_switch_who_is(const struct gs_switch_call *c, const struct gs_config_tar
 void gs_switch_choose(struct gs_switch_call *c);
 int64_t gs_switch_cost(const struct gs_switch_call *c, const struct gs_config_target *t);
 uint64_t gs_switch_talk_of(const struct gs_chat *chat, uint64_t seed);
-/* The first that fits; NULL: nobody but this machine is meant. */
+/* The first that fits, as this machine is (gs_switch_strain()); NULL: nobody but this machine is
+ * meant. */
 const struct gs_config_route *gs_switch_route_of(const struct gs_config_routes *routes,
-                                                 const struct gs_switch_ask *ask);
+                                                 const struct gs_switch_ask *ask, unsigned strain);
 
 /* ---- excuse.c: what the client is told ---- */
 
@@ -343,6 +348,8 @@ void gs_switch_loader_clear(struct gs_switch *sw);
 /* The client of other computers, made when it is first needed. */
 GS_MUST_CHECK enum gs_status gs_switch_upstream(struct gs_switch *sw, struct gs_upstream **out_up,
                                                 struct gs_error *err);
+/* Battery and heat (enum gs_switch_power_bit), as far as routes ask; a change is logged. */
+unsigned gs_switch_strain(struct gs_switch *sw);
 /* The call is done with: free it soon. */
 void gs_switch_bury(struct gs_switch_call *c);
 void gs_switch_call_destroy(struct gs_switch_call *c);

@@ -565,6 +565,61 @@ async function testMemory(one, keys, models) {
   );
 }
 
+// ---- battery ----
+
+function batteryConfig(one) {
+  return [
+    "providers:",
+    `  one: {kind: genset, url: "http://127.0.0.1:${one.port}", key: none, apis: [messages, chat, responses, ollama]}`,
+    "routes:",
+    '  - {match: "fake@*", when: {battery: false, hot: false}, targets: [local, one]}',
+    '  - {match: "fake@*", targets: [one, local]}',
+    "",
+  ].join("\n");
+}
+
+// A laptop whose plug is pulled, and put in again.
+async function testBattery(one, keys) {
+  const sysfs = join(keys, "sys");
+  const supply = (name) => join(sysfs, "class", "power_supply", name);
+  const path = join(keys, "battery.yaml");
+  const put = (of) => Object.entries(of).forEach(([file, text]) => writeFileSync(join(supply(file.split("/")[0]), file.split("/")[1]), `${text}\n`));
+  const plug = (is) => put({ "AC/online": is ? 1 : 0, "BAT0/status": is ? "Charging" : "Discharging" });
+  for (const name of ["AC", "BAT0"]) mkdirSync(supply(name), { recursive: true });
+  put({ "AC/type": "Mains", "BAT0/type": "Battery" });
+  plug(true);
+  writeFileSync(path, batteryConfig(one));
+  const short = { more: { max_tokens: 4, max_output_tokens: 4, options: { num_predict: 4 } } };
+  await withModel(async (url, model, folder) => {
+    const state = async () => (await (await fetch(`${url}/api/genset/status`)).json()).power;
+    const until = async (battery) => {
+      while ((await state())?.battery !== battery) await sleep(100);
+    };
+    await until(false);
+    await test("I8 at a socket this machine answers first", async () => {
+      for (const api of ALL) assert.match((await say(url, api, name("fake", "ok"), short)).servedBy, /^local/);
+    });
+    plug(false);
+    await until(true);
+    await test("I8 on battery others answer first, this machine where they fail, and it is told", async () => {
+      for (const api of ALL) {
+        answered(await say(url, api, name("fake", "ok")), /^one/);
+        const got = await say(url, api, name("fake", "503"), short);
+        assert.match(got.servedBy, /^local/, `${got.error?.stack} ${got.body}`);
+        const trace = await (await fetch(`${url}/api/genset/trace/${got.headers.get("x-request-id")}`)).text();
+        assert.match(trace, /on battery/);
+      }
+      const status = spawnSync(process.env.GENSET, ["status", "--listen", new URL(url).host], { env: { PATH: process.env.PATH, HOME: folder } });
+      assert.match(String(status.stdout), /this machine runs on battery/);
+    });
+    plug(true);
+    await until(false);
+    await test("I8 and this machine again, when it is plugged in", async () => {
+      for (const api of ALL) assert.match((await say(url, api, name("fake", "ok"), short)).servedBy, /^local/);
+    });
+  }, "/nowhere", "standin", ["--config", path, "--sysfs", sysfs]);
+}
+
 // ---- the tools people use ----
 
 const FAULTS = ["fake@429-retry-after-60", "fake@529", "gone@ok", "fake@portal", "fake@malformed-after-3", "fake@rst-after-5", "fake@stall-after-3"];
@@ -660,6 +715,7 @@ async function testAll(one, two, keys) {
   const options = ["--config", tiny, "--keepalive", `${KEEPALIVE_MS}ms`, "--ctx", "4096"];
   await withModel((url) => testEngine(url, one), models, join(models, "tiny-attention.gguf"), options);
   await testMemory(one, keys, models);
+  await testBattery(one, keys);
   await testRestart(one, path);
 }
 

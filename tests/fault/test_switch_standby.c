@@ -2,6 +2,10 @@
  * and what a takeover has left to read. */
 #include "bare_switch.h"
 
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,6 +26,7 @@ struct world {
     struct gs_local *local; /* the real one, or NULL */
 };
 
+static char sysfs[] = "/tmp/genset-test-standby-sys-XXXXXX";
 static char standin_path[] = "/tmp/genset-test-standby-XXXXXX";
 
 static void start_switch(struct world *w, bool is_real)
@@ -206,6 +211,23 @@ static void who_is_busy_does_not_read(void **state)
     w->bare.sw->n_here = 0;
 }
 
+/* Nor whoever runs on battery, where a route asks for that. */
+static void on_battery_nothing_is_read(void **state)
+{
+    struct world *w = *state;
+
+    start_switch(w, false);
+    assert_int_equal(gs_switch_power_start(sysfs, &w->bare.sw->power, NULL), GS_OK);
+    while (!gs_switch_power_state(w->bare.sw->power))
+        sched_yield();
+    make_probe(w, "hold-after-0");
+    ask(w, has_read, let_it_go_on);
+    w->fake.n_read = 0;
+    w->bare.route.battery = GS_CONDITION_YES;
+    nobody_reads(w);
+    assert_true(is_in_trace(w, "\"on battery\""));
+}
+
 /* The stand-in takes over from nobody. */
 static void a_stand_in_does_not_read(void **state)
 {
@@ -240,12 +262,34 @@ static void a_takeover_begins_with_what_is_new(void **state)
     }
 }
 
+/* A battery that gives power, or nothing. */
+static int put_battery(bool is_there)
+{
+    static const char *const files[][2] = {{"type", "Battery\n"}, {"status", "Discharging\n"}};
+    char path[128];
+    int failed = 0;
+
+    snprintf(path, sizeof(path), "%s/class/power_supply/BAT0", sysfs);
+    if (is_there && gs_os_make_dirs(path, NULL) != GS_OK)
+        return -1;
+    for (size_t i = 0; i < GS_COUNT_OF(files); i++) {
+        snprintf(path, sizeof(path), "%s/class/power_supply/BAT0/%s", sysfs, files[i][0]);
+        failed |= is_there ? gs_os_write_file(path, files[i][1], strlen(files[i][1]), NULL) != GS_OK
+                           : unlink(path);
+    }
+    while (!is_there && strlen(path) > strlen(sysfs)) { /* its folders, from within */
+        *strrchr(path, '/') = '\0';
+        failed |= rmdir(path);
+    }
+    return failed;
+}
+
 static int set_up(void **state)
 {
     const int fd = mkstemp(standin_path);
 
     (void)state;
-    if (fd < 0)
+    if (fd < 0 || !mkdtemp(sysfs) || put_battery(true) != 0)
         return -1;
     close(fd);
     return gs_os_write_file(standin_path, gs_standin_gguf, gs_standin_gguf_bytes, NULL) == GS_OK
@@ -256,16 +300,20 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    return unlink(standin_path);
+    return put_battery(false) | unlink(standin_path);
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
     const struct CMUnitTest tests[] = {
-        TEST(a_probe_is_read_at_once),  TEST(who_goes_on_needs_nobody),
-        TEST(silence_is_suspicious),    TEST(who_is_busy_does_not_read),
-        TEST(a_stand_in_does_not_read), TEST(a_takeover_begins_with_what_is_new),
+        TEST(a_probe_is_read_at_once),
+        TEST(who_goes_on_needs_nobody),
+        TEST(silence_is_suspicious),
+        TEST(who_is_busy_does_not_read),
+        TEST(on_battery_nothing_is_read),
+        TEST(a_stand_in_does_not_read),
+        TEST(a_takeover_begins_with_what_is_new),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -110,6 +110,26 @@ static void the_first_route_that_applies_counts(void **state)
     assert_null(gs_choice_route(&(struct gs_config_routes){.routes = list, .n_routes = 1}, &q));
 }
 
+static void what_this_machine_is_counts(void **state)
+{
+    static const struct gs_config_route list[] = {
+        {.match = "*", .battery = GS_CONDITION_NO, .hot = GS_CONDITION_NO},
+        {.match = "*", .hot = GS_CONDITION_YES},
+        {.match = "*"},
+    };
+    const struct gs_config_routes r = {.routes = list, .n_routes = 3};
+    struct gs_choice_question q = {.model = GS_SLICE_LIT("m")};
+    (void)state;
+
+    assert_ptr_equal(gs_choice_route(&r, &q), &list[0]);
+    q.is_on_battery = true;
+    assert_ptr_equal(gs_choice_route(&r, &q), &list[2]);
+    q.is_hot = true;
+    assert_ptr_equal(gs_choice_route(&r, &q), &list[1]);
+    q.is_on_battery = false;
+    assert_ptr_equal(gs_choice_route(&r, &q), &list[1]);
+}
+
 /* ---- order ---- */
 
 static void local_is_always_the_last(void **state)
@@ -322,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_route_that_applies_counts),
+        cmocka_unit_test(what_this_machine_is_counts),
         cmocka_unit_test(local_is_always_the_last),
         cmocka_unit_test(policies_order_what_the_route_names),
         cmocka_unit_test(the_fastest_is_not_the_only_one_tried),

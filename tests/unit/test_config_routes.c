@@ -82,7 +82,9 @@ static const char everything[] =
     "    policy: cloud-first\n"
     "    on_break: error\n"
     "    deadlines: {connect: 3s, headers: 10s, first_token: 10s, stall: none}\n"
-    "    when: {images: false, tools: true, prompt_over: 10, prompt_under: 100000}\n"
+    "    when: {images: false, tools: true, prompt_over: 10, prompt_under: 100000, battery: "
+    "false,\n"
+    "           hot: true}\n"
     "    privacy: redact\n"
     "    attempts: 3\n"
     "    patience: 12s\n"
@@ -156,6 +158,8 @@ static void test_everything(void **state)
     assert_int_equal(r[0].deadlines.total_ms, 0);
     assert_int_equal(r[0].images, GS_CONDITION_NO);
     assert_int_equal(r[0].tools, GS_CONDITION_YES);
+    assert_int_equal(r[0].battery, GS_CONDITION_NO);
+    assert_int_equal(r[0].hot, GS_CONDITION_YES);
     assert_int_equal(r[0].prompt_over, 10);
     assert_int_equal(r[0].prompt_under, 100000);
     assert_int_equal(r[0].attempts, 3);

@@ -6,7 +6,7 @@ providers:
   desk: http://localhost:1234/v1
 routes:
   - match: claude-*
-    when: {images: false, prompt_under: 100000}
+    when: {images: false, prompt_under: 100000, battery: false, hot: false}
     targets: [anthropic, garage/qwen3.5-27b, local/qwen3.5-4b]
     on_break: error
   - {match: [gpt-*, o1*], targets: [desk, garage], policy: fastest, privacy: redact}
