@@ -165,12 +165,17 @@ def plain(v):
 
 
 class Tool:
-    def __init__(self, rng, taken):
+    def __init__(self, rng, taken, like=None):
+        """One that no name of `taken` is, akin to another tool where one is given."""
         while True:
             self.verb = rng.choice(words.VERBS) if rng.random() < 0.6 else prose.word(rng)
             self.noun = rng.choice(words.NOUNS) if rng.random() < 0.4 else prose.word(rng)
+            if like and rng.random() < 0.5:
+                self.verb = like.verb
+            elif like:
+                self.noun = like.noun
             extra = prose.word(rng) if rng.random() < 0.2 else ""
-            parts = [self.verb, self.noun] + ([extra] if extra else [])
+            parts = [self.verb, *self.noun.split()[:2]] + ([extra] if extra else [])
             self.noun = " ".join(parts[1:])
             if rng.random() < 0.07:
                 parts = [words.nonce(rng)]
@@ -383,7 +388,8 @@ def dialogue(rng, other):
     """Messages, and tools. `other` draws a question and its answer that no tool is needed for."""
     taken, tools = set(), []
     for _ in range(rng.choice([1, 1, 1, 2, 2, 2, 3, 3, 4, 5])):
-        t = RealTool(rng, taken) if rng.random() < 0.4 else Tool(rng, taken)
+        akin = rng.choice(tools) if tools and rng.random() < 0.5 else None
+        t = RealTool(rng, taken) if rng.random() < 0.4 else Tool(rng, taken, akin)
         taken.add(t.name)
         tools.append(t)
     messages = []
