@@ -658,6 +658,8 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
     struct gs_slice kept;
 
     if (s->n_exchanges >= s->opt.max_exchanges)
+        gs_switch_reap(s->sw); /* some may be over */
+    if (s->n_exchanges >= s->opt.max_exchanges)
         gs_error_set(&err, GS_EBUSY, "%zu requests are being answered already", s->n_exchanges);
     else
         ex = exchange_create(s, r, dialect);

@@ -95,10 +95,8 @@ static void woken(void *ud)
         gs_switch_leg_local_wake(leg);
 }
 
-static void reap(void *ud)
+void gs_switch_reap(struct gs_switch *sw)
 {
-    struct gs_switch *sw = ud;
-
     while (sw->dead) {
         struct gs_switch_call *c = sw->dead;
         void (*const on_free)(void *ud) = c->on_free;
@@ -109,6 +107,11 @@ static void reap(void *ud)
         if (on_free)
             on_free(free_ud);
     }
+}
+
+static void reap(void *ud)
+{
+    gs_switch_reap(ud);
 }
 
 void gs_switch_bury(struct gs_switch_call *c)
@@ -230,7 +233,8 @@ void gs_switch_free(struct gs_switch *sw)
 {
     if (!sw)
         return;
-    for (reap(sw); sw->n_calls > 0; reap(sw)) /* until the backend has let go of each */
+    for (gs_switch_reap(sw); sw->n_calls > 0;
+         gs_switch_reap(sw)) /* until the backend has let go of each */
         gs_switch_leg_local_wake(gs_queue_pop(sw->wake));
     gs_switch_loader_clear(sw);
     gs_switch_power_stop(sw->power);

@@ -137,6 +137,8 @@ void gs_switch_call_block(struct gs_switch_call *c, bool is_blocked);
 void gs_switch_call_feed(struct gs_switch_call *c, struct gs_slice piece, bool is_last);
 /* Cancel and release. Later, on the loop, on_free(ud) says that the ask's memory may go. */
 void gs_switch_call_free(struct gs_switch_call *c, void (*on_free)(void *ud), void *ud);
+/* Do that now for all that were freed in this turn of the loop; never within a sink's function. */
+void gs_switch_reap(struct gs_switch *sw);
 
 /* What came of it, until it is freed. */
 struct gs_switch_outcome {
