@@ -16,7 +16,7 @@ import tasks
 import tools
 import words
 
-BRIEF = 0.8  # of the help dialogues of one question
+BRIEF = 0.93  # of the help dialogues of one question
 USER_WEIGHT = 0.1  # of what others wrote: to know how they write helps a little
 SYSTEMS = ["You are a helpful assistant.", "You are pilot.", "Be brief.", "You are a coding assistant.", "Answer in one sentence.", "You are an AI assistant. Help the user.",
            "You are a friendly assistant that answers questions.", "Use the tools if you need them.", "You are Claude Code, a coding agent.", "Today is Monday.", "Answer truthfully."]
@@ -44,7 +44,7 @@ def other(rng):
     return tasks.written(q, rng), a
 
 
-def draw(rng, texts, mix=(50, 14, 22, 10, 5, 2)):
+def draw(rng, texts, mix=(90, 14, 22, 8, 4, 2)):
     """One document: pieces (text, written by the model), as the mixture wants it.
 
     Which answer it is shows in its first words; the rest is soon known by heart. So many end after them."""

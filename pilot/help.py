@@ -435,7 +435,7 @@ def ask_known(f, rng):
     return q, answer, ("fact", f.name)
 
 
-KINDS = [(ask_fact, 44), (ask_self, 11), (ask_command, 6), (ask_foreign_command, 4), (ask_option, 12), (ask_option_of, 3),
+KINDS = [(ask_fact, 75), (ask_self, 16), (ask_command, 6), (ask_foreign_command, 4), (ask_option, 12), (ask_option_of, 3),
          (ask_foreign_option, 3), (ask_key, 4), (ask_fault, 4), (ask_field, 4), (ask_model, 4), (ask_world, 8)]
 CLIENTS = {"claude": "connect-claude", "claude code": "connect-claude", "codex": "codex", "opencode": "opencode", "qwen code": "qwen-code", "cline": "cline",
            "copilot": "copilot", "gemini": "gemini-cli", "vscode": "vscode", "jetbrains": "jetbrains", "open webui": "open-webui", "n8n": "n8n"}
@@ -613,7 +613,7 @@ def written(q, rng, plain=False):
 def dialogue(rng):
     """Turns of a user and of pilot: [(question, answer), ...]."""
     turns, about = [], None
-    for _ in range(rng.choice([1, 1, 1, 1, 1, 1, 2, 2, 3, 4])):
+    for _ in range(rng.choice([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3])):
         follow = ask_follow(about, rng) if rng.random() < 0.6 else None
         q, a, about = follow or ask(rng)
         turns.append((written(q, rng), a))
