@@ -1,5 +1,5 @@
-/* The gated delta rule (Yang et al. 2024, "Gated Delta Networks") in its recurrent form, and the
- * short convolution before it.
+/* The gated delta rule (Yang et al. 2024, "Gated Delta Networks") in its recurrent form, and what
+ * it reads: a short convolution, norms and gates, for which lanes meet once.
  *
  * Channels of the values are independent: a work item is one head and GS_DELTA_SLICE channels of
  * one run, whose slice of the state stays in cache for the whole run. */
@@ -55,20 +55,69 @@ static void conv_run(const struct gs_kernels *k, struct gs_rows out, struct gs_r
                n * sizeof(float));
 }
 
-void gs_op_conv_silu(struct gs_lane *lane, struct gs_rows out, struct gs_rows u, const float *w,
-                     size_t taps, const struct gs_state_run *runs, size_t n_runs)
+/* Channels [ch, ch + n), any number. */
+static void conv_channels(const struct gs_kernels *k, const struct gs_delta_inputs *p,
+                          const struct gs_state_run *run, size_t ch, size_t n)
 {
-    const size_t pieces = (u.dim + CONV_CHANNELS - 1) / CONV_CHANNELS;
+    for (size_t i = 0; i < n; i += CONV_CHANNELS)
+        conv_run(k, p->out, p->u, p->w, p->taps, run, ch + i, GS_MIN((size_t)CONV_CHANNELS, n - i));
+}
+
+/* A head that is normed. */
+static void conv_head(const struct gs_kernels *k, const struct gs_delta_inputs *p,
+                      const struct gs_state_run *run, size_t head)
+{
+    const size_t ch = head * p->d;
+
+    conv_channels(k, p, run, ch, p->d);
+    for (size_t t = 0; t < run->n; t++) {
+        float *x = p->out.p + (run->row + t) * p->out.stride + ch;
+        const float norm = sqrtf(k->sum_squares(x, p->d));
+        k->scale(x, x, NULL, 1 / GS_MAX(norm, p->eps), p->d);
+    }
+}
+
+/* ---- gates ---- */
+
+/* log(1 + e^x) */
+static float softplus(float x)
+{
+    return x > 20 ? x : log1pf(expf(x));
+}
+
+static void open_gates(const struct gs_delta_inputs *p, size_t row)
+{
+    float *g = p->g.p + row * p->g.stride;
+    float *beta = p->beta.p + row * p->beta.stride;
+
+    for (size_t i = 0; i < p->g.dim; i++) {
+        g[i] = p->a[i] * softplus(g[i] + p->dt[i]);
+        beta[i] = 1 / (1 + expf(-beta[i]));
+    }
+}
+
+void gs_op_delta_inputs(struct gs_lane *lane, const struct gs_delta_inputs *p)
+{
+    const size_t heads = p->n_normed > 0 ? p->n_normed / p->d : 0;
+    const size_t width = heads > 0 ? p->d : CONV_CHANNELS; /* of the others: items as large */
+    const size_t per_run = heads + (p->u.dim - p->n_normed + width - 1) / width;
     size_t begin;
     size_t end;
 
-    assert(taps >= 1 && taps <= GS_CONV_MAX_TAPS);
-    gs_lane_share(lane, n_runs * pieces, 1, &begin, &end);
+    assert(p->taps >= 1 && p->taps <= GS_CONV_MAX_TAPS);
+    gs_lane_share(lane, p->n_runs * per_run, 1, &begin, &end);
     for (size_t i = begin; i < end; i++) {
-        const size_t ch = i % pieces * CONV_CHANNELS;
-        conv_run(lane->k, out, u, w, taps, &runs[i / pieces], ch,
-                 GS_MIN((size_t)CONV_CHANNELS, u.dim - ch));
+        const struct gs_state_run *run = &p->runs[i / per_run];
+        const size_t item = i % per_run;
+        const size_t ch = p->n_normed + (item - heads) * width;
+        if (item < heads)
+            conv_head(lane->k, p, run, item);
+        else
+            conv_channels(lane->k, p, run, ch, GS_MIN(width, p->u.dim - ch));
     }
+    gs_lane_share(lane, p->g.n, 1, &begin, &end);
+    for (size_t r = begin; r < end; r++)
+        open_gates(p, r);
     gs_lane_sync(lane);
 }
 
@@ -129,29 +178,5 @@ void gs_op_delta_rule(struct gs_lane *lane, struct gs_rows out, const struct gs_
     for (size_t i = gs_lane_next(lane); i < p->n_runs * per_run; i = gs_lane_next(lane))
         delta_run(lane, out, p, &p->runs[i / per_run], i % per_run / slices,
                   i % slices * GS_DELTA_SLICE);
-    gs_lane_sync(lane);
-}
-
-/* log(1 + e^x) */
-static float softplus(float x)
-{
-    return x > 20 ? x : log1pf(expf(x));
-}
-
-void gs_op_delta_gates(struct gs_lane *lane, struct gs_rows x, struct gs_rows b, const float *a,
-                       const float *dt)
-{
-    size_t begin;
-    size_t end;
-
-    gs_lane_share(lane, x.n, 1, &begin, &end);
-    for (size_t r = begin; r < end; r++) {
-        float *g = x.p + r * x.stride;
-        float *beta = b.p + r * b.stride;
-        for (size_t i = 0; i < x.dim; i++) {
-            g[i] = a[i] * softplus(g[i] + dt[i]);
-            beta[i] = 1 / (1 + expf(-beta[i]));
-        }
-    }
     gs_lane_sync(lane);
 }

@@ -11,6 +11,14 @@
 
 /* ---- norms ---- */
 
+static void norm_row(const struct gs_kernels *k, float *out, const float *x, const float *weight,
+                     float eps, size_t n)
+{
+    const float mean = k->sum_squares(x, n) / (float)n;
+
+    k->scale(out, x, weight, 1 / sqrtf(mean + eps), n);
+}
+
 void gs_op_rms_norm(struct gs_lane *lane, struct gs_rows out, struct gs_rows x, const float *weight,
                     float eps)
 {
@@ -19,14 +27,13 @@ void gs_op_rms_norm(struct gs_lane *lane, struct gs_rows out, struct gs_rows x, 
 
     gs_lane_share(lane, x.n, 1, &begin, &end);
     for (size_t r = begin; r < end; r++) {
-        const float *from = x.p + r * x.stride;
-        const float mean = lane->k->sum_squares(from, x.dim) / (float)x.dim;
-        lane->k->scale(out.p + r * out.stride, from, weight, 1 / sqrtf(mean + eps), x.dim);
+        norm_row(lane->k, out.p + r * out.stride, x.p + r * x.stride, weight, eps, x.dim);
     }
     gs_lane_sync(lane);
 }
 
-void gs_op_l2_norm(struct gs_lane *lane, struct gs_rows x, float eps)
+void gs_op_rms_norm_gated(struct gs_lane *lane, struct gs_rows x, const float *weight, float eps,
+                          struct gs_rows gate)
 {
     size_t begin;
     size_t end;
@@ -34,8 +41,8 @@ void gs_op_l2_norm(struct gs_lane *lane, struct gs_rows x, float eps)
     gs_lane_share(lane, x.n, 1, &begin, &end);
     for (size_t r = begin; r < end; r++) {
         float *row = x.p + r * x.stride;
-        const float norm = sqrtf(lane->k->sum_squares(row, x.dim));
-        lane->k->scale(row, row, NULL, 1 / GS_MAX(norm, eps), x.dim);
+        norm_row(lane->k, row, row, weight, eps, x.dim);
+        lane->k->swiglu(row, gate.p + r * gate.stride, row, x.dim);
     }
     gs_lane_sync(lane);
 }
@@ -102,11 +109,6 @@ void gs_op_sigmoid_gate(struct gs_lane *lane, struct gs_rows x, struct gs_rows g
             lane->k->sigmoid_mul(to, to, gs_op_piece(&gate, &p), p.n);
     }
     gs_lane_sync(lane);
-}
-
-void gs_op_silu_gate(struct gs_lane *lane, struct gs_rows x, struct gs_rows gate)
-{
-    gs_op_swiglu(lane, x, gate, x);
 }
 
 void gs_op_copy(struct gs_lane *lane, struct gs_rows out, struct gs_rows x)

@@ -44,8 +44,8 @@ struct gs_normed {
 };
 
 /* The input of matrix products and the forms that products ask for, normed and quantised: made once
- * and shared by all products that read it; of a single row, by each lane for itself. Each lane holds
- * its own copy of this struct. */
+ * and shared by all products that read it; of a single row, by each lane for itself. Each lane
+ * holds its own copy of this struct. */
 struct gs_act {
     struct gs_rows x;
     const float *norm; /* as in struct gs_normed */
@@ -99,8 +99,9 @@ void gs_op_embed(struct gs_lane *lane, struct gs_rows out, const struct gs_tenso
  */
 void gs_op_rms_norm(struct gs_lane *lane, struct gs_rows out, struct gs_rows x, const float *weight,
                     float eps);
-/* x / max(||x||, eps), per row, in place. */
-void gs_op_l2_norm(struct gs_lane *lane, struct gs_rows x, float eps);
+/* x = silu(gate) * (the same of x), per row, in place. */
+void gs_op_rms_norm_gated(struct gs_lane *lane, struct gs_rows x, const float *weight, float eps,
+                          struct gs_rows gate);
 /* x += y */
 void gs_op_add(struct gs_lane *lane, struct gs_rows x, struct gs_rows y);
 /* x += y, normed */
@@ -113,8 +114,6 @@ void gs_op_glu(struct gs_lane *lane, enum gs_glu kind, struct gs_rows out, struc
                struct gs_rows up);
 /* x *= sigmoid(gate); a gate of dim 1 scales its whole row. */
 void gs_op_sigmoid_gate(struct gs_lane *lane, struct gs_rows x, struct gs_rows gate);
-/* x *= silu(gate) */
-void gs_op_silu_gate(struct gs_lane *lane, struct gs_rows x, struct gs_rows gate);
 /* out = x, between different strides. */
 void gs_op_copy(struct gs_lane *lane, struct gs_rows out, struct gs_rows x);
 /* x *= s */
@@ -258,11 +257,24 @@ struct gs_state_run {
 
 #define GS_CONV_MAX_TAPS 8
 
-/* Causal depthwise convolution and SiLU: out[t][ch] = silu(sum_j w[ch][j] u[t - taps + 1 + j][ch]);
- * inputs before the run come from, and the last ones go to, the state. out must not be u. */
-void gs_op_conv_silu(struct gs_lane *lane, struct gs_rows out, struct gs_rows u,
-                     const float *w /* [channels][taps] */, size_t taps,
-                     const struct gs_state_run *runs, size_t n_runs);
+/* What the rule reads. A causal depthwise convolution and SiLU:
+ *     out[t][ch] = silu(sum_j w[ch][j] u[t - taps + 1 + j][ch]);
+ * inputs before the run come from, and the last ones go to, the state. Then each head of d of the
+ * channels [0, n_normed) becomes x / max(||x||, eps). And the gates, which become
+ *     g = a softplus(g + dt), beta = sigmoid(beta). */
+struct gs_delta_inputs {
+    struct gs_rows out, u; /* [row][channel]; not the same */
+    const float *w;        /* [channel][taps] */
+    size_t taps;
+    size_t n_normed, d;
+    float eps;
+    struct gs_rows g, beta; /* [row][n_v] */
+    const float *a, *dt;    /* [n_v] */
+    const struct gs_state_run *runs;
+    size_t n_runs;
+};
+
+void gs_op_delta_inputs(struct gs_lane *lane, const struct gs_delta_inputs *p);
 
 struct gs_delta_rule {
     uint32_t n_k, n_v;   /* key heads, value heads; value head j uses key head j % n_k */
@@ -277,8 +289,4 @@ struct gs_delta_rule {
 
 /* S <- e^g S; u = beta (v - S k); S <- S + u k^T; out = S q / sqrt(d). out [row][n_v][d]. */
 void gs_op_delta_rule(struct gs_lane *lane, struct gs_rows out, const struct gs_delta_rule *p);
-/* g = a * softplus(x + dt), beta = sigmoid(b), element-wise per row; x becomes g, b beta. */
-void gs_op_delta_gates(struct gs_lane *lane, struct gs_rows x, struct gs_rows b, const float *a,
-                       const float *dt);
-
 #endif

@@ -47,7 +47,6 @@ void gs_block_delta_net_load(struct gs_loader *ld, float eps, struct gs_delta_ne
 struct acts {
     struct gs_act x;
     struct gs_rows u, c;        /* [row][channels] before and after the convolution */
-    struct gs_rows qk;          /* [row][2][n_k][d] */
     struct gs_rows z, o;        /* [row][n_v][d] */
     struct gs_rows alpha, beta; /* [row][n_v] */
     struct gs_act o_act;
@@ -61,7 +60,6 @@ static struct acts take(const struct gs_delta_net *n, struct gs_work *w, struct 
     t.x = gs_work_act_normed(w, x);
     t.u = gs_work_rows(w, rows, n->qkv->ne[1]);
     t.c = gs_work_rows(w, rows, n->qkv->ne[1]);
-    t.qk = gs_work_rows(w, rows, 2 * (size_t)n->n_k * n->d);
     t.z = gs_work_rows(w, rows, n->z->ne[1]);
     t.o = gs_work_rows(w, rows, n->z->ne[1]);
     t.alpha = gs_work_rows(w, rows, n->n_v);
@@ -84,9 +82,8 @@ void gs_block_delta_net(struct gs_lane *lane, const struct gs_delta_net *n,
     const size_t rows = w.n_rows;
     const size_t k_dim = (size_t)n->n_k * n->d;
     const size_t v_dim = (size_t)n->n_v * n->d;
-    const struct gs_rows qk_of_c = {t.c.p, rows, 2 * k_dim, t.c.stride};
-    const struct gs_rows qk_heads = gs_rows(t.qk.p, rows * 2 * n->n_k, n->d);
     const struct gs_rows o_heads = gs_rows(t.o.p, rows * n->n_v, n->d);
+    const struct gs_rows z_heads = gs_rows(t.z.p, rows * n->n_v, n->d);
     const struct gs_matmul in[] = {
         {.out = t.u, .w = n->qkv},
         {.out = t.z, .w = n->z},
@@ -96,24 +93,34 @@ void gs_block_delta_net(struct gs_lane *lane, const struct gs_delta_net *n,
     const struct gs_matmul o = {.out = out.x, .w = n->out, .add = out.add};
 
     gs_op_matmul(lane, &t.x, in, GS_COUNT_OF(in));
-    gs_op_conv_silu(lane, t.c, t.u, n->conv, n->taps, states, b->n_runs);
-    gs_op_copy(lane, t.qk, qk_of_c);
-    gs_op_l2_norm(lane, qk_heads, n->eps);
-    gs_op_delta_gates(lane, t.alpha, t.beta, n->a, n->dt);
+    gs_op_delta_inputs(lane, &(struct gs_delta_inputs){
+                                 .out = t.c,
+                                 .u = t.u,
+                                 .w = n->conv,
+                                 .taps = n->taps,
+                                 .n_normed = 2 * k_dim,
+                                 .d = n->d,
+                                 .eps = n->eps,
+                                 .g = t.alpha,
+                                 .beta = t.beta,
+                                 .a = n->a,
+                                 .dt = n->dt,
+                                 .runs = states,
+                                 .n_runs = b->n_runs,
+                             });
     gs_op_delta_rule(lane, t.o,
                      &(struct gs_delta_rule){
                          .n_k = n->n_k,
                          .n_v = n->n_v,
                          .d = n->d,
-                         .q = {t.qk.p, rows, k_dim, 2 * k_dim},
-                         .k = {t.qk.p + k_dim, rows, k_dim, 2 * k_dim},
+                         .q = {t.c.p, rows, k_dim, t.c.stride},
+                         .k = {t.c.p + k_dim, rows, k_dim, t.c.stride},
                          .v = {t.c.p + 2 * k_dim, rows, v_dim, t.c.stride},
                          .g = t.alpha,
                          .beta = t.beta,
                          .runs = states,
                          .n_runs = b->n_runs,
                      });
-    gs_op_rms_norm(lane, o_heads, o_heads, n->norm, n->eps);
-    gs_op_silu_gate(lane, t.o, t.z);
+    gs_op_rms_norm_gated(lane, o_heads, n->norm, n->eps, z_heads);
     gs_op_matmul(lane, &t.o_act, &o, 1);
 }

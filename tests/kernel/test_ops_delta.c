@@ -8,13 +8,17 @@
 
 /* ---- convolution ---- */
 
+#define HEAD  20 /* channels of a head that is normed */
+#define HEADS 3
+
 struct conv_case {
     float w[CHANNELS * TAPS];
     float u[ROWS * CHANNELS];
     float state[2][(TAPS - 1) * CHANNELS];
     float start[2][(TAPS - 1) * CHANNELS];
     float out[ROWS * CHANNELS];
-    size_t cut; /* tokens of the first call of the first run; 0 = all */
+    size_t n_normed; /* channels */
+    size_t cut;      /* tokens of the first call of the first run; 0 = all */
 };
 
 #define RUN_0 7 /* rows of the first run; the rest are the second's */
@@ -22,8 +26,13 @@ struct conv_case {
 static void run_conv(struct gs_lane *lane, void *arg)
 {
     struct conv_case *c = arg;
-    const struct gs_rows out = gs_rows(c->out, ROWS, CHANNELS);
-    const struct gs_rows u = gs_rows(c->u, ROWS, CHANNELS);
+    struct gs_delta_inputs p = {.out = gs_rows(c->out, ROWS, CHANNELS),
+                                .u = gs_rows(c->u, ROWS, CHANNELS),
+                                .w = c->w,
+                                .taps = TAPS,
+                                .n_normed = c->n_normed,
+                                .d = HEAD,
+                                .eps = 1e-6f};
     const size_t cut = c->cut > 0 ? c->cut : RUN_0;
     const struct gs_state_run runs[] = {{c->state[0], NULL, 0, cut},
                                         {c->state[1], NULL, RUN_0, ROWS - RUN_0}};
@@ -32,8 +41,12 @@ static void run_conv(struct gs_lane *lane, void *arg)
     if (lane->idx == 0)
         memcpy(c->state, c->start, sizeof(c->state));
     gs_lane_sync(lane);
-    gs_op_conv_silu(lane, out, u, c->w, TAPS, runs, 2);
-    gs_op_conv_silu(lane, out, u, c->w, TAPS, &rest, 1);
+    p.runs = runs;
+    p.n_runs = 2;
+    gs_op_delta_inputs(lane, &p);
+    p.runs = &rest;
+    p.n_runs = 1;
+    gs_op_delta_inputs(lane, &p);
 }
 
 static double conv_input(const struct conv_case *c, size_t run, long t, size_t ch)
@@ -45,19 +58,35 @@ static double conv_input(const struct conv_case *c, size_t run, long t, size_t c
     return (double)c->u[(first + (size_t)t) * CHANNELS + ch];
 }
 
+/* Channel ch of row r, not normed. */
+static double conv_output(const struct conv_case *c, size_t r, size_t ch)
+{
+    const size_t run = r >= RUN_0;
+    const long t = (long)(r - run * RUN_0);
+    double sum = 0;
+
+    for (int j = 0; j < TAPS; j++)
+        sum += (double)c->w[ch * TAPS + (size_t)j] * conv_input(c, run, t - TAPS + 1 + j, ch);
+    return sum / (1 + exp(-sum));
+}
+
+static double conv_norm(const struct conv_case *c, size_t r, size_t ch)
+{
+    double squares = 0;
+
+    if (ch >= c->n_normed)
+        return 1;
+    for (size_t i = ch - ch % HEAD; i < ch - ch % HEAD + HEAD; i++)
+        squares += conv_output(c, r, i) * conv_output(c, r, i);
+    return sqrt(squares);
+}
+
 static void check_conv(const struct conv_case *c)
 {
-    for (size_t r = 0; r < ROWS; r++) {
-        const size_t run = r >= RUN_0;
-        const long t = (long)(r - run * RUN_0);
-        for (size_t ch = 0; ch < CHANNELS; ch++) {
-            double sum = 0;
-            for (int j = 0; j < TAPS; j++)
-                sum +=
-                    (double)c->w[ch * TAPS + (size_t)j] * conv_input(c, run, t - TAPS + 1 + j, ch);
-            assert_near("conv", ch, (double)c->out[r * CHANNELS + ch], sum / (1 + exp(-sum)), 1e-5);
-        }
-    }
+    for (size_t r = 0; r < ROWS; r++)
+        for (size_t ch = 0; ch < CHANNELS; ch++)
+            assert_near("conv", ch, (double)c->out[r * CHANNELS + ch],
+                        conv_output(c, r, ch) / conv_norm(c, r, ch), 1e-5);
     for (size_t run = 0; run < 2; run++) {
         const long n = run == 0 ? RUN_0 : ROWS - RUN_0;
         for (int j = 0; j < TAPS - 1; j++)
@@ -78,16 +107,18 @@ static void test_conv(void **state)
     random_floats(&r, c.w, GS_COUNT_OF(c.w), 1);
     random_floats(&r, c.u, GS_COUNT_OF(c.u), 1);
     random_floats(&r, c.start[0], 2 * (TAPS - 1) * CHANNELS, 1);
-    FOR_LEVELS(l)
-    {
-        for (c.cut = 0; c.cut < RUN_0; c.cut++) {
-            check_threads(l, run_conv, &c, c.out, GS_COUNT_OF(c.out));
-            check_conv(&c);
-            if (c.cut == 0)
-                memcpy(whole, c.out, sizeof(whole));
-            assert_memory_equal(whole, c.out, sizeof(whole));
+    for (size_t h = 0; h <= HEADS; h += HEADS)
+        FOR_LEVELS(l)
+        {
+            c.n_normed = h * HEAD;
+            for (c.cut = 0; c.cut < RUN_0; c.cut++) {
+                check_threads(l, run_conv, &c, c.out, GS_COUNT_OF(c.out));
+                check_conv(&c);
+                if (c.cut == 0)
+                    memcpy(whole, c.out, sizeof(whole));
+                assert_memory_equal(whole, c.out, sizeof(whole));
+            }
         }
-    }
 }
 
 /* ---- delta rule ---- */
@@ -222,11 +253,15 @@ struct gates_case {
 static void run_gates(struct gs_lane *lane, void *arg)
 {
     struct gates_case *c = arg;
+    const struct gs_delta_inputs p = {.taps = TAPS,
+                                      .g = gs_rows(c->out[0], ROWS, N_V),
+                                      .beta = gs_rows(c->out[1], ROWS, N_V),
+                                      .a = c->a,
+                                      .dt = c->dt};
 
     gs_op_copy(lane, gs_rows(c->out[0], ROWS, N_V), gs_rows(c->x, ROWS, N_V));
     gs_op_copy(lane, gs_rows(c->out[1], ROWS, N_V), gs_rows(c->b, ROWS, N_V));
-    gs_op_delta_gates(lane, gs_rows(c->out[0], ROWS, N_V), gs_rows(c->out[1], ROWS, N_V), c->a,
-                      c->dt);
+    gs_op_delta_inputs(lane, &p);
 }
 
 static void test_gates(void **state)

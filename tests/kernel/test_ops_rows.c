@@ -41,12 +41,12 @@ static void run_rms_norm_in_place(struct gs_lane *lane, void *arg)
     gs_op_rms_norm(lane, rows_at(c->out), rows_at(c->out), NULL, 1e-5f);
 }
 
-static void run_l2_norm(struct gs_lane *lane, void *arg)
+static void run_rms_norm_gated(struct gs_lane *lane, void *arg)
 {
     struct rows_case *c = arg;
 
     restore(lane, c);
-    gs_op_l2_norm(lane, rows_at(c->out), 1e-6f);
+    gs_op_rms_norm_gated(lane, rows_at(c->out), c->weight, 1e-5f, rows_at(c->y));
 }
 
 static void run_add(struct gs_lane *lane, void *arg)
@@ -81,14 +81,6 @@ static void run_one_gate_per_row(struct gs_lane *lane, void *arg)
     gs_op_sigmoid_gate(lane, rows_at(c->out), (struct gs_rows){c->y, ROWS, 1, STRIDE});
 }
 
-static void run_silu_gate(struct gs_lane *lane, void *arg)
-{
-    struct rows_case *c = arg;
-
-    restore(lane, c);
-    gs_op_silu_gate(lane, rows_at(c->out), rows_at(c->y));
-}
-
 static double sigmoid(double x)
 {
     return 1 / (1 + exp(-x));
@@ -107,24 +99,22 @@ static double expected(const struct rows_case *c, size_t r, size_t i)
         return x * (double)c->weight[i] / sqrt(squares / DIM + 1e-5);
     if (c->fn == run_rms_norm_in_place)
         return x / sqrt(squares / DIM + 1e-5);
-    if (c->fn == run_l2_norm)
-        return x / fmax(sqrt(squares), 1e-6);
+    if (c->fn == run_rms_norm_gated)
+        return x * (double)c->weight[i] / sqrt(squares / DIM + 1e-5) * y * sigmoid(y);
     if (c->fn == run_add)
         return x + y;
     if (c->fn == run_swiglu)
         return x * sigmoid(x) * y;
     if (c->fn == run_sigmoid_gate)
         return x * sigmoid(y);
-    if (c->fn == run_one_gate_per_row)
-        return x * sigmoid((double)c->y[r * STRIDE]);
-    return x * y * sigmoid(y); /* run_silu_gate */
+    return x * sigmoid((double)c->y[r * STRIDE]); /* run_one_gate_per_row */
 }
 
 static void test_rows(void **state)
 {
     static gs_lane_fn *const fns[] = {
-        run_rms_norm, run_rms_norm_in_place, run_l2_norm,   run_add,
-        run_swiglu,   run_sigmoid_gate,      run_silu_gate, run_one_gate_per_row};
+        run_rms_norm, run_rms_norm_in_place, run_rms_norm_gated,  run_add,
+        run_swiglu,   run_sigmoid_gate,      run_one_gate_per_row};
     static struct rows_case c;
     struct gs_rng r;
 
