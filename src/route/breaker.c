@@ -330,6 +330,22 @@ enum gs_breaker_verdict gs_breakers_look(const struct gs_breakers *b,
     return all;
 }
 
+enum gs_fault gs_breakers_why(const struct gs_breakers *b, const struct gs_breaker_who *who,
+                              int64_t now_us)
+{
+    enum gs_fault why = GS_FAULT_NONE;
+    int64_t until_us = now_us;
+
+    for (enum scope scope = 0; scope < N_SCOPES; scope++) {
+        const struct entry *e = lookup(b, who, scope);
+        if (!e || e->until_us <= until_us)
+            continue;
+        until_us = e->until_us;
+        why = e->why;
+    }
+    return why;
+}
+
 enum gs_breaker_verdict gs_breakers_enter(struct gs_breakers *b, const struct gs_breaker_who *who,
                                           int64_t now_us, struct gs_breaker_pass *out_pass,
                                           int64_t *out_wait_us)

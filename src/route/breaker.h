@@ -66,6 +66,9 @@ void gs_breakers_free(struct gs_breakers *b); /* NULL is allowed */
 enum gs_breaker_verdict gs_breakers_look(const struct gs_breakers *b,
                                          const struct gs_breaker_who *who, int64_t now_us,
                                          int64_t *out_wait_us);
+/* What went wrong before the wait that is the longest; NONE: it need not wait, or for a probe. */
+enum gs_fault gs_breakers_why(const struct gs_breakers *b, const struct gs_breaker_who *who,
+                              int64_t now_us);
 /* Begin an attempt. The pass is zeroed unless the answer is PROBE. */
 enum gs_breaker_verdict gs_breakers_enter(struct gs_breakers *b, const struct gs_breaker_who *who,
                                           int64_t now_us, struct gs_breaker_pass *out_pass,

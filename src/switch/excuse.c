@@ -69,35 +69,22 @@ static bool keeps_back(const struct gs_switch_call *c)
     return false;
 }
 
-struct fault_of {
-    struct gs_slice provider;
-    enum gs_fault fault;
-};
-
-static void note_fault(void *ud, const struct gs_breaker_state *s)
-{
-    struct fault_of *of = ud;
-    const size_t len = of->provider.len;
-
-    if (s->wait_us > 0 && s->key.len > len && gs_slice_starts(s->key, of->provider) &&
-        (s->key.ptr[len] == '/' || s->key.ptr[len] == '#'))
-        of->fault = s->why;
-}
-
 /* Everybody is benched: for how long, and what is wrong with the one whose wait ends first. */
 static void say_wait(struct gs_switch_call *c)
 {
-    const struct gs_config_provider *p =
-        &c->generation->routes->providers[c->choice.targets[0].target.provider];
+    const struct gs_config_target *t = &c->choice.targets[0].target;
+    const struct gs_config_provider *p = &c->generation->routes->providers[t->provider];
     const long long wait_s = c->choice.wait_us / 1000000 + 1;
-    struct fault_of of = {gs_slice_str(p->name), GS_FAULT_NONE};
+    char credential[GS_BREAKER_CREDENTIAL];
+    struct gs_breaker_who who;
 
-    gs_breakers_walk(c->sw->breakers, gs_clock_mono_us(), note_fault, &of);
+    gs_switch_who_is(c, t, credential, &who);
+    const enum gs_fault why = gs_breakers_why(c->sw->breakers, &who, gs_clock_mono_us());
     gs_error_set(&c->err, GS_EBUSY, "nobody can be asked for another %lld s%s%s%s%s", wait_s,
-                 of.fault ? "; " : "", of.fault ? of.provider.ptr : "", of.fault ? ": " : "",
-                 of.fault ? gs_fault_meaning(of.fault) : "");
-    if (gs_fault_blame(of.fault) == GS_BLAME_CREDENTIAL)
-        say_key(p, of.fault, &c->err);
+                 why ? "; " : "", why ? p->name : "", why ? ": " : "",
+                 why ? gs_fault_meaning(why) : "");
+    if (gs_fault_blame(why) == GS_BLAME_CREDENTIAL)
+        say_key(p, why, &c->err);
     c->err.needed = wait_s;
 }
 

@@ -102,6 +102,7 @@ static void of_two_who_says_when(void **state)
         {"429-retry-ms-100,413", 3, 200},
         {"429-retry-ms-50,500,429-retry-ms-50,500", 4, 0},
         {"429-retry-ms-100,400", 2, 400},
+        {"413-retry-ms-50,413-retry-ms-50", 2, 413},
         {"500,500", 2, 0},
     };
     struct bare *w = *state;
@@ -131,6 +132,24 @@ static void a_long_one_is_told_at_once(void **state)
     assert_non_null(strstr(err.msg, gs_fault_meaning(GS_FAULT_RATE_LIMIT)));
     assert_in_range(err.needed, 30, 61);
     assert_int_equal(fake_provider_count(w->provider, FAKE_REQUESTS), 1);
+}
+
+/* What is told of a wait is about who waits, not about somebody else's key. */
+static void the_key_of_another_is_not_blamed(void **state)
+{
+    struct bare *w = *state;
+    const struct gs_breaker_who other = {GS_SLICE_LIT("cloud"), GS_SLICE_LIT("m"),
+                                         GS_SLICE_LIT("another")};
+    const struct gs_breaker_report refused = {
+        .fault = GS_FAULT_AUTH, .retry_after_us = -1, .ttft_us = -1};
+    struct gs_error err = {0};
+
+    fake_provider_script(w->provider, "429-retry-after-60");
+    assert_int_equal(ask(w, NULL), GS_OK);
+    gs_breakers_report(w->sw->breakers, &other, &(struct gs_breaker_pass){0}, &refused,
+                       gs_clock_mono_us());
+    assert_int_equal(ask(w, &err), GS_EBUSY);
+    assert_non_null(strstr(err.msg, gs_fault_meaning(GS_FAULT_RATE_LIMIT)));
 }
 
 static void who_fails_three_times_is_left_alone(void **state)
@@ -253,6 +272,7 @@ int main(void)
         TEST(not_without_end),
         TEST(of_two_who_says_when),
         TEST(a_long_one_is_told_at_once),
+        TEST(the_key_of_another_is_not_blamed),
         TEST(who_fails_three_times_is_left_alone),
         TEST(wrong_requests_do_not_count),
         TEST(one_probes_and_others_wait),

@@ -307,6 +307,23 @@ static void quotas_last_until_they_end(void **state)
     assert_int_equal(wait_of(b, &haiku, T0 + 60 * MIN), 60 * MIN);
 }
 
+/* Whoever waits hears of what holds it up the longest, and of nobody else's key or model. */
+static void why_it_waits_is_its_own(void **state)
+{
+    struct gs_breakers *b = *state;
+
+    assert_int_equal(gs_breakers_why(b, &opus, T0), GS_FAULT_NONE);
+    told(b, &opus, GS_FAULT_RATE_LIMIT, 9 * S, T0);
+    attempt(b, &opus_other_key, GS_FAULT_AUTH, T0);
+    attempt(b, &haiku, GS_FAULT_MODEL_GONE, T0);
+    assert_int_equal(gs_breakers_why(b, &opus, T0), GS_FAULT_RATE_LIMIT);
+    assert_int_equal(gs_breakers_why(b, &opus_other_key, T0), GS_FAULT_AUTH);
+    assert_int_equal(gs_breakers_why(b, &opus, T0 + 9 * S), GS_FAULT_NONE);
+    attempt(b, &opus, GS_FAULT_BILLING, T0 + 9 * S);
+    told(b, &opus, GS_FAULT_RATE_LIMIT, 9 * S, T0 + 10 * S);
+    assert_int_equal(gs_breakers_why(b, &opus, T0 + 10 * S), GS_FAULT_BILLING);
+}
+
 static void gone_models_are_benched_alone(void **state)
 {
     struct gs_breakers *b = *state;
@@ -680,6 +697,7 @@ int main(void)
         TEST(dead_keys_bench_the_key),
         TEST(rate_limits_are_an_accounts),
         TEST(quotas_last_until_they_end),
+        TEST(why_it_waits_is_its_own),
         TEST(gone_models_are_benched_alone),
         TEST(exactly_one_probes),
         TEST(a_lost_probe_is_given_up),
