@@ -74,6 +74,13 @@ static uint64_t least_ctx(const struct gs_model *m, const struct gs_llm_options 
     return GS_MIN(own_ctx(m), (uint64_t)GS_MAX(opt->least_ctx_tokens, (int64_t)LEAST_CTX_TOKENS));
 }
 
+/* There is nothing less to ask for: it is had, however slow. */
+static bool is_least(const struct gs_model *m, const struct gs_llm_options *opt)
+{
+    return opt->ctx_tokens > 0 && (uint64_t)opt->ctx_tokens <= least_ctx(m, opt) &&
+           opt->kv_type == GS_KV_Q8_0;
+}
+
 static enum gs_status too_large(uint64_t ctx, uint64_t needed, uint64_t available,
                                 struct gs_error *err)
 {
@@ -117,6 +124,8 @@ enum gs_status gs_llm_budget_plan(const struct gs_model *m, size_t weight_bytes,
             return too_large(most_ctx, least_bytes, all_free, err);
     } else if (opt->ctx_tokens > 0 && kv_bytes < least_bytes) {
         return too_large(most_ctx, least_bytes, kv_bytes, err);
+    } else if (opt->takes_less && kv_bytes > all_free && !is_least(m, opt)) {
+        return too_large(GS_MIN(most_ctx, kv_bytes / per_token), kv_bytes, all_free, err);
     }
     const uint64_t kv_tokens = GS_MAX(1, kv_bytes / per_token);
     const struct gs_exec_options exec_opt = {

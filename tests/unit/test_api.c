@@ -578,6 +578,7 @@ static void test_takes_less(void **state)
 static void test_shrinking_ends(void **state)
 {
     struct gs_llm_options opt;
+    struct gs_llm_budget budget;
     int64_t had = 0;
     int n = 0;
 
@@ -592,6 +593,10 @@ static void test_shrinking_ends(void **state)
         assert_true(opt.ctx_tokens >= 10000 && opt.max_sequences >= 1);
         assert_true(opt.kv_bytes > 0 && (n == 1 || opt.kv_bytes < had));
         had = opt.kv_bytes;
+        /* where weights take all memory only the least is had, because that ends in an answer */
+        const bool is_least = opt.ctx_tokens == 10000 && opt.kv_type == GS_KV_Q8_0;
+        assert_int_equal(gs_llm_budget_plan(llm->model, SIZE_MAX, &opt, &budget, NULL),
+                         is_least ? GS_OK : GS_ENOMEM);
     }
     assert_int_equal(opt.ctx_tokens, 10000);
     assert_int_equal(opt.kv_type, GS_KV_Q8_0);
