@@ -47,7 +47,6 @@ static int64_t estimate_tokens(const struct gs_chat *chat)
 static int64_t must_grow(const struct gs_local_opened *o, const struct gs_local_open *m,
                          const struct gs_chat *chat)
 {
-    const int64_t available = gs_os_memory_available_bytes();
     struct gs_llm_info info;
     int64_t n_tokens;
 
@@ -60,6 +59,7 @@ static int64_t must_grow(const struct gs_local_opened *o, const struct gs_local_
         return 0;
     n_tokens = GS_MIN(n_tokens + answer_tokens(chat), most);
     const int64_t per_token = GS_MAX(info.kv_bytes_per_token, (int64_t)1);
+    const int64_t available = gs_os_memory_available_bytes();
     return n_tokens > m->fit_tokens && n_tokens < available / per_token ? n_tokens : 0;
 }
 
