@@ -168,10 +168,11 @@ void gs_switch_choose(struct gs_switch_call *c)
 {
     const struct gs_config_routes *routes = c->generation->routes;
     const int64_t now_us = gs_clock_mono_us();
+    const struct gs_switch_judgement *j = c->guard.judgement;
     const bool is_new = !c->guard.is_judged; /* else it keeps its route, by which it was judged */
 
-    if (is_new)
-        c->strain = gs_switch_strain(c->sw);
+    if (is_new) /* what was searched for one route is not searched again, on the loop */
+        c->strain = j && j->generation == c->generation ? j->strain : gs_switch_strain(c->sw);
     if (is_new && c->strain)
         gs_trace_span(c->trace, "power", "%s", gs_switch_power_word(c->strain));
     struct gs_choice_question q = question_of(&c->ask, c->strain);

@@ -263,6 +263,22 @@ static void the_only_one_is_asked_all_the_same(void **state)
     assert_int_equal(w->status, 200);
 }
 
+/* Pulled out of its socket while the request was read: it goes by the route it was searched for. */
+static void the_plug_moves_no_request(void **state)
+{
+    struct bare *w = *state;
+    struct gs_error err;
+
+    w->route.battery = GS_CONDITION_YES;
+    w->question.judgement = gs_switch_judgement_create(w->sw);
+    assert_non_null(w->question.judgement);
+    w->question.judgement->strain = GS_POWER_BATTERY;
+    assert_int_equal(ask(w, &err), GS_OK);
+    assert_int_equal(w->status, 200);
+    w->question.judgement = NULL;
+    assert_int_equal(ask(w, &err), GS_EBUSY);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
@@ -279,6 +295,7 @@ int main(void)
         TEST(who_leaves_while_it_waits_is_let_go),
         TEST(who_does_not_ask_does_not_probe),
         TEST(the_only_one_is_asked_all_the_same),
+        TEST(the_plug_moves_no_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
