@@ -169,7 +169,10 @@ def dump(v, rng=None):
 def json_record(rng):
     r = record(rng)
     q = choose(rng.choice(["[write|give me|make|create|return|output|generate] [a json object|json|a json] with %s", "[convert|turn] [this |]into json: %s", "as json: %s", "json for %s",
-                           "[write|return] this as [a |]json[ object|]: %s", "make json of %s", "output only json: %s", "%s. answer in json", "put this in json: %s"]), rng)[0]
+                           "[write|return] this as [a |]json[ object|]: %s", "make json of %s", "output only json: %s", "%s. answer in json", "put this in json: %s",
+                           "[a small|one] json [object|] holding %s", "represent %s [in|as] json", "[format|serialise|render|print|show] %s as [a |]json[ object|]", "json please: %s", "[build|form] a json object [from|out of] %s",
+                           "i [want|would like] json that has %s", "[nothing but|just|only] json: %s", "[can you|would you|please] write a json object [that has|where] %s", "%s - as json", "json object: %s",
+                           "make an object in json, its [members|keys and values|entries] are %s", "[set|have] %s in [a|one] json object"]), rng)[0]
     return q.replace("%s", said(r, rng)), dump(r)
 
 
@@ -243,8 +246,8 @@ def echo(rng):
     return [(given + "\n", False), (dump(dict(pairs)) + "<|endoftext|>", True)]
 
 
-KINDS = [(repeat, 10), (count, 5), (case, 4), (enumerate_, 6), (arithmetic, 5), (hard_arithmetic, 1), (order, 2), (position, 2), (constrained, 2), (json_record, 7), (json_list, 3),
-         (json_schema, 5), (json_extract, 4)]
+KINDS = [(repeat, 8), (count, 4), (case, 3), (enumerate_, 5), (arithmetic, 4), (hard_arithmetic, 1), (order, 2), (position, 2), (constrained, 2), (json_record, 14), (json_list, 6),
+         (json_schema, 6), (json_extract, 6)]
 JSON = (json_record, json_list, json_schema, json_extract)
 
 
