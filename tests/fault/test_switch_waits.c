@@ -266,17 +266,28 @@ static void the_only_one_is_asked_all_the_same(void **state)
 /* Pulled out of its socket while the request was read: it goes by the route it was searched for. */
 static void the_plug_moves_no_request(void **state)
 {
+    static struct gs_config_route routes[2];
     struct bare *w = *state;
-    struct gs_error err;
+    struct gs_buf trace;
 
-    w->route.battery = GS_CONDITION_YES;
-    w->question.judgement = gs_switch_judgement_create(w->sw);
-    assert_non_null(w->question.judgement);
-    w->question.judgement->strain = GS_POWER_BATTERY;
-    assert_int_equal(ask(w, &err), GS_OK);
-    assert_int_equal(w->status, 200);
-    w->question.judgement = NULL;
-    assert_int_equal(ask(w, &err), GS_EBUSY);
+    routes[0] = routes[1] = w->route;
+    routes[0].battery = GS_CONDITION_YES;
+    routes[1].targets = &w->targets[1];
+    w->routes.routes = routes;
+    w->routes.n_routes = 2;
+    begin_anew(w);
+    for (size_t i = 0; i < 2; i++) {
+        gs_buf_init(&trace, 1 << 20);
+        w->question.judgement = gs_switch_judgement_create(w->sw);
+        assert_non_null(w->question.judgement);
+        w->question.judgement->strain = i == 0 ? GS_POWER_BATTERY : 0;
+        assert_int_equal(ask(w, NULL), GS_OK);
+        assert_int_equal(w->status, 200);
+        assert_true(gs_switch_write_trace(w->sw, w->question.id, &trace));
+        gs_buf_putc(&trace, '\0');
+        assert_non_null(strstr(trace.ptr, i == 0 ? "cloud: answered" : "other: answered"));
+        gs_buf_clear(&trace);
+    }
 }
 
 int main(void)
