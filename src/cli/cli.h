@@ -84,14 +84,17 @@ GS_MUST_CHECK enum gs_status gs_cli_local_create(const struct gs_config *c,
                                                  const char *extra, const char *default_model,
                                                  struct gs_local **out_l, struct gs_error *err);
 /* The file of a model given as a path or a name; NULL asks for the configured one, else the first
- * found, else the stand-in, which is also called "standin". */
+ * found, else pilot. "pilot" and "standin" are those inside the program, unless a file is called
+ * so. */
 GS_MUST_CHECK enum gs_status gs_cli_model_find(const struct gs_config *c, const char *name,
                                                char *path, size_t cap, struct gs_error *err);
 /* Open it, with progress on a terminal. */
 GS_MUST_CHECK enum gs_status gs_cli_model_open(const struct gs_config *c, const char *name,
                                                struct gs_llm_options *opt, gs_llm **out_llm,
                                                struct gs_error *err);
-/* Write the model inside the program to the cache folder, unless it is there. */
+/* Write a model inside the program to the cache folder, unless it is there. */
+GS_MUST_CHECK enum gs_status gs_cli_pilot_path(const struct gs_config *c, char *path, size_t cap,
+                                               struct gs_error *err);
 GS_MUST_CHECK enum gs_status gs_cli_standin_path(const struct gs_config *c, char *path, size_t cap,
                                                  struct gs_error *err);
 

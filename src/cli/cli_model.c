@@ -1,7 +1,6 @@
-/* From the model argument to an open model: a path, a name in the models folders, or the stand-in.
+/* From the model argument to an open model: a path, a name in the models folders, or pilot.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "base/os.h"
 #include "base/slice.h"
 #include "cli/cli.h"
+#include "pilot/pilot.h"
 #include "provider/local.h"
 #include "standin/standin.h"
 #include "json/json.h"
@@ -106,6 +106,8 @@ enum gs_status gs_cli_model_find(const struct gs_config *c, const char *name, ch
         name = c->model;
     if (name && access(name, F_OK) == 0 && !gs_os_is_dir(name))
         return copy_path(name, path, cap, err);
+    if (name && strcmp(name, "pilot") == 0)
+        return gs_cli_pilot_path(c, path, cap, err);
     if (name && strcmp(name, "standin") == 0)
         return gs_cli_standin_path(c, path, cap, err);
     gs_cli_llm_options(c, &llm);
@@ -114,9 +116,8 @@ enum gs_status gs_cli_model_find(const struct gs_config *c, const char *name, ch
         return st;
     const size_t n = gs_local_models(local, &models);
     if (!name && n == 0) {
-        gs_cli_note("genset: no model found: using the stand-in inside genset, which only recites "
-                    "a text");
-        st = gs_cli_standin_path(c, path, cap, err);
+        gs_cli_note("genset: no model found: using pilot, the very small model inside genset");
+        st = gs_cli_pilot_path(c, path, cap, err);
     } else if (!name) {
         st = copy_path(models[0].path, path, cap, err);
     } else {
@@ -129,28 +130,42 @@ enum gs_status gs_cli_model_find(const struct gs_config *c, const char *name, ch
     return st;
 }
 
-/* Its folder is named after its bytes, so that another version's stand-in is not taken for ours. */
-enum gs_status gs_cli_standin_path(const struct gs_config *c, char *path, size_t cap,
-                                   struct gs_error *err)
+/* The file of a model that is inside the program. Its folder is named after its bytes, so that
+ * another version's is not taken for ours. */
+static enum gs_status inside_path(const struct gs_config *c, const char *name, const char *hash,
+                                  const unsigned char *gguf, size_t n_bytes, char *path, size_t cap,
+                                  struct gs_error *err)
 {
-    const uint64_t hash = gs_hash_bytes(gs_standin_gguf, gs_standin_gguf_bytes, 0);
     char dir[4096];
 
     if (!c->cache_dir) {
-        gs_error_set(err, GS_ENOTFOUND, "there is no cache folder to put the stand-in model in");
+        gs_error_set(err, GS_ENOTFOUND, "there is no cache folder to put the model %s in", name);
         gs_error_hint(err, "Set HOME or XDG_CACHE_HOME.");
         return GS_ENOTFOUND;
     }
-    if ((size_t)snprintf(dir, sizeof(dir), "%s/standin-%016" PRIx64, c->cache_dir, hash) >=
-            sizeof(dir) ||
-        (size_t)snprintf(path, cap, "%s/standin.gguf", dir) >= cap)
+    if ((size_t)snprintf(dir, sizeof(dir), "%s/%s-%s", c->cache_dir, name, hash) >= sizeof(dir) ||
+        (size_t)snprintf(path, cap, "%s/%s.gguf", dir, name) >= cap)
         return gs_error_set(err, GS_EINVAL, "path of the cache folder is too long");
     if (access(path, R_OK) == 0)
         return GS_OK;
     enum gs_status st = gs_os_make_dirs(dir, err);
     if (st == GS_OK)
-        st = gs_os_replace_file(path, gs_standin_gguf, gs_standin_gguf_bytes, err);
+        st = gs_os_replace_file(path, gguf, n_bytes, err);
     return st;
+}
+
+enum gs_status gs_cli_pilot_path(const struct gs_config *c, char *path, size_t cap,
+                                 struct gs_error *err)
+{
+    return inside_path(c, "pilot", gs_pilot_gguf_hash, gs_pilot_gguf, gs_pilot_gguf_bytes, path,
+                       cap, err);
+}
+
+enum gs_status gs_cli_standin_path(const struct gs_config *c, char *path, size_t cap,
+                                   struct gs_error *err)
+{
+    return inside_path(c, "standin", gs_standin_gguf_hash, gs_standin_gguf, gs_standin_gguf_bytes,
+                       path, cap, err);
 }
 
 /* ---- opening ---- */

@@ -107,7 +107,7 @@ static void put_table(struct gs_buf *out, const struct gs_config *c, const struc
         gs_buf_puts(out, "not measured: too little memory is available\n");
     const struct gs_slice kv = gs_config_word(GS_OPTION_kv_type, c->kv_type);
     gs_buf_printf(out, "KV cache        %.*s\n", (int)kv.len, kv.ptr);
-    gs_buf_printf(out, "\nmodels          %s\n", n ? "" : "none found, only the stand-in");
+    gs_buf_printf(out, "\nmodels          %s\n", n ? "" : "none found, only pilot");
     for (size_t i = 0; i < n; i++) {
         gs_buf_printf(out, "  %-32s %s %s, ", models[i].name, models[i].arch, models[i].quant);
         gs_cli_put_size(out, models[i].file_bytes);

@@ -89,13 +89,13 @@ static struct gs_ledger *open_ledger(const struct gs_config *c, const struct gs_
     return l;
 }
 
-/* Whether there is more than the stand-in, or it was asked for by name. */
+/* Whether there is more than pilot, or it was asked for by name. */
 static bool has_model(const struct gs_config *c, const char *path)
 {
-    char standin[4096];
+    char pilot[4096];
 
-    return c->args.len > 0 || gs_cli_standin_path(c, standin, sizeof(standin), NULL) != GS_OK ||
-           strcmp(path, standin) != 0;
+    return c->args.len > 0 || gs_cli_pilot_path(c, pilot, sizeof(pilot), NULL) != GS_OK ||
+           strcmp(path, pilot) != 0;
 }
 
 static enum gs_status create_server(const struct gs_config *c, const char *path,

@@ -1,5 +1,5 @@
-/* Writes the stand-in: a model of a few hundred kilobytes that makes a fresh genset answer before
- * a real model is there. It is constructed, not trained, and knows one thing to say.
+/* Writes the stand-in: a model of a few hundred kilobytes for tests. It is constructed, not
+ * trained, and knows one thing to say.
  *
  *     make_standin OUT.gguf CORPUS.txt
  *

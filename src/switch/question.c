@@ -41,7 +41,7 @@ static bool could_be_asked(const struct gs_switch_call *c, const struct gs_confi
            (p->key_source == GS_KEY_NONE || gs_switch_request_key(p, &c->ask).len);
 }
 
-/* Whether somebody is meant whose answer a stand-in cannot replace. */
+/* Whether somebody is meant whose answer pilot cannot replace. */
 static bool means_others(const struct gs_switch_call *c)
 {
     if (!c->route || c->route->policy == GS_POLICY_LOCAL_ONLY)

@@ -152,9 +152,9 @@ static void each_is_left_out_for_a_reason(void **state)
     finish_grid(&g);
 }
 
-/* F5: the stand-in recites. It answers where nobody else is meant, or could be asked; in the place
+/* F5: pilot knows little. It answers where nobody else is meant, or could be asked; in the place
  * of a model that fails it does not. */
-static void a_stand_in_replaces_nobody(void **state)
+static void pilot_replaces_nobody(void **state)
 {
     struct grid g;
 
@@ -424,7 +424,7 @@ int main(void)
         cmocka_unit_test(a_warm_up_here_reads_the_prompt),
         cmocka_unit_test(wrong_requests_go_no_further),
         cmocka_unit_test(each_is_left_out_for_a_reason),
-        cmocka_unit_test(a_stand_in_replaces_nobody),
+        cmocka_unit_test(pilot_replaces_nobody),
         cmocka_unit_test(whose_key_was_refused_is_said),
         cmocka_unit_test(models_of_others_are_listed),
         cmocka_unit_test(a_new_key_is_fetched),

@@ -228,8 +228,8 @@ static void on_battery_nothing_is_read(void **state)
     assert_true(is_in_trace(w, "\"on battery\""));
 }
 
-/* The stand-in takes over from nobody. */
-static void a_stand_in_does_not_read(void **state)
+/* Pilot takes over from nobody. */
+static void pilot_does_not_read(void **state)
 {
     struct world *w = *state;
 
@@ -312,7 +312,7 @@ int main(void)
         TEST(silence_is_suspicious),
         TEST(who_is_busy_does_not_read),
         TEST(on_battery_nothing_is_read),
-        TEST(a_stand_in_does_not_read),
+        TEST(pilot_does_not_read),
         TEST(a_takeover_begins_with_what_is_new),
     };
 

@@ -12,7 +12,7 @@ export PATH="$PWD/bin:$PATH"
 
 # a port that was free a moment ago
 mkfifo log
-"$genset" serve standin --listen 127.0.0.1:0 2>log &
+"$genset" serve pilot --listen 127.0.0.1:0 2>log &
 server=$!
 port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p;T;q' log)
 kill -TERM $server
@@ -23,7 +23,7 @@ export port
 echo "status $?"
 server=$(sed -n 's/.*started a server at http:.*, process \([0-9]*\),.*/\1/p' notes)
 sed -e "s/:$port/:PORT/" -e "s/process $server/process N/" -e "s|$PWD|HOME|" -e "s/$port/PORT/" notes
-"$genset" launch claude --listen "127.0.0.1:$port" --model standin -- -p "two words" >second
+"$genset" launch claude --listen "127.0.0.1:$port" --model pilot -- -p "two words" >second
 status=$?
 grep argument second
 "$genset" launch claude --listen "127.0.0.1:$port" --model other 2>&1 | sed "s/:$port/:PORT/"
