@@ -89,7 +89,7 @@ static struct gs_ledger *open_ledger(const struct gs_config *c, const struct gs_
     return l;
 }
 
-/* Whether there is more than pilot, or it was asked for by name. */
+/* Whether there is more than pilot, or it was asked for by name. Pilot is opened when it is asked. */
 static bool has_model(const struct gs_config *c, const char *path)
 {
     char pilot[4096];
@@ -220,7 +220,7 @@ int gs_cli_serve(struct gs_config *c, struct gs_buf *out)
         code = gs_cli_fail(&err, err.code == GS_EINVAL ? GS_EXIT_USAGE : GS_EXIT_FAILED);
         goto out;
     }
-    if (gs_local_preload(local, path, &err) != GS_OK) {
+    if (has_model(c, path) && gs_local_preload(local, path, &err) != GS_OK) {
         code = gs_cli_fail_model(&err);
         goto out;
     }
