@@ -89,7 +89,8 @@ static struct gs_ledger *open_ledger(const struct gs_config *c, const struct gs_
     return l;
 }
 
-/* Whether there is more than pilot, or it was asked for by name. Pilot is opened when it is asked. */
+/* Whether there is more than pilot, or it was asked for by name. Pilot is opened when it is asked.
+ */
 static bool has_model(const struct gs_config *c, const char *path)
 {
     char pilot[4096];
