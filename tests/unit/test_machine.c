@@ -11,58 +11,14 @@
 #include "base/limits.h"
 #include "base/os.h"
 #include "base/os_linux_machine.h"
+#include "tree_test.h"
 
 #define CPU   "/sys/devices/system/cpu/cpu"
 #define GROUP "/sys/fs/cgroup"
 
-static char root[] = "/tmp/genset-machine-XXXXXX";
-
 static const bool all[64] = {
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 };
-
-static void remove_tree(const char *path)
-{
-    DIR *dir = opendir(path);
-
-    for (const struct dirent *d = dir ? readdir(dir) : NULL; d; d = readdir(dir)) {
-        char inner[1024];
-        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-            continue;
-        snprintf(inner, sizeof(inner), "%s/%s", path, d->d_name);
-        remove_tree(inner);
-    }
-    if (dir)
-        closedir(dir);
-    remove(path);
-}
-
-static int make_root(void **state)
-{
-    (void)state;
-    memcpy(root + strlen(root) - 6, "XXXXXX", 6);
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int remove_root(void **state)
-{
-    (void)state;
-    remove_tree(root);
-    return 0;
-}
-
-static void put(const char *path, const char *text)
-{
-    char full[512];
-    struct gs_error err = {0};
-
-    snprintf(full, sizeof(full), "%s%s", root, path);
-    char *slash = strrchr(full, '/');
-    *slash = '\0';
-    assert_int_equal(gs_os_make_dirs(full, &err), GS_OK);
-    *slash = '/';
-    assert_int_equal(gs_os_write_file(full, text, strlen(text), &err), GS_OK);
-}
 
 static void put_cpu(int cpu, const char *file, const char *text)
 {

@@ -14,62 +14,12 @@
 #include "base/os.h"
 #include "config/routes.h"
 #include "switch/power.h"
+#include "tree_test.h"
 
 #define SUPPLY "/class/power_supply/"
 #define COOLER "/class/thermal/cooling_device"
 #define CPU    "/devices/system/cpu/cpu"
 #define S      ((int64_t)1000000)
-
-static char root[] = "/tmp/genset-power-XXXXXX";
-
-static void remove_tree(const char *path)
-{
-    struct stat sb;
-    DIR *dir = lstat(path, &sb) == 0 && S_ISDIR(sb.st_mode) ? opendir(path) : NULL;
-
-    for (const struct dirent *d = dir ? readdir(dir) : NULL; d; d = readdir(dir)) {
-        char inner[1024];
-        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-            continue;
-        snprintf(inner, sizeof(inner), "%s/%s", path, d->d_name);
-        remove_tree(inner);
-    }
-    if (dir)
-        closedir(dir);
-    remove(path);
-}
-
-static int make_root(void **state)
-{
-    (void)state;
-    memcpy(root + strlen(root) - 6, "XXXXXX", 6);
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int remove_root(void **state)
-{
-    (void)state;
-    remove_tree(root);
-    return 0;
-}
-
-/* The path of a file whose folder is there. */
-static void make_place(const char *path, char full[512])
-{
-    snprintf(full, 512, "%s%s", root, path);
-    char *slash = strrchr(full, '/');
-    *slash = '\0';
-    assert_int_equal(gs_os_make_dirs(full, NULL), GS_OK);
-    *slash = '/';
-}
-
-static void put(const char *path, const char *text)
-{
-    char full[512];
-
-    make_place(path, full);
-    assert_int_equal(gs_os_write_file(full, text, strlen(text), NULL), GS_OK);
-}
 
 static struct gs_os_power look(void)
 {
