@@ -49,8 +49,7 @@ struct gs_server_options {
     struct gs_switch_backend backend;
     bool has_local; /* it has a model worth answering with where others were meant; default true */
     const struct gs_log *log; /* may be NULL; must outlive the server */
-    const char
-        *sysfs; /* where the kernel tells of batteries and heat; default NULL: no route knows */
+    const char *sysfs; /* where the kernel tells of battery and heat; NULL (default): not asked */
     struct gs_ledger *ledger; /* as log: requests are recorded in it */
     int64_t keepalive_ms;     /* a silent stream gets a sign of life; default 5000 */
     int64_t patience_ms;  /* after it, silence before a whole answer is filled too; default 60000 */

@@ -118,6 +118,7 @@ enum gs_status gs_switch_excuse(struct gs_switch_call *c, struct gs_error *err)
     } else if (c->err.code == GS_OK) {
         say_nobody(c);
     }
-    *err = c->err;
-    return err->code;
+    if (err)
+        *err = c->err;
+    return c->err.code;
 }
