@@ -220,6 +220,30 @@ static void who_leaves_while_it_waits_is_let_go(void **state)
     assert_int_equal(fake_provider_count(w->provider, FAKE_REQUESTS), 1);
 }
 
+static bool is_asked(void *ud)
+{
+    return fake_provider_count(((struct bare *)ud)->provider, FAKE_REQUESTS) > 0;
+}
+
+static void leave_and_reap(void *ud)
+{
+    struct bare *w = ud;
+
+    bare_leave(w);
+    assert_int_equal(w->sw->n_calls, 1);
+    gs_switch_reap(w->sw);
+    assert_int_equal(w->sw->n_calls, 0);
+}
+
+/* The place of who is over can be had before the loop's next turn. */
+static void who_is_over_is_released_when_asked(void **state)
+{
+    struct bare *w = *state;
+
+    fake_provider_script(w->provider, "silent");
+    assert_int_equal(bare_ask(w, is_asked, leave_and_reap, NULL), GS_OK);
+}
+
 /* Both of two hosts beyond are out of reach: so is our uplink. */
 static void lose_the_uplink(struct bare *w, int64_t now_us)
 {
@@ -304,6 +328,7 @@ int main(void)
         TEST(wrong_requests_do_not_count),
         TEST(one_probes_and_others_wait),
         TEST(who_leaves_while_it_waits_is_let_go),
+        TEST(who_is_over_is_released_when_asked),
         TEST(who_does_not_ask_does_not_probe),
         TEST(the_only_one_is_asked_all_the_same),
         TEST(the_plug_moves_no_request),
