@@ -1,7 +1,7 @@
 """Checks that need no training: check.py GENSET FOLDER
 
 The tokenizer and the template give what genset gives; the engine computes the logits that PyTorch does, on
-a tiny random model; and check_facts.py."""
+a tiny random model; gradient.c differentiates as PyTorch does; and check_facts.py."""
 import json
 import os
 import random
@@ -19,9 +19,11 @@ import data
 import export
 import facts
 import gguf
+import gradient
 import network
 import tools
 
+MAX_GRADIENT_REL_L2 = 3e-2  # its products are of bfloat16
 MAX_REL_L2 = {gguf.F32: 1e-5, gguf.Q8_0: 3e-2}  # with Q8_0 the engine quantises activations, too
 
 
@@ -87,10 +89,31 @@ def check_logits(tokenizer, tmp):
     return path
 
 
+def check_gradients():
+    torch.manual_seed(8)
+    shape = network.Shape(n_vocab=128, n_embd=64, n_layer=2, n_head=4, n_head_kv=2, n_head_dim=32, n_ff=96)
+    model = network.Pilot(shape)
+    for p in model.parameters():
+        p.data += 0.2 * torch.randn_like(p)
+    fast, exact = gradient.workers(model, 1)[0], gradient.Torch(model)
+    fast.prepare(0, 1)
+    ids, positions = torch.randint(0, shape.n_vocab, (3, 72)), torch.arange(72)[None] * 3
+    learnt = torch.randint(0, 3, (3, 71), dtype=torch.int8)
+    losses = [w.add(ids, learnt, positions, 0.01) for w in (fast, exact)]
+    if losses[0][1] != losses[1][1] or abs(losses[0][0] / losses[1][0] - 1) > 1e-2:
+        raise SystemExit(f"losses: {losses}")
+    names = [n for n, _ in model.named_parameters()]
+    for name, got, want in zip(names, fast.gradients, exact.gradients):
+        error = float((got - want).norm() / want.norm())
+        if not error < MAX_GRADIENT_REL_L2:
+            raise SystemExit(f"gradients: {name} is {error:.1e} from PyTorch's")
+
+
 def main():
     tokenizer = bpe.Tokenizer.load(os.path.join(sys.argv[2], "tokenizer.json"))
     with tempfile.TemporaryDirectory() as tmp:
         model = check_logits(tokenizer, tmp)
+        check_gradients()
         check_tokens(model, tokenizer, tmp)
         check_template(random.Random(3), tmp)
     check_facts.main()

@@ -31,7 +31,7 @@ def arguments():
     p.add_argument("--tokens", type=float, default=30e6, help="end of training")
     p.add_argument("--decay-from", type=float, default=8e6, help="where the rate begins to fall")
     p.add_argument("--batch", type=int, default=4096, help="tokens of a step")
-    p.add_argument("--micro", type=int, default=1024, help="tokens computed at once")
+    p.add_argument("--micro", type=int, default=512, help="tokens computed at once")
     p.add_argument("--rate", type=float, default=0.015, help="of Muon")
     p.add_argument("--embedding-rate", type=float, default=0.02, help="of AdamW for embeddings")
     p.add_argument("--adam-rate", type=float, default=3e-3, help="of AdamW for the output and norms")
@@ -47,8 +47,8 @@ def arguments():
 def main(args):
     import numpy as np
     import torch
-    from torch.nn import functional as F
 
+    import gradient
     import network
 
     checkpoint = os.path.join(args.folder, "checkpoint.pt")
@@ -61,7 +61,6 @@ def main(args):
             shape = network.Shape(**state["shape"])
             break
     model = network.Pilot(shape)
-    replicas = [network.Pilot(shape) for _ in range(args.threads)]
     pool = ThreadPoolExecutor(args.threads)
     ends = [model.token_embd.weight, model.output.weight]
     matrices = [p for p in model.parameters() if p.ndim == 2 and not any(p is e for e in ends)]
@@ -76,11 +75,13 @@ def main(args):
         adam.load_state_dict(state["adam"])
         moments, mean = state["moments"], state["mean"]
         step, seen, shard = state["step"], state["seen"], state["shard"] + 1
-    for replica in replicas:  # the same weights, gradients of their own
-        for p, shared in zip(replica.parameters(), model.parameters()):
-            p.data = shared.data
+    workers = gradient.workers(model, args.threads)
 
-    def compute(replica, queue, scale):
+    def parallel(job):
+        """What job(i) gives in each thread i."""
+        return list(pool.map(job, range(args.threads)))
+
+    def compute(worker, queue, scale):
         """Take batches from the queue until it is empty; the sum of the model's own losses, and their number."""
         total = own = 0.0
         while True:
@@ -88,12 +89,9 @@ def main(args):
                 x, w, positions = queue.pop()
             except IndexError:
                 return total, own
-            h = replica(x, positions)
-            loss = F.cross_entropy(replica.head(h[:, :-1][w > 0]), x[:, 1:][w > 0], reduction="none")
-            (loss.sum() / scale).backward()
-            mask = w[w > 0] > 1
-            total += float(loss.detach()[mask].sum())
-            own += int(mask.sum())
+            loss, n = worker.add(x, w, positions, scale)
+            total += loss
+            own += n
 
     log = open(os.path.join(args.folder, "log.txt"), "a", buffering=1)
 
@@ -129,13 +127,13 @@ def main(args):
                 x, w = pack(ids, weights, starts, docs, rng)
                 micro.append((x, w, gaps(x.shape[1], rng)))
                 n += sum(starts[d + 1] - starts[d] for d in docs)
-            scale = sum(int((w > 0).sum()) for _, w, _ in micro)
-            done = [pool.submit(compute, r, micro, scale) for r in replicas]
-            total, own = map(sum, zip(*(d.result() for d in done)))
-            for ps in zip(model.parameters(), *(r.parameters() for r in replicas)):
-                ps[0].grad = sum(p.grad for p in ps[1:] if p.grad is not None)
-                for p in ps[1:]:
-                    p.grad = None
+            scale = 1 / sum(int((w > 0).sum()) for _, w, _ in micro)
+            parallel(lambda i: workers[i].prepare(i, args.threads))
+            total, own = map(sum, zip(*parallel(lambda i: compute(workers[i], micro, scale))))
+            for p, *parts in zip(model.parameters(), *(w.gradients for w in workers)):
+                p.grad = torch.stack(parts).sum(0) if len(parts) > 1 else parts[0].clone()
+                for part in parts:
+                    part.zero_()
             rate = min(1.0, (step + 1) / args.warmup)
             if seen > args.decay_from:
                 rate *= max(0.0, (args.tokens - seen) / (args.tokens - args.decay_from))
@@ -143,9 +141,7 @@ def main(args):
                 group["lr"] = own_rate * rate
             adam.step()
             pairs = list(zip(matrices, moments))
-            for job in [pool.submit(muon, pairs[i :: args.threads], args.rate * rate, torch) for i in range(args.threads)]:
-                job.result()
-            model.zero_grad(set_to_none=True)
+            parallel(lambda i: muon(pairs[i :: args.threads], args.rate * rate, torch))
             step += 1
             seen += int(n)
             keep = min(0.997, step / (step + 20))
