@@ -15,15 +15,11 @@ def kind(s):
 
 
 def tool_text(tool):
+    """What it does first: so its name is read by who knows that already."""
     f = tool["function"]
     p = f.get("parameters") or {}
-    text = f"\n{f['name']}" + (kind(p) if p.get("properties") else "{}")
-    if f.get("description"):
-        text += " " + f["description"]
-    for k, v in (p.get("properties") or {}).items():
-        if "description" in v:
-            text += f"\n- {k}: {v['description']}"
-    return text
+    said = f["description"].strip().split("\n")[0] + ": " if f.get("description") else ""
+    return f"\n{said}{f['name']}" + (kind(p) if p.get("properties") else "{}")
 
 
 def call_text(name, args):

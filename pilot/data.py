@@ -44,7 +44,7 @@ def other(rng):
     return tasks.written(q, rng), a
 
 
-def draw(rng, texts, mix=(80, 34, 24, 8, 4, 1)):
+def draw(rng, texts, mix=(80, 34, 34, 8, 4, 1)):
     """One document: pieces (text, written by the model), as the mixture wants it.
 
     Which answer it is shows in its first words; the rest is soon known by heart. So many end after them."""
