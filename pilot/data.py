@@ -4,6 +4,7 @@
 
 Nothing of eval/ is read here. Books of ../shared/corpus are used where they are there."""
 import random
+import re
 import sys
 
 import numpy as np
@@ -18,6 +19,7 @@ import words
 
 BRIEF = 0.93  # of the help dialogues of one question
 USER_WEIGHT = 0.1  # of what others wrote: to know how they write helps a little
+CHOICE_WEIGHT = 4  # of the few tokens that say which tool, or none
 SYSTEMS = ["You are a helpful assistant.", "You are pilot.", "Be brief.", "You are a coding assistant.", "Answer in one sentence.", "You are an AI assistant. Help the user.",
            "You are a friendly assistant that answers questions.", "Use the tools if you need them.", "You are Claude Code, a coding agent.", "Today is Monday.", "Answer truthfully."]
 
@@ -45,7 +47,7 @@ def other(rng):
 
 
 def draw(rng, texts, mix=(80, 34, 34, 8, 4, 1)):
-    """One document: pieces (text, written by the model), as the mixture wants it.
+    """One document: pieces (text, how much it counts: 0 if others wrote it), as the mixture wants it.
 
     Which answer it is shows in its first words; the rest is soon known by heart. So many end after them."""
     kind = rng.choices(("help", "tasks", "tools", "echo", "mixed", "book"), mix)[0]
@@ -67,9 +69,19 @@ def draw(rng, texts, mix=(80, 34, 34, 8, 4, 1)):
     if rng.random() < (0.35 if tool_list else 0.1):
         messages.insert(0, {"role": "system", "content": system(rng, texts)})
     pieces = chat.render(messages, tool_list)
+    if kind == "tools":
+        pieces = [part for piece in pieces for part in choices_marked(*piece)]
     if kind == "help" and rng.random() < BRIEF and len(messages) - (messages[0]["role"] == "system") == 2:
         pieces[-2:] = [(brief(pieces[-2][0]), True)]
     return pieces
+
+
+def choices_marked(text, own):
+    """A piece in parts: up to the name of a call, or the first words of what is no call, weighs more."""
+    if not own:
+        return [(text, own)]
+    parts = re.split(r'(\s?<tool_call>\n\{"name": "[^"]*|^[^ <]* [^ <]*)', text)
+    return [(part, CHOICE_WEIGHT if i % 2 else own) for i, part in enumerate(parts) if part]
 
 
 def brief(text):
@@ -83,7 +95,7 @@ def encode(pieces, tokenizer):
     for text, own in pieces:
         part = tokenizer.encode(text)
         ids += part
-        weights += [1.0 if own else USER_WEIGHT] * len(part)
+        weights += [float(own) or USER_WEIGHT] * len(part)
     return ids, weights
 
 

@@ -545,9 +545,10 @@ static void head(struct work *w, const int8_t *learnt, const float *xhat, float 
         round_rows(rounded, h, (size_t)whole * n_embd);
         linear(&net->output, rounded, logits, whole, 0);
         for (int i = 0; i < n; i++) {
-            double loss =
-                cross_entropy(logits + (size_t)i * n_vocab, n_vocab, w->ids[at[i] + 1], scale);
-            if (learnt[(size_t)(at[i] / w->n_t) * (w->n_t - 1) + at[i] % w->n_t] > 1) {
+            int times = learnt[(size_t)(at[i] / w->n_t) * (w->n_t - 1) + at[i] % w->n_t] - 1;
+            double loss = cross_entropy(logits + (size_t)i * n_vocab, n_vocab, w->ids[at[i] + 1],
+                                        times > 1 ? scale * times : scale);
+            if (times > 0) {
                 *own += loss;
                 ++*n_own;
             }
@@ -692,8 +693,9 @@ static void turn_by(struct work *w, const int64_t *positions)
 }
 
 /* Adds to the gradients those of `scale` times the summed cross-entropy of ids[n_doc][n_t], n_t a
- * multiple of 8, where learnt[n_doc][n_t - 1] says so. *own gets the loss where it is 2, of *n_own
- * tokens. 0, or -1 without memory. */
+ * multiple of 8. Of each but the first, learnt[n_doc][n_t - 1] is 0: not learnt, 1: as one of the
+ * others', n: as an own that counts n - 1 times. *own gets the loss of the own, of *n_own tokens.
+ * 0, or -1 without memory. */
 int gradient_add(struct work *w, const int64_t *ids, const int8_t *learnt, const int64_t *positions,
                  int n_doc, int n_t, float scale, double *own, int64_t *n_own)
 {

@@ -27,11 +27,12 @@ class Torch:
 
     def add(self, ids, learnt, positions, scale):
         """Add `scale` times the gradient of what is learnt of ids [document][t]: learnt [document][t - 1] is 0 for no,
-        2 for the model's own tokens. The loss of those, summed, and their number."""
+        1 for others' tokens, n for the model's own that count n - 1 times. The loss of its own, summed, and their number."""
         h = self.replica(ids, positions)
         loss = F.cross_entropy(self.replica.head(h[:, :-1][learnt > 0]), ids[:, 1:][learnt > 0], reduction="none")
-        (loss.sum() * scale).backward()
-        mask = learnt[learnt > 0] > 1
+        times = learnt[learnt > 0] - 1
+        ((loss * times.clamp(min=1)).sum() * scale).backward()
+        mask = times > 0
         return float(loss.detach()[mask].sum()), int(mask.sum())
 
 

@@ -196,8 +196,8 @@ def np_diff(starts):
 
 
 def pack(ids, weights, starts, docs, rng):
-    """Tokens [document][t], and for each but the first whether it is learnt: 0 no, 1 as one of the others', 2 as an
-    own. A weight is the probability of that."""
+    """Tokens [document][t], and for each but the first how it is learnt (gradient.Torch.add). A weight below 1 is the
+    probability that one of the others' is."""
     import numpy as np
     import torch
 
@@ -206,7 +206,7 @@ def pack(ids, weights, starts, docs, rng):
     for row, d in enumerate(docs):
         a, b = starts[d], starts[d + 1]
         x[row, : b - a], w[row, : b - a] = ids[a:b], weights[a:b]
-    learnt = (rng.random(w.shape) < w).astype(np.int8) + (w == 1)
+    learnt = (rng.random(w.shape) < w) + np.where(w >= 1, w, 0).astype(np.int8)
     return torch.from_numpy(x), torch.from_numpy(learnt[:, 1:])
 
 
