@@ -1,77 +1,16 @@
-"""Tool calls over invented tools: which to call, with what, several at once, none where none fits, and
-results turned into answers. No tool of the evaluation is among them; names are drawn at random."""
+"""Tool calls, over invented tools and those of tools.txt: which to call, with what, several at once, none where
+none fits, and results turned into answers. No tool of the evaluation is among them; names are drawn at random."""
 import json
-import re
 
 import prose
 import words
 from facts import choose
-from words import CITIES, LAST, NAMES, THINGS
+from real_tools import ABLE, RealTool, enumeration, plain
+from values import city, clock, code, command, date, distinct, domain, last, name, path, sentence, thing, word
 
 # What a parameter may be: its names, its schema, its values, how a user says it (%v the value).
 def text(values, *names, say=("%k %v", "with %k %v", "%k: %v", "the %k is %v"), **more):
     return names, {"type": "string", **more}, values, say
-
-
-def sentence(r):
-    kind = r.random()
-    if kind < 0.6:
-        return prose.fragment(r, 10)
-    return r.choice(words.SENTENCES) if kind < 0.75 else f"{r.choice(words.VERBS)} the {r.choice(words.ADJECTIVES)} {r.choice(THINGS)}"
-
-
-def path(r):
-    folders = ["src", "docs", "home", "tmp", "data", "lib", "test", "etc", "var", words.nonce(r), prose.word(r), r.choice(words.NOUNS)]
-    parts = r.sample(folders, r.randint(0, 2)) + [r.choice([words.nonce(r), prose.word(r), prose.word(r), r.choice(words.NOUNS), r.choice(THINGS)]) + r.choice([".txt", ".py", ".c", ".md", ".json", ".log", ".csv", ""])]
-    return r.choice(["/", "", "./", "~/"]) + "/".join(parts)
-
-
-def command(r):
-    return r.choice(["ls", "ls -la", "git status", "git log", "make test", "pwd", "date", "df -h", "cat %p", "wc -l %p", "rm %p", "head %p", "python %p", "mkdir %p", "uptime", "echo %w", "grep %w %p", "git %w", "make %w", "%w %w", "%w -%l %p", "%w --%w"]).replace(
-        "%p", path(r)).replace("%l", r.choice("abcdefghklnprstuvx")).replace("%w", r.choice([words.nonce(r), prose.word(r), prose.word(r)]))
-
-
-def code(r):
-    return "".join(r.choice("ABCDEFGHKLMNPQRSTUVWXYZ") for _ in range(r.randint(1, 3))) + r.choice(["-", "", ""]) + str(r.randint(1, 9999))
-
-
-def date(r):
-    return f"{r.randint(2020, 2032)}-{r.randint(1, 12):02}-{r.randint(1, 28):02}"
-
-
-def clock(r):
-    return f"{r.randint(0, 23):02}:{r.choice(['00', '15', '30', '45', '05', '20'])}"
-
-
-def thing(r):
-    kind = r.random()
-    if kind < 0.2:
-        return r.choice(THINGS)
-    if kind < 0.75:
-        return prose.word(r) if kind < 0.5 else prose.fragment(r, 4)
-    return f"{r.choice(words.ADJECTIVES)} {r.choice(THINGS)}" if kind < 0.85 else words.nonce(r)
-
-
-def city(r):
-    kind = r.random()
-    return r.choice(CITIES) if kind < 0.5 else prose.proper(r) if kind < 0.8 else words.nonce(r).capitalize()
-
-
-def name(r):
-    kind = r.random()
-    return r.choice(NAMES) if kind < 0.5 else prose.proper(r) if kind < 0.8 else words.nonce(r).capitalize()
-
-
-def word(r):
-    return r.choice(THINGS) if r.random() < 0.3 else prose.word(r)
-
-
-def last(r):
-    return r.choice(LAST) if r.random() < 0.5 else prose.proper(r)
-
-
-def domain(r):
-    return f"{r.choice(['example', 'mail', 'test', words.nonce(r), prose.word(r), prose.word(r)])}.{r.choice(['com', 'org', 'net', 'io', 'de'])}"
 
 
 PARAMS = [
@@ -151,20 +90,9 @@ def param(rng):
     return name, schema, values, lambda r, v: r.choice(say).replace("%k", name.replace("_", " ") if r.random() < 0.7 else name).replace("%v", plain(v))
 
 
-def distinct(items):
-    return list(dict.fromkeys(items))
-
-
-def enumeration(v):
-    v = [plain(x) for x in v]
-    return v[0] if len(v) == 1 else ", ".join(v[:-1]) + " and " + v[-1]
-
-
-def plain(v):
-    return {True: "true", False: "false"}[v] if isinstance(v, bool) else str(v)
-
-
 class Tool:
+    entry = None  # it is none of REAL
+
     def __init__(self, rng, taken, like=None):
         """One that no name of `taken` is, akin to another tool where one is given."""
         while True:
@@ -238,115 +166,6 @@ class Tool:
         return args, request
 
 
-# Tools as people make them, and requests as people say them: names, description, parameters (name, ? for
-# optional: schema or type, values), requests that say the parameters by number.
-STRING, INTEGER, NUMBER, BOOLEAN = ({"type": k} for k in ("string", "integer", "number", "boolean"))
-room = lambda r: r.choice("cellar hall garage attic garden lounge study porch".split()) if r.random() < 0.4 else prose.word(r)
-currency = lambda r: "".join(r.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(3))
-language = lambda r: r.choice(["Swedish", "Czech", "Greek", "Turkish", "Hindi", "Korean"]) if r.random() < 0.5 else prose.proper(r)
-title = lambda r: " ".join(w.capitalize() for w in prose.fragment(r, 4).split()) if r.random() < 0.5 else prose.proper(r)
-small = lambda r: r.randint(1, 60)
-REAL = [
-    ("forecast|get_forecast|weatherForecast|weather", "Weather forecast of a place", [("place|location|where", STRING, city), ("days?|n_days?", INTEGER, lambda r: r.randint(1, 9))],
-     ["what will the weather be in {0}", "is it going to rain in {0}", "weather {0} for {1} days", "forecast for {0}, {1} days", "do i need an umbrella in {0}", "how cold is it in {0}", "{1} days of weather in {0}"]),
-    ("read_file|ReadFile|view|open_file|cat_file", "Read a file", [("path|file|filename", STRING, path)], ["read {0}", "show me {0}", "what is in {0}", "open the file {0}", "print {0}", "look into {0}"]),
-    ("write_file|WriteFile|save_file|create_file", "Write a file", [("path|file", STRING, path), ("content|text|contents", STRING, sentence)],
-     ["write \"{1}\" to {0}", "create {0} with the content \"{1}\"", "save \"{1}\" as {0}", "make a file {0} that says \"{1}\""]),
-    ("run_command|shell|exec|terminal|run_shell", "Run a shell command", [("command|cmd", STRING, command)], ["run {0}", "execute {0}", "run `{0}`", "please run the command {0}", "what does {0} print", "{0}"]),
-    ("search_files|find_in_files|SearchCode|rg", "Search files for a text", [("query|text|regex", STRING, thing), ("folder?|dir?", STRING, path)], ["search for {0}", "find {0} in the code", "where is {0} used", "search {1} for {0}", "look for {0} in {1}"]),
-    ("list_directory|ls|listFiles|list_folder", "List a folder", [("path|folder|directory", STRING, path)], ["list {0}", "what files are in {0}", "show the folder {0}", "ls {0}"]),
-    ("web_search|search_web|google|SearchInternet", "Search the web", [("query|q", STRING, thing)], ["search the web for {0}", "google {0}", "look up {0} online", "find pages about {0}"]),
-    ("fetch_url|get_page|http_get|download", "Fetch a web page", [("url|link", STRING, lambda r: f"https://{words.nonce(r)}.{r.choice(['com', 'org'])}")], ["fetch {0}", "download {0}", "get the page {0}", "what does {0} say"]),
-    ("mail|email_send|compose_mail|sendMail", "Send a mail", [("recipient|address", STRING, lambda r: f"{name(r).lower()}@{words.nonce(r)}.org"), ("subject|title", STRING, word), ("text|message", STRING, sentence)],
-     ["send a mail to {0} about {1}: {2}", "mail {0}, subject {1}, text \"{2}\"", "write to {0} with the subject {1} and the text \"{2}\""]),
-    ("set_timer|timer|startTimer|countdown", "Set a timer", [("minutes|duration_minutes|mins", INTEGER, small), ("name?|title?", STRING, word)], ["set a timer for {0} minutes", "wake me in {0} minutes", "{0} minutes timer called {1}", "timer {0} minutes", "remind me in {0} minutes of the {1}"]),
-    ("set_alarm|alarm|addAlarm", "Set an alarm", [("time|at", STRING, clock)], ["wake me up at {0}", "set an alarm for {0}", "alarm at {0}"]),
-    ("add_reminder|remind|reminder", "Remind the user of something", [("text|what", STRING, lambda r: f"{r.choice(['buy', 'call', 'clean', 'return', 'fetch', prose.word(r)])} the {word(r)}"), ("when|date", STRING, date)], ["remind me to {0} on {1}", "reminder on {1}: {0}", "do not let me forget to {0}, {1}"]),
-    ("switch_lamp|lamp|lights|turn_light", "Turn a light on or off", [("room|place", STRING, room), ("on|state", BOOLEAN, None)],
-     ["turn {1:on|off} the light in the {0}", "lights {1:on|off} in the {0}", "switch the {0} lamp {1:on|off}", "make it {1:bright|dark} in the {0}"]),
-    ("thermostat|set_temperature|heat", "Set the temperature of a room", [("room|zone", STRING, room), ("temperature|celsius|value", NUMBER, lambda r: r.choice([r.randint(12, 27), r.randint(24, 54) / 2]))],
-     ["set the {0} to {1} degrees", "make it {1} degrees in the {0}", "heat the {0} to {1}", "temperature of {1} in the {0}"]),
-    ("calculate|calc|subtract|divide|power|sum", "Compute with two numbers", [("a|x|left|first", NUMBER, lambda r: r.choice([r.randint(0, 999), round(r.uniform(0, 99), 2)])), ("b|y|right|second", NUMBER, lambda r: r.choice([r.randint(1, 999), round(r.uniform(0, 99), 1)]))],
-     ["{0} and {1}", "use {0} and {1}", "with {0} and {1}", "compute it for {0} and {1}"]),
-    ("exchange|currency|convert_money|exchangeRate", "Convert between currencies", [("value|sum|money", NUMBER, lambda r: r.randint(1, 9000)), ("from|from_currency|have", STRING, currency), ("to|to_currency|want", STRING, currency)],
-     ["how much are {0} {1} in {2}", "convert {0} {1} to {2}", "change {0} {1} into {2}", "{0} {1} in {2}"]),
-    ("quote|share|ticker|get_stock", "Price of a share", [("symbol|ticker|stock", STRING, lambda r: "".join(r.choice("ABCDEFGHIKLMNOPRSTUVXZ") for _ in range(r.randint(2, 4))))], ["how is {0} doing", "price of {0}", "what does a share of {0} cost", "stock {0}", "{0} share price"]),
-    ("hotel|book_hotel|reserve_hotel", "Book a hotel", [("city|town", STRING, city), ("nights", INTEGER, lambda r: r.randint(1, 14)), ("stars?", INTEGER, lambda r: r.randint(2, 5))], ["book a hotel in {0} for {1} nights", "i need a room in {0}, {1} nights", "hotel in {0} with {2} stars for {1} nights", "{1} nights in {0}"]),
-    ("train|find_train|connection|trains", "Find a train", [("from|start|origin", STRING, city), ("to|goal|destination", STRING, city), ("at?|time?", STRING, clock)], ["train from {0} to {1}", "how do i get from {0} to {1}", "trains from {0} to {1} at {2}", "i must go from {0} to {1}", "next train to {1} from {0}"]),
-    ("play|play_music|music|playTrack", "Play music", [("title|track|what", STRING, title), ("artist?|by?", STRING, lambda r: name(r) if r.random() < 0.5 else f"{name(r)} {last(r)}")], ["play {0}", "play {0} by {1}", "i want to hear {0}", "put on {0} by {1}"]),
-    ("volume|setVolume|loudness", "Set the volume", [("level|value|volume", INTEGER, lambda r: r.randint(0, 100))], ["volume to {0}", "set the volume to {0} percent", "make it {0} percent loud", "volume {0}"]),
-    ("sql|run_sql|db_query|execute_query", "Run an SQL query", [("query|statement|q", STRING, lambda r: f"select {r.choice(['*', 'name', 'count(*)', 'id, name'])} from {r.choice(words.NOUNS)}s")], ["run {0}", "query: {0}", "what does \"{0}\" give", "execute \"{0}\" on the database"]),
-    ("translate|translator|translateText", "Translate a text", [("text|phrase", STRING, sentence), ("language|target|lang", STRING, language)], ["translate \"{0}\" to {1}", "how do you say \"{0}\" in {1}", "what is \"{0}\" in {1}", "\"{0}\" in {1} please"]),
-    ("ticket|new_ticket|create_bug|bug", "Open a ticket", [("title|summary", STRING, lambda r: f"{word(r).capitalize()} {r.choice(['is broken', 'does not open', 'is missing', 'is too slow', prose.fragment(r, 4)])}"), ("priority|level", {"type": "string", "enum": ["low", "normal", "high"]}, None)],
-     ["open a ticket \"{0}\" with {1} priority", "report that \"{0}\", priority {1}", "new {1} ticket: {0}", "file a bug \"{0}\", {1}"]),
-    ("parcel|track|shipment|where_is", "Where a parcel is", [("code|tracking|id", STRING, code)], ["where is my parcel {0}", "track {0}", "has {0} arrived", "status of shipment {0}"]),
-    ("define|dictionary|lookup|meaning", "Meaning of a word", [("word|term", STRING, lambda r: r.choice([word(r), words.nonce(r)]))], ["what does {0} mean", "define {0}", "meaning of {0}", "look {0} up"]),
-    ("whois|user|get_person|profile", "Look a user up", [("id|user_id|uid", INTEGER, lambda r: r.randint(1, 99999))], ["who is user {0}", "show user {0}", "get the profile {0}", "details of user {0}"]),
-    ("deploy|release|rollout", "Deploy something", [("app|project|what", STRING, lambda r: r.choice([word(r), words.nonce(r)])), ("stage|env|target", {"type": "string", "enum": ["dev", "test", "live"]}, None)], ["deploy {0} to {1}", "bring {0} to {1}", "release {0} on {1}", "roll {0} out to {1}"]),
-    ("todo|add_task|tasks_add|note", "Add to a list", [("items|entries", {"type": "array", "items": STRING}, lambda r: distinct([word(r) for _ in range(r.randint(1, 4))]))], ["add {0}", "put {0} on the list", "note {0}", "i need {0}"]),
-    ("time_now|now|clock|today|list_jobs|status|logout|refresh", "No parameters", [], ["what time is it", "now", "show it", "do it", "go ahead"]),
-]
-
-
-def respelled(name, rng):
-    """A name with a word more or less, in any style: names are to be read, not known by heart."""
-    parts = [p.lower() for p in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
-    if rng.random() < 0.6:
-        extra = rng.choice([rng.choice(words.NOUNS), rng.choice(words.VERBS), words.nonce(rng), prose.word(rng), prose.word(rng), "tool", "api", "my"])
-        parts.insert(rng.choice([0, len(parts)]), extra)
-    style = rng.random()
-    if style < 0.6:
-        return "_".join(parts)
-    if style < 0.75:
-        return parts[0] + "".join(p.capitalize() for p in parts[1:])
-    if style < 0.87:
-        return "".join(p.capitalize() for p in parts)
-    return "-".join(parts) if style < 0.95 else f"mcp__{words.nonce(rng)}__" + "_".join(parts)
-
-
-class RealTool:
-    """One of REAL, under a name like one of its own."""
-
-    def __init__(self, rng, taken):
-        names, self.description, params, self.requests = rng.choice(REAL)
-        self.name = respelled(rng.choice(names.split("|")), rng)
-        while self.name in taken:
-            self.name += "_" + rng.choice(words.NOUNS)
-        self.verb, self.noun = names.split("|")[0], self.description.lower()
-        self.params = []
-        for alternatives, schema, values in params:
-            n = rng.choice(alternatives.split("|"))
-            if rng.random() < 0.4:
-                n = rng.choice([words.nonce(rng), prose.word(rng), prose.word(rng), n.rstrip("?") + "_" + rng.choice(["name", "value", "text", "arg"])])
-            while n.rstrip("?") in [p[0] for p in self.params]:
-                n = words.nonce(rng)
-            if "enum" in schema:
-                values = lambda r, e=schema["enum"]: r.choice(e)
-            if schema is BOOLEAN:
-                values = lambda r: r.random() < 0.5
-            self.params.append((n.rstrip("?"), not n.endswith("?") and "?" not in alternatives, schema, values))
-        self.described = rng.random() < 0.3
-
-    def schema(self, rng):
-        props = {n: dict(s, **({"description": f"The {n.replace('_', ' ')}"} if self.described else {})) for n, _, s, _ in self.params}
-        return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": {
-            "type": "object", "properties": props, "required": [n for n, required, _, _ in self.params if required]}}}
-
-    def call(self, rng):
-        request = rng.choice(self.requests)
-        if not self.params:
-            return {}, f"{request} ({self.name})" if rng.random() < 0.3 else f"{self.name.replace('_', ' ')}, {request}"
-        args = {}
-        for i, (n, _, _, values) in enumerate(self.params):
-            if f"{{{i}" in request:
-                v = args[n] = values(rng)
-                request = re.sub(r"\{%d:(\w+)\|(\w+)\}" % i, lambda m: m[1] if v else m[2], request)
-                request = request.replace(f"{{{i}}}", enumeration(v) if isinstance(v, list) else plain(v))
-        if self.description.startswith("Compute"):
-            request = f"{self.name.replace('_', ' ')} {request}"
-        return args, request
-
-
 RESULTS = ["ok", "done", "not found", "success", "error: timeout", "permission denied", "created", "no results", "queued"]
 
 
@@ -373,38 +192,62 @@ def result(rng, args):
 NO_TOOL = "None of my tools can do that."
 
 
-def request_written(q, rng):
-    style = rng.random()
-    if style < 0.5:
+def request_written(q, calls, rng):
+    """A request as it is typed: what arguments say stays as it is."""
+    said = [spoken for _, args in calls for spoken in map(plain, args.values())]
+    if rng.random() < 0.5 and not any(q.startswith(v) for v in said):
         q = q[0].upper() + q[1:]
-    return q + rng.choice(["", "", ".", "?", "!", " please"])
+    return q + rng.choice(["", "", ".", "?", "!", " please"][: 4 if any(q.endswith(v) for v in said) else 6])
 
 
 def call_message(calls):
     return {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": n, "arguments": a}} for n, a in calls]}
 
 
+def draw_tools(rng):
+    """Invented ones, real ones, or both; those that resemble each other often stand together."""
+    tools, share = [], rng.choice([0, 0.5, 1, 1])
+    for _ in range(rng.choice([1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 7])):
+        taken = {t.name for t in tools}
+        akin = rng.choice(tools) if tools and rng.random() < 0.5 else None
+        if rng.random() < share:
+            tools.append(RealTool(rng, taken, akin and akin.entry, [t.entry for t in tools]))
+        else:
+            tools.append(Tool(rng, taken, akin))
+    return tools
+
+
+def stranger(rng, tools):
+    """A request that none of the tools is for, or None."""
+    real = [t.entry.realm for t in tools if t.entry]
+    if real and rng.random() < 0.6:
+        t = RealTool(rng, (), None, [t.entry for t in tools])
+        if ABLE in real or t.entry.realm in real + [ABLE]:
+            return None
+    else:
+        t = Tool(rng, ())
+        if any(known.verb == t.verb or set(known.noun.split()) & set(t.noun.split()) for known in tools):
+            return None
+    q = t.call(rng)[1]
+    return None if t.name in q else q
+
+
 def dialogue(rng, other):
     """Messages, and tools. `other` draws a question and its answer that no tool is needed for."""
-    taken, tools = set(), []
-    for _ in range(rng.choice([1, 1, 1, 2, 2, 2, 3, 3, 4, 5])):
-        akin = rng.choice(tools) if tools and rng.random() < 0.5 else None
-        t = RealTool(rng, taken) if rng.random() < 0.4 else Tool(rng, taken, akin)
-        taken.add(t.name)
-        tools.append(t)
+    tools = draw_tools(rng)
+    computes = any(t.entry and t.entry.realm == "maths" for t in tools)
     messages = []
     for _ in range(rng.choice([1, 1, 2, 3, 4, 5, 6])):  # many to a list of tools: it is the calls that are learnt
         kind = rng.random()
         if kind < 0.14:
             q, a = other(rng)
-            messages += [{"role": "user", "content": q}, {"role": "assistant", "content": a}]
+            if not computes or not any(c.isdigit() for c in q):
+                messages += [{"role": "user", "content": q}, {"role": "assistant", "content": a}]
             continue
         if kind < 0.22:  # something to do that none of them does
-            stranger = Tool(rng, taken)
-            if any(t.verb == stranger.verb or set(t.noun.split()) & set(stranger.noun.split()) for t in tools):
-                continue
-            _, q = stranger.call(rng)
-            messages += [{"role": "user", "content": request_written(q.replace(stranger.name, "a tool"), rng)}, {"role": "assistant", "content": NO_TOOL}]
+            q = stranger(rng, tools)
+            if q:
+                messages += [{"role": "user", "content": request_written(q, [], rng)}, {"role": "assistant", "content": NO_TOOL}]
             continue
         chosen = [rng.choice(tools)]
         if kind < 0.38:  # two calls at once, of one tool or two
@@ -415,7 +258,7 @@ def dialogue(rng, other):
             calls.append((t.name, args))
             requests.append(q)
         q = rng.choice([" and ", ", then ", ", and ", " and also "]).join(requests)
-        messages += [{"role": "user", "content": request_written(q, rng)}, call_message(calls)]
+        messages += [{"role": "user", "content": request_written(q, calls, rng)}, call_message(calls)]
         if rng.random() < 0.85:
             said = []
             for _, args in calls:
