@@ -29,11 +29,13 @@ size_t gs_op_matmul_chunk_rows(const struct gs_tensor *w)
     return GS_MIN(GS_MAX(CHUNK_BYTES / w->row_bytes, (size_t)4), (size_t)CHUNK_ROWS);
 }
 
-size_t gs_op_matmul_panel_rows(size_t dim)
+/* Few tokens pass by once, and the weights are unpacked for them in bites. */
+size_t gs_op_matmul_panel_rows(size_t dim, size_t n)
 {
     const size_t groups = dim / GS_ACT_GROUP + (dim % GS_ACT_GROUP != 0);
     const size_t row = groups * GS_PANEL_ROW_BYTES;
-    const size_t fit = PANEL_BYTES / row / PANEL_GRAIN * PANEL_GRAIN;
+    const size_t room = n > FEW_TOKENS ? PANEL_BYTES : GS_LANE_MIN_SCRATCH;
+    const size_t fit = room / row / PANEL_GRAIN * PANEL_GRAIN;
 
     if (PANEL_GRAIN * row > GS_LANE_MIN_SCRATCH)
         return 0;
@@ -109,7 +111,8 @@ static void part_rows(struct gs_lane *lane, const struct gs_act *x, struct part 
                       size_t end)
 {
     const bool panels = gs_act_has_panels(x, p.w->type);
-    const size_t step = panels ? gs_op_matmul_panel_rows(x->x.dim) : gs_op_matmul_chunk_rows(p.w);
+    const size_t step =
+        panels ? gs_op_matmul_panel_rows(x->x.dim, x->x.n) : gs_op_matmul_chunk_rows(p.w);
 
     for (size_t r = begin; r < end; r += step, p.out += step) {
         const size_t stop = GS_MIN(r + step, end);
@@ -127,7 +130,7 @@ static size_t unit_rows(const struct gs_act *x, const struct gs_matmul *m)
     if (m->heads)
         return m->heads->stride;
     return gs_act_has_panels(x, m->w->type)
-               ? gs_op_matmul_panel_rows(x->x.dim)
+               ? gs_op_matmul_panel_rows(x->x.dim, x->x.n)
                : GS_MIN(gs_op_matmul_chunk_rows(m->w), tile_rows(x->x.n));
 }
 
@@ -245,7 +248,7 @@ static bool wants_panels(const struct gs_lane *lane, const struct gs_act *x,
 {
     bool any = false;
 
-    if (x->x.n < GS_PANEL_MIN_TOKENS || gs_op_matmul_panel_rows(x->x.dim) == 0)
+    if (x->x.n < GS_PANEL_MIN_TOKENS || gs_op_matmul_panel_rows(x->x.dim, x->x.n) == 0)
         return false;
     for (size_t i = 0; i < n_m; i++) {
         const struct gs_tensor *w[2] = {m[i].w, m[i].up ? m[i].up : m[i].w};

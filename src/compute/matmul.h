@@ -32,7 +32,7 @@ void gs_act_make_own(const struct gs_kernels *k, struct gs_act *x, enum gs_type 
 
 /* Weight rows to take at a time. */
 size_t gs_op_matmul_chunk_rows(const struct gs_tensor *w);
-/* The same when they are unpacked for panels; 0 if not even the least fit. */
-size_t gs_op_matmul_panel_rows(size_t dim);
+/* The same when they are unpacked for panels of n tokens; 0 if not even the least fit. */
+size_t gs_op_matmul_panel_rows(size_t dim, size_t n);
 
 #endif

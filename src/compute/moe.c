@@ -209,7 +209,7 @@ static void product(struct gs_lane *lane, const struct product *p, const struct 
                     size_t begin, size_t end)
 {
     const bool panels = takes_panels(p, e);
-    const size_t chunk = panels                  ? gs_op_matmul_panel_rows((size_t)p->w->ne[0])
+    const size_t chunk = panels ? gs_op_matmul_panel_rows((size_t)p->w->ne[0], e->n)
                          : e->n <= GS_DOT_TOKENS ? end - begin
                                                  : gs_op_matmul_chunk_rows(p->w);
 
@@ -389,7 +389,7 @@ static void sum_pairs(struct gs_lane *lane, const struct call *c, struct gs_rows
 
 static bool panels_fit(const struct gs_kernels *k, const struct gs_tensor *w)
 {
-    return quantised(w) && k->panel[w->type] && gs_op_matmul_panel_rows((size_t)w->ne[0]) > 0;
+    return quantised(w) && k->panel[w->type] && gs_op_matmul_panel_rows((size_t)w->ne[0], 1) > 0;
 }
 
 /* Bytes between the rows of x that products with w read. */

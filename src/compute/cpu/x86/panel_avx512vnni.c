@@ -8,7 +8,11 @@
 
 #include "compute/cpu/x86/panel_x86.inc.h"
 
+/* after panel_x86.inc.h */
+#include "compute/cpu/x86/panel_slab.inc.h"
+
 void gs_kernels_init_panel_avx512vnni(struct gs_kernels *k)
 {
     init_panel(k);
+    init_slabs(k);
 }
