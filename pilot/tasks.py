@@ -143,47 +143,102 @@ def record(rng, least=1, most=5):
     return {k: rng.choice([prose.word, prose.proper])(rng) if isinstance(v, str) and rng.random() < 0.3 else v for k, v in made.items()}
 
 
-def say_value(v):
+def say_value(v, quote=""):
     if isinstance(v, bool):
         return "true" if v else "false"
-    return ", ".join(v) if isinstance(v, list) else str(v)
+    if isinstance(v, list):
+        return ", ".join(quote + x + quote for x in v)
+    return quote + v + quote if isinstance(v, str) else str(v)
+
+
+PAIRS = ["%k %v", "%k: %v", "%k = %v", "%k=%v", "the %k is %v", "%k set to %v", "%k is %v", "%k as %v", "%v as %k", "%v for %k", "%k -> %v", "a %k of %v", "%k being %v", "%k should be %v", "%k equal to %v",
+         "%k with the value %v", "the value %v under %k", "its %k %v"]
+JOINTS = [", ", ", ", " and ", "; ", "\n"]
 
 
 def said(r, rng):
     """A record in words."""
-    style = rng.randint(0, 3)
-    pairs = [(k, say_value(v)) for k, v in r.items()]
-    if style == 0:
-        return ", ".join(f"{k} {v}" for k, v in pairs)
-    if style == 1:
-        return ", ".join(f"{k}: {v}" for k, v in pairs)
-    if style == 2:
-        return " and ".join(f"{k} = {v}" for k, v in pairs)
-    return "; ".join(f"the {k} is {v}" for k, v in pairs)
+    pair, quote, mark = rng.choice(PAIRS[:3] if rng.random() < 0.4 else PAIRS), rng.choice(["", "", "", '"', "'"]), rng.choice(["", "", "", "", '"', "`"])
+    parts = [pair.replace("%k", mark + k + mark).replace("%v", say_value(v, quote)) for k, v in r.items()]
+    if len(parts) > 1 and rng.random() < 0.3:
+        return ", ".join(parts[:-1]) + rng.choice([" and ", ", and "]) + parts[-1]
+    return rng.choice(JOINTS[:4] if rng.random() < 0.9 else JOINTS[4:]).join(parts)
 
 
 def dump(v, rng=None):
     return json.dumps(v, ensure_ascii=False)
 
 
+OBJECT = [
+    # as an order
+    "[write|give me|make|create|return|output|generate|produce|emit|send|type|print] [a json object|json|some json|an object in json|a piece of json] with %s", "[convert|turn|change|transform|translate] [this |the following |]into json: %s",
+    "[write|return|put|express|encode|state] this as [a |]json[ object|]: %s", "[make|build|form] json of %s", "output only json: %s", "put this in json: %s", "represent %s [in|as] json", "put %s [in|into] [a|one] json object",
+    "[format|serialise|serialize|render|print|show|encode|dump] %s as [a |]json[ object|]", "[build|form|assemble|construct] a json object [from|out of] %s", "make an object in json, its [members|keys and values|entries|properties] are %s",
+    "[set|have] %s in [a|one] json object", "respond in json[ only|]: %s", "answer with [a|one] json object [that has|with|of] %s", "reply with json where %s", "write down as json that %s", "fill a json object: %s", "say this in json: %s",
+    "create json, [the |]fields are %s", "create a json [document|record|dictionary|structure] with [the fields|the keys|the properties|the attributes|the members] %s", "make me a json [record|dict|map|entry] of %s",
+    "[store|keep|write] %s as json", "[wrap|pack] %s [in|into] json", "produce nothing but the json object for %s", "take %s and [make|write] json of it", "use json to say %s", "give %s back as json",
+    # without a verb
+    "as json: %s", "json for %s", "%s. answer in json", "[a small|one|a] json [object|record] holding %s", "json please: %s", "[nothing but|just|only] json: %s", "%s - as json", "json object: %s", "json, %s", "%s, as json", "%s in json",
+    "json object, [fields|keys|members]: %s", "fields: %s. format: json", "format json. %s", "one json object[, no more|]: %s", "%s => json", "json with %s", "json object with %s[, nothing else|]", "a record in json: %s", "%s (json please)",
+    "data: %s. [wanted|output|answer]: json", "the following as a json object: %s",
+    # as a question or a wish
+    "i [want|would like] json that has %s", "[can you|could you|would you|please] write a json object [that has|where] %s", "how does %s look in json", "what would %s be in json", "what is the json for %s", "may i have json with %s",
+    "i need [a json object|json] [with|where|in which] %s", "how do i write %s as json", "could i get %s as json", "[show me|tell me] what json with %s looks like", "would you mind giving me json with %s", "my program wants json: %s",
+    "what does a json object with %s look like",
+]
+COLUMNS = ["json with [the |](keys|fields) %k and [the |]values %v", "[write|make|give me] a json object with [the |](keys|fields|members) %k, [the |]values are %v", "keys: %k. values: %v. json", "fields %k, values %v, as json", "json object, keys %k, values %v in this order"]
+
+
+def listed(items, rng):
+    if len(items) == 1 or rng.random() < 0.4:
+        return ", ".join(items)
+    return ", ".join(items[:-1]) + rng.choice([" and ", ", and "]) + items[-1]
+
+
 def json_record(rng):
     r = record(rng)
-    q = choose(rng.choice(["[write|give me|make|create|return|output|generate] [a json object|json|a json] with %s", "[convert|turn] [this |]into json: %s", "as json: %s", "json for %s",
-                           "[write|return] this as [a |]json[ object|]: %s", "make json of %s", "output only json: %s", "%s. answer in json", "put this in json: %s",
-                           "[a small|one] json [object|] holding %s", "represent %s [in|as] json", "[format|serialise|render|print|show] %s as [a |]json[ object|]", "json please: %s", "[build|form] a json object [from|out of] %s",
-                           "i [want|would like] json that has %s", "[nothing but|just|only] json: %s", "[can you|would you|please] write a json object [that has|where] %s", "%s - as json", "json object: %s",
-                           "make an object in json, its [members|keys and values|entries] are %s", "[set|have] %s in [a|one] json object"]), rng)[0]
-    return q.replace("%s", said(r, rng)), dump(r)
+    if rng.random() < 0.1 and not any(isinstance(v, list) for v in r.values()):
+        q = choose(rng.choice(COLUMNS), rng)[0]
+        return q.replace("%k", listed(list(r), rng)).replace("%v", listed([say_value(v) for v in r.values()], rng)), dump(r)
+    return choose(rng.choice(OBJECT), rng)[0].replace("%s", said(r, rng)), dump(r)
+
+
+LIST = [
+    "[make|write|give me|return|create|output|print|build] [a json array|a json list|json, a list|an array in json] [of|with|from|holding|containing] %s", "[put|pack|write] %s [in|into] [a json array|a json list]", "[a json array|json array|a json list|json list]: %s",
+    "[give me|send] %s as [a json array|a json list|json]", "[turn|convert|change] %s into [a json array|a json list]", "json array [with|of] [these|the] [items|elements|values]: %s", "[the list|list|items]: %s. [answer|output|write] [a json array|json]",
+    "what is %s as [a json array|a json list]", "could you write %s as [a json list|a json array]", "i need [a json list|a json array] of %s", "an array of %s, in json", "elements %s, json array please", "how do i write the list %s in json",
+    "return only a json array: %s", "json list with the elements %s", "make json of the list %s", "only json, a list of %s", "list these in json: %s",
+]
 
 
 def json_list(rng):
-    if rng.random() < 0.5:
+    kind = rng.random()
+    if kind < 0.3:
         kind = rng.choice(list(LISTS))
         items = LISTS[kind][: rng.randint(2, 5)]
-        return choose(f"[a json array|json array|a json list|json list] of {len(items)} {kind}", rng)[0], dump(items)
-    items = [rng.choice([rng.choice(THINGS), rng.choice(NAMES), rng.choice(CITIES), prose.word(rng), prose.word(rng)]) for _ in range(rng.randint(2, 6))] if rng.random() < 0.6 else [rng.randint(0, 999) for _ in range(rng.randint(2, 6))]
-    q = choose("[make|write|give me|return] [a json array|a json list] [of|with|from]", rng)[0] + " " + ", ".join(map(str, items))
-    return q, dump(items)
+        n = rng.choice([str(len(items)), NUMBERS[len(items)]])
+        return choose(f"[a json array of|json array of|a json list of|json list:|give me a json array of|write a json list of|i need a json array with|name as a json list|json, a list of] {n} {kind}", rng)[0], dump(items)
+    if kind < 0.4:  # numbers in a row
+        low, n = rng.randint(0, 50), rng.randint(2, 9)
+        return choose(f"[a json array|json array|json list|write a json list|make a json array] of [the numbers|numbers|all numbers] from {low} to {low + n}", rng)[0], dump(list(range(low, low + n + 1)))
+    if kind < 0.55:
+        return json_records(rng)
+    items = [rng.choice([rng.choice(THINGS), rng.choice(NAMES), rng.choice(CITIES), prose.word(rng), prose.word(rng), words.nonce(rng)]) for _ in range(rng.randint(1, 6))] if rng.random() < 0.65 else [rng.randint(0, 999) for _ in range(rng.randint(2, 6))]
+    quote = rng.choice(["", "", "", '"', "'"])
+    return choose(rng.choice(LIST), rng)[0].replace("%s", listed([say_value(x, quote) for x in items], rng)), dump(items)
+
+
+def json_records(rng):
+    """A list of objects with the same keys."""
+    first = {k: v for k, v in record(rng, 1, 3).items() if not isinstance(v, list)} or {"id": 1}
+    rows = [first] + [{k: FIELDS[k](rng) if k in FIELDS else prose.word(rng) for k in first} for _ in range(rng.randint(1, 2))]
+    pair = rng.choice(["%k %v", "%k: %v", "%k = %v"])
+    text = rng.choice(["; ", "\n", " / "]).join(", ".join(pair.replace("%k", k).replace("%v", say_value(v)) for k, v in row.items()) for row in rows)
+    if rng.random() < 0.3:  # a table
+        text = "\n".join(", ".join(line) for line in [list(first)] + [[say_value(v) for v in row.values()] for row in rows])
+    q = rng.choice(["a json list of [%n |]objects: %s", "[write|make|return] a json array of objects: %s", "[%n |]records as a json array: %s", "json array, one object [each|per record]: %s", "turn these [records|rows|lines] into a json array of objects: %s",
+                    "as a list of json objects: %s", "[rows|table] to json: %s", "an array of [%n |]objects, in json: %s"])
+    return choose(q, rng)[0].replace("%n", str(len(rows))).replace("%s", text), dump(rows)
 
 
 def json_schema(rng):
@@ -201,7 +256,9 @@ def json_schema(rng):
     flat = {}
     for k, v in r.items():
         flat.update({f"{k} {a}": b for a, b in v.items()} if isinstance(v, dict) else {k: v})
-    q = rng.choice(["Extract the data as JSON after this schema: %s\n\n%t", "%t\n\nAnswer in JSON of this schema: %s", "Schema: %s\nText: %t\nJSON:", "Respond with JSON that fits %s. %t"])
+    q = rng.choice(["Extract the data as JSON after this schema: %s\n\n%t", "%t\n\nAnswer in JSON of this schema: %s", "Schema: %s\nText: %t\nJSON:", "Respond with JSON that fits %s. %t", "Here is a schema: %s\nFill it in: %t",
+                    "%t\nSchema: %s", "JSON schema: %s. Data: %t", "Use the schema %s for this: %t", "Your answer must match %s.\n\n%t", "Make an object of the schema %s out of: %t", "Text: %t\n\nWhat is in it, by this schema? %s",
+                    "%s\n\n%t", "Given %t, write the JSON that this schema asks for: %s"])
     return q.replace("%s", dump(schema)).replace("%t", said(flat, rng)), dump(r)
 
 
@@ -209,23 +266,35 @@ def schema_of(v):
     return {"type": "array", "items": {"type": "string"}} if isinstance(v, list) else {"type": TYPES[type(v)]}
 
 
+EXTRACT = ["[extract|get|find|give me|read|pull out|take] %k [as json |in json |]from[ this text|]: %t", "%t [extract|give me|return] %k as json", "[which|what] %k [is|are] in this text? [answer in json|json]: %t", "json with %k from[ the text|]: %t",
+           "%t json with the (keys|fields) %k", "text: %t fields: %k. json", "fill in %k [in json |]from: %t", "%k as json: %t", "make json with %k out of: %t", "%t what are %k? json please", "read this and [write|return] json with %k: %t",
+           "from the sentence \"%t\" take %k, as json", "[what|which] %k does this [name|mention|give]? reply in json. %t", "i need %k in json from this: %t", "parse into json, (keys|fields) %k: %t"]
+
+
 def json_extract(rng):
-    name, age, city, thing = f"{rng.choice(NAMES)} {rng.choice(LAST)}", rng.randint(5, 95), rng.choice(CITIES), rng.choice(THINGS)
-    options = [
+    name, age, city, thing = f"{rng.choice(NAMES)} {rng.choice([rng.choice(LAST), prose.proper(rng)])}", rng.randint(5, 95), rng.choice([rng.choice(CITIES), prose.proper(rng)]), rng.choice([rng.choice(THINGS), prose.word(rng)])
+    day, country, animal = rng.choice(words.DAYS), rng.choice(COUNTRIES), rng.choice(words.ANIMALS)
+    text, r = rng.choice([
         (f"{name} is {age} years old and lives in {city}.", {"name": name, "age": age, "city": city}),
-        (f"{name} from {city} ordered {age} {thing}s.", {"name": name, "city": city, "quantity": age, "item": thing}),
+        (f"{name} from {city} ordered {age} {animal}s.", {"name": name, "city": city, "quantity": age, "item": animal}),
         (f"The {thing} costs {age} dollars in {city}.", {"item": thing, "price": age, "city": city}),
-        (f"On {rng.choice(words.DAYS)} {name} bought a {thing}.", {"name": name, "item": thing}),
+        (f"On {day} {name} bought a {thing}.", {"name": name, "item": thing, "day": day}),
         (f"{name} moved from {city} to {rng.choice(CITIES)} with a {thing}.", {"name": name, "item": thing}),
-    ]
-    text, r = rng.choice(options)
+        (f"My name is {name}, I am {age} and I come from {country}.", {"name": name, "age": age, "country": country}),
+        (f"{name} has a {animal} that weighs {age} kilos.", {"name": name, "animal": animal, "weight": age}),
+        (f"In {city} it was {age} degrees on {day}.", {"city": city, "temperature": age, "day": day}),
+        (f"The meeting with {name} is on {day} in {city}.", {"name": name, "day": day, "city": city}),
+        (f"{name} wrote \"The {thing.capitalize()}\" in {1900 + age}.", {"author": name, "title": f"The {thing.capitalize()}", "year": 1900 + age}),
+        (f"Order {age}: one {thing} for {name}, {city}.", {"order": age, "item": thing, "name": name, "city": city}),
+        (f"There are {age} {animal}s on the farm of {name} near {city}.", {"count": age, "animal": animal, "name": name, "city": city}),
+    ])
     keys = list(r)
     rng.shuffle(keys)
     keys = keys[: rng.randint(1, len(keys))]
-    q = choose(f"[extract|get|find|give me] {', '.join(keys)} [as json |in json |]from[ this text|]:", rng)[0]
+    q = choose(rng.choice(EXTRACT), rng)[0]
     if "json" not in q:
         q = "json: " + q
-    return f"{q} {text}", dump({k: r[k] for k in keys})
+    return q.replace("%k", listed(keys, rng)).replace("%t", text), dump({k: r[k] for k in keys})
 
 
 # No conversation: what was there again, which is how copying is learnt

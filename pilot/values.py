@@ -217,3 +217,9 @@ unit = known("metres feet inches miles litres gallons ounces grams pounds kilos 
 
 def equation(r):
     return r.choice([f"{r.randint(2, 20)}x {r.choice('+-')} {r.randint(1, 99)} = {r.randint(1, 300)}", f"x^2 {r.choice('+-')} {r.randint(1, 20)}x = {r.randint(0, 99)}", f"{r.randint(2, 9)}*x = {r.randint(1, 99)}"])
+
+
+prose_or_nonce = either(prose.word, words.nonce)
+square = lambda r: r.choice("abcdefgh") + str(r.randint(1, 8))
+month = lambda r: r.choice(words.MONTHS) + r.choice(["", f" {r.randint(2015, 2032)}"])
+symbol_name = lambda r: r.choice([prose.word(r), f"{prose.word(r)}_{prose.word(r)}", prose.word(r) + prose.proper(r), words.nonce(r)])
