@@ -408,6 +408,34 @@ uint64_t gs_os_random_u64(void)
     return v;
 }
 
+/* As sched_setattr(2) has it: C libraries before glibc 2.41 do not declare it. */
+struct sched_attributes {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime_ns; /* of an ordinary thread: its slice, since Linux 6.12 */
+    uint64_t deadline_ns;
+    uint64_t period_ns;
+};
+
+#define DEFERRED_SLICE_NS 20000000u /* others have some 3 ms */
+
+/* Who wakes with a shorter slice than the one that runs interrupts it. */
+bool gs_os_thread_defer(void)
+{
+    struct sched_attributes a = {0};
+
+    if (syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) != 0 || a.policy != SCHED_OTHER)
+        return false;
+    a.runtime_ns = DEFERRED_SLICE_NS;
+    if (syscall(SYS_sched_setattr, 0, &a, 0) != 0 ||
+        syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) != 0)
+        return false;
+    return a.runtime_ns == DEFERRED_SLICE_NS; /* older ones take it and do nothing */
+}
+
 void gs_os_thread_name(const char *name)
 {
     char text[16];

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/os.h"
 #include "base/queue.h"
 #include "base/slice.h"
 #include "base/thread.h"
@@ -111,6 +112,7 @@ static void run(void *arg)
     struct gs_error err;
 
     gs_assert_thread(GS_THREAD_LEDGER);
+    gs_os_thread_defer();
     for (;;) {
         const size_t n = gather(l, notes);
         if (n == 0)

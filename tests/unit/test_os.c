@@ -2,10 +2,12 @@
 #include "cmocka_headers.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -309,6 +311,27 @@ static void futexes_wake(void **state)
     gs_alloc_fail_at(0);
 }
 
+static void defer(void *arg)
+{
+    const int policy = sched_getscheduler(0);
+    const int nice = getpriority(PRIO_PROCESS, 0);
+
+    const bool defers = gs_os_thread_defer();
+    *(bool *)arg = gs_os_thread_defer() == defers && sched_getscheduler(0) == policy &&
+                   getpriority(PRIO_PROCESS, 0) == nice;
+}
+
+static void who_defers_keeps_its_share(void **state)
+{
+    pthread_t thread;
+    bool is_kept = false;
+    (void)state;
+
+    assert_int_equal(gs_thread_start(&thread, GS_THREAD_POOL, defer, &is_kept, NULL), GS_OK);
+    pthread_join(thread, NULL);
+    assert_true(is_kept);
+}
+
 static void random_bytes_differ(void **state)
 {
     unsigned char bytes[300] = {0};
@@ -358,6 +381,7 @@ int main(void)
         cmocka_unit_test(the_machine_is_described),
         cmocka_unit_test(events_stay_until_drained),
         cmocka_unit_test(futexes_wake),
+        cmocka_unit_test(who_defers_keeps_its_share),
         cmocka_unit_test(random_bytes_differ),
         cmocka_unit_test(clocks_run),
     };
