@@ -1,4 +1,4 @@
-/* The writing side: rows wait in a queue; the ledger's thread takes what is there and writes it in
+/* The writing side: rows wait in an inbox; the ledger's thread takes what is there and writes it in
  * one transaction. Now and then it deletes what is too old or too much. */
 #include "ledger/ledger.h"
 
@@ -7,32 +7,27 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/os.h"
-#include "base/queue.h"
 #include "base/slice.h"
 #include "base/thread.h"
 #include "ledger/history.h"
 #include "ledger/ledger_ask.h"
+#include "ledger/ledger_inbox.h"
 #include "ledger/ledger_write.h"
 
-#define MAX_NAME_BYTES  256
-#define MAX_ERROR_BYTES 512
-#define MAX_KEY_BYTES   (2 * MAX_NAME_BYTES + 16) /* "provider/model" */
-#define MAX_PATH_BYTES  4096
-#define ROWS_AT_ONCE    1024 /* of one transaction */
-#define ENOUGH_ROWS     256  /* to wait for no more */
-#define GATHER_US       5000 /* between looks for more */
-#define GATHER_TIMES    5
-#define ROWS_TO_PRUNE   1000
+#define MAX_PATH_BYTES 4096
+#define ENOUGH_ROWS    1024  /* to wait for no more */
+#define GATHER_US      25000 /* to wait for more at most */
+#define ROWS_TO_PRUNE  1000
+
 struct gs_ledger {
     struct gs_ledger_options opt; /* its path is the copy below */
     char path[MAX_PATH_BYTES];
-    struct gs_queue *queue;
+    struct gs_ledger_inbox inbox;
     atomic_ullong n_lost;
     pthread_t thread;
     bool has_thread;
@@ -40,6 +35,7 @@ struct gs_ledger {
 
     /* the ledger's thread */
     struct gs_ledger_writer writer;
+    struct gs_ledger_batch batch;
     uint64_t n_written;
     int64_t n_unpruned; /* rows written since the last pruning */
     uint64_t n_told;    /* of n_lost */
@@ -77,54 +73,21 @@ static void tell_written(struct gs_ledger *l, size_t n)
         l->opt.on_written(l->opt.ud, l->n_written);
 }
 
-static size_t take(struct gs_ledger *l, struct gs_ledger_note *notes[ROWS_AT_ONCE], size_t n)
-{
-    for (; n < ROWS_AT_ONCE; n++) {
-        notes[n] = gs_queue_try_pop(l->queue);
-        if (!notes[n])
-            break;
-    }
-    return n;
-}
-
-/* Rows that come soon after one another share a transaction, which costs what thirty rows do.
- * 0: the queue is closed and empty. */
-static size_t gather(struct gs_ledger *l, struct gs_ledger_note *notes[ROWS_AT_ONCE])
-{
-    static const struct timespec a_moment = {.tv_nsec = GATHER_US * 1000};
-    size_t n = 1;
-
-    notes[0] = gs_queue_pop(l->queue);
-    if (!notes[0])
-        return 0;
-    n = take(l, notes, n);
-    for (int i = 0; i < GATHER_TIMES && n < ENOUGH_ROWS; i++) {
-        nanosleep(&a_moment, NULL);
-        n = take(l, notes, n);
-    }
-    return n;
-}
-
+/* Rows that come soon after one another share a transaction, which costs what thirty rows do. */
 static void run(void *arg)
 {
     struct gs_ledger *l = arg;
-    struct gs_ledger_note *notes[ROWS_AT_ONCE];
     struct gs_error err;
 
     gs_assert_thread(GS_THREAD_LEDGER);
-    gs_os_thread_defer();
-    for (;;) {
-        const size_t n = gather(l, notes);
-        if (n == 0)
-            return;
-        enum gs_status st = gs_ledger_write(&l->writer, notes, n, &err);
+    l->writer.gives_way = !gs_os_thread_defer();
+    while (gs_ledger_inbox_take(&l->inbox, GATHER_US, ENOUGH_ROWS, &l->batch)) {
+        enum gs_status st = gs_ledger_write(&l->writer, &l->batch, &err);
         if (st == GS_OK)
-            tell_written(l, n);
+            tell_written(l, l->batch.n);
         else
-            atomic_fetch_add(&l->n_lost, n);
-        for (size_t i = 0; i < n; i++)
-            gs_free(notes[i]);
-        l->n_unpruned += (int64_t)n;
+            atomic_fetch_add(&l->n_lost, l->batch.n);
+        l->n_unpruned += (int64_t)l->batch.n;
         if (st == GS_OK && l->n_unpruned >= ROWS_TO_PRUNE)
             st = prune(l, &err);
         tell_loss(l, st == GS_OK ? NULL : &err);
@@ -151,14 +114,14 @@ enum gs_status gs_ledger_open(const struct gs_ledger_options *opt, struct gs_led
     if (!l)
         return gs_error_nomem(err, "open the ledger");
     l->opt = *opt;
+    gs_ledger_inbox_init(&l->inbox, GS_MAX(1, opt->max_waiting));
+    gs_ledger_batch_init(&l->batch);
     l->opt.path = l->path;
     st = keep_path(l, opt->path, err);
     if (st == GS_OK)
         st = gs_ledger_writer_open(&l->writer, l->path, err);
     if (st == GS_OK)
         st = prune(l, err);
-    if (st == GS_OK)
-        st = gs_queue_create(GS_MAX(1, opt->max_waiting), &l->queue, err);
     if (st == GS_OK)
         st = gs_thread_start(&l->thread, GS_THREAD_LEDGER, run, l, err);
     l->has_thread = st == GS_OK;
@@ -177,75 +140,41 @@ void gs_ledger_close(struct gs_ledger *l)
     if (!l)
         return;
     if (l->has_thread) {
-        gs_queue_close(l->queue);
+        gs_ledger_inbox_close(&l->inbox);
         pthread_join(l->thread, NULL);
     }
     gs_ledger_asker_stop(&l->asker);
-    gs_queue_free(l->queue);
+    gs_ledger_inbox_clear(&l->inbox);
+    gs_ledger_batch_clear(&l->batch);
     gs_ledger_writer_close(&l->writer);
     gs_free(l);
 }
 
-/* Hand a copy to the thread, which tells what is lost. `texts` are the note's slices; what they
- * point to goes behind the copy. */
-static void send(struct gs_ledger *l, struct gs_ledger_note *note, struct gs_slice *const *texts,
-                 size_t n)
+static void send(struct gs_ledger *l, struct gs_ledger_note *note)
 {
-    size_t bytes = sizeof(*note);
-
-    for (size_t i = 0; i < n; i++)
-        bytes += texts[i]->len;
-    struct gs_ledger_note *const kept = gs_alloc(bytes);
-    char *at = kept ? kept->text : NULL;
-    for (size_t i = 0; i < n && kept; i++) {
-        if (texts[i]->len > 0)
-            memcpy(at, texts[i]->ptr, texts[i]->len);
-        texts[i]->ptr = at;
-        at += texts[i]->len;
-    }
-    if (kept)
-        *kept = *note;
-    if (kept && gs_queue_push(l->queue, kept))
-        return;
-    gs_free(kept);
-    atomic_fetch_add(&l->n_lost, 1);
-}
-
-static void cut(struct gs_slice *const *texts, size_t n, size_t max_bytes)
-{
-    for (size_t i = 0; i < n; i++)
-        texts[i]->len = GS_MIN(texts[i]->len, max_bytes);
+    if (!gs_ledger_inbox_put(&l->inbox, note))
+        atomic_fetch_add(&l->n_lost, 1); /* which the thread tells */
 }
 
 void gs_ledger_record(struct gs_ledger *l, const struct gs_ledger_request *r)
 {
     struct gs_ledger_note note = {.kind = GS_LEDGER_NOTE_REQUEST, .u.request = *r};
-    struct gs_ledger_request *const row = &note.u.request;
-    struct gs_slice *const texts[] = {&row->error,     &row->id,      &row->api,  &row->model,
-                                      &row->served_by, &row->privacy, &row->found};
 
-    cut(texts, 1, MAX_ERROR_BYTES);
-    cut(texts + 1, GS_COUNT_OF(texts) - 1, MAX_NAME_BYTES);
-    send(l, &note, texts, GS_COUNT_OF(texts));
+    send(l, &note);
 }
 
 void gs_ledger_record_attempt(struct gs_ledger *l, const struct gs_ledger_attempt *a)
 {
     struct gs_ledger_note note = {.kind = GS_LEDGER_NOTE_ATTEMPT, .u.attempt = *a};
-    struct gs_ledger_attempt *const row = &note.u.attempt;
-    struct gs_slice *const texts[] = {&row->request, &row->provider, &row->model};
 
-    cut(texts, GS_COUNT_OF(texts), MAX_NAME_BYTES);
-    send(l, &note, texts, GS_COUNT_OF(texts));
+    send(l, &note);
 }
 
 void gs_ledger_save_breaker(struct gs_ledger *l, const struct gs_ledger_breaker *b)
 {
     struct gs_ledger_note note = {.kind = GS_LEDGER_NOTE_BREAKER, .u.breaker = *b};
-    struct gs_slice *const texts[] = {&note.u.breaker.key};
 
-    cut(texts, GS_COUNT_OF(texts), MAX_KEY_BYTES);
-    send(l, &note, texts, GS_COUNT_OF(texts));
+    send(l, &note);
 }
 
 enum gs_status gs_ledger_restore(struct gs_ledger *l, const struct gs_ledger_memory *m,

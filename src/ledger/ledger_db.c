@@ -96,6 +96,26 @@ enum gs_status gs_ledger_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt *
                : gs_ledger_db_error(db, "read it", err);
 }
 
+void gs_ledger_bind_text(struct gs_ledger_binder *b, struct gs_slice text)
+{
+    sqlite3_bind_text(b->s, ++b->at, text.ptr ? text.ptr : "", (int)text.len, SQLITE_STATIC);
+}
+
+void gs_ledger_bind_int(struct gs_ledger_binder *b, int64_t n)
+{
+    sqlite3_bind_int64(b->s, ++b->at, n);
+}
+
+enum gs_status gs_ledger_db_step(sqlite3 *db, sqlite3_stmt *s, struct gs_error *err)
+{
+    const int rc = sqlite3_step(s);
+    const enum gs_status st =
+        rc == SQLITE_DONE ? GS_OK : gs_ledger_db_error(db, "write to the ledger", err);
+
+    sqlite3_reset(s);
+    return st;
+}
+
 static enum gs_status get_number(sqlite3 *db, const char *pragma, int *out, struct gs_error *err)
 {
     sqlite3_stmt *s;

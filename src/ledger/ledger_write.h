@@ -5,33 +5,23 @@
 
 #include "ledger/ledger.h"
 #include "ledger/ledger_db.h"
-
-enum gs_ledger_note_kind { GS_LEDGER_NOTE_REQUEST, GS_LEDGER_NOTE_ATTEMPT, GS_LEDGER_NOTE_BREAKER };
-
-/* One thing to write. */
-struct gs_ledger_note {
-    enum gs_ledger_note_kind kind;
-    union {
-        struct gs_ledger_request request;
-        struct gs_ledger_attempt attempt;
-        struct gs_ledger_breaker breaker;
-    } u;
-    char text[]; /* what its slices point into */
-};
+#include "ledger/ledger_inbox.h"
+#include "ledger/ledger_sums.h"
 
 struct gs_ledger_writer {
     sqlite3 *db;
-    sqlite3_stmt *request, *attempt, *spent, *get_uptime, *put_uptime, *breaker, *forget;
+    sqlite3_stmt *request, *attempt, *breaker, *forget;
+    struct gs_ledger_sums sums;
+    bool gives_way; /* between rows */
 };
 
 /* Open the file to write. *w is closed by gs_ledger_writer_close() after an error too. */
 GS_MUST_CHECK enum gs_status gs_ledger_writer_open(struct gs_ledger_writer *w, const char *path,
                                                    struct gs_error *err);
 void gs_ledger_writer_close(struct gs_ledger_writer *w);
-/* Write them all in one transaction, or none. */
+/* Write a batch in one transaction, or none of it. */
 GS_MUST_CHECK enum gs_status gs_ledger_write(struct gs_ledger_writer *w,
-                                             struct gs_ledger_note *const *notes, size_t n,
-                                             struct gs_error *err);
+                                             struct gs_ledger_batch *batch, struct gs_error *err);
 /* Delete what is older or more than it may be; 0: no limit. */
 GS_MUST_CHECK enum gs_status gs_ledger_prune(struct gs_ledger_writer *w, int64_t keep_days,
                                              int64_t keep_rows, struct gs_error *err);

@@ -379,6 +379,28 @@ static void it_is_asked_while_it_writes(void **state)
     assert_int_equal(ask_number(f, "SELECT sum(n) FROM spent"), 1500);
 }
 
+/* More providers, models and minutes than are gathered at once, each of them twice. */
+static void many_names_are_summed_each(void **state)
+{
+    const struct folder *f = *state;
+    struct gs_ledger *l = open_ledger(f, 0, 0);
+    struct gs_ledger_attempt a = an_attempt("", GS_FAULT_NONE);
+    const int64_t day_us = minutes_ago(0) - 10 * US_PER_DAY;
+    char name[16];
+
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof(name), "name-%d", i % 100);
+        a.provider = a.model = gs_slice_str(name);
+        a.at_us = day_us + (i % 50) * MINUTE;
+        gs_ledger_record_attempt(l, &a);
+    }
+    gs_ledger_close(l);
+    assert_int_equal(ask_number(f, "SELECT count(DISTINCT model) FROM spent"), 100);
+    assert_int_equal(ask_number(f, "SELECT min(n) FROM spent"), 2);
+    assert_int_equal(ask_number(f, "SELECT sum(n) FROM spent"), 200);
+    assert_int_equal(ask_number(f, "SELECT count(DISTINCT provider) FROM uptime"), 100);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
@@ -388,6 +410,7 @@ int main(void)
         TEST(the_latest_incidents_are_told),
         TEST(costs_add_up),
         TEST(speed_is_of_answers),
+        TEST(many_names_are_summed_each),
         TEST(it_answers_in_json),
         TEST(it_is_asked_while_it_writes),
     };
