@@ -28,7 +28,7 @@ class Param:
 @dataclass(eq=False)
 class Entry:
     family: str
-    realm: str
+    realms: set
     names: list
     descriptions: list
     params: dict = field(default_factory=dict)  # by the first name
@@ -72,7 +72,7 @@ def typed(kind):
 
 
 def load():
-    """Lines of tools.txt: @ family and realm; names: descriptions; parameters = kinds, indented; - requests."""
+    """Lines of tools.txt: @ family and realms; names: descriptions; parameters = kinds, indented; - requests."""
     out, family = [], None
     with open(os.path.join(facts.ROOT, "pilot", "tools.txt"), encoding="utf-8") as f:
         lines = [line.rstrip() for line in f if line.strip() and line[0] != "#"]
@@ -86,7 +86,7 @@ def load():
             out[-1].params[p.names[0]] = p
         else:
             names, descriptions = line.split(": ", 1)
-            out.append(Entry(*family, names.split("|"), descriptions.split("|")))
+            out.append(Entry(family[0], set(family[1].split(",")), names.split("|"), descriptions.split("|")))
     for entry in out:
         entry.check()
     return out

@@ -197,7 +197,7 @@ def request_written(q, calls, rng):
     said = [spoken for _, args in calls for spoken in map(plain, args.values())]
     if rng.random() < 0.5 and not any(q.startswith(v) for v in said):
         q = q[0].upper() + q[1:]
-    return q + rng.choice(["", "", ".", "?", "!", " please"][: 4 if any(q.endswith(v) for v in said) else 6])
+    return q + rng.choice(["", "", ".", "?", "!", " please"][: 4 if q.endswith("please") or any(q.endswith(v) for v in said) else 6])
 
 
 def call_message(calls):
@@ -219,10 +219,10 @@ def draw_tools(rng):
 
 def stranger(rng, tools):
     """A request that none of the tools is for, or None."""
-    real = [t.entry.realm for t in tools if t.entry]
+    real = {realm for t in tools if t.entry for realm in t.entry.realms}
     if real and rng.random() < 0.6:
         t = RealTool(rng, (), None, [t.entry for t in tools])
-        if ABLE in real or t.entry.realm in real + [ABLE]:
+        if (real | {ABLE}) & t.entry.realms or ABLE in real:
             return None
     else:
         t = Tool(rng, ())
@@ -235,7 +235,7 @@ def stranger(rng, tools):
 def dialogue(rng, other):
     """Messages, and tools. `other` draws a question and its answer that no tool is needed for."""
     tools = draw_tools(rng)
-    computes = any(t.entry and t.entry.realm == "maths" for t in tools)
+    computes = any(t.entry and "maths" in t.entry.realms for t in tools)
     messages = []
     for _ in range(rng.choice([1, 1, 2, 3, 4, 5, 6])):  # many to a list of tools: it is the calls that are learnt
         kind = rng.random()

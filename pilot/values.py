@@ -188,7 +188,7 @@ def number(r):
 
 def formula(r):
     out = str(r.randint(1, 99))
-    for _ in range(r.randint(1, 3)):
+    for _ in range(r.randint(2, 4)):  # one alone would be for a tool of its own
         out += r.choice([" + ", " - ", " * ", " / ", "+", "*"]) + r.choice([str(r.randint(1, 999)), f"({r.randint(1, 20)} + {r.randint(1, 20)})"])
     return out
 
@@ -212,7 +212,7 @@ plate = lambda r: f"{capital_letters(r, r.randint(1, 3))}-{capital_letters(r, 2)
 cron = lambda r: " ".join(r.choice(["*", str(r.randint(0, n)), f"*/{r.randint(2, 9)}"]) for n in (59, 23, 28, 12, 6))
 handle = lambda r: r.choice(["@", ""]) + r.choice([name(r).lower(), words.nonce(r), prose.word(r)]) + r.choice(["", str(r.randint(1, 99))])
 channel = lambda r: r.choice(["#", ""]) + slug(r)
-unit = known("metres feet inches miles litres gallons ounces grams pounds kilos yards cups acres knots".split(), 0.6, prose.word)
+unit = known("metres feet inches miles litres gallons ounces grams pounds kilos yards cups acres knots".split(), 0.8, prose.word)
 
 
 def equation(r):
