@@ -56,6 +56,12 @@ static void put_key(struct gs_buf *b, const struct gs_config_provider *p)
 
 static void put_providers(struct gs_buf *b, const struct gs_config_routes *r)
 {
+    static const char *const trusts[] = {
+        [GS_TRUST_UNSET] = "",
+        [GS_TRUST_ANY] = "; gets requests of class any",
+        [GS_TRUST_REDACT] = "; gets requests of class any and redact",
+        [GS_TRUST_LOCAL_ONLY] = "; gets all requests, as they come",
+    };
     size_t width = 0;
 
     for (size_t i = 1; i < r->n_providers; i++)
@@ -67,7 +73,8 @@ static void put_providers(struct gs_buf *b, const struct gs_config_routes *r)
         pad(b, from, width);
         gs_buf_printf(b, "%s, with ", p->url);
         put_key(b, p);
-        gs_buf_puts(b, p->is_loopback ? "; on this machine\n" : "\n");
+        gs_buf_puts(b, p->is_loopback ? "; on this machine" : "");
+        gs_buf_printf(b, "%s\n", trusts[p->trust]);
     }
 }
 
@@ -187,6 +194,16 @@ static void put_conditions(struct gs_buf *b, const struct gs_config_route *route
         b->len = before;
 }
 
+/* Whether the route leads to another computer that gets what is to stay here. */
+static bool trusts_others(const struct gs_config_routes *r, const struct gs_config_route *route)
+{
+    for (size_t i = 0; i < route->n_targets; i++)
+        if (!is_here(r, &route->targets[i]) &&
+            gs_config_trust(&r->providers[route->targets[i].provider]) == GS_PRIVACY_LOCAL_ONLY)
+            return true;
+    return false;
+}
+
 static void put_terms(struct gs_buf *b, const struct gs_config_routes *r,
                       const struct gs_config_route *route, size_t width)
 {
@@ -198,7 +215,8 @@ static void put_terms(struct gs_buf *b, const struct gs_config_routes *r,
                            ? r->n_rules > 0
                                  ? "what the privacy rules find is taken out before it leaves"
                                  : "whatever looks secret is taken out before it leaves"
-                           : "nothing leaves this machine");
+                       : trusts_others(r, route) ? "only who gets all requests is asked"
+                                                 : "nothing leaves this machine");
     }
     if (route->on_break == GS_ON_BREAK_ERROR) {
         put_below(b, width);
@@ -387,14 +405,19 @@ static void doubt_budget(const struct doubts *d, const struct gs_config_budget *
 
 static void doubt_route(const struct doubts *d, const struct gs_config_route *route)
 {
-    const bool stays =
-        route->policy == GS_POLICY_LOCAL_ONLY || route->privacy == GS_PRIVACY_LOCAL_ONLY;
-
-    for (size_t i = 0; stays && i < route->n_targets; i++)
-        if (!is_here(d->routes, &route->targets[i]))
+    for (size_t i = 0; i < route->n_targets; i++) {
+        const struct gs_config_provider *p = &d->routes->providers[route->targets[i].provider];
+        const bool is_strict = route->privacy > gs_config_trust(p);
+        const bool is_local_only = route->privacy == GS_PRIVACY_LOCAL_ONLY;
+        if ((route->policy == GS_POLICY_LOCAL_ONLY && !p->is_loopback) ||
+            (is_strict && is_local_only && !trusts_others(d->routes, route)))
             doubt(d, route->line,
-                  "nothing leaves this machine by this route: \"%s\" is never asked",
-                  d->routes->providers[route->targets[i].provider].name);
+                  "nothing leaves this machine by this route: \"%s\" is never asked", p->name);
+        else if (is_strict)
+            doubt(d, route->line,
+                  "this route is of class %s, which \"%s\" does not get: it is never asked",
+                  is_local_only ? "local-only" : "redact", p->name);
+    }
 }
 
 void gs_config_write_doubts(const struct gs_config_routes *r, const char *name,

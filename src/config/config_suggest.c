@@ -111,6 +111,21 @@ void gs_config_provider_complete(struct gs_config_provider *p,
     }
 }
 
+enum gs_privacy gs_config_trust(const struct gs_config_provider *p)
+{
+    switch (p->trust) {
+    case GS_TRUST_UNSET:
+        break;
+    case GS_TRUST_ANY:
+        return GS_PRIVACY_ANY;
+    case GS_TRUST_REDACT:
+        return GS_PRIVACY_REDACT;
+    case GS_TRUST_LOCAL_ONLY:
+        return GS_PRIVACY_LOCAL_ONLY;
+    }
+    return p->is_loopback ? GS_PRIVACY_LOCAL_ONLY : GS_PRIVACY_REDACT;
+}
+
 bool gs_config_url_is_ours(struct gs_slice text, const char *listen)
 {
     struct gs_config_url url;

@@ -59,6 +59,8 @@ enum gs_key_source {
     GS_KEY_COMMAND, /* command:WORDS, the first line it prints */
 };
 
+enum gs_trust { GS_TRUST_UNSET, GS_TRUST_ANY, GS_TRUST_REDACT, GS_TRUST_LOCAL_ONLY };
+
 struct gs_config_deadlines { /* milliseconds; 0 = the default, negative = none */
     int64_t connect_ms, headers_ms, first_token_ms, stall_ms, total_ms;
 };
@@ -72,6 +74,7 @@ struct gs_config_provider {
     const char *key;             /* what follows env:, file:, command: */
     const char *secret;          /* the key itself, of gs_config_load_keys(); NULL: none */
     const char *proxy, *ca_file; /* as of upstream.h */
+    enum gs_trust trust;         /* as it was said: ask gs_config_trust() */
     struct gs_config_deadlines deadlines;
     bool is_loopback; /* its URL is of this machine: nothing leaves by it */
     bool is_near;     /* of this machine or the local network: it needs no internet */
@@ -92,6 +95,10 @@ enum gs_on_break { GS_ON_BREAK_CONTINUE, GS_ON_BREAK_ERROR };
 
 /* Rising strictness. */
 enum gs_privacy { GS_PRIVACY_ANY, GS_PRIVACY_REDACT, GS_PRIVACY_LOCAL_ONLY };
+
+/* The strictest class of requests that a provider may get; LOCAL_ONLY: all of them, as they came.
+ */
+enum gs_privacy gs_config_trust(const struct gs_config_provider *p);
 
 struct gs_config_target {
     size_t provider;   /* index */

@@ -95,12 +95,12 @@ static enum gs_choice_why forbid(const struct gs_config_routes *routes, enum gs_
     for (size_t k = 0; k < i; k++)
         if (is_same(&c->targets[k].target, t))
             return GS_CHOICE_TWICE;
+    if (c->privacy > gs_config_trust(&routes->providers[t->provider]))
+        return GS_CHOICE_PRIVACY;
     if (is_here(routes, t))
         return GS_CHOICE_TAKEN;
     if (policy == GS_POLICY_LOCAL_ONLY)
         return GS_CHOICE_POLICY;
-    if (c->privacy == GS_PRIVACY_LOCAL_ONLY)
-        return GS_CHOICE_PRIVACY;
     if (q->is_hermit)
         return GS_CHOICE_HERMIT;
     return GS_CHOICE_TAKEN;

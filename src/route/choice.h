@@ -29,7 +29,7 @@ struct gs_choice_question {
 enum gs_choice_why {
     GS_CHOICE_TAKEN,
     GS_CHOICE_POLICY,  /* the route's policy is local-only */
-    GS_CHOICE_PRIVACY, /* the request must not leave this machine */
+    GS_CHOICE_PRIVACY, /* the request is stricter than the provider is trusted */
     GS_CHOICE_HERMIT,  /* nothing may */
     GS_CHOICE_KEY,     /* there is no key for it */
     GS_CHOICE_UNFIT,   /* it cannot: too long, images, no such model here */

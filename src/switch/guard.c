@@ -55,10 +55,12 @@ static bool has_path_rules(const struct gs_config_routes *routes)
     return false;
 }
 
+/* Whether it has targets that do not get all. */
 static bool leads_out(const struct gs_config_routes *routes, const struct gs_config_route *route)
 {
     for (size_t i = 0; i < route->n_targets; i++)
-        if (!routes->providers[route->targets[i].provider].is_loopback)
+        if (gs_config_trust(&routes->providers[route->targets[i].provider]) !=
+            GS_PRIVACY_LOCAL_ONLY)
             return true;
     return false;
 }
@@ -69,7 +71,7 @@ static enum gs_privacy said(const struct gs_config_route *route, const struct gs
     return GS_MAX(route->privacy, ask->privacy);
 }
 
-/* Whether somebody beyond this machine might get it, and something be found in it. */
+/* Whether somebody who does not get all might be asked, and something be found in it. */
 static bool is_searched(const struct gs_config_routes *routes, const struct gs_config_route *route,
                         const struct gs_switch_ask *ask)
 {
@@ -358,10 +360,10 @@ bool gs_switch_guard_way(const struct gs_config_provider *p, const struct gs_swi
 {
     const struct gs_chat *chat = ask->chat;
 
-    if (p->is_loopback || ask->privacy == GS_PRIVACY_ANY)
+    if (gs_config_trust(p) == GS_PRIVACY_LOCAL_ONLY || ask->privacy == GS_PRIVACY_ANY)
         return true;
     way->is_redacted = !way->is_raw || !ask->withheld.nothing_in_body;
-    if (ask->privacy == GS_PRIVACY_LOCAL_ONLY)
+    if (ask->privacy > gs_config_trust(p))
         return false;
     if (ask->withheld.nothing_in_body)
         return true;

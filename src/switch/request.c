@@ -57,10 +57,15 @@ static bool is_path_of(const struct gs_dialect_client *client, struct gs_slice p
     return gs_slice_eq(without_version(path), without_version(gs_slice_str(client->path)));
 }
 
+static bool gets_all(const struct gs_config_provider *p)
+{
+    return gs_config_trust(p) == GS_PRIVACY_LOCAL_ONLY;
+}
+
 /* Whether the client's own bytes may say all that is asked. */
 static bool is_self_contained(const struct gs_config_provider *p, const struct gs_switch_ask *ask)
 {
-    return p->is_loopback || ask->privacy == GS_PRIVACY_ANY || !ask->ctx->builds_on_kept;
+    return gets_all(p) || ask->privacy == GS_PRIVACY_ANY || !ask->ctx->builds_on_kept;
 }
 
 static bool find_way(const struct gs_config_provider *p, const struct gs_switch_ask *ask,
@@ -225,7 +230,7 @@ static bool is_as_it_came(const struct gs_switch_way *way)
 static bool is_withheld(const struct gs_config_provider *p, const struct gs_switch_ask *ask,
                         size_t field)
 {
-    return !p->is_loopback && ask->withheld.fields[field / 64] >> field % 64 & 1;
+    return !gets_all(p) && ask->withheld.fields[field / 64] >> field % 64 & 1;
 }
 
 static bool make_head(const struct gs_config_provider *p, const struct gs_switch_ask *ask,
@@ -371,7 +376,7 @@ static const char *make_url(const struct gs_config_provider *p, const struct gs_
              !gs_slice_starts(path, GS_SLICE_LIT("/api/")))
         return gs_arena_printf(a, "%s/v1%.*s", p->url, (int)path.len, path.ptr).ptr;
     const bool has_query =
-        is_as_it_came(way) && ask->query.len > 0 && (p->is_loopback || !ask->withheld.query);
+        is_as_it_came(way) && ask->query.len > 0 && (gets_all(p) || !ask->withheld.query);
     return gs_arena_printf(a, "%s%.*s%s%.*s", p->url, (int)tail.len, tail.ptr, has_query ? "?" : "",
                            has_query ? (int)ask->query.len : 0, has_query ? ask->query.ptr : "")
         .ptr;

@@ -38,8 +38,13 @@ static void start_far(struct grid *g, const char *rules, const char *terms)
                "  messages: {kind: genset, url: \"http://one.invalid\", key: none, "
                "apis: [messages], proxy: \"http://127.0.0.1:%d\"}\n"
                "  near: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
+               "  rig: {kind: genset, url: \"http://one.invalid\", key: none, trust: local-only, "
+               "apis: [messages, chat], proxy: \"http://127.0.0.1:%d\"}\n"
+               "  spy: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, trust: any}\n"
                "%s"
                "routes:\n"
+               "  - {match: \"rig*\", targets: [spy, rig], privacy: redact, " PATIENT "}\n"
+               "  - {match: \"spy*\", targets: [spy, local/words], " PATIENT "}\n"
                "  - {match: \"near*\", targets: [near, two, local/words], " PATIENT "}\n"
                "  - {match: \"chat*\", targets: [chat, local/words], " PATIENT "}\n"
                "  - {match: \"messages*\", targets: [messages, local/words], " PATIENT "}\n"
@@ -48,7 +53,8 @@ static void start_far(struct grid *g, const char *rules, const char *terms)
                "}\n"
                "  - {match: \"*\", targets: [one, two, local/words], " PATIENT "%s}\n",
                fake_provider_port(one), fake_provider_port(two), fake_provider_port(one),
-               fake_provider_port(one), fake_provider_port(one), rules, terms);
+               fake_provider_port(one), fake_provider_port(one), fake_provider_port(one),
+               fake_provider_port(two), rules, terms);
 }
 
 static size_t n_asked(void)
@@ -506,6 +512,34 @@ static void test_who_is_here_sees_all(void **state)
     finish_grid(&g);
 }
 
+/* H6: who is trusted like this machine gets all as it came, and nobody gets more than he is trusted
+ * with, though he be on this machine. */
+static void test_trust(void **state)
+{
+    static const char secret[] = CHAT("rig", SAYS("say 3 " PEM " " MAIL));
+    struct grid g;
+    struct gs_slice head, body;
+
+    (void)state;
+    prepare_grid(&g);
+    start_far(&g,
+              "privacy: [{find: private-key, class: local-only}, {find: email, class: redact}]\n",
+              "");
+    expect_answer(&g, ANTHROPIC, "x-note: " MAIL "\r\n", secret, "served-by: rig/rig");
+    assert_true(fake_provider_request(one, 0, &head, &body));
+    assert_true(gs_slice_eq_str(body, secret));
+    assert_true(has_got(one, "x-note: " MAIL));
+    assert_true(has_got(one, "x-genset-privacy: local-only"));
+    expect_answer(&g, OLLAMA, "", secret, "served-by: rig/rig");
+    assert_int_equal(fake_provider_count(one, FAKE_REQUESTS), 2);
+    assert_int_equal(fake_provider_count(two, FAKE_CONNECTIONS), 0);
+    expect_answer(&g, ANTHROPIC, "", CHAT("spy", SAYS("to " MAIL)), "x-genset-privacy: redact");
+    expect_answer(&g, ANTHROPIC, "", CHAT("spy", SAYS(PEM)), "x-genset-privacy: local-only");
+    assert_int_equal(fake_provider_count(two, FAKE_CONNECTIONS), 0);
+    expect_answer(&g, ANTHROPIC, "", CHAT("spy", SAYS("good day")), "served-by: spy/spy");
+    finish_grid(&g);
+}
+
 /* H6: every attempt is veiled: the second, and one beside it. */
 static void test_every_attempt_is_veiled(void **state)
 {
@@ -762,6 +796,7 @@ int main(void)
         cmocka_unit_test(test_files_keep_a_request_here),
         cmocka_unit_test(test_no_search_no_leave),
         cmocka_unit_test(test_the_next_is_left_out),
+        cmocka_unit_test(test_trust),
         cmocka_unit_test(test_long_bodies),
         cmocka_unit_test(test_who_has_nobody_is_told),
         cmocka_unit_test(test_heads_are_searched),

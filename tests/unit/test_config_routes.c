@@ -93,7 +93,8 @@ static const char everything[] =
     "providers:\n"
     "  anthropic:\n"
     "  garage: {kind: openai, url: http://10.0.0.7:8000/v1/, key: env:GARAGE_KEY, proxy: none,\n"
-    "           apis: [responses, messages], ca_file: ~/ca.pem, deadlines: {total: 1h}}\n"
+    "           apis: [responses, messages], ca_file: ~/ca.pem, trust: local-only,\n"
+    "           deadlines: {total: 1h}}\n"
     "  router: {url: https://openrouter.ai/api/v1, key: file:~/.router}\n"
     "  here: http://localhost:1234/v1\n"
     "  pond: {kind: ollama, key: command:pass show pond}\n"
@@ -129,10 +130,13 @@ static void assert_providers(const struct gs_config_routes *r)
     assert_string_equal(p[2].ca_file, "/home/u/ca.pem");
     assert_int_equal(p[2].deadlines.total_ms, 3600000);
     assert_false(p[2].is_loopback);
+    assert_int_equal(gs_config_trust(&p[2]), GS_PRIVACY_LOCAL_ONLY);
+    assert_int_equal(gs_config_trust(&p[3]), GS_PRIVACY_REDACT);
     assert_int_equal(p[3].apis, GS_PROVIDER_API_CHAT);
     assert_string_equal(p[3].key, "/home/u/.router");
     assert_int_equal(p[4].key_source, GS_KEY_NONE);
     assert_true(p[4].is_loopback);
+    assert_int_equal(gs_config_trust(&p[4]), GS_PRIVACY_LOCAL_ONLY);
     assert_string_equal(p[5].url, "http://127.0.0.1:11434");
     assert_string_equal(p[5].key, "pass show pond");
     assert_int_equal(p[5].key_source, GS_KEY_COMMAND);
@@ -298,7 +302,7 @@ static void test_lines_are_shown_without_keys(void **state)
         "    1 | providers: {a: {url: http://h, api_key: "
         "***********************************}}\n"
         "      |                                ^~~~~~~   hint: Known here: kind, url, key, "
-        "apis, proxy, ca_file, deadlines.\n");
+        "apis, proxy, ca_file, trust, deadlines.\n");
     assert_wrong("routes: [{targets: sk-ant-api03-0aB1cD2eF3gH4iJ5kL6mN7}]\n",
                  "f:1:20: error: there is no provider what looks like a key\n"
                  "    1 | routes: [{targets: ***********************************}]\n"
