@@ -52,14 +52,15 @@ static bool means_others(const struct gs_switch_call *c)
     return false;
 }
 
-/* This request asked it, and was not told when to ask again, or would hear the same. */
+/* This request asked it, and was not told when to ask again, or would hear the same. Whoever says
+ * nothing is not waited for by others, so that what he says of a wait does not count. */
 static bool was_tried(const struct gs_switch_call *c, const struct gs_config_target *t)
 {
     for (const struct gs_switch_leg *leg = c->legs; leg; leg = leg->next) {
         const enum gs_blame blame = gs_fault_blame(leg->fault);
         if (leg->to.provider == t->provider && leg->to.model == t->model)
             return leg->retry_after_us <= 0 || blame == GS_BLAME_TARGET ||
-                   blame == GS_BLAME_REQUEST;
+                   blame == GS_BLAME_REQUEST || leg->fault == GS_FAULT_EMPTY;
     }
     return false;
 }

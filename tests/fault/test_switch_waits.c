@@ -104,6 +104,7 @@ static void of_two_who_says_when(void **state)
         {"429-retry-ms-100,400", 2, 400},
         {"413-retry-ms-50,413-retry-ms-50", 2, 413},
         {"500,500", 2, 0},
+        {"200-empty-retry-ms-50,500", 2, 0},
     };
     struct bare *w = *state;
 
