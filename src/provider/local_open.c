@@ -132,6 +132,21 @@ static enum gs_status open_llm(struct gs_local_opened *o, struct gs_local_open *
     return GS_OK;
 }
 
+/* Not their weights: those are mapped, and the system takes their memory back by itself. */
+int64_t gs_local_open_idle_bytes(const struct gs_local_opened *o)
+{
+    int64_t bytes = 0;
+
+    for (const struct gs_local_open *m = o->first; m; m = m->next) {
+        struct gs_llm_info info;
+        if (m->n_users > 0)
+            continue;
+        gs_llm_info(m->llm, &info);
+        bytes += info.kv_bytes + info.scratch_bytes;
+    }
+    return bytes;
+}
+
 static struct gs_local_open *find_open(const struct gs_local_opened *o,
                                        const struct gs_local_model *model)
 {

@@ -45,6 +45,8 @@ GS_MUST_CHECK enum gs_status gs_local_open_use(struct gs_local_opened *o, struct
                                                struct gs_keep keep, int64_t least_ctx_tokens,
                                                struct gs_local_open **out_open,
                                                int64_t *out_load_us, struct gs_error *err);
+/* What closing those that nobody uses would give back, at most. */
+int64_t gs_local_open_idle_bytes(const struct gs_local_opened *o);
 /* Whether this model is. */
 bool gs_local_open_is(const struct gs_local_opened *o, const struct gs_local_model *model);
 /* Whether the model that `name` means is open. */

@@ -89,19 +89,19 @@ static enum gs_status use(struct gs_local_opened *o, const struct gs_local_model
 
 /* ---- another model ---- */
 
-/* Its weights; what else it needs is known when it is opened. */
-static bool has_room(const struct gs_local_model *m)
+/* For its weights, once idle models are closed; what else it needs is known when it is opened. */
+static bool has_room(const struct gs_local_opened *o, const struct gs_local_model *m)
 {
     const int64_t available = gs_os_memory_available_bytes();
 
-    return available < 0 || m->file_bytes < available;
+    return available < 0 || m->file_bytes < available + gs_local_open_idle_bytes(o);
 }
 
 /* Nothing is to be gained by trying it now. */
 static bool is_poor(const struct gs_local_opened *o, const struct gs_local_model *m)
 {
     return !gs_local_open_is(o, m) &&
-           (!has_room(m) || (o->poor == m->version && gs_clock_mono_us() < o->poor_until_us));
+           (!has_room(o, m) || (o->poor == m->version && gs_clock_mono_us() < o->poor_until_us));
 }
 
 /* Whoever of the smaller ones is open or can be. GS_ENOMEM: nobody; `err` is not set then. */
@@ -118,7 +118,7 @@ static enum gs_status use_smaller(struct gs_local_opened *o, const struct gs_loc
     if (gs_local_shelf_smaller(o->shelf, m.file_bytes, needed, true, a, &m))
         return use(o, &m, chat, out_open, out_load_us, err);
     while (st == GS_ENOMEM && gs_local_shelf_smaller(o->shelf, m.file_bytes, needed, false, a, &m))
-        if (has_room(&m))
+        if (has_room(o, &m))
             st = use(o, &m, chat, out_open, out_load_us, &why);
     if (st != GS_OK && st != GS_ENOMEM && err)
         *err = why;
@@ -135,7 +135,7 @@ static void name_smaller(struct gs_local_opened *o, const struct gs_local_model 
 
     while (n < MAX_NAMED && len < sizeof(text) &&
            gs_local_shelf_smaller(o->shelf, m.file_bytes, 0, false, a, &m)) {
-        if (!has_room(&m))
+        if (!has_room(o, &m))
             continue;
         len += (size_t)snprintf(text + len, sizeof(text) - len, "%s\"%s\"", n ? ", " : "", m.name);
         n++;

@@ -208,6 +208,24 @@ static void contexts_are_as_large_as_they_can_be(void **state)
     gs_local_free(l);
 }
 
+/* What an idle model holds does not keep a larger one out for good. */
+static void idle_memory_counts_as_free(void **state)
+{
+    struct gs_local *l;
+    char path[256];
+    (void)state;
+
+    path_of("large", path);
+    if (truncate(path, (off_t)(gs_os_memory_available_bytes() + (int64_t)GS_GIB)) != 0)
+        skip();
+    l = create((int64_t)1 << 50);
+    struct receiver r = ask(l, "small", "small", false, hello); /* with all the memory there is */
+    assert_non_null(strstr(r.short_of, "\"small\" has a context of "));
+    r = ask(l, "large", "gpt-5", true, hello);
+    assert_true(strcmp(r.served_by, "local/small") != 0 || r.usage.load_us > 0);
+    gs_local_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +233,7 @@ int main(void)
         cmocka_unit_test(who_is_open_comes_first),
         cmocka_unit_test(who_is_named_is_not_replaced),
         cmocka_unit_test(contexts_are_as_large_as_they_can_be),
+        cmocka_unit_test(idle_memory_counts_as_free),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
