@@ -81,8 +81,10 @@ static void record_end(const struct gs_server_exchange *ex, int status,
     const int64_t took_us = gs_clock_mono_us() - ex->started_us;
     struct gs_switch_outcome came_of = {0};
 
-    if (ex->call)
+    if (ex->call) {
         gs_switch_call_outcome(ex->call, &came_of);
+        gs_switch_call_told(ex->call, status, ex->n_told);
+    }
     const struct gs_ledger_request row = {
         .id = gs_slice_str(ex->id),
         .at_us = gs_clock_wall_us() - took_us,
@@ -187,6 +189,7 @@ static bool stream_flush(struct gs_server_exchange *ex)
     }
     if (ex->out.len > 0) {
         gs_http_stream_write(ex->http, gs_buf_view(&ex->out));
+        ex->n_told += ex->out.len;
         ex->is_silent = false;
         gs_buf_reset(&ex->out);
     }
@@ -255,11 +258,13 @@ static void answer_done(struct gs_server_exchange *ex)
         gs_error_nomem(&err, "hold the answer");
         gs_server_exchange_fail(ex, &err);
     } else if (ex->is_streaming) {
+        ex->n_told += ex->out.len;
         log_end(ex, 200, "");
         exchange_end(ex);
         gs_http_stream_write(r, gs_buf_view(&ex->out));
         gs_http_stream_end(r);
     } else {
+        ex->n_told = ex->out.len;
         log_end(ex, 200, "");
         tell_usage(ex);
         end_head(ex);
@@ -351,6 +356,7 @@ static void reply_in_stream(struct gs_server_exchange *ex, const struct gs_switc
         gs_server_exchange_fail(ex, &err);
         return;
     }
+    ex->n_told += reply->body.len;
     log_end(ex, 200, "");
     gs_http_stream_write(r, reply->body);
     exchange_end(ex);
@@ -375,6 +381,7 @@ static void on_reply(void *ud, const struct gs_switch_reply *reply)
              reply->type.ptr ? reply->type.ptr : "");
     snprintf(error, sizeof(error), "%.*s", (int)GS_MIN(reply->error.len, sizeof(error) - 1),
              reply->error.ptr ? reply->error.ptr : "");
+    ex->n_told = reply->body.len;
     log_end(ex, reply->status, reply->status == 200 ? "" : error);
     gs_http_request_watch(r, NULL, NULL, NULL);
     end_head(ex);

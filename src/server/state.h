@@ -45,6 +45,7 @@ struct gs_server_exchange {
     void *state; /* of the dialect's writer */
     struct gs_buf out;
     struct gs_usage usage;
+    size_t n_told;     /* bytes of the answer, as far as it left; not of an error of ours */
     bool has_started;  /* it was accepted */
     bool is_streaming; /* the answer's head was sent */
     bool has_limits;   /* an upstream has said how many more it may be asked */
@@ -106,8 +107,8 @@ struct gs_server {
     struct gs_http_timer *drain;
     struct gs_http_timer *idle;
     struct gs_http_timer *rest; /* runs while nothing is answered */
-    int64_t asked_us;       /* the last request, monotonic */
-    int64_t drain_until_us; /* 0 = not stopping */
+    int64_t asked_us;           /* the last request, monotonic */
+    int64_t drain_until_us;     /* 0 = not stopping */
     struct gs_server_exchange *exchanges;
     size_t n_exchanges;
     struct gs_server_responses responses;

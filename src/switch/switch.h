@@ -133,6 +133,8 @@ GS_MUST_CHECK enum gs_status gs_switch_call_create(struct gs_switch *sw,
 void gs_switch_call_opened(struct gs_switch_call *c);
 /* The client reads slower than the answer comes: hold it back, or let it go on. */
 void gs_switch_call_block(struct gs_switch_call *c, bool is_blocked);
+/* What the client got in the end, for the trace. */
+void gs_switch_call_told(struct gs_switch_call *c, int status, size_t n_bytes);
 /* A piece of an errand's body, as of the backend. */
 void gs_switch_call_feed(struct gs_switch_call *c, struct gs_slice piece, bool is_last);
 /* Cancel and release. Later, on the loop, on_free(ud) says that the ask's memory may go. */

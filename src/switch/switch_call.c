@@ -14,6 +14,7 @@
 #include "http/loop.h"
 #include "ledger/ledger.h"
 #include "route/hedge.h"
+#include "route/price.h"
 #include "switch/switch_call.h"
 
 #define BUDGET_MS    12000 /* until the first token, all attempts but this machine's together */
@@ -215,10 +216,11 @@ bool gs_switch_call_is_last(const struct gs_switch_leg *leg)
     return true;
 }
 
+/* All of them, one behind the other, as long as the head has not left. */
 static void set_served_by(struct gs_switch_call *c, const struct gs_switch_leg *leg)
 {
     c->outcome.served_by = leg->served_by;
-    if (!leg->continues && leg->served_by.len && !c->is_freed)
+    if (leg->served_by.len && !c->is_freed)
         c->sink.on_header(c->sink.ud, "x-genset-served-by", leg->served_by);
 }
 
@@ -503,6 +505,10 @@ static enum gs_status call_init(struct gs_switch_call *c, struct gs_switch *sw,
     gs_trace_span(c->trace, "request", "%s %.*s, %zu bytes", question->dialect->name,
                   (int)GS_MIN(question->model.len, (size_t)200), question->model.ptr,
                   question->body.len);
+    if (question->chat)
+        gs_trace_span(c->trace, "chat", "%zu messages, %zu tools, some %lld tokens",
+                      question->chat->n_messages, question->chat->n_tools,
+                      (long long)gs_price_prompt_tokens(question->body.len, question->chat));
     return gs_http_timer_create(sw->loop, on_timer, c, &c->timer, err);
 }
 
@@ -549,6 +555,11 @@ void gs_switch_call_block(struct gs_switch_call *c, bool is_blocked)
             gs_switch_leg_upstream_block(leg, is_blocked);
     }
     gs_switch_call_leave(c);
+}
+
+void gs_switch_call_told(struct gs_switch_call *c, int status, size_t n_bytes)
+{
+    gs_trace_span(c->trace, "told", "%d, %zu bytes", status, n_bytes);
 }
 
 void gs_switch_call_feed(struct gs_switch_call *c, struct gs_slice piece, bool is_last)

@@ -147,7 +147,8 @@ static void whole_answers(void **state)
         snprintf(model, sizeof(model), "other@cut-after-4;ok#%zu", i);
         ask_api(g.f.port, &apis[i], "", model, "say 8", false, &out);
         hear_answer(&h, &apis[i], false, &out);
-        if (!is_whole(&h, WORDS))
+        if (!is_whole(&h, WORDS) || !net_has(&out, "x-genset-served-by: lines/") ||
+            !net_has(&out, "x-genset-served-by: two/"))
             fail_heard(&apis[i], model, &h, &out);
         forget(&out, &h);
         assert_int_equal(asked(two), i + 1);
@@ -400,6 +401,8 @@ static void a_trace_names_the_way(void **state)
         snprintf(request, sizeof(request),
                  "GET /api/genset/trace/%.*s HTTP/1.1\r\nHost: localhost\r\n",
                  (int)(gs_slice_find(all, GS_SLICE_LIT("\r"), at) - at), all.ptr + at);
+        EXPECT(&g.f, request, "\"what\":\"chat\",\"detail\":\"1 messages, 0 tools, some ",
+               "\"what\":\"told\",\"detail\":\"200, ");
         EXPECT(&g.f, request, "\"what\":\"continue\"", "\"what\":\"seam\"", rows[i].way);
         EXPECT(&g.f, "GET /api/genset/trace/req_ HTTP/1.1\r\nHost: localhost\r\n", rows[i].way);
         forget(&out, &h);
