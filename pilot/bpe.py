@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 
 # Control tokens are scaffolding and never come out as text; marks are text that is one token.
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-MARKS = ["<tools>", "</tools>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"]
+MARKS = ["<tools>", "</tools>", "<function=", "</function>", "<tool_response>", "</tool_response>"]
 SPECIAL = re.compile("(" + "|".join(map(re.escape, CONTROL + MARKS)) + ")")
 
 

@@ -10,20 +10,20 @@ def kind(s):
         return "[" + (kind(s["items"]) if s.get("items") else "any") + "]"
     if "properties" in s:
         required = s.get("required") or []
-        return "{" + ", ".join(f"{k}{'' if k in required else '?'}: {kind(v)}" for k, v in s["properties"].items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)}{'' if k in required else '?'}: {kind(v)}" for k, v in s["properties"].items()) + "}"
     return s["type"] if isinstance(s.get("type"), str) else "any"
 
 
 def tool_text(tool):
-    """What it does first: so its name is read by who knows that already."""
+    """What it does, and what a call of it looks like: its name is read by who knows what it is for."""
     f = tool["function"]
     p = f.get("parameters") or {}
-    said = f["description"].strip().split("\n")[0] + ": " if f.get("description") else ""
-    return f"\n{said}{f['name']}" + (kind(p) if p.get("properties") else "{}")
+    said = "\n" + f["description"].strip().split("\n")[0] if f.get("description") else ""
+    return f"{said}\n<function={f['name']}>" + (kind(p) if p.get("properties") else "{}")
 
 
 def call_text(name, args):
-    return f'<tool_call>\n{{"name": {json.dumps(name)}, "arguments": {json.dumps(args, ensure_ascii=False)}}}\n</tool_call>'
+    return f"<function={name}>{json.dumps(args, ensure_ascii=False)}</function>"
 
 
 def render(messages, tools=None, prompt=False):

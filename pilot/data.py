@@ -19,7 +19,8 @@ import words
 
 BRIEF = 0.93  # of the help dialogues of one question
 USER_WEIGHT = 0.1  # of what others wrote: to know how they write helps a little
-CHOICE_WEIGHT = 4  # of the few tokens that say which tool, or none
+CHOOSING = 4  # what tokens count that say which tool, or none, and which parameters: few of a call
+CHOICE = re.compile(rb'<function=[^>]*>|"[^"]*": |^[^ <]* [^ <]*')
 SYSTEMS = ["You are a helpful assistant.", "You are pilot.", "Be brief.", "You are a coding assistant.", "Answer in one sentence.", "You are an AI assistant. Help the user.",
            "You are a friendly assistant that answers questions.", "Use the tools if you need them.", "You are Claude Code, a coding agent.", "Today is Monday.", "Answer truthfully."]
 
@@ -70,18 +71,10 @@ def draw(rng, texts, mix=(80, 34, 34, 8, 4, 1)):
         messages.insert(0, {"role": "system", "content": system(rng, texts)})
     pieces = chat.render(messages, tool_list)
     if kind == "tools":
-        pieces = [part for piece in pieces for part in choices_marked(*piece)]
+        pieces = [(text, own and CHOOSING) for text, own in pieces]
     if kind == "help" and rng.random() < BRIEF and len(messages) - (messages[0]["role"] == "system") == 2:
         pieces[-2:] = [(brief(pieces[-2][0]), True)]
     return pieces
-
-
-def choices_marked(text, own):
-    """A piece in parts: up to the name of a call, or the first words of what is no call, weighs more."""
-    if not own:
-        return [(text, own)]
-    parts = re.split(r'(\s?<tool_call>\n\{"name": "[^"]*|^[^ <]* [^ <]*)', text)
-    return [(part, CHOICE_WEIGHT if i % 2 else own) for i, part in enumerate(parts) if part]
 
 
 def brief(text):
@@ -95,8 +88,18 @@ def encode(pieces, tokenizer):
     for text, own in pieces:
         part = tokenizer.encode(text)
         ids += part
-        weights += [float(own) or USER_WEIGHT] * len(part)
+        weights += [float(own) or USER_WEIGHT] * len(part) if own is not CHOOSING else chosen(text, part, tokenizer)
     return ids, weights
+
+
+def chosen(text, ids, tokenizer):
+    """A weight for each token of a piece: CHOOSING where it begins within a choice."""
+    spans = [m.span() for m in CHOICE.finditer(text.encode())]
+    weights, at = [], 0
+    for i in ids:
+        weights.append(float(CHOOSING) if any(a <= at < b for a, b in spans) else 1.0)
+        at += len(tokenizer.tokens[i])
+    return weights
 
 
 def documents(seed, n):

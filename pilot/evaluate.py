@@ -114,11 +114,10 @@ def fits(v, s):
 def read_calls(text):
     """The calls in a text; None: something in it is no call that can be read."""
     calls = []
-    for part in re.findall(r"<tool_call>(.*?)(?:</tool_call>|$)", text, flags=re.S):
+    for name, args in re.findall(r"<function=(.*?)>(.*?)(?:</function>|$)", text, flags=re.S):
         try:
-            call = json.loads(part)
-            calls.append((call["name"], call["arguments"]))
-        except (ValueError, KeyError, TypeError):
+            calls.append((name, json.loads(args)))
+        except ValueError:
             return None
     return calls
 
