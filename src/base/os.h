@@ -135,8 +135,9 @@ void gs_os_futex_wake(const uint32_t *addr, int n);
 uint64_t gs_os_random_u64(void);
 void gs_os_random_bytes(void *p, size_t n);
 void gs_os_thread_name(const char *name); /* of the calling thread, 15 bytes at most */
-/* Let threads that wake have the calling thread's processor at once, not when its time is over. Its
- * share of time stays the same. False: this system cannot. */
+/* Let threads that wake have the calling thread's processor at once, not when its time is over, and
+ * let it take nobody's when it wakes. Its share of time stays the same. False: this system cannot;
+ * or it was done before. */
 bool gs_os_thread_defer(void);
 
 #endif

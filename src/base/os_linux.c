@@ -422,13 +422,15 @@ struct sched_attributes {
 
 #define DEFERRED_SLICE_NS 20000000u /* others have some 3 ms */
 
-/* Who wakes with a shorter slice than the one that runs interrupts it. */
+/* Who wakes with a shorter slice than the one that runs interrupts it; who is of SCHED_BATCH
+ * interrupts nobody. */
 bool gs_os_thread_defer(void)
 {
     struct sched_attributes a = {0};
 
     if (syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) != 0 || a.policy != SCHED_OTHER)
         return false;
+    a.policy = SCHED_BATCH;
     a.runtime_ns = DEFERRED_SLICE_NS;
     if (syscall(SYS_sched_setattr, 0, &a, 0) != 0 ||
         syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) != 0)
