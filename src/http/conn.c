@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include <event2/buffer.h>
@@ -586,8 +587,34 @@ static void put(struct gs_http_conn *c, const void *p, size_t n)
         tear(c);
 }
 
-/* Status line and headers; body_bytes < 0 means a stream. */
-static void send_head(struct gs_http_request *r, int status, const char *type, int64_t body_bytes)
+/* What the socket takes at once need not wait for the loop to find that it may be written to. The
+ * head of a stream leaves with its first bytes. */
+static size_t send_now(struct gs_http_conn *c, struct iovec *parts, size_t n)
+{
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = n};
+
+    if (c->server->tls || c->is_torn || c->is_left || c->request.is_streaming ||
+        evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+        return 0;
+    const ssize_t sent = sendmsg(bufferevent_getfd(c->bev), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent > 0 ? (size_t)sent : 0; /* an error comes again when libevent writes */
+}
+
+static void put_parts(struct gs_http_conn *c, struct iovec *parts, size_t n)
+{
+    size_t sent = send_now(c, parts, n);
+
+    for (size_t i = 0; i < n; i++) {
+        const size_t done = GS_MIN(sent, parts[i].iov_len);
+        if (done < parts[i].iov_len)
+            put(c, (const char *)parts[i].iov_base + done, parts[i].iov_len - done);
+        sent -= done;
+    }
+}
+
+/* Status line and headers, then the body; body_bytes < 0 means a stream. */
+static void send_head(struct gs_http_request *r, int status, const char *type, int64_t body_bytes,
+                      struct gs_slice body)
 {
     struct gs_http_conn *c = r->conn;
     char line[64];
@@ -595,8 +622,7 @@ static void send_head(struct gs_http_request *r, int status, const char *type, i
     if (r->tap.on_head)
         r->tap.on_head(r->tap.ud, status, type, body_bytes < 0);
     r->tap.on_header = NULL; /* what follows is this connection's affair */
-    put(c, line,
-        (size_t)snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", status, reason(status)));
+    const int line_len = snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", status, reason(status));
     write_date(&r->headers);
     if (type)
         gs_http_header(r, "Content-Type", gs_slice_str(type));
@@ -611,7 +637,10 @@ static void send_head(struct gs_http_request *r, int status, const char *type, i
     gs_buf_puts(&r->headers, "\r\n");
     if (!gs_buf_ok(&r->headers))
         tear(c);
-    put(c, r->headers.ptr, r->headers.len);
+    struct iovec parts[] = {{line, (size_t)line_len},
+                            {r->headers.ptr, r->headers.len},
+                            {(char *)(uintptr_t)body.ptr, body.len}}; /* only read */
+    put_parts(c, parts, GS_COUNT_OF(parts));
 }
 
 /* The answer is in the output buffer; the request is over. */
@@ -642,9 +671,8 @@ void gs_http_respond(struct gs_http_request *r, int status, const char *type, st
     if (c->is_dead)
         return;
     c->is_last = c->is_last || c->phase == GS_HTTP_PHASE_PIECES; /* what follows is no request */
-    send_head(r, status, type, (int64_t)body.len);
-    if (r->head.method != GS_HTTP_HEAD)
-        put(c, body.ptr, body.len);
+    send_head(r, status, type, (int64_t)body.len,
+              r->head.method == GS_HTTP_HEAD ? gs_slice(NULL, 0) : body);
     if (r->tap.on_bytes)
         r->tap.on_bytes(r->tap.ud, body);
     end_tap(r, true);
@@ -659,7 +687,7 @@ void gs_http_stream_begin(struct gs_http_request *r, int status, const char *typ
     r->sends_chunks = !r->head.is_http10;
     if (r->head.is_http10)
         r->conn->is_last = true; /* the end of file ends the body */
-    send_head(r, status, type, -1);
+    send_head(r, status, type, -1, gs_slice(NULL, 0));
 }
 
 void gs_http_stream_write(struct gs_http_request *r, struct gs_slice bytes)

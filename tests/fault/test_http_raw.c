@@ -120,6 +120,16 @@ static void begin_pieces(struct fixture *f, struct gs_http_request *r)
     gs_http_request_receive(r, on_piece, f);
 }
 
+/* Far more than a socket takes at once; no two of its parts are the same. */
+static struct gs_slice large_answer(void)
+{
+    static uint32_t numbers[FLOOD_BYTES / sizeof(uint32_t)];
+
+    for (uint32_t i = 0; i < GS_COUNT_OF(numbers); i++)
+        numbers[i] = i;
+    return gs_slice((const char *)numbers, sizeof(numbers));
+}
+
 static void on_request(void *ud, struct gs_http_request *r)
 {
     struct fixture *f = ud;
@@ -135,6 +145,10 @@ static void on_request(void *ud, struct gs_http_request *r)
     }
     if (gs_slice_eq_str(path, "/echo")) {
         gs_http_respond(r, 200, "text/plain", gs_http_request_body(r));
+        return;
+    }
+    if (gs_slice_eq_str(path, "/large")) {
+        gs_http_respond(r, 200, "text/plain", large_answer());
         return;
     }
     gs_http_stream_begin(r, 200, "text/plain");
@@ -614,6 +628,33 @@ static void test_a_slow_reader_holds_little(void **state)
     finish(&f);
 }
 
+static void test_large_answers_arrive_whole(void **state)
+{
+    static const char asked[] = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n"
+                                "GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    const struct gs_http_options o = options();
+    struct gs_buf out;
+    struct fixture f;
+
+    (void)state;
+    start(&f, &o);
+    const int fd = net_connect_small(f.port, 4096);
+    net_send(fd, asked);
+    gs_buf_init(&out, 64 << 20);
+    assert_int_equal(net_read_all(fd, &out), NET_EOF);
+    struct gs_slice rest = gs_buf_view(&out);
+    for (int i = 0; i < 2; i++) {
+        const size_t head = gs_slice_find(rest, GS_SLICE_LIT("\r\n\r\n"), 0) + 4;
+        assert_true(rest.len >= head + FLOOD_BYTES);
+        assert_memory_equal(rest.ptr + head, large_answer().ptr, FLOOD_BYTES);
+        rest = gs_slice_sub(rest, head + FLOOD_BYTES, rest.len);
+    }
+    assert_int_equal(rest.len, 0);
+    gs_buf_clear(&out);
+    close(fd);
+    finish(&f);
+}
+
 static void test_a_reader_that_stops_is_dropped(void **state)
 {
     struct gs_http_options o = options();
@@ -720,6 +761,7 @@ int main(void)
         cmocka_unit_test(test_pieces_end_early),
         cmocka_unit_test(test_a_leaving_client_is_noticed),
         cmocka_unit_test(test_a_slow_reader_holds_little),
+        cmocka_unit_test(test_large_answers_arrive_whole),
         cmocka_unit_test(test_a_reader_that_stops_is_dropped),
         cmocka_unit_test(test_the_oldest_idle_connection_makes_room),
         cmocka_unit_test(test_clients_wait_when_none_is_idle),
