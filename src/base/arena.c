@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/slice.h"
 
 #if GS_ASAN
 #include <sanitizer/asan_interface.h>
@@ -140,11 +141,15 @@ bool gs_arena_dup(struct gs_arena *a, struct gs_slice s, struct gs_slice *out)
 struct gs_slice gs_arena_printf(struct gs_arena *a, const char *fmt, ...)
 {
     const struct gs_slice none = {NULL, 0};
+    struct gs_slice whole = none;
+    char text[256]; /* most are shorter */
     va_list ap;
 
     va_start(ap, fmt);
-    const int n = vsnprintf(NULL, 0, fmt, ap);
+    const int n = vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof(text))
+        return gs_arena_dup(a, gs_slice(text, (size_t)n), &whole) ? whole : none;
     char *p = n < 0 ? NULL : gs_arena_alloc(a, (size_t)n + 1);
     if (!p)
         return none;

@@ -90,11 +90,16 @@ void gs_buf_printf(struct gs_buf *b, const char *fmt, ...)
 
     if (b->drops)
         return;
+    const size_t room = b->failed ? 0 : b->cap - b->len;
     va_start(ap, fmt);
-    const int n = vsnprintf(NULL, 0, fmt, ap);
+    const int n = vsnprintf(room > 0 ? b->ptr + b->len : NULL, room, fmt, ap);
     va_end(ap);
     if (n < 0) {
         b->failed = true;
+        return;
+    }
+    if ((size_t)n < room && (size_t)n <= b->max - b->len) {
+        b->len += (size_t)n;
         return;
     }
     char *to = gs_buf_reserve(b, (size_t)n);
