@@ -38,6 +38,8 @@ struct gs_dialect_to {
     /* OpenAI chat: a last message of the assistant is gone on with if vLLM's continue_final_message
      * says so. */
     bool says_continue;
+    /* OpenAI chat: Google's, who refuses calls of Gemini 3 and later that nobody signed. */
+    bool wants_signed_calls;
     int64_t default_max_tokens; /* where the API wants a number and the chat has none */
 };
 

@@ -291,6 +291,17 @@ static bool is_strict(const struct gs_config_provider *p)
     return false;
 }
 
+static bool is_google(const struct gs_config_provider *p)
+{
+    static const char *const hosts[] = {"//generativelanguage.googleapis.com",
+                                        "aiplatform.googleapis.com"};
+
+    for (size_t i = 0; i < GS_COUNT_OF(hosts); i++)
+        if (gs_slice_find(gs_slice_str(p->url), gs_slice_str(hosts[i]), 0) != SIZE_MAX)
+            return true;
+    return false;
+}
+
 /* Whether all reasoning in a request may be read by whom it is for. */
 static bool is_readable(const struct gs_chat *chat, const struct gs_switch_readable *readable)
 {
@@ -345,6 +356,7 @@ static enum gs_status make_body(const struct gs_config_target *to,
         .stream = true,
         .takes_extensions = !is_strict(p),
         .says_continue = !is_strict(p),
+        .wants_signed_calls = is_google(p),
         .default_max_tokens = DEFAULT_MAX_TOKENS,
     };
 

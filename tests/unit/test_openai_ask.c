@@ -432,6 +432,46 @@ static void test_spellings(void **state)
     }
 }
 
+/* Google's takes no call of Gemini 3 that nobody signed; of several the first is. */
+static void test_signed_calls(void **state)
+{
+    static const struct {
+        const char *model;
+        bool is_google, is_signed;
+    } rows[] = {{"gemini-3-pro-preview", true, true},
+                {"google/gemini-3.1-flash", true, true},
+                {"gemini-pro-latest", true, true},
+                {"gemini-2.5-pro", true, false},
+                {"gemini-", true, false},
+                {"gemini-3-pro-preview", false, false}};
+    const struct gs_slice mark =
+        GS_SLICE_LIT(",\"arguments\":\"{}\"},\"extra_content\":{\"google\":{"
+                     "\"thought_signature\":\"skip_thought_signature_validator\"}}},{\"id\":\"b\"");
+    const struct gs_block blocks[] = {
+        {.kind = GS_BLOCK_TOOL_CALL, .id = GS_SLICE_LIT("a"), .name = GS_SLICE_LIT("f")},
+        {.kind = GS_BLOCK_TOOL_CALL, .id = GS_SLICE_LIT("b"), .name = GS_SLICE_LIT("f")}};
+    const struct gs_message message = {GS_ROLE_ASSISTANT, blocks, 2};
+    struct gs_chat chat = {.messages = &message, .n_messages = 1};
+
+    (void)state;
+    gs_sampling_init(&chat.sampling);
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        const struct gs_dialect_to to = {.model = gs_slice_str(rows[i].model),
+                                         .wants_signed_calls = rows[i].is_google};
+        struct gs_error err = {0};
+        struct gs_buf got;
+        gs_buf_init(&got, MAX_BYTES);
+        assert_int_equal(gs_dialect_client_openai_chat.write_request(&chat, &to, &got, &err),
+                         GS_OK);
+        const size_t at = gs_slice_find(gs_buf_view(&got), mark, 0);
+        assert_int_equal(at != SIZE_MAX, rows[i].is_signed);
+        assert_int_equal(gs_slice_find(gs_buf_view(&got), GS_SLICE_LIT("extra_content"),
+                                       rows[i].is_signed ? at + mark.len : 0),
+                         SIZE_MAX);
+        gs_buf_clear(&got);
+    }
+}
+
 /* An answer that broke off goes on only where the last thing said is a text. */
 static void test_what_broke_off(void **state)
 {
@@ -510,11 +550,9 @@ static void test_memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_captures),
-        cmocka_unit_test(test_spellings),
-        cmocka_unit_test(test_what_broke_off),
-        cmocka_unit_test(test_signatures_go_home_only),
+        cmocka_unit_test(test_samples),         cmocka_unit_test(test_captures),
+        cmocka_unit_test(test_spellings),       cmocka_unit_test(test_signed_calls),
+        cmocka_unit_test(test_what_broke_off),  cmocka_unit_test(test_signatures_go_home_only),
         cmocka_unit_test(test_memory_runs_out),
     };
 
