@@ -126,10 +126,15 @@ static float usable(float logit)
     return x < FLT_MAX ? x : FLT_MAX;
 }
 
+static bool has_penalties(const struct gs_sampling *how)
+{
+    return how->repeat_penalty != 1 || how->frequency_penalty != 0 || how->presence_penalty != 0;
+}
+
 static void penalise(struct gs_sampler *s, const struct gs_sampling *how, const int32_t *used,
                      size_t n_used)
 {
-    if (how->repeat_penalty == 1 && how->frequency_penalty == 0 && how->presence_penalty == 0)
+    if (!has_penalties(how))
         return;
     if (how->repeat_last_n >= 0 && (size_t)how->repeat_last_n < n_used) {
         used += n_used - (size_t)how->repeat_last_n;
@@ -168,11 +173,11 @@ static void forbid(struct gs_sampler *s, const uint64_t *mask)
             s->row[i] = -INFINITY;
 }
 
-/* The largest of n > 0 numbers, of which none is NaN. */
+/* The largest of n numbers, NaN being none. */
 static float largest_of(const float *row, size_t n)
 {
     float max[16];
-    float best = row[0];
+    float best = -INFINITY;
     size_t i = 0;
 
     for (size_t k = 0; k < GS_COUNT_OF(max); k++)
@@ -187,11 +192,11 @@ static float largest_of(const float *row, size_t n)
     return best;
 }
 
-/* Index of the largest, the lowest on ties: its block first. */
+/* Index of the largest, the lowest on ties, 0 if none is above minus infinity: its block first. */
 static size_t largest(const float *row, size_t n)
 {
     const size_t block = 1024;
-    float best = row[0];
+    float best = -INFINITY;
     size_t at = 0;
 
     for (size_t i = 0; i < n; i += block) {
@@ -201,7 +206,7 @@ static size_t largest(const float *row, size_t n)
             at = i;
         }
     }
-    while (row[at] != best)
+    while (best > -INFINITY && row[at] != best)
         at++;
     return at;
 }
@@ -391,13 +396,18 @@ enum gs_status gs_sampler_draw(struct gs_sampler *s, const struct gs_sampling *h
                                size_t n_used, struct gs_rng *rng, int32_t *out_id,
                                struct gs_error *err)
 {
-    adjust(s, how, logits, used, n_used);
+    const bool as_is =
+        how->temperature <= 0 && !mask && how->n_logit_bias == 0 && !has_penalties(how);
+    const float *row = as_is ? logits : s->row;
+
+    if (!as_is)
+        adjust(s, how, logits, used, n_used);
     if (mask)
         forbid(s, mask);
-    const size_t best = largest(s->row, s->n_vocab);
-    if (!(s->row[best] > -INFINITY) && mask)
+    const size_t best = largest(row, s->n_vocab);
+    if (!(row[best] > -INFINITY) && mask)
         return gs_error_set(err, GS_EFORMAT, "no token fits what the answer must be");
-    if (!(s->row[best] > -INFINITY)) {
+    if (!(row[best] > -INFINITY)) {
         gs_error_set(err, GS_EFORMAT, "the model computed no usable logit");
         gs_error_hint(err, "The weights may be damaged; compare the file with its source.");
         return GS_EFORMAT;
