@@ -460,6 +460,7 @@ struct gs_switch_ask gs_server_ask_of(const struct gs_server_exchange *ex,
         .body = body,
         .is_key_ours = ex->server->opt.n_api_keys > 0,
         .privacy = ex->privacy,
+        .ends_on_break = ex->ends_on_break,
     };
 }
 
@@ -684,6 +685,7 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
     if (!has_path)
         gs_error_nomem(&err, "answer the request");
     if (!has_path || !gs_server_privacy_read(gs_http_request_head(r), &ex->privacy, &err) ||
+        !gs_server_break_read(gs_http_request_head(r), &ex->ends_on_break, &err) ||
         read_body(ex, &err) != GS_OK)
         refuse(ex, &err);
 }

@@ -39,6 +39,7 @@ struct gs_server_exchange {
     struct gs_buf body;                    /* as it came, where the switch wants it; else empty */
     struct gs_error unread;                /* why it could not be read, but may be by others */
     enum gs_privacy privacy;               /* as the client wants it */
+    bool ends_on_break;                    /* the same */
     struct gs_switch_judgement *judgement; /* made beside the loop; or NULL */
     struct gs_server_reading *reading;     /* not NULL: the arena is its thread's, the rest empty */
 
@@ -157,6 +158,13 @@ GS_MUST_CHECK bool gs_server_privacy_read(const struct gs_http_head *head,
                                           enum gs_privacy *out_privacy, struct gs_error *err);
 /* The same of the answer. */
 void gs_server_privacy_tell(struct gs_http_request *r, const struct gs_switch_call *call);
+
+/* ---- break_header.c ---- */
+
+/* x-genset-on-break of a request: whether an answer that breaks off ends there. False: it says
+ * something else. */
+GS_MUST_CHECK bool gs_server_break_read(const struct gs_http_head *head, bool *out_ends,
+                                        struct gs_error *err);
 
 /* ---- body_reader.c ---- */
 

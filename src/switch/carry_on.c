@@ -14,7 +14,7 @@ bool gs_switch_may_carry_on(const struct gs_switch_call *c)
 
     return chat && !c->ask.ctx->texts && !c->ask.ctx->errand && chat->n_answers <= 1 &&
            !chat->next && !chat->is_raw && !chat->logprobs && !c->part.is_lost &&
-           (!c->route || c->route->on_break == GS_ON_BREAK_CONTINUE);
+           !c->ask.ends_on_break && (!c->route || c->route->on_break == GS_ON_BREAK_CONTINUE);
 }
 
 /* ---- who is next ---- */

@@ -92,6 +92,7 @@ struct gs_switch_ask {
     const struct gs_http_head *head;
     bool is_key_ours;        /* the client's credential is for this program: it goes nowhere else */
     enum gs_privacy privacy; /* as the client wants it; the routes may be stricter */
+    bool ends_on_break;      /* nobody goes on with an answer that breaks off */
     struct gs_switch_judgement *judgement; /* goes to the call, or is freed; NULL: made by it */
     struct gs_switch_withheld withheld;    /* set by the switch */
 };

@@ -259,6 +259,37 @@ static void what_is_not_gone_on_with(void **state)
     finish_grid(&g);
 }
 
+/* Whoever would rather be told says so with the request. */
+static void who_wants_no_other(void **state)
+{
+    static const struct {
+        const char *header;
+        bool ends;
+    } rows[] = {{"X-Genset-On-Break: Error\r\n", true},
+                {"x-genset-on-break: continue\r\nx-genset-on-break: error\r\n", true},
+                {"x-genset-on-break: continue\r\n", false}};
+    struct grid g;
+    struct gs_buf out;
+
+    (void)state;
+    start_routes(&g, true);
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        struct heard h;
+        char model[64];
+        snprintf(model, sizeof(model), "up@cut-after-4;ok#own%zu", i);
+        ask_api(g.f.port, &apis[0], rows[i].header, model, "say 8", true, &out);
+        hear_answer(&h, &apis[0], true, &out);
+        if (rows[i].ends ? h.fault == GS_FAULT_NONE || h.has_stopped : !is_whole(&h, WORDS))
+            fail_heard(&apis[0], rows[i].header, &h, &out);
+        forget(&out, &h);
+    }
+    ask_api(g.f.port, &apis[0], "x-genset-on-break: maybe\r\n", "up@ok", "say 8", true, &out);
+    assert_true(net_has(&out, "HTTP/1.1 400 "));
+    assert_true(net_has(&out, "x-genset-on-break: expected continue or error"));
+    gs_buf_clear(&out);
+    finish_grid(&g);
+}
+
 /* Its stop sequence has begun before the seam. */
 static void a_stop_sequence_across_the_seam(void **state)
 {
@@ -421,6 +452,7 @@ int main(void)
         cmocka_unit_test(or_the_same_once_more),
         cmocka_unit_test(complete_calls_need_nobody),
         cmocka_unit_test(what_is_not_gone_on_with),
+        cmocka_unit_test(who_wants_no_other),
         cmocka_unit_test(a_stop_sequence_across_the_seam),
         cmocka_unit_test(who_leaves_is_not_gone_on_for),
         cmocka_unit_test(what_stays_here_stays_here),
