@@ -1,7 +1,11 @@
 #include "switch/signers.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/map.h"
+#include "base/os.h"
 #include "base/slice.h"
 #include "dialect/client.h"
 
@@ -9,6 +13,14 @@
 #define N_WAYS     4    /* slots that one digest may be in */
 #define LOCAL_LEN  32   /* hexadecimal digits: this machine's */
 #define DIGEST_SET 0x67656e736574u
+
+/* A file is this table, as this machine has it in memory. */
+struct table {
+    uint64_t mark;
+    struct gs_signed slots[N_SLOTS];
+};
+
+static const uint64_t mark = UINT64_C(0x3172656e67697367); /* of this form, and byte order */
 
 static uint64_t digest(struct gs_slice s)
 {
@@ -19,6 +31,33 @@ void gs_switch_signers_clear(struct gs_switch_signers *s)
 {
     gs_free(s->slots);
     s->slots = NULL;
+}
+
+void gs_switch_signers_load(struct gs_switch_signers *s, const char *path)
+{
+    struct gs_buf b;
+    uint64_t first = 0;
+
+    gs_buf_init(&b, sizeof(struct table));
+    if (path && gs_os_read_file(path, &b, NULL) == GS_OK && b.len == sizeof(struct table))
+        memcpy(&first, b.ptr, sizeof(first));
+    if (first == mark && !s->slots)
+        s->slots = gs_alloc_zero(N_SLOTS * sizeof(*s->slots));
+    if (first == mark && s->slots)
+        memcpy(s->slots, b.ptr + sizeof(mark), N_SLOTS * sizeof(*s->slots));
+    gs_buf_clear(&b);
+}
+
+void gs_switch_signers_save(const struct gs_switch_signers *s, const char *path)
+{
+    struct table *t = path && s->slots ? gs_alloc_zero(sizeof(*t)) : NULL;
+
+    if (!t)
+        return;
+    t->mark = mark;
+    memcpy(t->slots, s->slots, sizeof(t->slots));
+    (void)!gs_os_replace_file(path, t, sizeof(*t), NULL);
+    gs_free(t);
 }
 
 void gs_switch_signers_note(struct gs_switch_signers *s, const char *maker,
