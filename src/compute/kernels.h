@@ -95,8 +95,9 @@ struct gs_panel {
     size_t x_stride; /* floats between these */
     float *out;      /* [token][row] */
     size_t out_stride;
-    const float *bias; /* [n_rows] or NULL */
-    void *scratch;     /* 64-aligned, for n_rows rounded up to GS_PANEL_GRAIN */
+    const float *bias;   /* [n_rows] or NULL */
+    const uint8_t *next; /* what will be read after these weights; NULL: those that follow */
+    void *scratch;       /* 64-aligned, for n_rows rounded up to GS_PANEL_GRAIN */
 };
 
 /* Attention, many queries: a panel of queries against a tile of keys, whose values are mixed into

@@ -64,6 +64,7 @@ struct part {
     const float *bias;
     float *out;
     size_t stride;
+    const uint8_t *next; /* weights that are read after these, or NULL */
 };
 
 /* Weight rows [begin, end) for all tokens. */
@@ -87,9 +88,9 @@ static void dot_rows(const struct gs_kernels *k, const struct gs_act *x, const s
     }
 }
 
-/* The same with x in panels. */
+/* The same with x in panels; next: weights that follow. */
 static void panel_rows(struct gs_lane *lane, const struct gs_act *x, const struct part *p,
-                       size_t begin, size_t end)
+                       size_t begin, size_t end, const uint8_t *next)
 {
     lane->k->panel[p->w->type](&(struct gs_panel){
         .w = p->w->data + begin * p->w->row_bytes,
@@ -102,6 +103,7 @@ static void panel_rows(struct gs_lane *lane, const struct gs_act *x, const struc
         .out = p->out,
         .out_stride = p->stride,
         .bias = p->bias ? p->bias + begin : NULL,
+        .next = next,
         .scratch = gs_lane_scratch(lane, GS_LANE_MIN_SCRATCH),
     });
 }
@@ -117,7 +119,7 @@ static void part_rows(struct gs_lane *lane, const struct gs_act *x, struct part 
     for (size_t r = begin; r < end; r += step, p.out += step) {
         const size_t stop = GS_MIN(r + step, end);
         if (panels)
-            panel_rows(lane, x, &p, r, stop);
+            panel_rows(lane, x, &p, r, stop, stop < end ? NULL : p.next);
         else
             dot_rows(lane->k, x, &p, r, stop);
     }
@@ -141,12 +143,13 @@ static size_t count_units(const struct gs_act *x, const struct gs_matmul *m)
     return ((size_t)m->w->ne[1] + rows - 1) / rows;
 }
 
-/* Rows [begin, end), and what becomes of them. */
+/* Rows [begin, end), and what becomes of them; next: weights that follow. */
 static void finish_rows(struct gs_lane *lane, const struct gs_act *x, const struct gs_matmul *m,
-                        size_t begin, size_t end)
+                        size_t begin, size_t end, const uint8_t *next)
 {
     const size_t n = end - begin;
-    const struct part direct = {m->w, m->bias, m->out.p + begin, m->out.stride};
+    const uint8_t *after = m->up ? m->up->data + begin * m->up->row_bytes : next;
+    const struct part direct = {m->w, m->bias, m->out.p + begin, m->out.stride, after};
     const bool tiled = m->add != 0 || m->up;
     float *tile = NULL;
 
@@ -158,8 +161,8 @@ static void finish_rows(struct gs_lane *lane, const struct gs_act *x, const stru
         part_rows(lane, x, direct, begin, end);
     if (tiled)
         part_rows(lane, x,
-                  (struct part){m->up ? m->up : m->w, m->up ? m->up_bias : m->bias, tile, n}, begin,
-                  end);
+                  (struct part){m->up ? m->up : m->w, m->up ? m->up_bias : m->bias, tile, n, next},
+                  begin, end);
     for (size_t t = 0; tiled && t < x->x.n; t++) {
         float *out = direct.out + t * m->out.stride;
         if (m->up)
@@ -199,45 +202,55 @@ static const struct gs_matmul *unit_at(const struct space *s, size_t unit, size_
     return &s->m[i];
 }
 
-static void run_unit(struct gs_lane *lane, const struct space *s, size_t unit)
+/* Where a unit's weights begin; NULL beyond the last. */
+static const uint8_t *unit_weights(const struct space *s, size_t unit)
+{
+    size_t row;
+
+    if (unit >= s->first[s->n_m])
+        return NULL;
+    const struct gs_matmul *m = unit_at(s, unit, &row);
+    return m->w->data + row * m->w->row_bytes;
+}
+
+/* A unit, before which comes the beginning of the next one's weights. */
+static void run_unit(struct gs_lane *lane, const struct space *s, size_t unit, size_t next)
 {
     size_t row;
     const struct gs_matmul *m = unit_at(s, unit, &row);
 
-    finish_rows(lane, s->x, m, row, GS_MIN(row + unit_rows(s->x, m), (size_t)m->w->ne[1]));
+    finish_rows(lane, s->x, m, row, GS_MIN(row + unit_rows(s->x, m), (size_t)m->w->ne[1]),
+                unit_weights(s, next));
 }
 
 /* Ask for the beginning of a unit's weights. */
 static void prefetch_unit(const struct space *s, size_t unit)
 {
-    size_t row;
+    const uint8_t *p = unit_weights(s, unit);
 
-    if (unit >= s->first[s->n_m])
-        return;
-    const struct gs_matmul *m = unit_at(s, unit, &row);
-    const uint8_t *p = m->w->data + row * m->w->row_bytes;
-    for (size_t i = 0; i < NEXT_BYTES; i += 64)
+    for (size_t i = 0; p && i < NEXT_BYTES; i += 64)
         __builtin_prefetch(p + i, 0, 2);
 }
 
 /* All units: of few tokens, first a long run of weights for each lane, then a rest for whoever is
- * early. */
+ * early. A lane takes a unit while it still has one, to know what it will read. */
 static void run_units(struct gs_lane *lane, const struct space *s)
 {
     const size_t total = s->first[s->n_m];
     const size_t fixed = s->x->x.n > FEW_TOKENS ? 0 : total / 4 * 3;
-    size_t begin;
+    size_t unit;
     size_t end;
 
-    gs_lane_share(lane, fixed, 1, &begin, &end);
-    for (size_t unit = begin; unit < end; unit++)
-        run_unit(lane, s, unit);
-    for (;;) {
-        const size_t unit = fixed + gs_lane_next(lane);
-        if (unit >= total)
-            break;
-        prefetch_unit(s, unit);
-        run_unit(lane, s, unit);
+    gs_lane_share(lane, fixed, 1, &unit, &end);
+    if (unit == end)
+        unit = fixed + gs_lane_next(lane);
+    while (unit < total) {
+        const bool is_fixed = unit + 1 < end;
+        const size_t next = is_fixed ? unit + 1 : fixed + gs_lane_next(lane);
+        if (!is_fixed)
+            prefetch_unit(s, next);
+        run_unit(lane, s, unit, next);
+        unit = next;
     }
     gs_lane_sync(lane);
 }

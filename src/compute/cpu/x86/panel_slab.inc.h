@@ -68,6 +68,12 @@ SIMD_INLINE vb bits_of(vb v, int right, uint8_t mask)
     return vb_and(_mm512_srl_epi16(v, _mm_cvtsi32_si128(right)), mask);
 }
 
+/* Nibbles with bits 4 and 5 of `high` above them. */
+SIMD_INLINE vb sixes(vb low, vb high)
+{
+    return _mm512_ternarylogic_epi32(low, high, vi_set(0x30303030), 0xf8); /* a | (b & c) */
+}
+
 /* Scales of 32 values: number j of all rows is byte j % 4 of v[j / 4]. */
 SIMD_INLINE void store_scales(struct slab *out, vf d, const vi v[2])
 {
@@ -141,10 +147,10 @@ SIMD_INLINE void slab_q6_k(const uint8_t *const w[LANES], struct slab *out)
         for (int i = 0; i < 8; i++) {
             const vb h = high[8 * half + i];
             uint8_t(*to)[4 * LANES] = out->q + 32 * half + i;
-            vb_store(to[0], vb_or(vb_and(v[i], 15), vb_and(_mm512_slli_epi16(h, 4), 48)));
-            vb_store(to[8], vb_or(vb_and(v[8 + i], 15), vb_and(_mm512_slli_epi16(h, 2), 48)));
-            vb_store(to[16], vb_or(vb_high_nibbles(v[i]), vb_and(h, 48)));
-            vb_store(to[24], vb_or(vb_high_nibbles(v[8 + i]), bits_of(h, 2, 48)));
+            vb_store(to[0], sixes(vb_and(v[i], 15), _mm512_slli_epi16(h, 4)));
+            vb_store(to[8], sixes(vb_and(v[8 + i], 15), _mm512_slli_epi16(h, 2)));
+            vb_store(to[16], sixes(vb_high_nibbles(v[i]), h));
+            vb_store(to[24], sixes(vb_high_nibbles(v[8 + i]), _mm512_srli_epi16(h, 2)));
         }
     }
 }
@@ -272,7 +278,7 @@ SIMD_INLINE void run_slabs(const struct gs_panel *p, const struct slab_format *f
 
     for (size_t g = 0; g < p->n / GS_ACT_GROUP; g++) {
         unpack_slabs(p, f, n_s, g, slabs);
-        part.next = p->w + p->n_rows * p->w_stride + g * share;
+        part.next = (p->next ? p->next : p->w + p->n_rows * p->w_stride) + g * share;
         for (size_t token = 0; token < p->n_tokens; token += SLAB_TOKENS) {
             if (token % LANES == 0)
                 take_panel(&part, p, f, token / LANES, g);
