@@ -476,7 +476,9 @@ static void on_timer(void *ud)
 
     gs_switch_call_enter(c);
     const bool is_due = !c->lead && !c->is_over && !c->is_freed;
-    if (is_due && c->is_waiting)
+    if (is_due && c->is_waiting && must_load(c))
+        gs_http_timer_start(c->timer, LOAD_MS);
+    else if (is_due && c->is_waiting)
         is_lost = begin(c, &err) != GS_OK;
     else if (is_due && c->n_tried < 2)
         is_lost = !ask_next(c) && !is_alive(c);
