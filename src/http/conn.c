@@ -587,14 +587,16 @@ static void put(struct gs_http_conn *c, const void *p, size_t n)
         tear(c);
 }
 
-/* What the socket takes at once need not wait for the loop to find that it may be written to. The
+/* What the socket takes at once need not wait for the loop to find that it may be written to,
+ * unless more has happened in this turn: answers that leave together wake their reader once. The
  * head of a stream leaves with its first bytes. */
 static size_t send_now(struct gs_http_conn *c, struct iovec *parts, size_t n)
 {
     const struct msghdr message = {.msg_iov = parts, .msg_iovlen = n};
 
     if (c->server->tls || c->is_torn || c->is_left || c->request.is_streaming ||
-        evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+        evbuffer_get_length(bufferevent_get_output(c->bev)) > 0 ||
+        event_base_get_num_events(bufferevent_get_base(c->bev), EVENT_BASE_COUNT_ACTIVE) > 0)
         return 0;
     const ssize_t sent = sendmsg(bufferevent_getfd(c->bev), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     return sent > 0 ? (size_t)sent : 0; /* an error comes again when libevent writes */
