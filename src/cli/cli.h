@@ -102,11 +102,16 @@ GS_MUST_CHECK enum gs_status gs_cli_standin_path(const struct gs_config *c, char
 
 struct gs_arena;
 
+struct gs_cli_keys {
+    const char *const *keys;
+    const char *const *names; /* of each of them, or NULL */
+    size_t n;
+};
+
 /* All that are configured, held by `a`; none is fine. errors: GS_ENOTFOUND, GS_EIO, GS_EINVAL,
  * GS_ELIMIT, GS_ENOMEM. */
 GS_MUST_CHECK enum gs_status gs_cli_keys(const struct gs_config *c, struct gs_arena *a,
-                                         const char *const **out_keys, size_t *out_n,
-                                         struct gs_error *err);
+                                         struct gs_cli_keys *out_keys, struct gs_error *err);
 
 /* ---- the server ---- */
 

@@ -22,6 +22,35 @@ static void doubt_listen(const struct gs_config *c)
                     host);
 }
 
+static bool has_name(const struct gs_cli_keys *keys, const char *name)
+{
+    for (size_t i = 0; i < keys->n; i++)
+        if (keys->names[i] && strcmp(keys->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* What is said of a key that nobody has. */
+static void doubt_keys(const struct gs_config *c)
+{
+    const struct gs_config_routes *r = &c->routes;
+    struct gs_cli_keys keys = {0};
+    struct gs_arena a;
+    struct gs_error err;
+
+    gs_arena_init(&a, GS_MAX_TEXT_BYTES);
+    if (gs_cli_keys(c, &a, &keys, &err) != GS_OK)
+        gs_cli_note("genset: warning: %s", err.msg);
+    else
+        for (size_t i = 0; i < r->n_keys; i++)
+            if (!has_name(&keys, r->keys[i].name))
+                gs_cli_note("%s:%d: warning: %s names a key \"%s\"", c->file, r->keys[i].line,
+                            c->api_key_path ? "no line of api_key_file"
+                                            : "without api_key_file nothing",
+                            r->keys[i].name);
+    gs_arena_clear(&a);
+}
+
 /* What is wrong has been told when the command began; here it is right. */
 static int check(const struct gs_config *c, struct gs_buf *out)
 {
@@ -36,6 +65,7 @@ static int check(const struct gs_config *c, struct gs_buf *out)
         text = gs_slice_sub(text, end + 1, text.len);
     }
     doubt_listen(c);
+    doubt_keys(c);
     gs_buf_printf(out, "ok: %s%zu provider%s, %zu route%s\n",
                   c->file ? "" : "no configuration file, ", r->n_providers - 1,
                   r->n_providers == 2 ? "" : "s", r->n_routes, r->n_routes == 1 ? "" : "s");

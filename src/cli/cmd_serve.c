@@ -105,7 +105,8 @@ static enum gs_status create_server(const struct gs_config *c, const char *path,
                                     struct gs_server **out_server, struct gs_error *err)
 {
     struct gs_server_options opt;
-    struct gs_arena keys;
+    struct gs_cli_keys keys = {0};
+    struct gs_arena arena;
     char signers[4096];
     char host[256];
     int port;
@@ -114,8 +115,11 @@ static enum gs_status create_server(const struct gs_config *c, const char *path,
     enum gs_status st = gs_config_address_split(c->listen, host, sizeof(host), &port, err);
     if (st != GS_OK)
         return st;
-    gs_arena_init(&keys, GS_MAX_TEXT_BYTES);
-    st = gs_cli_keys(c, &keys, &opt.api_keys, &opt.n_api_keys, err);
+    gs_arena_init(&arena, GS_MAX_TEXT_BYTES);
+    st = gs_cli_keys(c, &arena, &keys, err);
+    opt.api_keys = keys.keys;
+    opt.key_names = keys.names;
+    opt.n_api_keys = keys.n;
     opt.host = host;
     opt.port = port;
     opt.tls_cert = c->tls_cert;
@@ -139,7 +143,7 @@ static enum gs_status create_server(const struct gs_config *c, const char *path,
     gs_switch_backend_local(&opt.backend, local);
     if (st == GS_OK)
         st = gs_server_create(&opt, out_server, err);
-    gs_arena_clear(&keys);
+    gs_arena_clear(&arena);
     return st;
 }
 

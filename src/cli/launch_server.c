@@ -205,17 +205,16 @@ out:
 /* Of several keys the first. */
 static enum gs_status fill_key(struct gs_cli_launch *l, struct gs_error *err)
 {
-    const char *const *keys;
+    struct gs_cli_keys keys = {0};
     struct gs_arena a;
-    size_t n = 0;
 
     gs_arena_init(&a, GS_MAX_TEXT_BYTES);
-    enum gs_status st = gs_cli_keys(l->config, &a, &keys, &n, err);
-    if (st == GS_OK && n > 0 && strlen(keys[0]) >= sizeof(l->place.key))
+    enum gs_status st = gs_cli_keys(l->config, &a, &keys, err);
+    if (st == GS_OK && keys.n > 0 && strlen(keys.keys[0]) >= sizeof(l->place.key))
         st = gs_error_set(err, GS_EINVAL, "the API key is too long for tools");
-    l->has_key = st == GS_OK && n > 0;
+    l->has_key = st == GS_OK && keys.n > 0;
     if (st == GS_OK)
-        snprintf(l->place.key, sizeof(l->place.key), "%s", n > 0 ? keys[0] : NO_KEY);
+        snprintf(l->place.key, sizeof(l->place.key), "%s", keys.n > 0 ? keys.keys[0] : NO_KEY);
     gs_arena_clear(&a);
     return st;
 }

@@ -71,10 +71,9 @@ enum gs_status gs_cli_server_get(const struct gs_config *c, const char *path,
                                  struct gs_buf *out_text, bool *out_is_running,
                                  struct gs_error *err)
 {
-    const char *const *keys = NULL;
+    struct gs_cli_keys keys = {0};
     struct gs_arena arena;
     char host[256];
-    size_t n_keys = 0;
     struct gs_http_question q = {
         .host = host, .path = path, .tls_cert = c->tls_cert, .timeout_ms = ASK_MS};
 
@@ -82,9 +81,9 @@ enum gs_status gs_cli_server_get(const struct gs_config *c, const char *path,
     gs_arena_init(&arena, GS_MAX_TEXT_BYTES);
     enum gs_status st = gs_cli_server_address(c->listen, host, sizeof(host), &q.port, err);
     if (st == GS_OK)
-        st = gs_cli_keys(c, &arena, &keys, &n_keys, err);
+        st = gs_cli_keys(c, &arena, &keys, err);
     if (st == GS_OK) {
-        q.key = n_keys > 0 ? keys[0] : NULL;
+        q.key = keys.n > 0 ? keys.keys[0] : NULL;
         st = get(c, &q, out_text, out_is_running, err);
     }
     gs_arena_clear(&arena);

@@ -278,7 +278,18 @@ static const char *budget_name(const struct gs_config_routes *r, const struct gs
     return g->provider == SIZE_MAX ? "all" : r->providers[g->provider].name;
 }
 
-/* "  router  5 USD a day, 60 USD a month at most" */
+/* "5 USD a day, 60 USD a month at most" */
+static void put_limits(struct gs_buf *b, const struct gs_config_budget *g)
+{
+    if (g->day_nanousd > 0)
+        gs_buf_printf(b, "%.9g USD a day", (double)g->day_nanousd / 1e9);
+    gs_buf_puts(b, g->day_nanousd > 0 && g->month_nanousd > 0 ? ", " : "");
+    if (g->month_nanousd > 0)
+        gs_buf_printf(b, "%.9g USD a month", (double)g->month_nanousd / 1e9);
+    gs_buf_puts(b, g->day_nanousd > 0 || g->month_nanousd > 0 ? " at most" : "");
+}
+
+/* "  router  5 USD a day at most" */
 static void put_budgets(struct gs_buf *b, const struct gs_config_routes *r)
 {
     size_t width = 0;
@@ -291,12 +302,32 @@ static void put_budgets(struct gs_buf *b, const struct gs_config_routes *r)
         const size_t from = b->len + 2;
         gs_buf_printf(b, "  %s", budget_name(r, g));
         pad(b, from, width);
-        if (g->day_nanousd > 0)
-            gs_buf_printf(b, "%.9g USD a day", (double)g->day_nanousd / 1e9);
-        gs_buf_puts(b, g->day_nanousd > 0 && g->month_nanousd > 0 ? ", " : "");
-        if (g->month_nanousd > 0)
-            gs_buf_printf(b, "%.9g USD a month", (double)g->month_nanousd / 1e9);
-        gs_buf_puts(b, " at most\n");
+        put_limits(b, g);
+        gs_buf_putc(b, '\n');
+    }
+}
+
+/* "  key anna  2 USD a day at most, an answer that breaks off ends with an error" */
+static void put_keys(struct gs_buf *b, const struct gs_config_routes *r)
+{
+    static const char *const words[] = {
+        [GS_ON_BREAK_UNSET] = "",
+        [GS_ON_BREAK_CONTINUE] = "another goes on with an answer that breaks off",
+        [GS_ON_BREAK_ERROR] = "an answer that breaks off ends with an error",
+    };
+    size_t width = 0;
+
+    for (size_t i = 0; i < r->n_keys; i++)
+        width = wider(width, r->keys[i].name);
+    gs_buf_puts(b, r->n_keys > 0 ? "\n" : "");
+    for (size_t i = 0; i < r->n_keys; i++) {
+        const struct gs_config_client_key *k = &r->keys[i];
+        const size_t from = b->len + 6;
+        gs_buf_printf(b, "  key %s", k->name);
+        pad(b, from, width);
+        const size_t start = b->len;
+        put_limits(b, &k->budget);
+        gs_buf_printf(b, "%s%s\n", b->len > start && k->on_break ? ", " : "", words[k->on_break]);
     }
 }
 
@@ -317,6 +348,7 @@ void gs_config_write_routes(const struct gs_config_routes *r, struct gs_buf *b)
         gs_buf_putc(b, '\n');
     }
     put_budgets(b, r);
+    put_keys(b, r);
     put_rules(b, r);
 }
 
@@ -403,6 +435,18 @@ static void doubt_budget(const struct doubts *d, const struct gs_config_budget *
     }
 }
 
+/* One is enough: they all ask the same providers. */
+static void doubt_keys(const struct doubts *d)
+{
+    for (size_t i = 0; i < d->routes->n_keys; i++) {
+        const struct gs_config_budget *budget = &d->routes->keys[i].budget;
+        if (budget->day_nanousd == 0 && budget->month_nanousd == 0)
+            continue;
+        doubt_budget(d, budget);
+        return;
+    }
+}
+
 static void doubt_route(const struct doubts *d, const struct gs_config_route *route)
 {
     for (size_t i = 0; i < route->n_targets; i++) {
@@ -432,4 +476,5 @@ void gs_config_write_doubts(const struct gs_config_routes *r, const char *name,
         doubt_route(&d, &r->routes[i]);
     for (size_t i = 0; i < r->n_budgets; i++)
         doubt_budget(&d, &r->budgets[i]);
+    doubt_keys(&d);
 }

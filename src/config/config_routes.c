@@ -16,7 +16,7 @@
 #define MAX_ROUTES    256
 #define MAX_TARGETS   16
 #define MAX_ENTRIES   1000 /* of any other section */
-#define MAX_NAME      64   /* bytes of a provider's */
+#define MAX_NAME      64   /* bytes of a provider's, or a key's */
 #define MAX_KEYS      16   /* of one part */
 
 const struct gs_config_routes_key gs_config_routes_keys[] = {
@@ -45,6 +45,8 @@ const struct gs_config_section gs_config_sections[GS_CONFIG_SECTION_COUNT] = {
     {"routes", GS_PART_ROUTE, true, NULL,
      "who answers for which model; the first that fits counts"},
     {"budgets", GS_PART_BUDGET, false, "PROVIDER", "what may be spent; all: on all together"},
+    {"keys", GS_PART_CLIENT, false, "NAME",
+     "what holds for clients by their key's name in api_key_file"},
     {"prices", GS_PART_PRICE, false, "PROVIDER/MODEL",
      "what a million tokens cost, in US dollars; * stands for anything, the first that fits "
      "counts"},
@@ -466,7 +468,7 @@ static void read_part(struct reader *r, enum gs_config_part part, const struct g
 
 /* ---- providers ---- */
 
-static bool is_name(struct gs_slice name)
+bool gs_config_is_name(struct gs_slice name)
 {
     for (size_t i = 0; i < name.len; i++) {
         const char c = name.ptr[i];
@@ -479,7 +481,7 @@ static bool is_name(struct gs_slice name)
 
 static bool check_name(struct reader *r, const struct gs_config_node *n)
 {
-    if (n->kind != GS_CONFIG_SCALAR || !is_name(n->text)) {
+    if (n->kind != GS_CONFIG_SCALAR || !gs_config_is_name(n->text)) {
         fail_at(r, n, "Names are made of letters, digits, '.', '_' and '-'.",
                 "expected the name of a provider, found %s",
                 n->kind == GS_CONFIG_SCALAR ? quote(n->text).text : gs_config_node_word(n));
@@ -666,6 +668,59 @@ static void read_budgets(struct reader *r, const struct gs_config_node *n,
     }
 }
 
+const struct gs_config_client_key *gs_config_find_key(const struct gs_config_routes *routes,
+                                                      struct gs_slice name)
+{
+    for (size_t i = 0; i < routes->n_keys; i++)
+        if (gs_slice_eq_str(name, routes->keys[i].name))
+            return &routes->keys[i];
+    return NULL;
+}
+
+/* It may be the key itself, which is not shown. */
+static void fail_key_name(struct reader *r, const struct gs_config_node *n)
+{
+    struct gs_error err;
+
+    gs_error_set(&err, GS_ECONFIG, "keys: expected the name of a key");
+    gs_error_hint(&err, "A name stands behind its key in api_key_file, and is made of letters, "
+                        "digits, '.', '_' and '-'.");
+    gs_config_errors_at_secret(r->errors, n, &err);
+}
+
+static void read_keys(struct reader *r, const struct gs_config_node *n,
+                      struct gs_config_routes *out)
+{
+    const struct gs_config_node *map = n ? expect(r, n, GS_CONFIG_MAP, "keys") : NULL;
+    struct gs_config_client_key *keys = make_array(r, map, 0, MAX_ENTRIES, sizeof(*keys), "keys");
+
+    out->keys = keys;
+    for (const struct gs_config_node *name = map && keys ? map->first : NULL; name && name->next;
+         name = name->next->next) {
+        struct gs_config_client_key *k = &keys[out->n_keys];
+        const int n_errors = r->errors->n;
+        if (name->kind != GS_CONFIG_SCALAR || !gs_config_is_name(name->text)) {
+            fail_key_name(r, name);
+            continue;
+        }
+        const struct gs_config_client_key *same = gs_config_find_key(out, name->text);
+        if (same)
+            fail_at(r, name, NULL, "key %s is given twice, first in line %d",
+                    quote(name->text).text, same->line);
+        *k = (struct gs_config_client_key){
+            .name = dup(r, name->text),
+            .budget = {.provider = SIZE_MAX, .line = name->line},
+            .line = name->line,
+        };
+        read_part(r, GS_PART_CLIENT, expect(r, name->next, GS_CONFIG_MAP, "keys"), k);
+        if (k->budget.day_nanousd == 0 && k->budget.month_nanousd == 0 &&
+            k->on_break == GS_ON_BREAK_UNSET && r->errors->n == n_errors)
+            fail_at(r, name, "Write what may be spent: {budget: {day: 2 USD, month: 20 USD}}.",
+                    "key %s needs budget or on_break", quote(name->text).text);
+        out->n_keys += k->name != NULL;
+    }
+}
+
 /* The provider's part of the pattern must fit one there is. */
 static bool check_price_name(struct reader *r, const struct gs_config_node *key)
 {
@@ -775,6 +830,7 @@ void gs_config_routes_of_tree(const struct gs_config_routes_source *source,
     if (r.providers)
         read_routes(&r, find_section(&r, root, "routes"), &routes);
     read_budgets(&r, find_section(&r, root, "budgets"), &routes);
+    read_keys(&r, find_section(&r, root, "keys"), &routes);
     read_prices(&r, find_section(&r, root, "prices"), &routes);
     read_rules(&r, find_section(&r, root, "privacy"), &routes);
     if (errors->st == GS_OK)

@@ -15,6 +15,7 @@ enum gs_config_part {
     GS_PART_ROUTE,
     GS_PART_WHEN,
     GS_PART_BUDGET,
+    GS_PART_CLIENT,
     GS_PART_PRICE,
     GS_PART_RULE,
 };
@@ -36,7 +37,7 @@ struct gs_config_section {
     const char *help;
 };
 extern const struct gs_config_section gs_config_sections[];
-#define GS_CONFIG_SECTION_COUNT 5
+#define GS_CONFIG_SECTION_COUNT 6
 
 bool gs_config_is_section(const char *key);
 

@@ -252,6 +252,12 @@ static void put_routes(struct gs_buf *b, const struct gs_config_routes *r)
         put_part(b, GS_PART_BUDGET, &r->budgets[i], r);
         gs_buf_puts(b, "  # file\n");
     }
+    gs_buf_puts(b, r->n_keys > 0 ? "keys:\n" : "#keys:\n");
+    for (size_t i = 0; i < r->n_keys; i++) {
+        gs_buf_printf(b, "  \"%s\": ", r->keys[i].name);
+        put_part(b, GS_PART_CLIENT, &r->keys[i], r);
+        gs_buf_puts(b, "  # file\n");
+    }
     gs_buf_puts(b, r->n_prices > 0 ? "prices:\n" : "#prices:\n");
     for (size_t i = 0; i < r->n_prices; i++) {
         gs_buf_puts(b, "  ");

@@ -15,6 +15,8 @@
  *         privacy: any
  *     budgets:
  *       anthropic: {day: 5 USD, month: 60 USD}
+ *     keys:                         # of clients, by their names in api_key_file
+ *       anna: {budget: {day: 2 USD}, on_break: error}
  *     prices:                       # USD per million tokens
  *       anthropic/claude-opus-*: {in: 5, cached: 0.5, cache_write: 6.25, out: 25}
  *     privacy:
@@ -91,7 +93,7 @@ enum gs_policy {
     GS_POLICY_HEDGE,
 };
 
-enum gs_on_break { GS_ON_BREAK_CONTINUE, GS_ON_BREAK_ERROR };
+enum gs_on_break { GS_ON_BREAK_UNSET, GS_ON_BREAK_CONTINUE, GS_ON_BREAK_ERROR };
 
 /* Rising strictness. */
 enum gs_privacy { GS_PRIVACY_ANY, GS_PRIVACY_REDACT, GS_PRIVACY_LOCAL_ONLY };
@@ -130,6 +132,14 @@ struct gs_config_budget {
     int line;
 };
 
+/* One of the keys that clients come with. */
+struct gs_config_client_key {
+    const char *name;               /* gs_config_is_name() */
+    struct gs_config_budget budget; /* of all providers together */
+    enum gs_on_break on_break;      /* where a route does not say */
+    int line;
+};
+
 struct gs_config_price {
     const char *match; /* "provider/model", as of gs_config_match(); the first that fits counts */
     int64_t in_nanousd, cached_nanousd, cache_write_nanousd, out_nanousd; /* for one token */
@@ -162,6 +172,8 @@ struct gs_config_routes {
     size_t n_routes;
     const struct gs_config_budget *budgets;
     size_t n_budgets;
+    const struct gs_config_client_key *keys;
+    size_t n_keys;
     const struct gs_config_price *prices;
     size_t n_prices;
     const struct gs_config_secret_rule *rules;
@@ -204,6 +216,12 @@ void gs_config_write_routes(const struct gs_config_routes *routes, struct gs_buf
 void gs_config_write_doubts(const struct gs_config_routes *routes, const char *name,
                             const char *(*env)(void *ud, const char *name), void *env_ud,
                             struct gs_buf *b);
+
+/* Letters, digits, '.', '_' and '-', 64 at most: what providers and keys may be called. */
+bool gs_config_is_name(struct gs_slice text);
+/* NULL: nothing is said of a key of this name. */
+const struct gs_config_client_key *gs_config_find_key(const struct gs_config_routes *routes,
+                                                      struct gs_slice name);
 
 /* Does a pattern fit a name? '*' stands for any run of characters, '|' parts patterns of which one
  * has to fit, case does not matter. */

@@ -122,28 +122,34 @@ static unsigned key_eq(struct gs_slice given, const char *key)
     return diff == 0;
 }
 
-/* Every key is looked at, whichever fits. */
-static unsigned is_key(const struct gs_server *s, struct gs_slice given)
+/* The number of the key, from 1; 0: it is none. Every key is looked at, whichever fits. */
+static size_t find_key(const struct gs_server *s, struct gs_slice given)
 {
-    unsigned found = 0;
+    size_t found = 0;
 
     for (size_t i = 0; i < s->opt.n_api_keys; i++)
-        found |= key_eq(given, s->opt.api_keys[i]);
-    return found & (given.len > 0);
+        found = key_eq(given, s->opt.api_keys[i]) ? i + 1 : found;
+    return given.len > 0 ? found : 0;
 }
 
 int gs_server_access_key(const struct gs_server *s, const struct gs_http_head *head,
-                         struct gs_error *err)
+                         const char **out_name, struct gs_error *err)
 {
     const struct gs_slice scheme = GS_SLICE_LIT("bearer ");
     struct gs_slice given = gs_http_head_get(head, "authorization");
 
+    *out_name = NULL;
     if (s->opt.n_api_keys == 0)
         return 0;
     if (given.len > scheme.len && gs_http_name_eq(gs_slice_sub(given, 0, scheme.len), scheme.ptr))
         given = gs_slice_trim(gs_slice_sub(given, scheme.len, given.len));
-    if (is_key(s, given) | is_key(s, gs_http_head_get(head, "x-api-key")))
+    const size_t bearer = find_key(s, given);
+    const size_t other = find_key(s, gs_http_head_get(head, "x-api-key"));
+    const size_t key = bearer > 0 ? bearer : other;
+    if (key > 0) {
+        *out_name = s->opt.key_names ? s->opt.key_names[key - 1] : NULL;
         return 0;
+    }
     gs_error_set(err, GS_EDENIED, "the API key is missing or wrong");
     gs_error_hint(err, "Send it as \"Authorization: Bearer KEY\" or \"x-api-key: KEY\".");
     return 401;

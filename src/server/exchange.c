@@ -458,6 +458,7 @@ struct gs_switch_ask gs_server_ask_of(const struct gs_server_exchange *ex,
         .model = ctx->texts ? ctx->texts->model : ctx->model,
         .path = gs_slice_str(ex->path),
         .body = body,
+        .key = gs_slice_str(ex->key_name),
         .is_key_ours = ex->server->opt.n_api_keys > 0,
         .privacy = ex->privacy,
         .ends_on_break = ex->ends_on_break,
@@ -659,7 +660,8 @@ static enum gs_status read_body(struct gs_server_exchange *ex, struct gs_error *
 }
 
 void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
-                              const struct gs_dialect *dialect, const char *path, const char *id)
+                              const struct gs_dialect *dialect, const char *path, const char *id,
+                              const char *key_name)
 {
     struct gs_error err = {0};
     struct gs_server_exchange *ex = NULL;
@@ -679,6 +681,7 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
         return;
     }
     snprintf(ex->id, sizeof(ex->id), "%s", id);
+    ex->key_name = key_name;
     const bool has_path = gs_arena_dup(&ex->arena, gs_slice_str(path), &kept);
     ex->path = has_path ? kept.ptr : "";
     gs_http_request_watch(r, client_gone, client_drained, ex);

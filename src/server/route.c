@@ -346,12 +346,12 @@ static void reply_preflight(struct gs_server *s, struct gs_http_request *r)
 }
 
 static void act(struct gs_server *s, struct gs_http_request *r, const struct route *route,
-                char *path, const char *id)
+                char *path, const char *id, const char *key_name)
 {
     switch (route->action) {
     case ACTION_CHAT:
         if (route->dialect->takes_pieces || !gs_server_again_join(s, r, path, id))
-            gs_server_exchange_begin(s, r, route->dialect, path, id);
+            gs_server_exchange_begin(s, r, route->dialect, path, id, key_name);
         break;
     case ACTION_MODELS:
         reply_models(s, r);
@@ -408,6 +408,7 @@ void gs_server_route_request(void *server, struct gs_http_request *r)
     const struct gs_http_head *head = gs_http_request_head(r);
     char path[MAX_PATH_BYTES];
     char id[GS_SERVER_ID_BYTES];
+    const char *key_name = NULL;
     struct gs_error err = {0};
 
     s->asked_us = gs_clock_mono_us();
@@ -420,7 +421,7 @@ void gs_server_route_request(void *server, struct gs_http_request *r)
         return;
     }
     if (status == 0 && !is_open(route)) {
-        status = gs_server_access_key(s, head, &err);
+        status = gs_server_access_key(s, head, &key_name, &err);
         if (status)
             gs_http_header(r, "WWW-Authenticate", GS_SLICE_LIT("Bearer"));
     }
@@ -429,7 +430,7 @@ void gs_server_route_request(void *server, struct gs_http_request *r)
     if (status)
         gs_server_reply_error(s, r, dialect_of(route, path, head), id, status, &err);
     else
-        act(s, r, route, path, id);
+        act(s, r, route, path, id, key_name);
 }
 
 bool gs_server_route_wants_pieces(void *server, const struct gs_http_head *head)

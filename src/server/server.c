@@ -184,6 +184,7 @@ static enum gs_status copy_options(struct gs_server *s, const struct gs_server_o
     s->opt = *opt;
     s->opt.host = s->opt.tls_cert = s->opt.tls_key = NULL;
     if (!copy_strings(s, &s->opt.api_keys, opt->n_api_keys) ||
+        (opt->key_names && !copy_strings(s, &s->opt.key_names, opt->n_api_keys)) ||
         !copy_strings(s, &s->opt.origins, opt->n_origins) || !copy_string(s, &s->opt.sysfs) ||
         !copy_string(s, &s->opt.signers_path))
         return gs_error_nomem(err, "create the server");

@@ -34,8 +34,9 @@ struct gs_server_options {
     int port;             /* 0 = any free one */
     const char *tls_cert; /* files in PEM form; both, or neither for plain HTTP */
     const char *tls_key;
-    const char *const *api_keys; /* one of them is asked of every client, if there is any; needed
-                                  * beyond loopback; GS_SERVER_KEY_BYTES at most each */
+    const char *const *api_keys;  /* one of them is asked of every client, if there is any; needed
+                                   * beyond loopback; GS_SERVER_KEY_BYTES at most each */
+    const char *const *key_names; /* of each of them, or NULL; NULL: none has one */
     size_t n_api_keys;
     /* Whom requests are passed to: whenever the descriptor is readable, take_routes() hands over
      * the newest routes with the arena they live in. NULL: all are answered by the backend. */

@@ -29,6 +29,7 @@ struct gs_server_exchange {
     struct gs_http_request *http; /* NULL once answered or gone */
     const struct gs_dialect *dialect;
     const char *path;
+    const char *key_name; /* of the key it came with, or NULL */
     char id[GS_SERVER_ID_BYTES];
     int64_t started_us; /* monotonic */
     int64_t first_us;   /* of the answer; 0: there was none */
@@ -130,7 +131,8 @@ struct gs_server {
 
 /* Answer a request of `dialect`. */
 void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
-                              const struct gs_dialect *dialect, const char *path, const char *id);
+                              const struct gs_dialect *dialect, const char *path, const char *id,
+                              const char *key_name);
 /* A sign of life, if it was silent since the last call. */
 void gs_server_exchange_tick(struct gs_server_exchange *ex);
 /* End it with an error. */
@@ -251,9 +253,9 @@ void gs_server_gauges_metrics(const struct gs_server *s, struct gs_buf *b);
 /* 0, or the status to refuse with. Adds the header lines a browser wants. */
 int gs_server_access_check(const struct gs_server *s, struct gs_http_request *r,
                            struct gs_error *err);
-/* 0, or 401. */
+/* 0, or 401. *out_name is what the key is called, or NULL; it lives as long as the server. */
 int gs_server_access_key(const struct gs_server *s, const struct gs_http_head *head,
-                         struct gs_error *err);
+                         const char **out_name, struct gs_error *err);
 
 /* ---- route.c: the handler of http/ ---- */
 

@@ -19,14 +19,14 @@
 bool gs_switch_leg_may_try(struct gs_switch_leg *leg)
 {
     struct gs_switch *sw = leg->call->sw;
+    const struct gs_budget_who payer = {.provider = leg->who.provider, .key = leg->call->ask.key};
     const int64_t now_us = gs_clock_mono_us();
 
     if (!leg->provider->is_near && !leg->call->choice.is_last_resort &&
         gs_uplink_look(&sw->uplink, now_us) == GS_UPLINK_DOWN)
         return false;
-    if (!gs_budgets_reserve(sw->budgets, leg->who.provider,
-                            GS_MAX(gs_switch_cost(leg->call, &leg->to), 0), gs_clock_wall_us(),
-                            &leg->reserved))
+    if (!gs_budgets_reserve(sw->budgets, payer, GS_MAX(gs_switch_cost(leg->call, &leg->to), 0),
+                            gs_clock_wall_us(), &leg->reserved))
         return false;
     if (gs_breakers_enter(sw->breakers, &leg->who, now_us, &leg->pass, &leg->retry_after_us) ==
         GS_BREAKER_WAIT)

@@ -27,8 +27,8 @@ static void on_spent(void *ud, const struct gs_ledger_spent *s)
 {
     struct gs_switch *sw = ud;
 
-    gs_budgets_restore(sw->budgets, s->provider, s->day_nanousd, s->month_nanousd,
-                       gs_clock_wall_us());
+    gs_budgets_restore(sw->budgets, (struct gs_budget_who){.provider = s->provider}, s->day_nanousd,
+                       s->month_nanousd, gs_clock_wall_us());
 }
 
 static void on_change(void *ud, const struct gs_breaker_state *s)

@@ -99,9 +99,10 @@ static void look_at(void *ud, const struct gs_config_target *t, struct gs_choice
     if (!gs_breakers_ttft(c->sw->breakers, &who, &out->p50_us, &p95_us))
         out->p50_us = -1;
     out->cost_nanousd = gs_switch_cost(c, t);
-    if (!gs_budgets_allow(c->sw->budgets, who.provider, GS_MAX(out->cost_nanousd, 0),
+    const struct gs_budget_who payer = {.provider = who.provider, .key = c->ask.key};
+    if (!gs_budgets_allow(c->sw->budgets, payer, GS_MAX(out->cost_nanousd, 0),
                           gs_clock_wall_us()) ||
-        (out->cost_nanousd < 0 && gs_budgets_has_limit(c->sw->budgets, who.provider)))
+        (out->cost_nanousd < 0 && gs_budgets_has_limit(c->sw->budgets, payer)))
         out->why = GS_CHOICE_BUDGET;
 }
 

@@ -91,6 +91,7 @@ struct gs_switch_ask {
     struct gs_slice path, query;
     struct gs_slice body; /* as it came */
     const struct gs_http_head *head;
+    struct gs_slice key;     /* name of the key that the client came with; empty: it has none */
     bool is_key_ours;        /* the client's credential is for this program: it goes nowhere else */
     enum gs_privacy privacy; /* as the client wants it; the routes may be stricter */
     bool ends_on_break;      /* nobody goes on with an answer that breaks off */

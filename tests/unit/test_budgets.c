@@ -22,8 +22,24 @@ static const struct gs_config_budget limits[] = {
     {.provider = SIZE_MAX, .day_nanousd = 6 * USD}};
 static const struct gs_config_routes routes = {
     .providers = providers, .n_providers = 3, .budgets = limits, .n_budgets = 2};
-static const struct gs_slice anthropic = GS_SLICE_LIT("anthropic");
-static const struct gs_slice openai = GS_SLICE_LIT("openai");
+static const struct gs_config_client_key keys[] = {
+    {.name = "anna", .budget = {.provider = SIZE_MAX, .day_nanousd = 3 * USD}},
+    {.name = "anthropic", .on_break = GS_ON_BREAK_ERROR}};
+static const struct gs_config_routes with_keys = {.providers = providers,
+                                                  .n_providers = 3,
+                                                  .budgets = limits,
+                                                  .n_budgets = 2,
+                                                  .keys = keys,
+                                                  .n_keys = 2};
+static const struct gs_budget_who all = {.provider = {NULL, 0}};
+static const struct gs_budget_who anthropic = {.provider = GS_SLICE_LIT("anthropic")};
+static const struct gs_budget_who openai = {.provider = GS_SLICE_LIT("openai")};
+static const struct gs_budget_who of_anna = {.key = GS_SLICE_LIT("anna")}; /* an account alone */
+static const struct gs_budget_who of_ben = {.key = GS_SLICE_LIT("ben")};
+static const struct gs_budget_who anna = {GS_SLICE_LIT("anthropic"), GS_SLICE_LIT("anna")};
+static const struct gs_budget_who anna_openai = {GS_SLICE_LIT("openai"), GS_SLICE_LIT("anna")};
+static const struct gs_budget_who ben = {GS_SLICE_LIT("anthropic"), GS_SLICE_LIT("ben")};
+static const struct gs_budget_who homonym = {.key = GS_SLICE_LIT("anthropic")};
 
 static int create(void **state)
 {
@@ -40,7 +56,7 @@ static int destroy(void **state)
 }
 
 struct seen {
-    struct gs_slice provider;
+    struct gs_budget_who who;
     struct gs_budget_state state;
 };
 
@@ -48,23 +64,23 @@ static void see(void *ud, const struct gs_budget_state *s)
 {
     struct seen *seen = ud;
 
-    if (gs_slice_eq(s->provider, seen->provider))
+    if (gs_slice_eq(s->who.provider, seen->who.provider) && gs_slice_eq(s->who.key, seen->who.key))
         seen->state = *s;
 }
 
-static struct gs_budget_state state_of(struct gs_budgets *b, struct gs_slice provider, int64_t at)
+static struct gs_budget_state state_of(struct gs_budgets *b, struct gs_budget_who who, int64_t at)
 {
-    struct seen seen = {.provider = provider};
+    struct seen seen = {.who = who};
 
     gs_budgets_walk(b, at, see, &seen);
     return seen.state;
 }
 
-static void spend(struct gs_budgets *b, struct gs_slice provider, int64_t nanousd, int64_t at)
+static void spend(struct gs_budgets *b, struct gs_budget_who who, int64_t nanousd, int64_t at)
 {
     struct gs_budget_hold hold;
 
-    assert_true(gs_budgets_reserve(b, provider, nanousd, at, &hold));
+    assert_true(gs_budgets_reserve(b, who, nanousd, at, &hold));
     gs_budgets_settle(b, &hold, nanousd, at);
 }
 
@@ -98,7 +114,7 @@ static void all_together_have_a_limit_too(void **state)
     assert_false(gs_budgets_allow(b, anthropic, 3 * USD, JAN1));
     assert_true(gs_budgets_allow(b, anthropic, 2 * USD, JAN1));
     assert_true(gs_budgets_has_limit(b, openai));
-    assert_int_equal(state_of(b, gs_slice(NULL, 0), JAN1).day_nanousd, 4 * USD);
+    assert_int_equal(state_of(b, all, JAN1).day_nanousd, 4 * USD);
 }
 
 static void what_costs_nothing_is_never_refused(void **state)
@@ -166,13 +182,16 @@ static void restarts_and_reloads_keep_the_sums(void **state)
 static void limits_of_the_table_hold(void **state)
 {
     static struct gs_config_provider many[GS_BUDGETS_MAX + 1];
-    static char names[GS_BUDGETS_MAX + 1][3];
+    static char names[GS_BUDGETS_MAX + 1][4];
     static char large[1000];
     struct gs_budget_hold hold;
     (void)state;
 
     for (size_t i = 0; i <= GS_BUDGETS_MAX; i++) {
-        memcpy(names[i], (char[3]){(char)('A' + i / 26), (char)('a' + i % 26), 0}, 3);
+        memcpy(
+            names[i],
+            (char[4]){(char)('A' + i / 26 / 26), (char)('a' + i / 26 % 26), (char)('a' + i % 26)},
+            4);
         many[i].name = names[i];
     }
     struct gs_budgets *b = gs_budgets_create();
@@ -182,15 +201,68 @@ static void limits_of_the_table_hold(void **state)
     assert_false(gs_budgets_configure(
         b, &(struct gs_config_routes){.providers = many, .n_providers = GS_BUDGETS_MAX + 1}));
     memset(large, 'x', sizeof(large) - 1);
-    assert_true(gs_budgets_reserve(b, gs_slice_str(large), USD, JAN1, &hold));
+    assert_true(gs_budgets_reserve(b, (struct gs_budget_who){.provider = gs_slice_str(large)}, USD,
+                                   JAN1, &hold));
     gs_budgets_settle(b, &hold, USD, JAN1); /* nobody's: not counted */
-    hold.account = 5000;
+    hold.provider = 5000;
     gs_budgets_settle(b, &hold, USD, JAN1);
     gs_budgets_free(b);
     gs_alloc_fail_at(1);
     assert_null(gs_budgets_create());
     gs_alloc_fail_at(0);
     gs_budgets_free(NULL);
+}
+
+/* A key's account is charged with the provider's and that of all, or none of them is. */
+static void keys_have_accounts_of_their_own(void **state)
+{
+    struct gs_budgets *b = *state;
+    struct gs_budget_hold holds[3];
+
+    assert_true(gs_budgets_configure(b, &with_keys));
+    assert_true(gs_budgets_reserve(b, anna, USD, JAN1, &holds[0]));
+    assert_true(gs_budgets_reserve(b, anna_openai, 2 * USD, JAN1, &holds[1]));
+    assert_false(gs_budgets_reserve(b, anna, USD, JAN1, &holds[2]));
+    assert_int_equal(state_of(b, anthropic, JAN1).reserved_nanousd, USD);
+    assert_int_equal(state_of(b, all, JAN1).reserved_nanousd, 3 * USD);
+    assert_int_equal(state_of(b, of_anna, JAN1).reserved_nanousd, 3 * USD);
+    assert_true(gs_budgets_reserve(b, ben, 3 * USD, JAN1, &holds[2])); /* another's goes on */
+    gs_budgets_settle(b, &holds[0], USD, JAN1);
+    gs_budgets_settle(b, &holds[1], USD, JAN1);
+    gs_budgets_settle(b, &holds[2], USD, JAN1);
+    gs_budgets_settle(b, &holds[2], USD, JAN1); /* said twice */
+    assert_int_equal(state_of(b, of_anna, JAN1).day_nanousd, 2 * USD);
+    assert_int_equal(state_of(b, of_anna, JAN1).reserved_nanousd, 0);
+    assert_int_equal(state_of(b, anthropic, JAN1).day_nanousd, 2 * USD);
+    assert_int_equal(state_of(b, homonym, JAN1).day_nanousd, 0);
+    assert_int_equal(state_of(b, all, JAN1).day_nanousd, 3 * USD);
+    assert_true(gs_budgets_allow(b, anna, USD, JAN1));
+    assert_false(gs_budgets_allow(b, anna, USD + 1, JAN1));
+    assert_true(gs_budgets_allow(b, anna, 0, JAN1));
+    assert_true(gs_budgets_allow(b, anna, 3 * USD, JAN1 + DAY));
+}
+
+/* What was spent before there was a limit counts, in this program and, by the ledger, before it. */
+static void keys_get_their_limits_later(void **state)
+{
+    static const struct gs_config_budget none[] = {{.provider = 2, .day_nanousd = USD}};
+    const struct gs_config_routes without = {
+        .providers = providers, .n_providers = 3, .budgets = none, .n_budgets = 1};
+    struct gs_budgets *b = *state;
+
+    assert_true(gs_budgets_configure(b, &without));
+    gs_budgets_restore(b, of_anna, USD, 5 * USD, JAN1);
+    assert_int_equal(state_of(b, all, JAN1).day_nanousd, 0); /* its providers' sums are told too */
+    spend(b, anna, USD, JAN1);
+    spend(b, ben, USD, JAN1);
+    assert_false(gs_budgets_has_limit(b, anna));
+    assert_true(gs_budgets_has_limit(b, anna_openai));
+    assert_true(gs_budgets_configure(b, &with_keys));
+    assert_true(gs_budgets_has_limit(b, anna));
+    assert_true(gs_budgets_allow(b, anna, USD, JAN1));
+    assert_false(gs_budgets_allow(b, anna, USD + 1, JAN1));
+    assert_int_equal(state_of(b, of_anna, JAN1).month_nanousd, 6 * USD);
+    assert_int_equal(state_of(b, of_ben, JAN1).day_nanousd, USD);
 }
 
 /* In any order of requests, what is spent and set aside never passes the limit while nothing costs
@@ -203,25 +275,29 @@ static void holds_in_any_order(void **state)
         struct gs_budgets *b = gs_budgets_create();
         struct gs_budget_hold holds[16] = {0};
         struct gs_rng rng;
-        assert_true(gs_budgets_configure(b, &routes));
+        assert_true(gs_budgets_configure(b, &with_keys));
         gs_rng_seed(&rng, seed);
         for (int step = 0; step < 1000; step++) {
             struct gs_budget_hold *h = &holds[gs_rng_u64(&rng) % 16];
             const int64_t amount = (int64_t)(gs_rng_u64(&rng) % (uint64_t)USD);
-            const struct gs_slice who = gs_rng_u64(&rng) % 2 ? anthropic : openai;
-            if (h->account != 0)
+            struct gs_budget_who who = gs_rng_u64(&rng) % 2 ? anthropic : openai;
+            who.key = gs_rng_u64(&rng) % 2 ? of_anna.key : gs_slice(NULL, 0);
+            if (h->provider != 0)
                 gs_budgets_settle(b, h, h->nanousd * (int64_t)(gs_rng_u64(&rng) % 3) / 20, JAN1);
             else if (!gs_budgets_reserve(b, who, amount, JAN1, h))
-                assert_int_equal(h->account, 0);
+                assert_int_equal(h->provider, 0);
             const struct gs_budget_state a = state_of(b, anthropic, JAN1);
-            const struct gs_budget_state all = state_of(b, gs_slice(NULL, 0), JAN1);
+            const struct gs_budget_state sum = state_of(b, all, JAN1);
             assert_true(a.day_nanousd + a.reserved_nanousd <= 5 * USD);
-            assert_true(all.day_nanousd + all.reserved_nanousd <= 6 * USD);
+            const struct gs_budget_state k = state_of(b, of_anna, JAN1);
+            assert_true(k.day_nanousd + k.reserved_nanousd <= 3 * USD);
+            assert_true(sum.day_nanousd + sum.reserved_nanousd <= 6 * USD);
         }
         for (size_t i = 0; i < 16; i++)
             gs_budgets_settle(b, &holds[i], 0, JAN1);
-        assert_int_equal(state_of(b, gs_slice(NULL, 0), JAN1).reserved_nanousd, 0);
+        assert_int_equal(state_of(b, all, JAN1).reserved_nanousd, 0);
         assert_int_equal(state_of(b, anthropic, JAN1).reserved_nanousd, 0);
+        assert_int_equal(state_of(b, of_anna, JAN1).reserved_nanousd, 0);
         gs_budgets_free(b);
     }
 }
@@ -236,6 +312,8 @@ int main(void)
         TEST(days_and_months_begin_anew),
         TEST(a_clock_set_back_makes_no_new_day),
         TEST(restarts_and_reloads_keep_the_sums),
+        TEST(keys_have_accounts_of_their_own),
+        TEST(keys_get_their_limits_later),
         TEST(limits_of_the_table_hold),
         TEST(holds_in_any_order),
     };

@@ -101,6 +101,9 @@ static const char everything[] =
     "budgets:\n"
     "  anthropic: {day: 5 USD, month: 60}\n"
     "  all: {day: 0.50 USD}\n"
+    "keys:\n"
+    "  anna: {budget: {day: 2 USD, month: 20}, on_break: error}\n"
+    "  b.e-n_2: {on_break: continue}\n"
     "prices:\n"
     "  anthropic/claude-opus-*: {in: 5, cached: 0.5, cache_write: 6.25, out: 25}\n"
     "  garage/*: {in: 0, out: 0.001}\n"
@@ -179,6 +182,16 @@ static void test_everything(void **state)
     assert_int_equal(f.r.budgets[0].month_nanousd, 60000000000);
     assert_true(f.r.budgets[1].provider == SIZE_MAX);
     assert_int_equal(f.r.budgets[1].day_nanousd, 500000000);
+    assert_int_equal(f.r.n_keys, 2);
+    assert_string_equal(f.r.keys[0].name, "anna");
+    assert_int_equal(f.r.keys[0].budget.day_nanousd, 2000000000);
+    assert_int_equal(f.r.keys[0].budget.month_nanousd, 20000000000);
+    assert_int_equal(f.r.keys[0].on_break, GS_ON_BREAK_ERROR);
+    assert_ptr_equal(gs_config_find_key(&f.r, GS_SLICE_LIT("b.e-n_2")), &f.r.keys[1]);
+    assert_int_equal(f.r.keys[1].on_break, GS_ON_BREAK_CONTINUE);
+    assert_int_equal(f.r.keys[1].budget.day_nanousd, 0);
+    assert_null(gs_config_find_key(&f.r, GS_SLICE_LIT("nobody")));
+    assert_null(gs_config_find_key(&f.r, gs_slice(NULL, 0)));
     assert_int_equal(f.r.n_prices, 2);
     assert_int_equal(f.r.prices[0].in_nanousd, 5000);
     assert_int_equal(f.r.prices[0].cached_nanousd, 500);
@@ -250,6 +263,25 @@ static void test_mistakes(void **state)
                  "    1 | routes: [{targets: [local, local], polcy: x, policy: fast}]\n"
                  "      |                                                      ^~~~   hint: Did "
                  "you mean \"fastest\"?\n");
+    assert_wrong("keys: {\"sk 1\": {on_break: error}, ben: {}, eva: {on_break: error},\n"
+                 "  eva: {on_break: wait}, ida: {budget: {week: 1}}}\n",
+                 "f:1:8: error: keys: expected the name of a key\n"
+                 "  hint: A name stands behind its key in api_key_file, and is made of letters, "
+                 "digits, '.', '_' and '-'.\n"
+                 "f:1:35: error: key \"ben\" needs budget or on_break\n"
+                 "    1 | keys: {\"sk 1\": {on_break: error}, ben: {}, eva: {on_break: error},\n"
+                 "      |                                   ^~~   hint: Write what may be spent: "
+                 "{budget: {day: 2 USD, month: 20 USD}}.\n"
+                 "f:2:3: error: key \"eva\" is given twice, first in line 1\n"
+                 "    2 |   eva: {on_break: wait}, ida: {budget: {week: 1}}}\n"
+                 "      |   ^~~\n"
+                 "f:2:19: error: on_break: expected continue or error, found \"wait\"\n"
+                 "    2 |   eva: {on_break: wait}, ida: {budget: {week: 1}}}\n"
+                 "      |                   ^~~~\n"
+                 "f:2:41: error: unknown key \"week\"\n"
+                 "    2 |   eva: {on_break: wait}, ida: {budget: {week: 1}}}\n"
+                 "      |                                         ^~~~   hint: Known here: day, "
+                 "month.\n");
     assert_wrong("budgets: {openai: {day: 5 EUR}, local: {day: 1}}\n"
                  "prices: {gpt-5: {in: 1, out: 2}, openai/x: {in: 1},\n"
                  "  openai/y: {in: .1, out: 0.0001}}\n",
@@ -343,6 +375,8 @@ static void test_doubts(void **state)
                                    "  - {match: b*, targets: b}\n"
                                    "budgets:\n"
                                    "  all: {day: 1}\n"
+                                   "keys: {ben: {on_break: error}, anna: {budget: {day: 1}},\n"
+                                   "  eva: {budget: {day: 1}}}\n"
                                    "prices:\n"
                                    "  b*/x: {in: 1, out: 2}\n"),
                      GS_OK);
@@ -354,7 +388,8 @@ static void test_doubts(void **state)
                "f:3: warning: provider \"b\" has no key: the file \"/nonexistent\" cannot be read\n"
                "f:3: warning: provider \"b\": the file \"/none\" cannot be read\n"
                "f:6: warning: nothing leaves this machine by this route: \"a\" is never asked\n"
-               "f:9: warning: a budget is kept for \"a\", but none of its models has a price\n");
+               "f:9: warning: a budget is kept for \"a\", but none of its models has a price\n"
+               "f:10: warning: a budget is kept for \"a\", but none of its models has a price\n");
     gs_buf_clear(&b);
     clear(&f);
 }

@@ -12,6 +12,9 @@ routes:
   - {match: [gpt-*, o1*], targets: [desk, garage], policy: fastest, privacy: redact}
 budgets:
   anthropic: {day: 5 USD}
+keys:
+  anna: {budget: {day: 2 USD, month: 20 USD}, on_break: error}
+  ben: {on_break: continue}
 privacy:
   - {find: private-key, class: local-only}
   - {find: email, class: redact}
@@ -19,6 +22,9 @@ privacy:
   - {path: "**/.env.example", class: any}
 EOF
 "$genset" config check genset.yaml
+printf 'key-of-ben ben\nkey-of-nobody\n' >keys
+GENSET_API_KEY_FILE=keys "$genset" config check genset.yaml 2>&1 >/dev/null | grep 'key "'
+GENSET_API_KEY_FILE=missing "$genset" config check genset.yaml 2>&1 >/dev/null | grep missing
 echo
 GARAGE_KEY=secret "$genset" config check --config genset.yaml 2>&1 | grep -c "secret\|GARAGE_KEY is not set"
 echo

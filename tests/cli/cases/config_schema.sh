@@ -5,6 +5,6 @@ import json, sys
 s = json.load(sys.stdin)
 p = s["properties"]
 print(p["kv_type"]["enum"], p["sampling"]["properties"]["top_k"]["default"])
-print(list(p)[-5:])
+print(list(p)[-6:])
 print(list(p["routes"]["items"]["properties"]["deadlines"]["properties"]))
 '
