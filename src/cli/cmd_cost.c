@@ -100,17 +100,27 @@ static void put_spent(void *ud, const struct gs_ledger_spent *s)
         put_line(r, s->provider, s, budget);
 }
 
+static void put_key(void *ud, const struct gs_ledger_spent *s)
+{
+    const struct spent_reader *r = ud;
+    const struct gs_config_client_key *key = gs_config_find_key(r->routes, s->key);
+
+    gs_buf_puts(r->out, "key ");
+    put_line(r, s->key, s, key ? &key->budget : NULL);
+}
+
 static enum gs_status put_spents(const struct gs_config *c, const char *path, struct gs_buf *out,
                                  struct gs_error *err)
 {
     struct spent_reader reader = {.routes = &c->routes, .out = out};
     const struct gs_ledger_memory spent = {.on_spent = put_spent, .ud = &reader};
+    const struct gs_ledger_memory keys = {.on_key = put_key, .ud = &reader};
     const enum gs_status st = gs_ledger_recall(path, &spent, err);
 
     for (size_t i = 0; st == GS_OK && i < c->routes.n_budgets; i++)
         if (c->routes.budgets[i].provider == SIZE_MAX)
             put_line(&reader, GS_SLICE_LIT("all"), &reader.all, &c->routes.budgets[i]);
-    return st;
+    return st == GS_OK ? gs_ledger_recall(path, &keys, err) : st;
 }
 
 int gs_cli_cost(struct gs_config *c, struct gs_buf *out)

@@ -45,6 +45,10 @@ static bool put_row(void *ud, const struct gs_ledger_request *r)
         gs_buf_puts(b, ", ");
         gs_cli_put_harmless(b, r->served_by);
     }
+    if (r->key.len) {
+        gs_buf_puts(b, "; key ");
+        gs_cli_put_harmless(b, r->key);
+    }
     if (r->faults.len) {
         gs_buf_puts(b, r->outcome == GS_LEDGER_ANSWERED ? "; rescued from " : "; after ");
         gs_cli_put_harmless(b, r->faults);

@@ -30,6 +30,7 @@ struct gs_ledger_request {
     int64_t at_us;             /* wall clock: when it came */
     struct gs_slice api;       /* "anthropic" */
     struct gs_slice model;     /* as the client named it */
+    struct gs_slice key;       /* name of the key that it came with; empty: it has none */
     struct gs_slice served_by; /* "local/qwen3-4b"; empty: nobody */
     int status;                /* of HTTP, as sent */
     bool stream;
@@ -53,6 +54,7 @@ struct gs_ledger_attempt {
     int number;               /* from 1 */
     struct gs_slice provider; /* as configured; "local" is this machine */
     struct gs_slice model;    /* as it is called there */
+    struct gs_slice key;      /* as of the request; only sums are kept of it */
     int64_t at_us;            /* wall clock: when it began */
     /* From its beginning; -1: it did not come so far. */
     int64_t connected_us, head_us, first_us;
@@ -106,16 +108,18 @@ void gs_ledger_record_attempt(struct gs_ledger *l, const struct gs_ledger_attemp
 /* Remember a breaker in the place of what was remembered of this key. thread: any. */
 void gs_ledger_save_breaker(struct gs_ledger *l, const struct gs_ledger_breaker *b);
 
-/* What a provider has cost today and this month, by the local calendar. */
+/* What was spent today and this month, by the local calendar: on a provider, or for a client's key.
+ */
 struct gs_ledger_spent {
-    struct gs_slice provider;
+    struct gs_slice provider, key; /* one of both */
     int64_t day_nanousd, month_nanousd;
 };
 
 /* Receives what is remembered; each pointer may be NULL. The texts are valid during the call. */
 struct gs_ledger_memory {
     void (*on_breaker)(void *ud, const struct gs_ledger_breaker *b);
-    void (*on_spent)(void *ud, const struct gs_ledger_spent *s);
+    void (*on_spent)(void *ud, const struct gs_ledger_spent *s); /* of each provider */
+    void (*on_key)(void *ud, const struct gs_ledger_spent *s);   /* of each key */
     void *ud;
 };
 

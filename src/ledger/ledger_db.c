@@ -3,8 +3,9 @@
  * how file(1) and we know the file for a ledger. The schema is made by its steps, one a version, so
  * that a new file and an old one that was brought up to date are the same.
  *
- * What must outlive its rows is counted as they come: `spent` by local day, provider and model;
- * `uptime` by day and provider, as two maps of the day's minutes. */
+ * What must outlive its rows is counted as they come: `spent` by local day, provider and model,
+ * `spent_key` by local day and the name of the client's key; `uptime` by day and provider, as two
+ * maps of the day's minutes. */
 #include "ledger/ledger_db.h"
 
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 
 #include "base/error.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define APPLICATION_ID 0x67736c31 /* "gsl1" */
 #define BUSY_MS        2000       /* another process writes */
 
@@ -63,6 +64,11 @@ static const char *const steps[SCHEMA_VERSION] = {
     "CREATE TABLE breaker ("
     "  key TEXT PRIMARY KEY, failures INTEGER NOT NULL, opens INTEGER NOT NULL,"
     "  until_us INTEGER NOT NULL, fault TEXT NOT NULL) WITHOUT ROWID;",
+
+    "ALTER TABLE request ADD COLUMN key TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE spent_key ("
+    "  day INTEGER NOT NULL, key TEXT NOT NULL, cost_nanousd INTEGER NOT NULL,"
+    "  PRIMARY KEY (day, key)) WITHOUT ROWID;",
 };
 
 enum gs_status gs_ledger_db_error(sqlite3 *db, const char *doing, struct gs_error *err)

@@ -34,11 +34,13 @@ static size_t texts_of(struct gs_ledger_note *note, struct gs_slice *out_texts[M
         out_texts[n++] = &r->served_by;
         out_texts[n++] = &r->privacy;
         out_texts[n++] = &r->found;
+        out_texts[n++] = &r->key;
         break;
     case GS_LEDGER_NOTE_ATTEMPT:
         out_texts[n++] = &a->request;
         out_texts[n++] = &a->provider;
         out_texts[n++] = &a->model;
+        out_texts[n++] = &a->key;
         break;
     case GS_LEDGER_NOTE_BREAKER:
         out_texts[n++] = &note->u.breaker.key;

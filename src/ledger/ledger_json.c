@@ -93,6 +93,7 @@ static void put_request_members(struct gs_buf *b, const struct gs_ledger_request
     put_when(b, "at", r->at_us);
     put_text(b, "api", r->api);
     put_text(b, "model", r->model);
+    put_text(b, "key", r->key);
     put_text(b, "served_by", r->served_by);
     put_text(b, "outcome", gs_slice_str(gs_ledger_outcome_name(r->outcome)));
     put_int(b, "status", r->status);
@@ -325,7 +326,7 @@ static void add_spent(void *ud, const struct gs_ledger_spent *s)
 
     put_comma(b);
     gs_buf_putc(b, '{');
-    put_text(b, "provider", s->provider);
+    put_text(b, s->key.len ? "key" : "provider", s->key.len ? s->key : s->provider);
     put_usd(b, "day_usd", s->day_nanousd);
     put_usd(b, "month_usd", s->month_nanousd);
     gs_buf_putc(b, '}');
@@ -335,12 +336,16 @@ static enum gs_status write_costs(const char *path, const struct gs_ledger_query
                                   struct gs_buf *b, struct gs_error *err)
 {
     const struct gs_ledger_memory spent = {.on_spent = add_spent, .ud = b};
+    const struct gs_ledger_memory keys = {.on_key = add_spent, .ud = b};
 
     gs_buf_puts(b, "\"days\":[");
     enum gs_status st = gs_ledger_read_costs(path, q, GS_LEDGER_BY_ALL, add_cost, b, err);
     gs_buf_puts(b, "],\"spent\":[");
     if (st == GS_OK)
         st = gs_ledger_recall(path, &spent, err);
+    gs_buf_puts(b, "],\"keys\":[");
+    if (st == GS_OK)
+        st = gs_ledger_recall(path, &keys, err);
     gs_buf_putc(b, ']');
     return st;
 }

@@ -12,7 +12,7 @@
 #define ROW_COLUMNS                                                                                \
     "SELECT id, at_us, api, model, served_by, status, stream, outcome, error, prompt_tokens,"      \
     " cached_tokens, answer_tokens, reasoning_tokens, first_us, total_us, attempts, cost_nanousd," \
-    " is_estimated, left_bytes, privacy, redacted,"                                                \
+    " is_estimated, left_bytes, privacy, redacted, key,"                                           \
     " CASE WHEN attempts > 0 THEN (SELECT group_concat(what, ', ') FROM"                           \
     " (SELECT provider || ' ' || fault AS what FROM attempt WHERE request = id"                    \
     " AND fault <> 'none' ORDER BY number)) END FROM request"
@@ -36,6 +36,9 @@ static const char breakers_sql[] =
 static const char spent_sql[] =
     "SELECT provider, sum(CASE WHEN day = ?1 THEN cost_nanousd ELSE 0 END), sum(cost_nanousd)"
     " FROM spent WHERE day >= ?2 GROUP BY provider ORDER BY provider";
+static const char spent_key_sql[] =
+    "SELECT key, sum(CASE WHEN day = ?1 THEN cost_nanousd ELSE 0 END), sum(cost_nanousd)"
+    " FROM spent_key WHERE day >= ?2 GROUP BY key ORDER BY key";
 
 static int by_value(const void *a, const void *b)
 {
@@ -93,7 +96,8 @@ static struct gs_ledger_request row_of(sqlite3_stmt *s)
         .left_bytes = sqlite3_column_int64(s, 18),
         .privacy = gs_ledger_text_at(s, 19),
         .found = gs_ledger_text_at(s, 20),
-        .faults = gs_ledger_text_at(s, 21),
+        .key = gs_ledger_text_at(s, 21),
+        .faults = gs_ledger_text_at(s, 22),
     };
 }
 
@@ -238,6 +242,19 @@ static bool give_spent(void *ud, sqlite3_stmt *s)
     return true;
 }
 
+static bool give_key(void *ud, sqlite3_stmt *s)
+{
+    const struct gs_ledger_memory *m = ud;
+    const struct gs_ledger_spent spent = {
+        .key = gs_ledger_text_at(s, 0),
+        .day_nanousd = sqlite3_column_int64(s, 1),
+        .month_nanousd = sqlite3_column_int64(s, 2),
+    };
+
+    m->on_key(m->ud, &spent);
+    return true;
+}
+
 static enum gs_status read_breakers(sqlite3 *db, const struct gs_ledger_memory *m,
                                     struct gs_error *err)
 {
@@ -251,18 +268,18 @@ static enum gs_status read_breakers(sqlite3 *db, const struct gs_ledger_memory *
     return st;
 }
 
-static enum gs_status read_spent(sqlite3 *db, const struct gs_ledger_memory *m,
-                                 struct gs_error *err)
+static enum gs_status read_spent(sqlite3 *db, const char *sql, gs_ledger_row_fn *row,
+                                 const struct gs_ledger_memory *m, struct gs_error *err)
 {
     struct gs_ledger_memory copy = *m;
     const int64_t now_us = gs_clock_wall_us();
     sqlite3_stmt *s = NULL;
-    enum gs_status st = gs_ledger_db_prepare(db, spent_sql, &s, err);
+    enum gs_status st = gs_ledger_db_prepare(db, sql, &s, err);
 
     if (st == GS_OK) {
         sqlite3_bind_int64(s, 1, gs_ledger_day(now_us));
         sqlite3_bind_int64(s, 2, gs_ledger_month(now_us));
-        st = gs_ledger_step_through(db, s, give_spent, &copy, err);
+        st = gs_ledger_step_through(db, s, row, &copy, err);
     }
     sqlite3_finalize(s);
     return st;
@@ -279,7 +296,9 @@ enum gs_status gs_ledger_recall(const char *path, const struct gs_ledger_memory 
     if (m->on_breaker)
         st = read_breakers(db, m, err);
     if (st == GS_OK && m->on_spent)
-        st = read_spent(db, m, err);
+        st = read_spent(db, spent_sql, give_spent, m, err);
+    if (st == GS_OK && m->on_key)
+        st = read_spent(db, spent_key_sql, give_key, m, err);
     sqlite3_close(db);
     return st;
 }

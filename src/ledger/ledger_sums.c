@@ -18,6 +18,10 @@ static const char spent_sql[] =
     " cost_nanousd = cost_nanousd + excluded.cost_nanousd,"
     " n_estimated = n_estimated + excluded.n_estimated";
 
+static const char spent_key_sql[] =
+    "INSERT INTO spent_key (day, key, cost_nanousd) VALUES (?,?,?)"
+    " ON CONFLICT DO UPDATE SET cost_nanousd = cost_nanousd + excluded.cost_nanousd";
+
 static const char get_uptime_sql[] = "SELECT up, down FROM uptime WHERE provider = ? AND day = ?";
 static const char put_uptime_sql[] =
     "INSERT OR REPLACE INTO uptime (provider, day, up, down) VALUES (?,?,?,?)";
@@ -115,6 +119,20 @@ static enum gs_status add_sum(struct gs_ledger_sums *s, const struct gs_ledger_a
     return GS_OK;
 }
 
+/* Not gathered: what costs something takes its time to come. */
+static enum gs_status write_key(struct gs_ledger_sums *s, const struct gs_ledger_attempt *a,
+                                struct gs_error *err)
+{
+    struct gs_ledger_binder b = {.s = s->spent_key};
+
+    if (a->key.len == 0 || a->cost_nanousd <= 0)
+        return GS_OK;
+    gs_ledger_bind_int(&b, day_of(s, gs_ledger_ended_us(a)));
+    gs_ledger_bind_text(&b, a->key);
+    gs_ledger_bind_int(&b, a->cost_nanousd);
+    return gs_ledger_db_step(s->db, b.s, err);
+}
+
 /* ---- marks ---- */
 
 static void read_map(sqlite3_stmt *s, int column, unsigned char map[GS_LEDGER_MAP_BYTES])
@@ -178,13 +196,15 @@ static enum gs_status add_mark(struct gs_ledger_sums *s, const struct gs_ledger_
     return GS_OK;
 }
 
-/* ---- both ---- */
+/* ---- all ---- */
 
 enum gs_status gs_ledger_sums_add(struct gs_ledger_sums *s, const struct gs_ledger_attempt *a,
                                   struct gs_error *err)
 {
-    const enum gs_status st = add_sum(s, a, err);
+    enum gs_status st = add_sum(s, a, err);
 
+    if (st == GS_OK)
+        st = write_key(s, a, err);
     return st == GS_OK ? add_mark(s, a, err) : st;
 }
 
@@ -211,6 +231,8 @@ enum gs_status gs_ledger_sums_open(struct gs_ledger_sums *s, sqlite3 *db, struct
     enum gs_status st = gs_ledger_db_prepare(db, spent_sql, &s->spent, err);
 
     if (st == GS_OK)
+        st = gs_ledger_db_prepare(db, spent_key_sql, &s->spent_key, err);
+    if (st == GS_OK)
         st = gs_ledger_db_prepare(db, get_uptime_sql, &s->get_uptime, err);
     if (st == GS_OK)
         st = gs_ledger_db_prepare(db, put_uptime_sql, &s->put_uptime, err);
@@ -220,6 +242,7 @@ enum gs_status gs_ledger_sums_open(struct gs_ledger_sums *s, sqlite3 *db, struct
 void gs_ledger_sums_close(struct gs_ledger_sums *s)
 {
     sqlite3_finalize(s->spent);
+    sqlite3_finalize(s->spent_key);
     sqlite3_finalize(s->get_uptime);
     sqlite3_finalize(s->put_uptime);
 }

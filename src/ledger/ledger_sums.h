@@ -1,5 +1,5 @@
-/* What attempts add to that outlives their rows: the sums of what they cost, and the maps of
- * minutes in which providers were up or down. Those of a transaction are gathered here, because
+/* What attempts add to that outlives their rows: the sums of what they cost and for whom, the maps
+ * of minutes in which providers were up or down. Those of a transaction are gathered here, because
  * each is written once then. Private to ledger/. */
 #ifndef GS_LEDGER_LEDGER_SUMS_H
 #define GS_LEDGER_LEDGER_SUMS_H
@@ -32,7 +32,7 @@ struct gs_ledger_mark {
 
 struct gs_ledger_sums {
     sqlite3 *db;
-    sqlite3_stmt *spent, *get_uptime, *put_uptime;
+    sqlite3_stmt *spent, *spent_key, *get_uptime, *put_uptime;
     struct gs_ledger_sum sums[GS_LEDGER_MAX_SUMS];
     size_t n_sums;
     struct gs_ledger_mark marks[GS_LEDGER_MAX_SUMS];

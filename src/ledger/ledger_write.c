@@ -17,8 +17,8 @@
 static const char request_sql[] =
     "INSERT INTO request (id, at_us, api, model, served_by, status, stream, outcome, error,"
     " prompt_tokens, cached_tokens, answer_tokens, reasoning_tokens, first_us, total_us, attempts,"
-    " cost_nanousd, is_estimated, left_bytes, privacy, redacted)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    " cost_nanousd, is_estimated, left_bytes, privacy, redacted, key)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 static const char attempt_sql[] =
     "INSERT INTO attempt (request, number, provider, model, at_us, connected_us, head_us, first_us,"
@@ -59,6 +59,7 @@ static enum gs_status write_request(struct gs_ledger_writer *w, const struct gs_
     gs_ledger_bind_int(&b, r->left_bytes);
     gs_ledger_bind_text(&b, r->privacy);
     gs_ledger_bind_text(&b, r->found);
+    gs_ledger_bind_text(&b, r->key);
     return gs_ledger_db_step(w->db, b.s, err);
 }
 
@@ -213,6 +214,9 @@ enum gs_status gs_ledger_prune(struct gs_ledger_writer *w, int64_t keep_days, in
                           keep_rows, err);
     if (st == GS_OK)
         st = delete_where(w, "DELETE FROM spent WHERE day < ?",
+                          gs_ledger_day(now_us) - KEEP_SUMS_DAYS, err);
+    if (st == GS_OK)
+        st = delete_where(w, "DELETE FROM spent_key WHERE day < ?",
                           gs_ledger_day(now_us) - KEEP_SUMS_DAYS, err);
     if (st == GS_OK)
         st = delete_where(w, "DELETE FROM uptime WHERE day < ?",

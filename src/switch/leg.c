@@ -123,6 +123,7 @@ static void record(const struct gs_switch_leg *leg, enum gs_fault fault, bool is
         .number = leg->number,
         .provider = gs_slice_str(leg->provider->name),
         .model = model_of(leg),
+        .key = c->ask.key,
         .at_us = gs_clock_wall_us() - took_us,
         .connected_us = leg->times.connected_us,
         .head_us = leg->times.head_us,

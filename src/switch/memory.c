@@ -31,6 +31,14 @@ static void on_spent(void *ud, const struct gs_ledger_spent *s)
                        s->month_nanousd, gs_clock_wall_us());
 }
 
+static void on_key(void *ud, const struct gs_ledger_spent *s)
+{
+    struct gs_switch *sw = ud;
+
+    gs_budgets_restore(sw->budgets, (struct gs_budget_who){.key = s->key}, s->day_nanousd,
+                       s->month_nanousd, gs_clock_wall_us());
+}
+
 static void on_change(void *ud, const struct gs_breaker_state *s)
 {
     struct gs_switch *sw = ud;
@@ -48,7 +56,7 @@ static void on_change(void *ud, const struct gs_breaker_state *s)
 enum gs_status gs_switch_remember(struct gs_switch *sw, struct gs_error *err)
 {
     const struct gs_ledger_memory memory = {
-        .on_breaker = on_breaker, .on_spent = on_spent, .ud = sw};
+        .on_breaker = on_breaker, .on_spent = on_spent, .on_key = on_key, .ud = sw};
 
     if (!sw->opt.ledger)
         return GS_OK;

@@ -1,5 +1,6 @@
 /* Clients by the names of their keys: what each may spend, also side by side, and what becomes of
  * its answers that break off. */
+#include "ledger_test.h"
 #include "switch_test.h"
 #include "two_fakes.h"
 
@@ -8,7 +9,7 @@
 #define NOBODY "x-api-key: key-of-nobody\r\n"
 
 /* A token costs a dollar; that of eight words eight. */
-static void start_keys(struct grid *g)
+static void start_keys(struct grid *g, struct gs_ledger *ledger)
 {
     static const char *const keys[] = {"key-of-nobody", "key-of-anna", "key-of-ben"};
     static const char *const names[] = {NULL, "anna", "ben"};
@@ -17,6 +18,7 @@ static void start_keys(struct grid *g)
     fake_provider_forget(one);
     fake_provider_forget(two);
     prepare_grid(g);
+    g->f.opt.ledger = ledger;
     g->f.opt.api_keys = keys;
     g->f.opt.key_names = names;
     g->f.opt.n_api_keys = GS_COUNT_OF(keys);
@@ -106,7 +108,7 @@ static void each_key_spends_its_own(void **state)
     struct grid g;
 
     (void)state;
-    start_keys(&g);
+    start_keys(&g, NULL);
     expect_by(&g, ANNA, "fake@ok#1", "one/");
     for (int i = 0; i < 3; i++) {
         expect_by(&g, ANNA, "fake@ok#2", "local/");
@@ -128,7 +130,7 @@ static void side_by_side_they_share_it(void **state)
     struct grid g;
 
     (void)state;
-    start_keys(&g);
+    start_keys(&g, NULL);
     const int held = begin(&g, ANNA, "fake@hold-after-2");
     fake_provider_wait(one, FAKE_HELD, 1);
     expect_by(&g, ANNA, "fake@ok#1", "local/");
@@ -140,10 +142,32 @@ static void side_by_side_they_share_it(void **state)
     expect_by(&g, ANNA, "fake@ok#3", "local/");
     finish_grid(&g);
 
-    start_keys(&g); /* what failed cost nothing */
+    start_keys(&g, NULL); /* what failed cost nothing */
     expect_by(&g, ANNA, "fake@500#4", "local/");
     expect_by(&g, ANNA, "fake@ok#5", "one/");
     finish_grid(&g);
+}
+
+static void a_restart_forgets_no_spending(void **state)
+{
+    struct folder *f;
+    struct grid g;
+
+    (void)state;
+    make_folder((void **)&f);
+    for (int i = 0; i < 2; i++) {
+        struct gs_ledger *l = open_ledger(f, 0, 0);
+        start_keys(&g, l);
+        expect_by(&g, ANNA, "fake@ok#1", i == 0 ? "one/" : "local/");
+        expect_by(&g, BEN, "fake@ok#2", "one/");
+        finish_grid(&g);
+        gs_ledger_close(l);
+    }
+    assert_int_equal(ask_number(f, "SELECT count(*) FROM request WHERE key = 'anna'"), 2);
+    assert_int_equal(ask_number(f, "SELECT sum(cost_nanousd) FROM spent_key WHERE key = 'ben'"),
+                     ask_number(f, "SELECT sum(cost_nanousd) FROM request WHERE key = 'ben'"));
+    assert_int_equal(ask_number(f, "SELECT sum(cost_nanousd > 0) FROM spent_key"), 2);
+    remove_folder((void **)&f);
 }
 
 /* The request's word before the route's, the route's before the key's. */
@@ -164,7 +188,7 @@ static void what_breaks_off_by_key(void **state)
     struct grid g;
 
     (void)state;
-    start_keys(&g);
+    start_keys(&g, NULL);
     for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
         struct gs_buf out;
         struct heard h;
@@ -183,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_key_spends_its_own),
         cmocka_unit_test(side_by_side_they_share_it),
+        cmocka_unit_test(a_restart_forgets_no_spending),
         cmocka_unit_test(what_breaks_off_by_key),
     };
     return cmocka_run_group_tests(tests, start_fakes, stop_fakes);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/slice.h"
+#include "ledger/history.h"
 #include "ledger_test.h"
 
 /* ---- reading back ---- */
@@ -38,8 +39,9 @@ static bool see_request(void *ud, const struct gs_ledger_request *r)
     assert_int_equal(r->cost_nanousd, 7000);
     assert_true(r->is_estimated);
     assert_int_equal(r->left_bytes, 8000);
-    snprintf(s->words, sizeof(s->words), "%.*s|%.*s|%.*s", (int)r->privacy.len, r->privacy.ptr,
-             (int)r->found.len, r->found.ptr, (int)r->faults.len, r->faults.ptr);
+    snprintf(s->words, sizeof(s->words), "%.*s|%.*s|%.*s|%.*s", (int)r->key.len, r->key.ptr,
+             (int)r->privacy.len, r->privacy.ptr, (int)r->found.len, r->found.ptr,
+             (int)r->faults.len, r->faults.ptr);
     s->n++;
     return true;
 }
@@ -51,6 +53,7 @@ static void attempts_come_back_in_order(void **state)
     struct gs_ledger_attempt a = an_attempt("garage", GS_FAULT_NONE);
     const struct gs_ledger_request r = {
         .id = GS_SLICE_LIT("req_1"),
+        .key = GS_SLICE_LIT("anna"),
         .at_us = a.at_us,
         .n_attempts = 2,
         .cost_nanousd = 7000,
@@ -88,7 +91,7 @@ static void attempts_come_back_in_order(void **state)
     s.n = 0;
     assert_int_equal(gs_ledger_read(f->path, &one, see_request, &s, NULL), GS_OK);
     assert_int_equal(s.n, 1);
-    assert_string_equal(s.words, "redact|email 2|anthropic overloaded");
+    assert_string_equal(s.words, "anna|redact|email 2|anthropic overloaded");
 }
 
 /* ---- what a server remembers ---- */
@@ -109,6 +112,52 @@ static void see_spent(void *ud, const struct gs_ledger_spent *spent)
     s->last.cost_nanousd = spent->day_nanousd;
     s->last.sent_bytes = spent->month_nanousd;
     s->n++;
+}
+
+static void see_key(void *ud, const struct gs_ledger_spent *spent)
+{
+    struct seen *s = ud;
+    char line[100];
+
+    assert_int_equal(spent->provider.len, 0);
+    snprintf(line, sizeof(line), "%.*s %d %d;", (int)spent->key.len, spent->key.ptr,
+             (int)spent->day_nanousd, (int)spent->month_nanousd);
+    strncat(s->words, line, sizeof(s->words) - strlen(s->words) - 1);
+    s->n++;
+}
+
+/* What keys cost is summed apart: their rows may be gone before the month is. */
+static void keys_costs_are_remembered(void **state)
+{
+    const struct folder *f = *state;
+    struct seen s = {.n = 0};
+    const struct gs_ledger_memory m = {.on_key = see_key, .ud = &s};
+    struct gs_ledger *l = open_ledger(f, 0, 0);
+    struct gs_ledger_attempt a = an_attempt("anthropic", GS_FAULT_NONE);
+
+    a.at_us = gs_clock_wall_us() - a.total_us;
+    gs_ledger_record_attempt(l, &a); /* of a key without a name */
+    a.key = GS_SLICE_LIT("anna");
+    gs_ledger_record_attempt(l, &a);
+    gs_ledger_record_attempt(l, &a);
+    a.key = GS_SLICE_LIT("ben");
+    a.provider = GS_SLICE_LIT("other");
+    a.fault = GS_FAULT_CUT;
+    gs_ledger_record_attempt(l, &a);
+    a.at_us -= (int64_t)40 * US_PER_DAY;
+    gs_ledger_record_attempt(l, &a);
+    a.key = GS_SLICE_LIT("free");
+    a.cost_nanousd = 0;
+    gs_ledger_record_attempt(l, &a);
+    gs_ledger_close(l);
+    assert_int_equal(gs_ledger_recall(f->path, &m, NULL), GS_OK);
+    assert_string_equal(s.words, "anna 10000 10000;ben 5000 5000;");
+    run_sql(f, "DELETE FROM attempt; DELETE FROM request");
+    l = open_ledger(f, 90, 0);
+    s.words[0] = '\0';
+    assert_int_equal(gs_ledger_restore(l, &m, NULL), GS_OK);
+    assert_string_equal(s.words, "anna 10000 10000;ben 5000 5000;");
+    gs_ledger_close(l);
 }
 
 static void breakers_and_costs_are_remembered(void **state)
@@ -157,6 +206,7 @@ static bool sum_prompts(void *ud, const struct gs_ledger_request *r)
 
     assert_int_equal(r->cost_nanousd, 0);
     assert_int_equal(r->privacy.len, 0);
+    assert_int_equal(r->key.len, 0);
     s->last.prompt_tokens += r->prompt_tokens;
     s->n++;
     return true;
@@ -185,6 +235,29 @@ static void an_old_ledger_is_brought_up_to_date(void **state)
         assert_int_equal(s.last.prompt_tokens, 500 * 501 / 2);
         assert_int_equal(unlink(f->path), 0);
     }
+}
+
+/* Of the version before keys had names: rows and sums stay. */
+static void a_ledger_without_keys_gets_them(void **state)
+{
+    const struct folder *f = *state;
+    const struct gs_ledger_query all = {0};
+    struct gs_ledger_attempt a = an_attempt("a", GS_FAULT_NONE);
+    struct seen s = {.n = 0};
+
+    run_sql(f, first_ledger_sql);
+    struct gs_ledger *l = open_ledger(f, 0, 0);
+    gs_ledger_record_attempt(l, &a);
+    gs_ledger_close(l);
+    run_sql(f, "ALTER TABLE request DROP COLUMN key; DROP TABLE spent_key; PRAGMA user_version=2");
+    l = open_ledger(f, 0, 0);
+    a.key = GS_SLICE_LIT("anna");
+    gs_ledger_record_attempt(l, &a);
+    gs_ledger_close(l);
+    assert_int_equal(gs_ledger_read(f->path, &all, sum_prompts, &s, NULL), GS_OK);
+    assert_int_equal(s.n, 500);
+    assert_int_equal(ask_number(f, "SELECT sum(n) FROM spent"), 2);
+    assert_int_equal(ask_number(f, "SELECT sum(cost_nanousd) FROM spent_key"), 5000);
 }
 
 /* Somebody is writing for good: nothing is changed, and it is said. */
@@ -255,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(attempts_come_back_in_order),         TEST(breakers_and_costs_are_remembered),
         TEST(an_old_ledger_is_brought_up_to_date), TEST(a_failed_migration_changes_nothing),
+        TEST(a_ledger_without_keys_gets_them),     TEST(keys_costs_are_remembered),
         TEST(old_attempts_go_and_their_sums_stay), TEST(made_up_names_do_not_add_up),
     };
 

@@ -42,9 +42,10 @@ for day in (0, 1):
     number = (int(time.mktime((local[0], local[1], local[2], 12, 0, 0, 0, 0, -1))) - time.timezone) // 86400
     db.execute("INSERT INTO spent VALUES (?,'anthropic','claude-large',10,1,1000,600,100,200,?,?)",
                (number, 1234567890 * (day + 1), day))
+    db.execute("INSERT INTO spent_key VALUES (?,'anna',?)", (number, 250000000))
     db.execute("INSERT INTO spent VALUES (?,'local','small\x1b[2J',2,0,200,60,0,22,0,0)", (number,))
 db.execute("INSERT INTO request VALUES (NULL,'req_0',?,'anthropic','claude-large','local/small',200,1,0,'',100,60,11,0,"
-           "251000,1260000,2,0,0,4000,'redact','email 2')", (begin,))
+           "251000,1260000,2,0,0,4000,'redact','email 2','anna')", (begin,))
 db.execute("INSERT INTO breaker VALUES ('anthropic/claude-large',3,1,?,'overloaded')", (now + 3600 * 10**6,))
 db.commit()
 HISTORY
@@ -63,7 +64,9 @@ mkdir -p "$HOME/.config/genset"
 cat >"$HOME/.config/genset/config.yaml" <<'BUDGETS'
 providers: {anthropic: {kind: anthropic, url: "https://api.anthropic.com", key: client}}
 budgets: {anthropic: {day: 5 USD, month: 60 USD}}
+keys: {anna: {budget: {day: 2 USD}}}
 BUDGETS
-"$genset" cost --by provider | sed 's/[0-9.]* of 5/N of 5/; s/[0-9.]* of 60/N of 60/'
+"$genset" cost --by provider | sed 's/[0-9.]* of 5/N of 5/; s/[0-9.]* of 60/N of 60/;
+    /^key/s/[0-9.]* this/N this/'
 "$genset" cost --by model | sed '/today/d'
-"$genset" cost --json | python3 -c 'import json, sys; v = json.load(sys.stdin); print(len(v["days"]), v["days"][-1]["cost_usd"])'
+"$genset" cost --json | python3 -c 'import json, sys; v = json.load(sys.stdin); print(len(v["days"]), v["days"][-1]["cost_usd"], v["keys"][0]["key"], v["keys"][0]["day_usd"])'
