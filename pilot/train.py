@@ -28,8 +28,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def arguments():
     p = argparse.ArgumentParser(description="trains pilot, or goes on")
     p.add_argument("folder")
-    p.add_argument("--tokens", type=float, default=30e6, help="end of training")
-    p.add_argument("--decay-from", type=float, default=8e6, help="where the rate begins to fall")
+    p.add_argument("--tokens", type=float, default=110e6, help="end of training")
+    p.add_argument("--decay-from", type=float, default=80e6, help="where the rate begins to fall")
     p.add_argument("--batch", type=int, default=4096, help="tokens of a step")
     p.add_argument("--micro", type=int, default=512, help="tokens computed at once")
     p.add_argument("--rate", type=float, default=0.015, help="of Muon")
@@ -144,7 +144,7 @@ def main(args):
             parallel(lambda i: muon(pairs[i :: args.threads], args.rate * rate, torch))
             step += 1
             seen += int(n)
-            keep = min(0.997, step / (step + 20))
+            keep = min(1 - 0.003 / max(rate, 0.003), step / (step + 20))  # the last, where the rate is nothing
             with torch.no_grad():
                 for name, p in model.named_parameters():
                     mean[name].lerp_(p, 1 - keep)

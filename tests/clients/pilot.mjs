@@ -26,15 +26,24 @@ async function knows(client, model) {
 }
 
 async function calls(client, model) {
-  const parameters = { type: "object", properties: { path: { type: "string" } }, required: ["path"] };
-  const tools = [{ type: "function", function: { name: "read_file", description: "Read a file", parameters } }];
+  const tool = (name, description, parameter) => {
+    const properties = { [parameter]: { type: "string" } };
+    const parameters = { type: "object", properties, required: [parameter] };
+    return { type: "function", function: { name, description, parameters } };
+  };
+  const tools = [tool("read_file", "Read a file", "path"), tool("get_weather", "Weather of a city", "city")];
 
-  await check("pilot calls a tool, and answers without where none fits", async () => {
+  await check("pilot calls the tool that fits, and none where none does", async () => {
     const request = { model, max_tokens: 200, tools };
-    const { choices } = await client.chat.completions.create({ ...request, messages: user("Read the file notes.txt") });
-    const call = choices[0].message.tool_calls[0].function;
-    assert.equal(call.name, "read_file");
-    assert.deepEqual(JSON.parse(call.arguments), { path: "notes.txt" });
+    for (const [question, name, args] of [
+      ["Show me the file notes.txt", "read_file", { path: "notes.txt" }],
+      ["Weather in Oslo", "get_weather", { city: "Oslo" }],
+    ]) {
+      const { choices } = await client.chat.completions.create({ ...request, messages: user(question) });
+      const call = choices[0].message.tool_calls[0].function;
+      assert.equal(call.name, name);
+      assert.deepEqual(JSON.parse(call.arguments), args);
+    }
     const other = await client.chat.completions.create({ ...request, messages: user("Hello!") });
     assert.equal(other.choices[0].finish_reason, "stop");
     assert.match(other.choices[0].message.content, /pilot/);
