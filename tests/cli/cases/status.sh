@@ -50,7 +50,8 @@ db.execute("INSERT INTO breaker VALUES ('anthropic/claude-large',3,1,?,'overload
 db.commit()
 HISTORY
 when() {
-    sed -e 's/20[0-9][0-9]-[0-9-]* [0-9:]*/WHEN/' -e 's/20[0-9][0-9]-[0-9-]*/DAY/' -e 's/"at":"[^"]*"/"at":"T"/g'
+    sed -e 's/20[0-9][0-9]-[0-9-]* [0-9:]*/WHEN/' -e 's/20[0-9][0-9]-[0-9-]*/DAY/' -e 's/"at":"[^"]*"/"at":"T"/g' \
+        -e 's/[0-9.]* this month/N this month/' # of yesterday, on its first day
 }
 "$genset" status --listen 127.0.0.1:1 2>&1 | when
 "$genset" status --json --listen 127.0.0.1:1 2>/dev/null |
