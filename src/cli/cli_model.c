@@ -1,6 +1,7 @@
 /* From the model argument to an open model: a path, a name in the models folders, or pilot.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -130,6 +131,17 @@ enum gs_status gs_cli_model_find(const struct gs_config *c, const char *name, ch
     return st;
 }
 
+/* Give memory back in which the program's file was read; it is read again where it is needed. */
+static void forget(const unsigned char *p, size_t n)
+{
+    const uintptr_t page = gs_os_page_bytes();
+    const uintptr_t begin = ((uintptr_t)p + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)p + n) / page * page;
+
+    if (begin < end)
+        gs_os_discard((void *)begin, end - begin);
+}
+
 /* The file of a model that is inside the program. Its folder is named after its bytes, so that
  * another version's is not taken for ours. */
 static enum gs_status inside_path(const struct gs_config *c, const char *name, const char *hash,
@@ -151,6 +163,7 @@ static enum gs_status inside_path(const struct gs_config *c, const char *name, c
     enum gs_status st = gs_os_make_dirs(dir, err);
     if (st == GS_OK)
         st = gs_os_replace_file(path, gguf, n_bytes, err);
+    forget(gguf, n_bytes);
     return st;
 }
 
