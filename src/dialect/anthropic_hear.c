@@ -11,8 +11,6 @@
 #include "dialect/refusal.h"
 #include "dialect/writer.h"
 
-#define MAX_COUNT ((int64_t)1 << 48) /* of tokens; sums of them fit */
-
 enum phase { WAITING, STARTED, FINISHED };
 
 struct heard {
@@ -38,21 +36,13 @@ static void check(struct heard *s, const struct gs_buf *b)
                              "not enough memory to hear an answer");
 }
 
-static void read_count(const struct gs_json *usage, const char *key, int64_t *out)
-{
-    int64_t n = -1;
-
-    if (gs_json_get_int(usage, key, &n, NULL) && n >= 0)
-        *out = GS_MIN(n, MAX_COUNT);
-}
-
 /* What was told last counts. */
 static void read_usage(struct heard *s, const struct gs_json *usage)
 {
-    read_count(usage, "input_tokens", &s->input_tokens);
-    read_count(usage, "cache_creation_input_tokens", &s->created_tokens);
-    read_count(usage, "cache_read_input_tokens", &s->read_tokens);
-    read_count(usage, "output_tokens", &s->output_tokens);
+    gs_dialect_hear_count(usage, "input_tokens", &s->input_tokens);
+    gs_dialect_hear_count(usage, "cache_creation_input_tokens", &s->created_tokens);
+    gs_dialect_hear_count(usage, "cache_read_input_tokens", &s->read_tokens);
+    gs_dialect_hear_count(usage, "output_tokens", &s->output_tokens);
     s->h.usage = (struct gs_usage){
         .prompt_tokens = s->input_tokens + s->created_tokens + s->read_tokens,
         .cached_tokens = s->read_tokens,

@@ -15,6 +15,7 @@
 
 #define MAX_NAME_BYTES 256 /* of what a server calls its answer and its model */
 #define MAX_TOP        32  /* alternatives to a token */
+#define MAX_COUNT      ((int64_t)1 << 48)
 
 void gs_dialect_hear_open(struct gs_dialect_heard *h, gs_event_fn *on_event, void *ud,
                           enum gs_fault *out_fault, struct gs_error *err)
@@ -368,13 +369,12 @@ struct gs_slice gs_dialect_hear_args(struct gs_dialect_heard *h, const struct gs
 
 /* ---- usage ---- */
 
-/* A count of tokens; what is none leaves *out alone. */
-static void read_count(const struct gs_json *v, const char *key, int64_t *out)
+void gs_dialect_hear_count(const struct gs_json *v, const char *key, int64_t *out)
 {
     int64_t n = *out;
 
     if (gs_json_get_int(v, key, &n, NULL) && n >= 0)
-        *out = n;
+        *out = GS_MIN(n, MAX_COUNT);
 }
 
 void gs_dialect_hear_usage(struct gs_dialect_heard *h, const struct gs_json *usage)
@@ -383,22 +383,24 @@ void gs_dialect_hear_usage(struct gs_dialect_heard *h, const struct gs_json *usa
 
     if (!usage || usage->kind != GS_JSON_OBJECT)
         return;
-    read_count(usage, "prompt_tokens", &u.prompt_tokens);
-    read_count(usage, "input_tokens", &u.prompt_tokens);
-    read_count(usage, "completion_tokens", &u.answer_tokens);
-    read_count(usage, "output_tokens", &u.answer_tokens);
-    read_count(usage, "cached_tokens", &u.cached_tokens);           /* Moonshot */
-    read_count(usage, "prompt_cache_hit_tokens", &u.cached_tokens); /* DeepSeek */
-    read_count(gs_json_get(usage, "prompt_tokens_details"), "cached_tokens", &u.cached_tokens);
-    read_count(gs_json_get(usage, "input_tokens_details"), "cached_tokens", &u.cached_tokens);
-    read_count(gs_json_get(usage, "completion_tokens_details"), "reasoning_tokens",
-               &u.reasoning_tokens);
-    read_count(gs_json_get(usage, "output_tokens_details"), "reasoning_tokens",
-               &u.reasoning_tokens);
-    read_count(gs_json_get(usage, "prompt_tokens_details"), "cache_write_tokens",
-               &u.cache_write_tokens); /* OpenRouter */
-    read_count(gs_json_get(usage, "input_tokens_details"), "cache_write_tokens",
-               &u.cache_write_tokens);
+    gs_dialect_hear_count(usage, "prompt_tokens", &u.prompt_tokens);
+    gs_dialect_hear_count(usage, "input_tokens", &u.prompt_tokens);
+    gs_dialect_hear_count(usage, "completion_tokens", &u.answer_tokens);
+    gs_dialect_hear_count(usage, "output_tokens", &u.answer_tokens);
+    gs_dialect_hear_count(usage, "cached_tokens", &u.cached_tokens);           /* Moonshot */
+    gs_dialect_hear_count(usage, "prompt_cache_hit_tokens", &u.cached_tokens); /* DeepSeek */
+    gs_dialect_hear_count(gs_json_get(usage, "prompt_tokens_details"), "cached_tokens",
+                          &u.cached_tokens);
+    gs_dialect_hear_count(gs_json_get(usage, "input_tokens_details"), "cached_tokens",
+                          &u.cached_tokens);
+    gs_dialect_hear_count(gs_json_get(usage, "completion_tokens_details"), "reasoning_tokens",
+                          &u.reasoning_tokens);
+    gs_dialect_hear_count(gs_json_get(usage, "output_tokens_details"), "reasoning_tokens",
+                          &u.reasoning_tokens);
+    gs_dialect_hear_count(gs_json_get(usage, "prompt_tokens_details"), "cache_write_tokens",
+                          &u.cache_write_tokens); /* OpenRouter */
+    gs_dialect_hear_count(gs_json_get(usage, "input_tokens_details"), "cache_write_tokens",
+                          &u.cache_write_tokens);
     u.cached_tokens = GS_MIN(u.cached_tokens, u.prompt_tokens);
     u.cache_write_tokens = GS_MIN(u.cache_write_tokens, u.prompt_tokens - u.cached_tokens);
     h->usage = u;

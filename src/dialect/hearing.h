@@ -79,6 +79,8 @@ void gs_dialect_hear_stop(struct gs_dialect_heard *h);
 /* The body ended here. */
 enum gs_dialect_effect gs_dialect_hear_cut(struct gs_dialect_heard *h);
 
+/* A count that `v` has, cut so that sums of many fit; what is none leaves *out alone. */
+void gs_dialect_hear_count(const struct gs_json *v, const char *key, int64_t *out);
 /* "usage" in the words of both APIs, and of servers that count caches elsewhere. */
 void gs_dialect_hear_usage(struct gs_dialect_heard *h, const struct gs_json *usage);
 

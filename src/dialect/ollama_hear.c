@@ -7,8 +7,6 @@
 #include "dialect/reader.h"
 #include "dialect/refusal.h"
 
-#define MAX_COUNT ((int64_t)1 << 48) /* of tokens and microseconds; sums of them fit */
-
 struct heard {
     struct gs_dialect_heard h;
     bool has_call;
@@ -50,22 +48,23 @@ static void hear_message(struct heard *s, const struct gs_json *message)
 
 /* ---- the end ---- */
 
-static void read_count(const struct gs_json *v, const char *key, int64_t unit, int64_t *out)
+/* In nanoseconds there. */
+static void read_duration(const struct gs_json *v, const char *key, int64_t *out_us)
 {
-    int64_t n = -1;
+    int64_t ns = -1;
 
-    if (gs_json_get_int(v, key, &n, NULL) && n >= 0)
-        *out = GS_MIN(n / unit, MAX_COUNT);
+    gs_dialect_hear_count(v, key, &ns);
+    if (ns >= 0)
+        *out_us = ns / 1000;
 }
 
-/* Durations are in nanoseconds. */
 static void read_usage(struct gs_usage *u, const struct gs_json *v)
 {
-    read_count(v, "prompt_eval_count", 1, &u->prompt_tokens);
-    read_count(v, "eval_count", 1, &u->answer_tokens);
-    read_count(v, "load_duration", 1000, &u->load_us);
-    read_count(v, "prompt_eval_duration", 1000, &u->prefill_us);
-    read_count(v, "eval_duration", 1000, &u->decode_us);
+    gs_dialect_hear_count(v, "prompt_eval_count", &u->prompt_tokens);
+    gs_dialect_hear_count(v, "eval_count", &u->answer_tokens);
+    read_duration(v, "load_duration", &u->load_us);
+    read_duration(v, "prompt_eval_duration", &u->prefill_us);
+    read_duration(v, "eval_duration", &u->decode_us);
 }
 
 static bool is_done_by(const struct gs_json *v, const char *reason)

@@ -1,4 +1,4 @@
-/* Sums saturate: a cost too large to be told is the largest that can be. */
+/* Sums saturate at a cost that nobody has ever asked, of which some thousands can be added up. */
 #include "route/price.h"
 
 #include <string.h>
@@ -9,6 +9,7 @@
 #define BYTES_A_TOKEN 4
 #define IMAGE_TOKENS  1600 /* what one of usual size costs, give or take half */
 #define NAME_BYTES    512
+#define MAX_NANOUSD   ((int64_t)1 << 50) /* more than a million dollars */
 
 const struct gs_config_price *gs_price_find(const struct gs_config_routes *routes, size_t provider,
                                             struct gs_slice model)
@@ -35,8 +36,8 @@ static int64_t add_cost(int64_t sum, int64_t n_tokens, int64_t price)
     if (n_tokens <= 0 || price <= 0)
         return sum;
     if (__builtin_mul_overflow(n_tokens, price, &cost) || __builtin_add_overflow(sum, cost, &sum))
-        return INT64_MAX;
-    return sum;
+        return MAX_NANOUSD;
+    return GS_MIN(sum, MAX_NANOUSD);
 }
 
 int64_t gs_price_nanousd(const struct gs_config_price *price, const struct gs_price_use *use)

@@ -19,8 +19,8 @@ struct gs_price_use {
 /* The price of a provider's model, the first that matches; NULL: none is known. */
 const struct gs_config_price *gs_price_find(const struct gs_config_routes *routes, size_t provider,
                                             struct gs_slice model);
-/* Cost in nano-dollars, at most INT64_MAX; what makes no sense (negative, more cached than there
- * is) counts as 0. `price` NULL: 0. */
+/* Cost in nano-dollars, cut so that sums of many fit; what makes no sense (negative, more cached
+ * than there is) counts as 0. `price` NULL: 0. */
 int64_t gs_price_nanousd(const struct gs_config_price *price, const struct gs_price_use *use);
 
 /* Tokens by bytes: 4 a token, which is about right for text and code. */
