@@ -46,7 +46,7 @@ struct gs_ledger {
 
 static enum gs_status prune(struct gs_ledger *l, struct gs_error *err)
 {
-    l->n_unpruned = 0;
+    l->n_unpruned = 0; /* also if it fails: then after as many rows again */
     return gs_ledger_prune(&l->writer, l->opt.keep_days, l->opt.keep_rows, err);
 }
 
@@ -87,10 +87,10 @@ static void run(void *arg)
             tell_written(l, l->batch.n);
         else
             atomic_fetch_add(&l->n_lost, l->batch.n);
+        tell_loss(l, st == GS_OK ? NULL : &err);
         l->n_unpruned += (int64_t)l->batch.n;
         if (st == GS_OK && l->n_unpruned >= ROWS_TO_PRUNE)
-            st = prune(l, &err);
-        tell_loss(l, st == GS_OK ? NULL : &err);
+            (void)!prune(l, NULL);
     }
 }
 

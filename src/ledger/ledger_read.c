@@ -229,15 +229,20 @@ static bool give_breaker(void *ud, sqlite3_stmt *s)
     return true;
 }
 
-static bool give_spent(void *ud, sqlite3_stmt *s)
+static struct gs_ledger_spent amounts_at(sqlite3_stmt *s)
 {
-    const struct gs_ledger_memory *m = ud;
-    const struct gs_ledger_spent spent = {
-        .provider = gs_ledger_text_at(s, 0),
+    return (struct gs_ledger_spent){
         .day_nanousd = sqlite3_column_int64(s, 1),
         .month_nanousd = sqlite3_column_int64(s, 2),
     };
+}
 
+static bool give_spent(void *ud, sqlite3_stmt *s)
+{
+    const struct gs_ledger_memory *m = ud;
+    struct gs_ledger_spent spent = amounts_at(s);
+
+    spent.provider = gs_ledger_text_at(s, 0);
     m->on_spent(m->ud, &spent);
     return true;
 }
@@ -245,12 +250,9 @@ static bool give_spent(void *ud, sqlite3_stmt *s)
 static bool give_key(void *ud, sqlite3_stmt *s)
 {
     const struct gs_ledger_memory *m = ud;
-    const struct gs_ledger_spent spent = {
-        .key = gs_ledger_text_at(s, 0),
-        .day_nanousd = sqlite3_column_int64(s, 1),
-        .month_nanousd = sqlite3_column_int64(s, 2),
-    };
+    struct gs_ledger_spent spent = amounts_at(s);
 
+    spent.key = gs_ledger_text_at(s, 0);
     m->on_key(m->ud, &spent);
     return true;
 }

@@ -2,6 +2,7 @@
  * goes; files that are none are left alone. */
 #include "cmocka_headers.h"
 
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -307,6 +308,55 @@ static void a_full_disk_loses_rows_and_says_so(void **state)
     assert_int_equal(read_back(f, (struct gs_ledger_query){0}, 0).n, 1);
 }
 
+struct ender {
+    struct gs_ledger *l;
+    struct loss loss;
+    sem_t has_ended;
+};
+
+static void note_loss(void *ud, const struct gs_error *err, uint64_t n_lost)
+{
+    struct ender *e = ud;
+
+    count_loss(&e->loss, err, n_lost);
+}
+
+/* The row that cannot be written comes when shortening the file is about to fail. */
+static void end_with_a_bad_one(void *ud, uint64_t n_written)
+{
+    const struct gs_ledger_attempt bad = an_attempt("a", GS_FAULT_NONE);
+    struct ender *e = ud;
+
+    if (n_written < 1000)
+        return;
+    gs_ledger_record_attempt(e->l, &bad);
+    sem_post(&e->has_ended);
+}
+
+/* A file that could not be shortened does not keep a loss that follows from being told. */
+static void a_loss_is_told_whatever_failed_before(void **state)
+{
+    const struct folder *f = *state;
+    struct ender e = {.l = NULL};
+    const struct gs_ledger_options opt = {.path = f->path,
+                                          .max_waiting = 2000,
+                                          .on_loss = note_loss,
+                                          .on_written = end_with_a_bad_one,
+                                          .ud = &e};
+    const struct gs_ledger_request r = request(0);
+
+    assert_int_equal(sem_init(&e.has_ended, 0, 0), 0);
+    assert_int_equal(gs_ledger_open(&opt, &e.l, NULL), GS_OK);
+    run_sql(f, "DROP TABLE uptime"); /* which only attempts and shortening have to do with */
+    for (int i = 0; i < 1000; i++)
+        gs_ledger_record(e.l, &r);
+    sem_wait(&e.has_ended);
+    gs_ledger_close(e.l);
+    sem_destroy(&e.has_ended);
+    assert_int_equal(e.loss.n_told, 1);
+    assert_int_equal(e.loss.n_lost, 1);
+}
+
 static void nobody_else_may_read_it(void **state)
 {
     static const char *const ends[] = {"", "-wal", "-shm"};
@@ -337,6 +387,7 @@ int main(void)
         TEST(a_newer_ledger_is_left_alone),
         TEST(a_missing_ledger_is_not_made_by_reading),
         TEST(a_full_disk_loses_rows_and_says_so),
+        TEST(a_loss_is_told_whatever_failed_before),
         TEST(nobody_else_may_read_it),
     };
 
