@@ -589,20 +589,18 @@ static void put(struct gs_http_conn *c, const void *p, size_t n)
 
 /* What the socket takes at once need not wait for the loop to find that it may be written to,
  * unless more has happened in this turn: answers that leave together wake their reader once. The
- * head of a stream leaves with its first bytes. */
-static size_t send_now(struct gs_http_conn *c, struct iovec *parts, size_t n)
+ * head of a stream leaves with its first bytes. Not by sendmsg(), which a hermit must not. */
+static size_t send_now(struct gs_http_conn *c, const struct iovec *parts, size_t n)
 {
-    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = n};
-
     if (c->server->tls || c->is_torn || c->is_left || c->request.is_streaming ||
         evbuffer_get_length(bufferevent_get_output(c->bev)) > 0 ||
         event_base_get_num_events(bufferevent_get_base(c->bev), EVENT_BASE_COUNT_ACTIVE) > 0)
         return 0;
-    const ssize_t sent = sendmsg(bufferevent_getfd(c->bev), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = writev(bufferevent_getfd(c->bev), parts, (int)n);
     return sent > 0 ? (size_t)sent : 0; /* an error comes again when libevent writes */
 }
 
-static void put_parts(struct gs_http_conn *c, struct iovec *parts, size_t n)
+static void put_parts(struct gs_http_conn *c, const struct iovec *parts, size_t n)
 {
     size_t sent = send_now(c, parts, n);
 
@@ -639,9 +637,9 @@ static void send_head(struct gs_http_request *r, int status, const char *type, i
     gs_buf_puts(&r->headers, "\r\n");
     if (!gs_buf_ok(&r->headers))
         tear(c);
-    struct iovec parts[] = {{line, (size_t)line_len},
-                            {r->headers.ptr, r->headers.len},
-                            {(char *)(uintptr_t)body.ptr, body.len}}; /* only read */
+    const struct iovec parts[] = {{line, (size_t)line_len},
+                                  {r->headers.ptr, r->headers.len},
+                                  {(char *)(uintptr_t)body.ptr, body.len}}; /* only read */
     put_parts(c, parts, GS_COUNT_OF(parts));
 }
 

@@ -607,6 +607,17 @@ static void test_a_leaving_client_is_noticed(void **state)
     finish(&f);
 }
 
+/* All that comes, to somebody with little room. */
+static void ask_slowly(const struct fixture *f, const char *asked, struct gs_buf *out)
+{
+    const int fd = net_connect_small(f->port, 4096);
+
+    net_send(fd, asked);
+    gs_buf_init(out, 64 << 20);
+    assert_int_equal(net_read_all(fd, out), NET_EOF);
+    close(fd);
+}
+
 static void test_a_slow_reader_holds_little(void **state)
 {
     const struct gs_http_options o = options();
@@ -615,16 +626,12 @@ static void test_a_slow_reader_holds_little(void **state)
 
     (void)state;
     start(&f, &o);
-    const int fd = net_connect_small(f.port, 4096);
-    net_send(fd, "GET /flood HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    gs_buf_init(&out, 64 << 20);
-    assert_int_equal(net_read_all(fd, &out), NET_EOF);
+    ask_slowly(&f, "GET /flood HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", &out);
     assert_true(out.len > FLOOD_BYTES);
     assert_true(gs_slice_ends(gs_buf_view(&out), GS_SLICE_LIT("0\r\n\r\n")));
     assert_true(atomic_load(&f.flood_most) < GS_HTTP_HIGH_BYTES + ((size_t)64 << 10));
     assert_true(atomic_load(&f.n_drains) > 2);
     gs_buf_clear(&out);
-    close(fd);
     finish(&f);
 }
 
@@ -638,10 +645,7 @@ static void test_large_answers_arrive_whole(void **state)
 
     (void)state;
     start(&f, &o);
-    const int fd = net_connect_small(f.port, 4096);
-    net_send(fd, asked);
-    gs_buf_init(&out, 64 << 20);
-    assert_int_equal(net_read_all(fd, &out), NET_EOF);
+    ask_slowly(&f, asked, &out);
     struct gs_slice rest = gs_buf_view(&out);
     for (int i = 0; i < 2; i++) {
         const size_t head = gs_slice_find(rest, GS_SLICE_LIT("\r\n\r\n"), 0) + 4;
@@ -651,7 +655,6 @@ static void test_large_answers_arrive_whole(void **state)
     }
     assert_int_equal(rest.len, 0);
     gs_buf_clear(&out);
-    close(fd);
     finish(&f);
 }
 
