@@ -55,13 +55,15 @@ static bool has_path_rules(const struct gs_config_routes *routes)
     return false;
 }
 
-/* Whether it has targets that do not get all. */
+/* Whether somebody may be asked who does not get all: also a program of this machine. */
 static bool leads_out(const struct gs_config_routes *routes, const struct gs_config_route *route)
 {
-    for (size_t i = 0; i < route->n_targets; i++)
-        if (gs_config_trust(&routes->providers[route->targets[i].provider]) !=
-            GS_PRIVACY_LOCAL_ONLY)
+    for (size_t i = 0; i < route->n_targets; i++) {
+        const struct gs_config_provider *p = &routes->providers[route->targets[i].provider];
+        if (gs_config_trust(p) != GS_PRIVACY_LOCAL_ONLY &&
+            (p->is_loopback || route->policy != GS_POLICY_LOCAL_ONLY))
             return true;
+    }
     return false;
 }
 
@@ -75,7 +77,7 @@ static enum gs_privacy said(const struct gs_config_route *route, const struct gs
 static bool is_searched(const struct gs_config_routes *routes, const struct gs_config_route *route,
                         const struct gs_switch_ask *ask)
 {
-    if (!route || route->policy == GS_POLICY_LOCAL_ONLY || !leads_out(routes, route))
+    if (!route || !leads_out(routes, route))
         return false;
     return said(route, ask) != GS_PRIVACY_LOCAL_ONLY &&
            (routes->n_rules > 0 || said(route, ask) == GS_PRIVACY_REDACT);

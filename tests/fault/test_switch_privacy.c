@@ -45,6 +45,7 @@ static void start_far(struct grid *g, const char *rules, const char *terms)
                "routes:\n"
                "  - {match: \"rig*\", targets: [spy, rig], privacy: redact, " PATIENT "}\n"
                "  - {match: \"spy*\", targets: [spy, local/words], " PATIENT "}\n"
+               "  - {match: \"home*\", targets: spy, policy: local-only, " PATIENT "}\n"
                "  - {match: \"near*\", targets: [near, two, local/words], " PATIENT "}\n"
                "  - {match: \"chat*\", targets: [chat, local/words], " PATIENT "}\n"
                "  - {match: \"messages*\", targets: [messages, local/words], " PATIENT "}\n"
@@ -535,8 +536,10 @@ static void test_trust(void **state)
     assert_int_equal(fake_provider_count(two, FAKE_CONNECTIONS), 0);
     expect_answer(&g, ANTHROPIC, "", CHAT("spy", SAYS("to " MAIL)), "x-genset-privacy: redact");
     expect_answer(&g, ANTHROPIC, "", CHAT("spy", SAYS(PEM)), "x-genset-privacy: local-only");
+    expect_answer(&g, ANTHROPIC, "", CHAT("home", SAYS("at home " PEM)), "; private-key=1");
     assert_int_equal(fake_provider_count(two, FAKE_CONNECTIONS), 0);
     expect_answer(&g, ANTHROPIC, "", CHAT("spy", SAYS("good day")), "served-by: spy/spy");
+    expect_answer(&g, ANTHROPIC, "", CHAT("home", SAYS("good night")), "served-by: spy/home");
     finish_grid(&g);
 }
 
