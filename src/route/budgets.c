@@ -104,24 +104,31 @@ static void limit(struct account *a, const struct gs_config_budget *budget)
     a->month_limit = budget->month_nanousd;
 }
 
-bool gs_budgets_configure(struct gs_budgets *b, const struct gs_config_routes *r)
+/* Whether there is an account for each of them, made where there was none. */
+static bool obtain_all(struct gs_budgets *b, const struct gs_config_routes *r)
 {
-    for (size_t i = 0; i < b->n; i++)
-        b->accounts[i].day_limit = b->accounts[i].month_limit = 0;
     for (size_t i = 1; i < r->n_providers; i++)
         if (obtain(b, false, gs_slice_str(r->providers[i].name)) == 0)
             return false;
+    for (size_t i = 0; i < r->n_keys; i++)
+        if (obtain(b, true, gs_slice_str(r->keys[i].name)) == 0)
+            return false;
+    return true;
+}
+
+bool gs_budgets_configure(struct gs_budgets *b, const struct gs_config_routes *r)
+{
+    if (!obtain_all(b, r))
+        return false;
+    for (size_t i = 0; i < b->n; i++)
+        b->accounts[i].day_limit = b->accounts[i].month_limit = 0;
     for (size_t i = 0; i < r->n_budgets; i++) {
         const size_t p = r->budgets[i].provider;
         const size_t a = p == SIZE_MAX ? 0 : find(b, false, gs_slice_str(r->providers[p].name));
         limit(&b->accounts[a], &r->budgets[i]);
     }
-    for (size_t i = 0; i < r->n_keys; i++) {
-        const size_t a = obtain(b, true, gs_slice_str(r->keys[i].name));
-        if (a == 0)
-            return false;
-        limit(&b->accounts[a], &r->keys[i].budget);
-    }
+    for (size_t i = 0; i < r->n_keys; i++)
+        limit(&b->accounts[find(b, true, gs_slice_str(r->keys[i].name))], &r->keys[i].budget);
     return true;
 }
 

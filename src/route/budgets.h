@@ -30,7 +30,7 @@ struct gs_budget_who {
 GS_MUST_CHECK struct gs_budgets *gs_budgets_create(void);
 void gs_budgets_free(struct gs_budgets *b); /* NULL is allowed */
 /* Take the limits of a configuration. Sums and reservations stay as they are, by the names of
- * providers and keys. False: too many of them. */
+ * providers and keys. False: too many of them; the limits stay too. */
 GS_MUST_CHECK bool gs_budgets_configure(struct gs_budgets *b, const struct gs_config_routes *r);
 /* Put back what a provider cost, or what was spent for a key, whichever is named, as the ledger has
  * it, before the first reservation. Only providers count for all together. */

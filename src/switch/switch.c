@@ -54,11 +54,16 @@ enum gs_status gs_switch_set_routes(struct gs_switch *sw, struct gs_arena *arena
                                     const struct gs_config_routes *routes, struct gs_error *err)
 {
     struct gs_switch_generation *g = gs_alloc_zero(sizeof(*g));
+    enum gs_status st = g ? GS_OK : gs_error_nomem(err, "change the routes");
 
-    if (!g || !gs_budgets_configure(sw->budgets, routes)) {
+    if (st == GS_OK && !gs_budgets_configure(sw->budgets, routes))
+        st = gs_error_set(err, GS_ELIMIT,
+                          "more than %d names of providers and keys since the server started",
+                          GS_BUDGETS_MAX);
+    if (st != GS_OK) {
         gs_free(g);
         gs_arena_clear(arena);
-        return gs_error_nomem(err, "change the routes");
+        return st;
     }
     g->n_refs = 1;
     g->arena = *arena;

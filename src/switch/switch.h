@@ -52,7 +52,7 @@ GS_MUST_CHECK enum gs_status gs_switch_create(struct gs_http_loop *loop,
  * allowed. */
 void gs_switch_free(struct gs_switch *sw);
 /* From now on these routes hold; calls that run keep theirs. Takes the arena that they live in.
- * errors: GS_ENOMEM (the old ones hold; the arena is dropped). */
+ * errors: GS_ENOMEM, GS_ELIMIT (the old ones hold; the arena is dropped). */
 GS_MUST_CHECK enum gs_status gs_switch_set_routes(struct gs_switch *sw, struct gs_arena *arena,
                                                   const struct gs_config_routes *routes,
                                                   struct gs_error *err);
