@@ -376,6 +376,46 @@ bool gs_switch_guard_way(const struct gs_config_provider *p, const struct gs_swi
     return chat && chat->n_answers <= 1 && !chat->next && !chat->logprobs;
 }
 
+/* What an answer says so far: its texts, and arguments as the JSON they are. */
+static enum gs_status search_answer(struct gs_switch_rules r, const struct gs_message *had,
+                                    struct gs_privacy_findings *out)
+{
+    const struct gs_chat chat = {.messages = had, .n_messages = 1};
+    struct gs_error err;
+    struct gs_buf b;
+
+    gs_buf_init(&b, 16 * GS_MAX_RESPONSE_BYTES);
+    gs_buf_puts(&b, "{\"content\":[\"\"");
+    for (size_t i = 0; i < had->n_blocks; i++) {
+        gs_buf_putc(&b, ',');
+        gs_json_write_string(&b, had->blocks[i].text);
+        gs_buf_puts(&b, ",{\"arguments\":");
+        gs_json_write_string(&b, had->blocks[i].args);
+        gs_buf_putc(&b, '}');
+    }
+    gs_buf_puts(&b, "]}");
+    const enum gs_status st =
+        gs_buf_ok(&b) ? gs_privacy_judge(r.items, r.n, gs_buf_view(&b), &chat, out, &err)
+                      : GS_ENOMEM;
+    gs_buf_clear(&b);
+    return st;
+}
+
+bool gs_switch_guard_answer(const struct gs_switch_call *c, const struct gs_config_provider *p,
+                            const struct gs_message *had, struct gs_switch_way *way)
+{
+    const struct gs_config_routes *routes = c->generation->routes;
+    struct gs_privacy_findings found = {0};
+
+    if (gs_config_trust(p) == GS_PRIVACY_LOCAL_ONLY || !is_searched(routes, c->route, &c->ask))
+        return true;
+    if (search_answer(gs_switch_rules_of(routes), had, &found) != GS_OK ||
+        found.privacy > gs_config_trust(p))
+        return false;
+    way->is_redacted = way->is_redacted || found.privacy == GS_PRIVACY_REDACT;
+    return true;
+}
+
 /* ---- nobody ---- */
 
 void gs_switch_guard_refuse(const struct gs_switch_guard *g, struct gs_error *err)

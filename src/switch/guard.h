@@ -58,6 +58,12 @@ void gs_switch_guard_clear(struct gs_switch_guard *g);
 GS_MUST_CHECK bool gs_switch_guard_way(const struct gs_config_provider *p,
                                        const struct gs_switch_ask *ask, struct gs_switch_way *way);
 
+/* Whether it may be told what the answer that it is to go on with says so far, which others may
+ * have found out: in this way, then. */
+GS_MUST_CHECK bool gs_switch_guard_answer(const struct gs_switch_call *c,
+                                          const struct gs_config_provider *p,
+                                          const struct gs_message *had, struct gs_switch_way *way);
+
 /* Say that it keeps the request from everybody. */
 void gs_switch_guard_refuse(const struct gs_switch_guard *g, struct gs_error *err);
 

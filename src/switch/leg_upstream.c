@@ -596,9 +596,10 @@ static enum gs_status make_resumed(struct gs_switch_leg *leg, struct gs_upstream
     if (!gs_switch_part_hand_over(&c->part, c->ask.chat, &leg->arena, &leg->chat))
         return gs_error_nomem(err, "go on with an answer");
     const struct gs_message *had = &leg->chat.messages[leg->chat.n_messages - 1];
+    const bool may_know = gs_switch_guard_answer(c, leg->provider, had, &leg->way);
     const struct gs_slice anchor = gs_switch_redact_anchor(leg, gs_splice_text(had));
     const enum gs_seam_kind by_words = anchor.len ? GS_SEAM_ANCHOR : GS_SEAM_SKIP;
-    enum gs_seam_kind kind = choose_kind(leg, had, by_words);
+    enum gs_seam_kind kind = may_know ? choose_kind(leg, had, by_words) : GS_SEAM_SKIP;
     enum gs_status st = make_resumed_by(leg, kind, anchor, out, err);
     if (st == GS_EUNSUPPORTED && kind != GS_SEAM_SKIP && kind != by_words) {
         kind = by_words;

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "fake_provider.h"
 #include "json/json.h"
 
 #define ASK_BYTES       ((size_t)64 << 20)
@@ -127,6 +128,8 @@ static void read_wish(struct fake_ask *ask, struct gs_slice user, bool was_calle
     const size_t recital = gs_slice_find(user, GS_SLICE_LIT("recite "), 0);
     if (recital != SIZE_MAX)
         ask->recital = gs_slice_sub(user, recital + 7, user.len);
+    else if (says(user, "confide"))
+        ask->recital = gs_slice_str(FAKE_CONFIDED);
     if (!was_called)
         ask->call = name_after(user, GS_SLICE_LIT("call "));
     ask->thinks = says(user, "think");

@@ -44,6 +44,7 @@ static void start_far(struct grid *g, const char *rules, const char *terms)
                "%s"
                "routes:\n"
                "  - {match: \"rig*\", targets: [spy, rig], privacy: redact, " PATIENT "}\n"
+               "  - {match: \"told*\", targets: [rig, two], " PATIENT "}\n"
                "  - {match: \"spy*\", targets: [spy, local/words], " PATIENT "}\n"
                "  - {match: \"home*\", targets: spy, policy: local-only, " PATIENT "}\n"
                "  - {match: \"near*\", targets: [near, two, local/words], " PATIENT "}\n"
@@ -614,6 +615,38 @@ static void test_others_go_on_veiled(void **state)
     finish_grid(&g);
 }
 
+/* What is found in an answer only is not told to who goes on with it either: that one is asked
+ * anew, or goes on from what stands for it. */
+static void test_answers_are_searched(void **state)
+{
+    static const char *const rules[] = {MAILS, "privacy: [{find: email, class: local-only}]\n"};
+
+    (void)state;
+    for (size_t r = 0; r < GS_COUNT_OF(rules); r++) {
+        struct grid g;
+        prepare_grid(&g);
+        start_far(&g, rules[r], "");
+        for (size_t i = 0; i < GS_COUNT_OF(apis); i++) {
+            char model[64];
+            struct gs_buf out;
+            struct heard h;
+            snprintf(model, sizeof(model), "told@cut-after-6;ok#%zu", i);
+            ask_api(g.f.port, &apis[i], "", model, "confide it", true, &out);
+            hear_answer(&h, &apis[i], true, &out);
+            if (h.fault != GS_FAULT_NONE || net_has(&out, "REDACTED") ||
+                !gs_slice_ends(gs_buf_view(&h.text), GS_SLICE_LIT(FAKE_CONFIDED)) ||
+                (r > 0 && !gs_slice_eq_str(gs_buf_view(&h.text), FAKE_CONFIDED)))
+                fail_heard(&apis[i], model, &h, &out);
+            heard_clear(&h);
+            gs_buf_clear(&out);
+        }
+        assert_int_equal(fake_provider_count(two, FAKE_REQUESTS), GS_COUNT_OF(apis));
+        assert_false(has_got(two, "ann.lee"));
+        assert_int_equal(has_got(two, "it is [REDACTED_EMAIL_1] and"), r == 0);
+        finish_grid(&g);
+    }
+}
+
 /* A refusal that quotes the request quotes what it got. */
 static void test_refusals_hold_nothing(void **state)
 {
@@ -809,6 +842,7 @@ int main(void)
         cmocka_unit_test(test_every_attempt_is_veiled),
         cmocka_unit_test(test_breaks_are_gone_on_with),
         cmocka_unit_test(test_others_go_on_veiled),
+        cmocka_unit_test(test_answers_are_searched),
         cmocka_unit_test(test_refusals_hold_nothing),
         cmocka_unit_test(test_other_ways_out),
         cmocka_unit_test(test_kept_answers),
