@@ -1,6 +1,7 @@
 /* A kept answer is the head and the bytes of the body, of which everybody who listens has read so
- * many. Told apart are requests by SHA-256 of path, key, credentials and who may see them, so that
- * nobody hears an answer to another, and by a hash of their body, which may be large. */
+ * many. Told apart are requests by SHA-256 of path, key, credentials, who may see them and what is
+ * to become of a break, so that nobody hears an answer to another, and by a hash of their body,
+ * which may be large. */
 #include "server/again.h"
 
 #include <stdio.h>
@@ -357,6 +358,7 @@ static bool identify(const struct gs_server_again *t, const struct gs_http_reque
     hash_part(&h, gs_http_head_get(head, "authorization"));
     hash_part(&h, gs_http_head_get(head, "x-api-key"));
     hash_part(&h, gs_http_head_get(head, "x-genset-privacy"));
+    hash_part(&h, gs_http_head_get(head, "x-genset-on-break"));
     gs_sha256_finish(&h, out->who);
     out->body = gs_hash_bytes(body.ptr, body.len, t->seed);
     return true;

@@ -8,23 +8,13 @@
 #include "route/price.h"
 #include "switch/switch_call.h"
 
-/* The request's word counts, else the route's, else that of the client's key. */
-static bool ends_on_break(const struct gs_switch_call *c)
-{
-    const struct gs_config_client_key *key = gs_config_find_key(c->generation->routes, c->ask.key);
-    const enum gs_on_break of_route = c->route ? c->route->on_break : GS_ON_BREAK_UNSET;
-
-    if (c->ask.ends_on_break || of_route != GS_ON_BREAK_UNSET)
-        return c->ask.ends_on_break || of_route == GS_ON_BREAK_ERROR;
-    return key && key->on_break == GS_ON_BREAK_ERROR;
-}
-
 bool gs_switch_may_carry_on(const struct gs_switch_call *c)
 {
     const struct gs_chat *chat = c->ask.chat;
 
     return chat && !c->ask.ctx->texts && !c->ask.ctx->errand && chat->n_answers <= 1 &&
-           !chat->next && !chat->is_raw && !chat->logprobs && !c->part.is_lost && !ends_on_break(c);
+           !chat->next && !chat->is_raw && !chat->logprobs && !c->part.is_lost &&
+           !c->ask.ends_on_break;
 }
 
 /* ---- who is next ---- */

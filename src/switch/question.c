@@ -166,6 +166,17 @@ const struct gs_config_route *gs_switch_route_of(const struct gs_config_routes *
     return ask->ctx->errand ? NULL : gs_choice_route(routes, &q);
 }
 
+/* The request's word counts, else the route's, else that of the client's key. */
+static bool ends_on_break(const struct gs_switch_call *c)
+{
+    const enum gs_on_break of_route = c->route ? c->route->on_break : GS_ON_BREAK_UNSET;
+
+    if (c->ask.ends_on_break || of_route != GS_ON_BREAK_UNSET)
+        return c->ask.ends_on_break || of_route == GS_ON_BREAK_ERROR;
+    const struct gs_config_client_key *key = gs_config_find_key(c->generation->routes, c->ask.key);
+    return key && key->on_break == GS_ON_BREAK_ERROR;
+}
+
 void gs_switch_choose(struct gs_switch_call *c)
 {
     const struct gs_config_routes *routes = c->generation->routes;
@@ -179,6 +190,7 @@ void gs_switch_choose(struct gs_switch_call *c)
         gs_trace_span(c->trace, "power", "%s", gs_switch_power_word(c->strain));
     struct gs_choice_question q = question_of(&c->ask, c->strain);
     c->route = gs_switch_route_of(routes, &c->ask, c->strain);
+    c->ask.ends_on_break = ends_on_break(c);
     if (is_new)
         gs_switch_guard_judge(c);
     q.privacy = c->guard.privacy;

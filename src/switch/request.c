@@ -252,6 +252,8 @@ static bool make_head(const struct gs_config_provider *p, const struct gs_switch
     if (p->kind == GS_PROVIDER_GENSET && ask->privacy != GS_PRIVACY_ANY) /* what it may pass on */
         add(&h, GS_SLICE_LIT("x-genset-privacy"),
             gs_slice_str(gs_switch_privacy_word(ask->privacy)));
+    if (p->kind == GS_PROVIDER_GENSET && ask->ends_on_break)
+        add(&h, GS_SLICE_LIT("x-genset-on-break"), GS_SLICE_LIT("error"));
     if (p->key_source == GS_KEY_CLIENT)
         add_client_key(&h, ask);
     else if (!add_own_key(&h, p, a))

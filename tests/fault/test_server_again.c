@@ -122,6 +122,7 @@ static void others_are_answered_themselves(void **state)
         {ANTHROPIC, "x-api-key: other\r\n" KEY("k1"), "hello"},
         {ANTHROPIC, "Authorization: Bearer other\r\n" KEY("k1"), "hello"},
         {ANTHROPIC, "x-genset-privacy: local-only\r\n" KEY("k1"), "hello"},
+        {ANTHROPIC, "x-genset-on-break: error\r\n" KEY("k1"), "hello"},
         {ANTHROPIC, "Connection: close\r\n", "hello"},
         {ANTHROPIC, "Connection: close\r\n", "hello"},
         {ANTHROPIC, KEY(""), "hello"},

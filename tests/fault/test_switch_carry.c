@@ -281,8 +281,17 @@ static void who_wants_no_other(void **state)
         hear_answer(&h, &apis[0], true, &out);
         if (rows[i].ends ? h.fault == GS_FAULT_NONE || h.has_stopped : !is_whole(&h, WORDS))
             fail_heard(&apis[0], rows[i].header, &h, &out);
+        assert_int_equal(has_got(one, "x-genset-on-break: error"), rows[i].ends);
+        fake_provider_forget(one);
         forget(&out, &h);
     }
+    ask_api(g.f.port, &apis[0], "", "error@ok", "say 8", true, &out); /* the route's word */
+    assert_true(has_got(one, "x-genset-on-break: error"));
+    gs_buf_clear(&out);
+    fake_provider_forget(one);
+    ask_api(g.f.port, &apis[0], "x-genset-on-break: error\r\n", "other@ok", "say 8", true, &out);
+    assert_false(has_got(one, "on-break")); /* who is no genset would not know it */
+    gs_buf_clear(&out);
     ask_api(g.f.port, &apis[0], "x-genset-on-break: maybe\r\n", "up@ok", "say 8", true, &out);
     assert_true(net_has(&out, "HTTP/1.1 400 "));
     assert_true(net_has(&out, "x-genset-on-break: expected continue or error"));
