@@ -134,6 +134,9 @@ class Tool:
             self.params.setdefault(p[0], p)
         names = list(self.params)
         self.required = [n for n in names if rng.random() < 0.75]
+        self.akin = like is not None  # then its noun alone may mean the other
+        if like:
+            like.akin = True
         self.described = rng.random() < 0.5
         self.more = rng.random()
 
@@ -160,7 +163,7 @@ class Tool:
         if rng.random() < 0.3:
             rng.shuffle(said)
         what = choose(rng.choice([f"{self.verb} [the|a|my|] {self.noun}", f"{self.verb} {self.noun}", f"[please|can you|could you|i want to|i need to|] {self.verb} [the|a|] {self.noun}",
-                                  f"{self.noun}", f"use {self.name} [for|to get] [the|] {self.noun}", f"[call|use|run] {self.name}"]), rng)[0]
+                                  f"{self.verb if self.akin else ''} {self.noun}", f"use {self.name} [for|to get] [the|] {self.noun}", f"[call|use|run] {self.name}"]), rng)[0]
         joint = rng.choice([" ", " ", ", "])
         request = joint.join([what, *said]).strip()
         return args, request
@@ -207,7 +210,7 @@ def call_message(calls):
 def draw_tools(rng):
     """Invented ones, real ones, or both; those that resemble each other often stand together."""
     tools, share = [], rng.choice([0, 0.5, 1, 1])
-    for _ in range(rng.choice([1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 7])):
+    for _ in range(rng.choice([1, 1, 2, 2, 2, 2, 3, 3, 4, 6])):
         taken = {t.name for t in tools}
         akin = rng.choice(tools) if tools and rng.random() < 0.5 else None
         if rng.random() < share:
@@ -237,7 +240,7 @@ def dialogue(rng, other):
     tools = draw_tools(rng)
     computes = any(t.entry and "maths" in t.entry.realms for t in tools)
     messages = []
-    for _ in range(rng.choice([1, 1, 2, 3, 4, 5, 6])):  # many to a list of tools: it is the calls that are learnt
+    for _ in range(rng.choice([1, 2, 3, 4, 5, 6, 8, 10])):  # many to a list of tools: it is the calls that are learnt
         kind = rng.random()
         if kind < 0.14:
             q, a = other(rng)
@@ -259,7 +262,7 @@ def dialogue(rng, other):
             requests.append(q)
         q = rng.choice([" and ", ", then ", ", and ", " and also "]).join(requests)
         messages += [{"role": "user", "content": request_written(q, calls, rng)}, call_message(calls)]
-        if rng.random() < 0.85:
+        if rng.random() < 0.9:
             said = []
             for _, args in calls:
                 r, a = result(rng, args)
