@@ -297,6 +297,30 @@ def json_extract(rng):
     return q.replace("%k", listed(keys, rng)).replace("%t", text), dump({k: r[k] for k in keys})
 
 
+EDIT = {
+    "again": ["[repeat|copy|echo|write] this json: %r", "%r - the same again[, please|]", "[print|send back|give back] the json %r", "json: %r. [copy it|say it again]", "answer with %r and nothing else"],
+    "set": ["[change|set] %k to %v in %r", "%r [but|only] with %k %v", "in %r [replace|change] the value of %k by %v", "take %r and [let|make] %k %v", "%r: %k should be %v", "update %r, %k is now %v"],
+    "drop": ["[remove|drop|delete] %k from %r", "%r without %k", "take %k out of %r", "%r, but leave %k away"],
+    "add": ["add %k %v to %r", "%r and also %k %v", "[extend|complete] %r by %k: %v", "put %k = %v into %r as well", "%r needs %k, which is %v"],
+}
+
+
+def json_edit(rng):
+    """JSON again, with a member changed, added or left away."""
+    r, kind = record(rng, 1, 4), rng.choice(list(EDIT))
+    key = rng.choice(list(r))
+    value = record(rng, 1, 1).popitem()[1]
+    q = choose(rng.choice(EDIT[kind]), rng)[0].replace("%r", dump(r))
+    if kind == "drop":
+        r = {k: v for k, v in r.items() if k != key}
+    elif kind == "set":
+        r = {**r, key: value}
+    elif kind == "add":
+        key = rng.choice([k for k in [*FIELDS, prose.word(rng)] if k not in r])
+        r = {**r, key: value}
+    return q.replace("%k", key).replace("%v", dump(value) if isinstance(value, list) else say_value(value)), dump(r)
+
+
 # No conversation: what was there again, which is how copying is learnt
 
 
@@ -316,8 +340,8 @@ def echo(rng):
 
 
 KINDS = [(repeat, 8), (count, 4), (case, 3), (enumerate_, 5), (arithmetic, 4), (hard_arithmetic, 1), (order, 2), (position, 2), (constrained, 2), (json_record, 14), (json_list, 6),
-         (json_schema, 6), (json_extract, 6)]
-JSON = (json_record, json_list, json_schema, json_extract)
+         (json_schema, 6), (json_extract, 6), (json_edit, 4)]
+JSON = (json_record, json_list, json_schema, json_extract, json_edit)
 
 
 def ask(rng):
