@@ -140,6 +140,7 @@ static inline int bare_init(struct bare *b, const char *body, void *ud)
                                          .model = GS_SLICE_LIT("m"),
                                          .path = GS_SLICE_LIT("/v1/messages"),
                                          .body = gs_slice_str(body),
+                                         .n_bytes = strlen(body),
                                          .head = &b->head};
     b->sink = (struct gs_switch_sink){
         b, bare_on_header, bare_on_event, bare_on_bytes, bare_on_reply, bare_on_pause};

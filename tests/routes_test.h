@@ -14,6 +14,7 @@ struct test_routes {
     int fd;
     pthread_mutex_t lock;
     bool is_there;
+    bool is_hermit; /* of those offered */
     struct gs_config_routes routes;
     struct gs_arena arena;
 };
@@ -47,7 +48,7 @@ static inline enum gs_status test_routes_offer(struct test_routes *r, struct gs_
                                                struct gs_buf *report)
 {
     const struct gs_config_routes_source source = {
-        .name = "routes", .text = text, .env = test_routes_env};
+        .name = "routes", .text = text, .is_hermit = r->is_hermit, .env = test_routes_env};
     struct gs_config_routes routes;
     struct gs_arena arena;
 

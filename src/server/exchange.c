@@ -459,6 +459,7 @@ struct gs_switch_ask gs_server_ask_of(const struct gs_server_exchange *ex,
         .model = ctx->texts ? ctx->texts->model : ctx->model,
         .path = gs_slice_str(ex->path),
         .body = body,
+        .n_bytes = ex->n_bytes,
         .key = gs_slice_str(ex->key_name),
         .is_key_ours = ex->server->opt.n_api_keys > 0,
         .privacy = ex->privacy,
@@ -650,7 +651,7 @@ static enum gs_status read_here(struct gs_server_exchange *ex, bool *out_is_long
 static enum gs_status read_body(struct gs_server_exchange *ex, struct gs_error *err)
 {
     const size_t inline_bytes = gs_switch_inline_bytes(ex->server->sw);
-    bool is_long = gs_http_request_body(ex->http).len > inline_bytes;
+    bool is_long = ex->n_bytes > inline_bytes;
     const enum gs_status st = is_long ? GS_OK : read_here(ex, &is_long, err);
 
     if (is_long)
@@ -683,6 +684,7 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
     }
     snprintf(ex->id, sizeof(ex->id), "%s", id);
     ex->key_name = key_name;
+    ex->n_bytes = gs_http_request_body(r).len;
     const bool has_path = gs_arena_dup(&ex->arena, gs_slice_str(path), &kept);
     ex->path = has_path ? kept.ptr : "";
     gs_http_request_watch(r, client_gone, client_drained, ex);

@@ -38,6 +38,7 @@ struct gs_server_exchange {
     struct gs_chat chat;
     struct gs_dialect_context ctx;
     struct gs_buf body;                    /* as it came, where the switch wants it; else empty */
+    size_t n_bytes;                        /* of it, wanted or not */
     struct gs_error unread;                /* why it could not be read, but may be by others */
     enum gs_privacy privacy;               /* as the client wants it */
     bool ends_on_break;                    /* the same */

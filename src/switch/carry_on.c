@@ -104,7 +104,7 @@ static void finish(struct gs_switch_call *c, struct gs_switch_leg *leg)
     gs_trace_span(c->trace, "finish", "its calls are complete");
     for (size_t i = 0; i < n && !c->is_freed; i++) {
         if (told[i].usage.prompt_tokens == 0)
-            told[i].usage.prompt_tokens = gs_price_prompt_tokens(c->ask.body.len, c->ask.chat);
+            told[i].usage.prompt_tokens = gs_price_prompt_tokens(c->ask.n_bytes, c->ask.chat);
         gs_switch_call_tell(leg, &told[i], false);
     }
 }

@@ -19,7 +19,7 @@ int64_t gs_switch_cost(const struct gs_switch_call *c, const struct gs_config_ta
     const struct gs_config_price *price = gs_price_find(
         c->generation->routes, t->provider, t->model ? gs_slice_str(t->model) : c->ask.model);
     const struct gs_price_use use = {
-        .prompt_tokens = gs_price_prompt_tokens(c->ask.body.len, c->ask.chat),
+        .prompt_tokens = gs_price_prompt_tokens(c->ask.n_bytes, c->ask.chat),
         .answer_tokens = chat && chat->max_tokens > 0
                              ? GS_MIN(chat->max_tokens, (int64_t)USUAL_ANSWER_TOKENS)
                              : USUAL_ANSWER_TOKENS,
@@ -150,7 +150,7 @@ static struct gs_choice_question question_of(const struct gs_switch_ask *ask, un
 {
     return (struct gs_choice_question){
         .model = ask->model,
-        .prompt_tokens = gs_price_prompt_tokens(ask->body.len, ask->chat),
+        .prompt_tokens = gs_price_prompt_tokens(ask->n_bytes, ask->chat),
         .has_images = ask->chat && has_images(ask->chat),
         .has_tools = ask->chat && ask->chat->n_tools > 0,
         .is_on_battery = strain & GS_POWER_BATTERY,

@@ -89,7 +89,8 @@ struct gs_switch_ask {
     const struct gs_error *unread; /* why `chat` could not be read; or NULL */
     struct gs_slice model;         /* as the client spelled it */
     struct gs_slice path, query;
-    struct gs_slice body; /* as it came */
+    struct gs_slice body; /* as it came; empty where only this machine may be asked */
+    size_t n_bytes;       /* of the body that came */
     const struct gs_http_head *head;
     struct gs_slice key;     /* name of the key that the client came with; empty: it has none */
     bool is_key_ours;        /* the client's credential is for this program: it goes nowhere else */

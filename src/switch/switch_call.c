@@ -506,11 +506,11 @@ static enum gs_status call_init(struct gs_switch_call *c, struct gs_switch *sw,
         c->trace = gs_trace_begin(&sw->traces, question->id);
     gs_trace_span(c->trace, "request", "%s %.*s, %zu bytes", question->dialect->name,
                   (int)GS_MIN(question->model.len, (size_t)200), question->model.ptr,
-                  question->body.len);
+                  question->n_bytes);
     if (question->chat)
         gs_trace_span(c->trace, "chat", "%zu messages, %zu tools, some %lld tokens",
                       question->chat->n_messages, question->chat->n_tools,
-                      (long long)gs_price_prompt_tokens(question->body.len, question->chat));
+                      (long long)gs_price_prompt_tokens(question->n_bytes, question->chat));
     return gs_http_timer_create(sw->loop, on_timer, c, &c->timer, err);
 }
 

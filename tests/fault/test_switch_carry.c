@@ -421,6 +421,18 @@ static void a_login_goes_on(void **state)
 
 /* ---- what is told of it ---- */
 
+static void expect_trace(struct grid *g, const struct gs_buf *answer, const char *what,
+                         const char *other)
+{
+    const struct gs_slice all = gs_buf_view(answer);
+    const size_t at = gs_slice_find(all, GS_SLICE_LIT("request-id: "), 0) + 12;
+    char request[256];
+
+    snprintf(request, sizeof(request), "GET /api/genset/trace/%.*s HTTP/1.1\r\nHost: localhost\r\n",
+             (int)(gs_slice_find(all, GS_SLICE_LIT("\r"), at) - at), all.ptr + at);
+    EXPECT(&g->f, request, what, other);
+}
+
 static void a_trace_names_the_way(void **state)
 {
     static const struct {
@@ -433,20 +445,40 @@ static void a_trace_names_the_way(void **state)
     for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
         struct gs_buf out;
         struct heard h;
-        char model[64], request[256];
+        char model[64];
         snprintf(model, sizeof(model), "up@cut-after-4;%s", rows[i].words);
         ask_more(&g, &apis[0], "", model, "say 8", &out, &h);
-        const struct gs_slice all = gs_buf_view(&out);
-        const size_t at = gs_slice_find(all, GS_SLICE_LIT("request-id: "), 0) + 12;
-        snprintf(request, sizeof(request),
-                 "GET /api/genset/trace/%.*s HTTP/1.1\r\nHost: localhost\r\n",
-                 (int)(gs_slice_find(all, GS_SLICE_LIT("\r"), at) - at), all.ptr + at);
-        EXPECT(&g.f, request, "\"what\":\"chat\",\"detail\":\"1 messages, 0 tools, some ",
-               "\"what\":\"told\",\"detail\":\"200, ");
-        EXPECT(&g.f, request, "\"what\":\"continue\"", "\"what\":\"seam\"", rows[i].way);
+        expect_trace(&g, &out, "\"what\":\"chat\",\"detail\":\"1 messages, 0 tools, some ",
+                     "\"what\":\"told\",\"detail\":\"200, ");
+        expect_trace(&g, &out, "\"what\":\"continue\"", "\"what\":\"seam\"");
         EXPECT(&g.f, "GET /api/genset/trace/req_ HTTP/1.1\r\nHost: localhost\r\n", rows[i].way);
         forget(&out, &h);
     }
+    finish_grid(&g);
+}
+
+/* Its size is known where nobody but this machine is there to be asked. */
+static void this_machine_alone(void **state)
+{
+    char prompt[2000];
+    struct gs_buf out;
+    struct heard h;
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    g.routes.is_hermit = true;
+    start_grid(&g, "routes:\n"
+                   "  - {when: {prompt_over: 400}, targets: local/words}\n"
+                   "  - {targets: local/hello}\n");
+    snprintf(prompt, sizeof(prompt), "say 3%*s", 1900, "");
+    ask_more(&g, &apis[0], "", "any", prompt, &out, &h);
+    assert_true(is_whole(&h, "w0 w1 w2"));
+    expect_trace(&g, &out, "any, 3953 bytes", "1 messages, 0 tools, some 989 tokens");
+    forget(&out, &h);
+    ask_more(&g, &apis[0], "", "any", "say 3", &out, &h);
+    assert_false(is_whole(&h, "w0 w1 w2"));
+    forget(&out, &h);
     finish_grid(&g);
 }
 
@@ -468,6 +500,7 @@ int main(void)
         cmocka_unit_test(no_piece_of_a_secret_leaves),
         cmocka_unit_test(a_login_goes_on),
         cmocka_unit_test(a_trace_names_the_way),
+        cmocka_unit_test(this_machine_alone),
     };
 
     return cmocka_run_group_tests(tests, start_fakes, stop_fakes);
