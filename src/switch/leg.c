@@ -75,7 +75,8 @@ struct gs_switch_leg *gs_switch_leg_create(struct gs_switch_call *c,
 
 /* ---- end ---- */
 
-/* What it cost: by what the provider counted, or by bytes where it said nothing. */
+/* What it cost: by what the provider counted, or by bytes where it said nothing; and of an answer
+ * that came to no end by those that it had not counted yet. */
 static void settle(struct gs_switch_leg *leg)
 {
     struct gs_switch_call *c = leg->call;
@@ -85,6 +86,9 @@ static void settle(struct gs_switch_leg *leg)
     if (leg->first_us && leg->usage.prompt_tokens == 0) {
         leg->usage.prompt_tokens = gs_price_tokens(leg->sent_bytes);
         leg->usage.answer_tokens = gs_price_tokens(leg->said_bytes);
+        leg->is_estimated = true;
+    } else if (leg->fault != GS_FAULT_NONE && leg->uncounted_bytes > 0) {
+        leg->usage.answer_tokens += gs_price_tokens(leg->uncounted_bytes);
         leg->is_estimated = true;
     }
     const struct gs_price_use use = {

@@ -171,10 +171,13 @@ static enum gs_flow note_event(void *ud, const struct gs_event *ev)
     }
     if (ev->kind == GS_EVENT_END && ev->block == GS_BLOCK_REASONING)
         take_signature(leg, &told);
+    if (ev->usage.answer_tokens != leg->usage.answer_tokens)
+        leg->uncounted_bytes = 0;
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)
         leg->usage = ev->usage;
     if (ev->kind == GS_EVENT_DELTA) {
         leg->said_bytes += ev->text.len;
+        leg->uncounted_bytes += ev->text.len;
         gs_health_note(&leg->health, ev->text, gs_clock_mono_us());
     }
     gs_switch_redact_hear(leg, &told);

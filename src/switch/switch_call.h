@@ -172,6 +172,7 @@ struct gs_switch_leg {
     int status;                   /* of HTTP; 0: none came */
     struct gs_usage usage;
     size_t sent_bytes, said_bytes; /* request, text of the answer */
+    size_t uncounted_bytes;        /* of this, since tokens were told last */
     struct gs_budget_hold reserved;
     int64_t cost_nanousd;
     bool is_estimated;

@@ -148,6 +148,30 @@ static void side_by_side_they_share_it(void **state)
     finish_grid(&g);
 }
 
+/* What was said before an answer broke off, or its client left, is billed, told or not. */
+static void broken_answers_cost_what_was_said(void **state)
+{
+    struct gs_buf out;
+    struct grid g;
+
+    (void)state;
+    start_keys(&g, NULL);
+    expect_by(&g, ANNA, "fake@cut-after-7#1", "one/");
+    expect_by(&g, ANNA, "fake@ok#2", "local/");
+    finish_grid(&g);
+
+    start_keys(&g, NULL);
+    const int held = begin(&g, ANNA, "fake@hold-after-7#3");
+    gs_buf_init(&out, GS_MAX_RESPONSE_BYTES);
+    net_read_until(held, &out, "w6", 0);
+    gs_buf_clear(&out);
+    close(held);
+    fake_provider_wait(one, FAKE_GONE, 1);
+    expect_by(&g, ANNA, "fake@ok#4", "local/");
+    fake_provider_go(one);
+    finish_grid(&g);
+}
+
 static void a_restart_forgets_no_spending(void **state)
 {
     struct folder *f;
@@ -207,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_key_spends_its_own),
         cmocka_unit_test(side_by_side_they_share_it),
+        cmocka_unit_test(broken_answers_cost_what_was_said),
         cmocka_unit_test(a_restart_forgets_no_spending),
         cmocka_unit_test(what_breaks_off_by_key),
     };
