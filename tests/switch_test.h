@@ -254,4 +254,24 @@ static inline void ask_api(int port, const struct api *api, const char *headers,
     ask_with(port, api, headers, "", model, prompt, stream, out);
 }
 
+/* The trace of the request that got this answer; `headers` are whole lines. */
+static inline void ask_trace(const struct grid *g, const char *headers, const struct gs_buf *answer,
+                             struct gs_buf *out)
+{
+    const struct gs_slice all = gs_buf_view(answer);
+    const size_t at = gs_slice_find(all, GS_SLICE_LIT("request-id: "), 0) + 12;
+    const int fd = net_connect(g->f.port);
+    char request[512];
+
+    assert_true(at < all.len);
+    snprintf(request, sizeof(request),
+             "GET /api/genset/trace/%.*s HTTP/1.1\r\nHost: localhost\r\n%s"
+             "Connection: close\r\n\r\n",
+             (int)(gs_slice_find(all, GS_SLICE_LIT("\r"), at) - at), all.ptr + at, headers);
+    net_send(fd, request);
+    gs_buf_init(out, GS_MAX_RESPONSE_BYTES);
+    net_read_all(fd, out);
+    close(fd);
+}
+
 #endif

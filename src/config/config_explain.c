@@ -20,6 +20,15 @@ static void pad(struct gs_buf *b, size_t from, size_t width)
         gs_buf_putc(b, ' ');
 }
 
+/* A line's first column: "  key anna  " */
+static void put_name(struct gs_buf *b, const char *what, const char *name, size_t width)
+{
+    gs_buf_printf(b, "  %s", what);
+    const size_t from = b->len;
+    gs_buf_puts(b, name);
+    pad(b, from, width);
+}
+
 /* A line below the last one's second column. */
 static void put_below(struct gs_buf *b, size_t width)
 {
@@ -68,9 +77,7 @@ static void put_providers(struct gs_buf *b, const struct gs_config_routes *r)
         width = wider(width, r->providers[i].name);
     for (size_t i = 1; i < r->n_providers; i++) {
         const struct gs_config_provider *p = &r->providers[i];
-        const size_t from = b->len + 2;
-        gs_buf_printf(b, "  %s", p->name);
-        pad(b, from, width);
+        put_name(b, "", p->name, width);
         gs_buf_printf(b, "%s, with ", p->url);
         put_key(b, p);
         gs_buf_puts(b, p->is_loopback ? "; on this machine" : "");
@@ -299,9 +306,7 @@ static void put_budgets(struct gs_buf *b, const struct gs_config_routes *r)
     gs_buf_puts(b, r->n_budgets > 0 ? "\n" : "");
     for (size_t i = 0; i < r->n_budgets; i++) {
         const struct gs_config_budget *g = &r->budgets[i];
-        const size_t from = b->len + 2;
-        gs_buf_printf(b, "  %s", budget_name(r, g));
-        pad(b, from, width);
+        put_name(b, "", budget_name(r, g), width);
         put_limits(b, g);
         gs_buf_putc(b, '\n');
     }
@@ -322,9 +327,7 @@ static void put_keys(struct gs_buf *b, const struct gs_config_routes *r)
     gs_buf_puts(b, r->n_keys > 0 ? "\n" : "");
     for (size_t i = 0; i < r->n_keys; i++) {
         const struct gs_config_client_key *k = &r->keys[i];
-        const size_t from = b->len + 6;
-        gs_buf_printf(b, "  key %s", k->name);
-        pad(b, from, width);
+        put_name(b, "key ", k->name, width);
         const size_t start = b->len;
         put_limits(b, &k->budget);
         gs_buf_printf(b, "%s%s\n", b->len > start && k->on_break ? ", " : "", words[k->on_break]);
@@ -340,9 +343,7 @@ void gs_config_write_routes(const struct gs_config_routes *r, struct gs_buf *b)
     for (size_t i = 0; i < r->n_routes; i++)
         width = wider(width, r->routes[i].match);
     for (size_t i = 0; i < r->n_routes; i++) {
-        const size_t from = b->len + 2;
-        gs_buf_printf(b, "  %s", r->routes[i].match);
-        pad(b, from, width);
+        put_name(b, "", r->routes[i].match, width);
         put_order(b, r, &r->routes[i]);
         put_terms(b, r, &r->routes[i], width);
         gs_buf_putc(b, '\n');

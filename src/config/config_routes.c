@@ -163,6 +163,17 @@ static void *make_array(struct reader *r, const struct gs_config_node *n, size_t
     return p;
 }
 
+/* Room for what is in a section, and the first name in it; NULL twice: nothing is. */
+static void *make_entries(struct reader *r, const struct gs_config_node *n, size_t item_bytes,
+                          const char *what, const struct gs_config_node **out_first)
+{
+    const struct gs_config_node *map = n ? expect(r, n, GS_CONFIG_MAP, what) : NULL;
+    void *items = make_array(r, map, 0, MAX_ENTRIES, item_bytes, what);
+
+    *out_first = map && items ? map->first : NULL;
+    return items;
+}
+
 static const char *dup(struct reader *r, struct gs_slice text)
 {
     struct gs_slice copy = {NULL, 0};
@@ -636,13 +647,11 @@ static void read_routes(struct reader *r, const struct gs_config_node *n,
 static void read_budgets(struct reader *r, const struct gs_config_node *n,
                          struct gs_config_routes *out)
 {
-    const struct gs_config_node *map = n ? expect(r, n, GS_CONFIG_MAP, "budgets") : NULL;
-    struct gs_config_budget *budgets =
-        make_array(r, map, 0, MAX_ENTRIES, sizeof(*budgets), "budgets");
+    const struct gs_config_node *key;
+    struct gs_config_budget *budgets = make_entries(r, n, sizeof(*budgets), "budgets", &key);
 
     out->budgets = budgets;
-    for (const struct gs_config_node *key = map && budgets ? map->first : NULL; key && key->next;
-         key = key->next->next) {
+    for (; key && key->next; key = key->next->next) {
         struct gs_config_budget *b = &budgets[out->n_budgets];
         *b = (struct gs_config_budget){.provider = SIZE_MAX, .line = key->line};
         if (!gs_slice_eq_str(key->text, "all"))
@@ -691,12 +700,11 @@ static void fail_key_name(struct reader *r, const struct gs_config_node *n)
 static void read_keys(struct reader *r, const struct gs_config_node *n,
                       struct gs_config_routes *out)
 {
-    const struct gs_config_node *map = n ? expect(r, n, GS_CONFIG_MAP, "keys") : NULL;
-    struct gs_config_client_key *keys = make_array(r, map, 0, MAX_ENTRIES, sizeof(*keys), "keys");
+    const struct gs_config_node *name;
+    struct gs_config_client_key *keys = make_entries(r, n, sizeof(*keys), "keys", &name);
 
     out->keys = keys;
-    for (const struct gs_config_node *name = map && keys ? map->first : NULL; name && name->next;
-         name = name->next->next) {
+    for (; name && name->next; name = name->next->next) {
         struct gs_config_client_key *k = &keys[out->n_keys];
         const int n_errors = r->errors->n;
         if (name->kind != GS_CONFIG_SCALAR || !gs_config_is_name(name->text)) {
@@ -743,12 +751,11 @@ static bool check_price_name(struct reader *r, const struct gs_config_node *key)
 static void read_prices(struct reader *r, const struct gs_config_node *n,
                         struct gs_config_routes *out)
 {
-    const struct gs_config_node *map = n ? expect(r, n, GS_CONFIG_MAP, "prices") : NULL;
-    struct gs_config_price *prices = make_array(r, map, 0, MAX_ENTRIES, sizeof(*prices), "prices");
+    const struct gs_config_node *key;
+    struct gs_config_price *prices = make_entries(r, n, sizeof(*prices), "prices", &key);
 
     out->prices = prices;
-    for (const struct gs_config_node *key = map && prices ? map->first : NULL; key && key->next;
-         key = key->next->next) {
+    for (; key && key->next; key = key->next->next) {
         struct gs_config_price *p = &prices[out->n_prices];
         const int n_errors = r->errors->n;
         if (!check_price_name(r, key))

@@ -78,33 +78,9 @@ static void expect_by(const struct grid *g, const char *key, const char *model, 
     gs_buf_clear(&out);
 }
 
-/* The trace of the answer's request says so. */
-static void expect_trace(const struct grid *g, const struct gs_buf *answer, const char *what)
-{
-    const struct gs_slice all = gs_buf_view(answer);
-    const size_t at = gs_slice_find(all, GS_SLICE_LIT("request-id: "), 0);
-    char request[256];
-    struct gs_buf out;
-
-    assert_true(at != SIZE_MAX);
-    const struct gs_slice rest = gs_slice_sub(all, at + 12, all.len);
-    const size_t len = gs_slice_find(rest, GS_SLICE_LIT("\r\n"), 0);
-    snprintf(request, sizeof(request),
-             "GET /api/genset/trace/%.*s HTTP/1.1\r\nHost: localhost\r\n" BEN
-             "Connection: close\r\n\r\n",
-             (int)len, rest.ptr);
-    const int fd = net_connect(g->f.port);
-    net_send_bytes(fd, request, strlen(request));
-    end(fd, &out);
-    if (!net_has(&out, what))
-        fail_msg("no \"%s\" in\n%.*s", what, (int)out.len, out.ptr);
-    assert_false(net_has(&out, "key-of-"));
-    gs_buf_clear(&out);
-}
-
 static void each_key_spends_its_own(void **state)
 {
-    struct gs_buf out;
+    struct gs_buf out, trace;
     struct grid g;
 
     (void)state;
@@ -116,7 +92,10 @@ static void each_key_spends_its_own(void **state)
         expect_by(&g, NOBODY, "fake@ok#4", "one/");
     }
     end(begin(&g, ANNA, "fake@ok#5"), &out);
-    expect_trace(&g, &out, "one not asked (budget)");
+    ask_trace(&g, BEN, &out, &trace);
+    assert_true(net_has(&trace, "one not asked (budget)"));
+    assert_false(net_has(&trace, "key-of-"));
+    gs_buf_clear(&trace);
     gs_buf_clear(&out);
     assert_false(has_got(one, "key-of-"));
     assert_false(has_got(one, "anna"));

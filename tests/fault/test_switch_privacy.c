@@ -787,12 +787,11 @@ static void test_what_is_remembered(void **state)
     const struct folder *f = *state;
     const struct gs_ledger_query q = {.limit = 1};
     struct gs_ledger *l = open_ledger(f, 0, 0);
-    struct gs_slice id;
     struct gs_error err;
-    struct gs_buf out;
+    struct gs_buf out, trace;
     struct told t = {""};
     struct grid g;
-    char path[128], log_path[128];
+    char log_path[128];
 
     snprintf(log_path, sizeof(log_path), "%s/log", f->dir);
     const struct gs_log log = {.level = GS_LOG_DEBUG, .fd = open(log_path, O_CREAT | O_RDWR, 0600)};
@@ -803,13 +802,10 @@ static void test_what_is_remembered(void **state)
     start_far(&g, MAILS, "");
     ask_body(&g, ANTHROPIC, "", CHAT("fake", SAYS("recite " SECRETS)), &out);
     assert_true(net_has(&out, "x-genset-privacy: redact; email=3\r\n"));
-    const size_t at = gs_slice_find(gs_buf_view(&out), GS_SLICE_LIT("request-id: "), 0) + 12;
-    id = gs_slice_sub(gs_buf_view(&out), at,
-                      gs_slice_find(gs_buf_view(&out), GS_SLICE_LIT("\r"), at));
-    snprintf(path, sizeof(path), "GET /api/genset/trace/%.*s HTTP/1.1\r\nHost: localhost\r\n",
-             (int)id.len, id.ptr);
+    ask_trace(&g, "", &out, &trace);
+    assert_true(net_has(&trace, "\"what\":\"privacy\",\"detail\":\"redact: email 3\""));
+    gs_buf_clear(&trace);
     gs_buf_clear(&out);
-    EXPECT(&g.f, path, "\"what\":\"privacy\",\"detail\":\"redact: email 3\"");
     expect_answer(&g, ANTHROPIC, "", CHAT("fake@422", SAYS("recite " SECRETS)), "not this");
     finish_grid(&g);
     gs_ledger_close(l);
