@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/slice.h"
 #include "dialect/client.h"
+#include "dialect/details.h"
 #include "dialect/writer.h"
 #include "json/json.h"
 
@@ -37,7 +38,8 @@ bool gs_dialect_is_theirs(const struct gs_dialect_to *to, const struct gs_block 
                           struct gs_slice *out_signature)
 {
     return to->is_theirs && reasoning->kind == GS_BLOCK_REASONING && reasoning->signature.len > 0 &&
-           to->is_theirs(to->ud, reasoning->signature, out_signature) && out_signature->len > 0;
+           to->is_theirs(to->ud, reasoning->signature, out_signature) && out_signature->len > 0 &&
+           !gs_dialect_is_details(*out_signature);
 }
 
 void gs_dialect_write_result(struct gs_buf *b, const char *key, const struct gs_block *result)

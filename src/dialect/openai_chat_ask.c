@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "dialect/asker.h"
+#include "dialect/details.h"
 #include "dialect/openai_ask.h"
 #include "dialect/writer.h"
 #include "json/json.h"
@@ -131,7 +132,7 @@ static void write_assistant(struct gs_dialect_openai_asker *k, const struct gs_m
         gs_buf_puts(k->b, "null");
     else
         gs_dialect_openai_ask_texts(k, m->blocks, m->n_blocks, GS_BLOCK_TEXT);
-    if (k->to->takes_extensions &&
+    if (!gs_dialect_write_details(k->to, m, k->b) && k->to->takes_extensions &&
         gs_dialect_openai_ask_has(m->blocks, m->n_blocks, GS_BLOCK_REASONING)) {
         gs_buf_puts(k->b, ",\"reasoning_content\":");
         gs_dialect_openai_ask_texts(k, m->blocks, m->n_blocks, GS_BLOCK_REASONING);

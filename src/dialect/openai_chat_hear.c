@@ -6,6 +6,7 @@
  * Of several choices only the first is told; the others are waited for. */
 #include "base/error.h"
 #include "base/slice.h"
+#include "dialect/details.h"
 #include "dialect/hearing.h"
 #include "dialect/openai_ask.h"
 #include "dialect/reader.h"
@@ -15,9 +16,10 @@
 
 struct heard {
     struct gs_dialect_heard h;
-    uint32_t seen, finished; /* choices, a bit each */
-    int64_t call;            /* open: its number there; -1: it has none */
-    struct gs_buf call_id;   /* open */
+    uint32_t seen, finished;           /* choices, a bit each */
+    int64_t call;                      /* open: its number there; -1: it has none */
+    struct gs_buf call_id;             /* open */
+    struct gs_dialect_details details; /* of reasoning that has not ended */
     bool has_called;
 };
 
@@ -124,6 +126,18 @@ static void hear_function(struct heard *s, const struct gs_json *function)
 
 /* ---- the delta ---- */
 
+/* What was signed may have been told in no words. */
+static void end_reasoning(struct heard *s)
+{
+    struct gs_slice signature;
+
+    if (!gs_dialect_details_take(&s->details, &signature))
+        return;
+    if (!s->h.has_block || s->h.block != GS_BLOCK_REASONING)
+        gs_dialect_hear_begin(&s->h, (struct gs_event){.block = GS_BLOCK_REASONING});
+    gs_dialect_hear_end(&s->h, signature, false);
+}
+
 static void hear_delta(struct heard *s, const struct gs_json *choice, const struct gs_json *delta)
 {
     const struct gs_json *logprobs = gs_json_get(gs_json_get(choice, "logprobs"), "content");
@@ -131,6 +145,9 @@ static void hear_delta(struct heard *s, const struct gs_json *choice, const stru
     const struct gs_json *calls = array_of(delta, "tool_calls");
 
     gs_dialect_hear_text(&s->h, GS_BLOCK_REASONING, reasoning_of(delta), NULL);
+    gs_dialect_details_add(&s->details, gs_json_get(delta, "reasoning_details"));
+    if (says_something(delta))
+        end_reasoning(s);
     gs_dialect_hear_text(&s->h, GS_BLOCK_TEXT, gs_dialect_peek_string(delta, "content"), logprobs);
     if (parts)
         hear_parts(s, parts, GS_BLOCK_TEXT, NULL);
@@ -273,6 +290,7 @@ static void hear_chunk(struct heard *s, const struct gs_json *chunk, const char 
     if (s->h.has_failed || !(s->seen & 1) || s->finished != s->seen)
         return;
     s->h.is_finished = true;
+    end_reasoning(s);
     gs_dialect_hear_end(&s->h, gs_slice(NULL, 0), false);
     s->h.effect = GS_DIALECT_FINISH;
 }
@@ -322,6 +340,7 @@ static void clear_state(void *state)
 
     gs_dialect_hear_clear(&s->h);
     gs_buf_clear(&s->call_id);
+    gs_dialect_details_clear(&s->details);
 }
 
 /* ---- whole ---- */

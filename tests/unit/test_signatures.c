@@ -191,6 +191,55 @@ static void test_round_trip(void **state)
     }
 }
 
+#define DETAIL "{\"type\":\"reasoning.encrypted\",\"data\":\"Eq+/\"}"
+
+/* A list of what was signed is told whoever made it, in the API in which it was made. */
+static void test_details(void **state)
+{
+    static const struct {
+        const char *signature;
+        bool is_kept;
+    } rows[] = {
+        {"genset:acme:details:[" DETAIL "," DETAIL "]", true},
+        {"genset:acme:details:[]", false},
+        {"genset:acme:details:{}", false},
+        {"genset:acme:details:[" DETAIL, false},
+        {"genset:other:details:[" DETAIL "]", false},
+        {"details:[" DETAIL "]", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(rows); i++) {
+        const struct gs_slice signature = gs_slice_str(rows[i].signature);
+        const struct gs_block blocks[] = {
+            {.kind = GS_BLOCK_REASONING, .text = GS_SLICE_LIT("Hm."), .signature = signature},
+            {.kind = GS_BLOCK_REASONING, .signature = signature},
+            {.kind = GS_BLOCK_TEXT, .text = GS_SLICE_LIT("Yes.")}};
+        const struct gs_message messages[] = {
+            {GS_ROLE_ASSISTANT, blocks, 3},
+            {GS_ROLE_USER, &blocks[2], 1},
+        };
+        struct gs_chat chat = {.messages = messages, .n_messages = 2};
+        const struct gs_dialect_to to = {.model = GS_SLICE_LIT("claude-x"),
+                                         .is_theirs = is_theirs,
+                                         .ud = (void *)(uintptr_t) "acme",
+                                         .takes_extensions = true,
+                                         .default_max_tokens = 9};
+        gs_sampling_init(&chat.sampling);
+        for (size_t api = 0; api < GS_COUNT_OF(apis); api++) {
+            struct gs_buf b;
+            gs_buf_init(&b, MAX_BYTES);
+            assert_int_equal(apis[api]->write_request(&chat, &to, &b, NULL), GS_OK);
+            const bool is_said =
+                has(&b, ",\"reasoning_details\":[" DETAIL "," DETAIL "," DETAIL "," DETAIL "]");
+            assert_int_equal(is_said, rows[i].is_kept && api == 1);
+            assert_int_equal(has(&b, "Eq+/"), is_said);
+            assert_int_equal(has(&b, "\"reasoning_content\":\"Hm.\""), !is_said && api == 1);
+            gs_buf_clear(&b);
+        }
+    }
+}
+
 /* ---- requests that go out as they came ---- */
 
 static const struct {
@@ -350,9 +399,9 @@ static void test_a_restart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_passed),
-        cmocka_unit_test(test_memory_runs_out), cmocka_unit_test(test_signers),
-        cmocka_unit_test(test_a_restart),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_details),
+        cmocka_unit_test(test_passed),     cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_signers),    cmocka_unit_test(test_a_restart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
