@@ -99,6 +99,9 @@ struct gs_dialect_client {
  */
 GS_MUST_CHECK bool gs_dialect_sign(const char *maker, struct gs_slice signature, struct gs_arena *a,
                                    struct gs_slice *out);
+/* What an answer's reasoning is signed with: one, or several in a list. */
+void gs_dialect_each_signed(struct gs_slice signature,
+                            void (*fn)(void *ud, struct gs_slice signature), void *ud);
 /* The two of it; false: it names nobody. */
 GS_MUST_CHECK bool gs_dialect_signed_by(struct gs_slice signature, struct gs_slice *out_maker,
                                         struct gs_slice *out_theirs);

@@ -78,6 +78,13 @@ static void begin(struct gs_dialect_details *d, const char *member, struct gs_sl
     d->index = index;
 }
 
+struct gs_slice gs_dialect_detail_signature(const struct gs_json *item)
+{
+    const struct gs_slice data = gs_dialect_peek_string(item, "data");
+
+    return data.len ? data : gs_dialect_peek_string(item, "signature");
+}
+
 static void add(struct gs_dialect_details *d, const struct gs_json *item)
 {
     const struct gs_slice type = gs_dialect_peek_string(item, "type");
@@ -144,6 +151,24 @@ static bool write_list(struct gs_slice list, bool is_first, struct gs_buf *b)
     }
     gs_arena_clear(&a);
     return is_list;
+}
+
+void gs_dialect_each_signed(struct gs_slice signature,
+                            void (*fn)(void *ud, struct gs_slice signature), void *ud)
+{
+    struct gs_arena a;
+    struct gs_json v = {.kind = GS_JSON_NULL};
+
+    if (!gs_dialect_is_details(signature)) {
+        fn(ud, signature);
+        return;
+    }
+    gs_arena_init(&a, GS_MAX_REQUEST_BYTES);
+    if (gs_json_parse(gs_slice_sub(signature, MARK.len, signature.len), &a, &v, NULL) == GS_OK &&
+        v.kind == GS_JSON_ARRAY)
+        for (size_t i = 0; i < v.u.array.len; i++)
+            fn(ud, gs_dialect_detail_signature(&v.u.array.items[i]));
+    gs_arena_clear(&a);
 }
 
 bool gs_dialect_write_details(const struct gs_dialect_to *to, const struct gs_message *m,

@@ -28,6 +28,8 @@ void gs_dialect_details_add(struct gs_dialect_details *d, const struct gs_json *
  * call. Without memory they are not. */
 bool gs_dialect_details_take(struct gs_dialect_details *d, struct gs_slice *out_signature);
 
+/* Of one item of such a list; empty: it has none. */
+struct gs_slice gs_dialect_detail_signature(const struct gs_json *item);
 /* Whether a signature is such a list. */
 bool gs_dialect_is_details(struct gs_slice signature);
 /* `,"reasoning_details":[...]`: those of a message that are by whom the request is for. False:

@@ -2,6 +2,7 @@
  * (https://platform.openai.com/docs/api-reference/chat/create), with what vLLM, llama-server and
  * others added and clients came to send: reasoning_content, switches and budgets of thinking,
  * continue_final_message. */
+#include "dialect/details.h"
 #include "dialect/openai_chat.h"
 
 #include <string.h>
@@ -103,7 +104,7 @@ static void read_call(struct gs_dialect_reader *r, const struct gs_json *call)
         add_call(r, id, function, gs_dialect_read_args(r, gs_json_get(function, "arguments")));
 }
 
-/* What was signed brings its text along. */
+/* What was signed here brings its text along; what elsewhere was, stands beside it. */
 static void read_reasoning(struct gs_dialect_reader *r, const struct gs_json *message)
 {
     const struct gs_json *details = gs_json_get(message, "reasoning_details");
@@ -119,6 +120,11 @@ static void read_reasoning(struct gs_dialect_reader *r, const struct gs_json *me
         text = gs_dialect_peek_string(message, "reasoning");
     if (r->n_blocks == before)
         gs_dialect_add_text(r, GS_BLOCK_REASONING, text);
+    for (size_t i = 0; details && details->kind == GS_JSON_ARRAY && i < details->u.array.len; i++) {
+        const struct gs_slice theirs = gs_dialect_detail_signature(&details->u.array.items[i]);
+        if (!gs_slice_starts(theirs, GS_DIALECT_SIGNATURE))
+            gs_dialect_add_reasoning(r, gs_slice(NULL, 0), theirs);
+    }
 }
 
 static void read_assistant(struct gs_dialect_reader *r, const struct gs_json *message)

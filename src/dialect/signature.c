@@ -11,8 +11,6 @@
 #include "dialect/writer.h"
 #include "json/json.h"
 
-#define OURS GS_SLICE_LIT("genset")
-
 bool gs_dialect_sign(const char *maker, struct gs_slice signature, struct gs_arena *a,
                      struct gs_slice *out)
 {
@@ -160,12 +158,14 @@ static bool put_block(struct walk *w, struct gs_slice block, struct gs_buf *b)
     return fate != GOES;
 }
 
-/* Chat Completions: {"type":"reasoning.encrypted","data":...}, of reasoning_details. */
+/* Chat Completions: {"type":"reasoning.encrypted","data":...}, of reasoning_details; others there
+ * have a signature, or none. */
 static bool put_detail(struct walk *w, struct gs_slice detail, struct gs_buf *b)
 {
     const struct gs_slice data = find_string(w, detail, "data");
+    const struct gs_slice signature = data.len ? data : find_string(w, detail, "signature");
     struct gs_slice theirs, text;
-    const bool goes = gs_slice_starts(data, OURS) && judge(w, data, &theirs, &text) == GOES;
+    const bool goes = signature.len && judge(w, signature, &theirs, &text) != STAYS;
 
     w->n_changes += goes;
     gs_buf_slice(b, detail);

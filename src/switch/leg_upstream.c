@@ -129,11 +129,18 @@ static bool is_theirs(void *ud, struct gs_slice signature, struct gs_slice *out_
                                 out_theirs);
 }
 
+static void note_signature(void *ud, struct gs_slice signature)
+{
+    const struct gs_switch_leg *leg = ud;
+
+    gs_switch_signers_note(&leg->call->sw->signers, leg->provider->name, signature);
+}
+
 /* Who is asked next time is to be told apart from who signed it. */
 static void take_signature(struct gs_switch_leg *leg, struct gs_event *ev)
 {
     if (leg->way.is_raw)
-        gs_switch_signers_note(&leg->call->sw->signers, leg->provider->name, ev->signature);
+        gs_dialect_each_signed(ev->signature, note_signature, leg);
     else if (!gs_dialect_sign(leg->provider->name, ev->signature, &leg->arena, &ev->signature))
         leg->is_out_of_memory = true;
 }

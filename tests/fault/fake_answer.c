@@ -133,6 +133,7 @@ static void read_wish(struct fake_ask *ask, struct gs_slice user, bool was_calle
     if (!was_called)
         ask->call = name_after(user, GS_SLICE_LIT("call "));
     ask->thinks = says(user, "think");
+    ask->signs = says(user, "sign");
     ask->is_greek = says(user, "greek");
 }
 

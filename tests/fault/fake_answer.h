@@ -33,7 +33,7 @@ struct fake_ask {
     struct gs_slice call;    /* tool to be called; or empty */
     struct gs_slice recital; /* text to be said; or empty */
     int64_t n_words, max_tokens, prompt_tokens;
-    bool thinks, is_greek;
+    bool thinks, signs, is_greek;
     bool sums_up;    /* Responses: reasoning is told as a summary */
     uint64_t number; /* makes ids */
 };

@@ -275,12 +275,17 @@ static void chat_pieces(struct speller *s, const char *form, struct gs_slice tex
     }
 }
 
+#define SIGNED_DETAILS                                                                             \
+    "\"reasoning_details\":[{\"type\":\"reasoning.encrypted\",\"data\":\"c2lnbmVk\"}]"
+
 static void chat_stream(struct speller *s)
 {
     const unsigned manners = s->fault->manners;
 
     chat_chunk(s, FAKE_STEP_OPEN, "{\"role\":\"assistant\",\"content\":\"\"}", NULL);
     chat_pieces(s, "\"reasoning_content\":", s->thought, word_at);
+    if (s->ask->signs)
+        chat_chunk(s, FAKE_STEP_OPEN, "{" SIGNED_DETAILS "}", NULL);
     chat_pieces(s, "\"content\":", s->text, word_at);
     if (s->args.len) {
         chat_chunk(
@@ -312,7 +317,8 @@ static struct gs_slice chat_whole(struct speller *s)
     struct gs_slice more = gs_slice("", 0);
 
     if (s->thought.len)
-        more = gs_arena_printf(a, ",\"reasoning_content\":%s", quoted(s->plan, s->thought));
+        more = gs_arena_printf(a, ",\"reasoning_content\":%s%s", quoted(s->plan, s->thought),
+                               s->ask->signs ? "," SIGNED_DETAILS : "");
     if (s->args.len)
         more = gs_arena_printf(
             a,

@@ -14,11 +14,15 @@ static void start_two(struct grid *g)
                "  one: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
                "  two: {kind: genset, url: \"http://127.0.0.1:%d\", key: none, " EVERY "}\n"
                "  claude: {kind: anthropic, url: \"http://127.0.0.1:%d\", key: none}\n"
+               "  router: {kind: openai, url: \"http://127.0.0.1:%d/v1\", key: none, "
+               "apis: chat}\n"
                "routes:\n"
                "  - {match: \"one@*\", targets: [one, two]}\n"
                "  - {match: \"two@*\", targets: [two, one]}\n"
-               "  - {match: \"claude@*\", targets: [claude]}\n",
-               fake_provider_port(one), fake_provider_port(two), fake_provider_port(two));
+               "  - {match: \"claude@*\", targets: [claude]}\n"
+               "  - {match: \"router@*\", targets: [router]}\n",
+               fake_provider_port(one), fake_provider_port(two), fake_provider_port(two),
+               fake_provider_port(one));
 }
 
 static void ask(struct grid *g, const char *path, struct gs_slice body, struct gs_buf *out)
@@ -79,6 +83,96 @@ static void test_bytes_that_go_through(void **state)
     finish_grid(&g);
 }
 
+#define DETAILS                                                                                    \
+    "{\"model\":\"%s\",\"messages\":[{\"role\":\"assistant\",\"content\":\"w0\","                  \
+    "\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"t0\"},{\"type\":"              \
+    "\"reasoning.%s\":\"%s\"}]},{\"role\":\"user\",\"content\":\"say 2, think and sign\"}]}"
+
+/* The same with lists of them. */
+static void tell_details(struct grid *g, const char *model, const char *kind, const char *signature)
+{
+    struct gs_buf body, out;
+
+    gs_buf_init(&body, 1 << 20);
+    gs_buf_printf(&body, DETAILS, model, kind, signature);
+    ask(g, OPENAI, gs_buf_view(&body), &out);
+    gs_buf_clear(&body);
+    gs_buf_clear(&out);
+}
+
+static void test_lists_that_go_through(void **state)
+{
+    static const char *const kinds[] = {"encrypted\",\"data", "text\",\"signature"};
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(kinds); i++) {
+        struct grid g;
+        prepare_grid(&g);
+        start_two(&g);
+        tell_details(&g, "two@ok", kinds[i], "dHdv"); /* nobody knows whose */
+        assert_true(got(two, "dHdv"));
+        tell_details(&g, "two@500;ok#1", kinds[i], "dHdv");
+        assert_true(got(two, "dHdv"));
+        tell_details(&g, "one@500;ok#2", kinds[i], "dHdv");
+        assert_true(got(one, "dHdv") && !got(two, "dHdv") && got(two, "t0"));
+        tell_details(&g, "one@ok", kinds[i], "c2lnbmVk"); /* one signs its answer so */
+        tell_details(&g, "one@ok", kinds[i], "c2lnbmVk");
+        assert_true(got(one, "c2lnbmVk"));
+        tell_details(&g, "two@ok", kinds[i], "c2lnbmVk");
+        assert_false(got(two, "c2lnbmVk"));
+        finish_grid(&g);
+    }
+}
+
+/* And of a client of another API, which hands back what it got. */
+static void test_lists_that_are_written_anew(void **state)
+{
+    static const char *const models[] = {"router@ok", "claude@ok"};
+    struct gs_buf body, out, answer;
+    struct gs_slice signature;
+    struct gs_json v;
+    struct gs_arena a;
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_two(&g);
+    gs_arena_init(&a, 0);
+    gs_buf_init(&body, 1 << 20);
+    gs_buf_init(&answer, 1 << 20);
+    ask(&g, ANTHROPIC,
+        GS_SLICE_LIT("{\"model\":\"router@ok\",\"max_tokens\":99,\"messages\":[{\"role\":\"user\","
+                     "\"content\":\"think and sign\"}]}"),
+        &out);
+    assert_true(body_of(&out, &answer));
+    assert_int_equal(gs_json_parse(gs_buf_view(&answer), &a, &v, NULL), GS_OK);
+    const struct gs_json *first = &gs_json_get(&v, "content")->u.array.items[0];
+    assert_true(gs_json_get_string(first, "signature", &signature, NULL));
+    assert_true(gs_slice_starts(signature, GS_SLICE_LIT("genset:router:details:[{")));
+    for (size_t i = 0; i < GS_COUNT_OF(models); i++) {
+        gs_buf_reset(&body);
+        gs_buf_printf(&body,
+                      "{\"model\":\"%s\",\"max_tokens\":99,\"messages\":[{\"role\":\"assistant\","
+                      "\"content\":[",
+                      models[i]);
+        gs_json_write(&body, first);
+        gs_buf_puts(&body, ",{\"type\":\"text\",\"text\":\"w0\"}]},{\"role\":\"user\","
+                           "\"content\":\"say 1\"}]}");
+        gs_buf_clear(&out);
+        ask(&g, ANTHROPIC, gs_buf_view(&body), &out);
+        if (i == 0)
+            assert_true(got(one, "\"reasoning_details\":[{\"type\":\"reasoning.encrypted\","
+                                 "\"data\":\"c2lnbmVk\"}]"));
+        else
+            assert_false(got(two, "c2lnbmVk") || got(two, "genset:"));
+    }
+    gs_buf_clear(&body);
+    gs_buf_clear(&out);
+    gs_buf_clear(&answer);
+    gs_arena_clear(&a);
+    finish_grid(&g);
+}
+
 /* Of a client of another API. */
 static void test_bytes_that_are_written_anew(void **state)
 {
@@ -126,6 +220,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_that_go_through),
         cmocka_unit_test(test_bytes_that_are_written_anew),
+        cmocka_unit_test(test_lists_that_go_through),
+        cmocka_unit_test(test_lists_that_are_written_anew),
     };
 
     return cmocka_run_group_tests(tests, start_fakes, stop_fakes);

@@ -22,12 +22,14 @@ static const struct gs_dialect_client *const apis[] = {
     &gs_dialect_client_anthropic, &gs_dialect_client_openai_chat,
     &gs_dialect_client_openai_responses, &gs_dialect_client_ollama};
 
-/* By acme, whose name is in `ud`. */
+/* By acme, whose name is in `ud`, and who is known for "mine". */
 static bool is_theirs(void *ud, struct gs_slice signature, struct gs_slice *out_theirs)
 {
     const struct gs_switch_signers none = {NULL};
+    const bool is_known = gs_slice_eq_str(signature, "mine");
 
-    return gs_switch_signers_is(&none, ud, false, signature, out_theirs);
+    return gs_switch_signers_is(&none, ud, false, signature, out_theirs) ||
+           (is_known && gs_slice_eq_str(gs_slice_str(ud), "acme"));
 }
 
 /* ---- through every API ---- */
@@ -275,9 +277,11 @@ static const struct {
      "{\"input\":[{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[]},{\"type\":\"reasoning\","
      "\"encrypted_content\":\"d\",\"id\":\"rs_2\"}]}"},
     {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"reasoning_details\":[{\"type\":"
-     "\"reasoning.encrypted\",\"data\":\"gAAA\"},{\"data\":\"genset1Yg==.YQ==\"}]}]}",
+     "\"reasoning.encrypted\",\"data\":\"mine\"},{\"data\":\"genset1Yg==.YQ==\"},{\"data\":"
+     "\"genset:acme:b\"},"
+     "{\"data\":\"else\"},{\"type\":\"reasoning.text\",\"signature\":\"else\"}]}]}",
      "{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"reasoning_details\":[{\"type\":"
-     "\"reasoning.encrypted\",\"data\":\"gAAA\"}]}]}"},
+     "\"reasoning.encrypted\",\"data\":\"mine\"}]}]}"},
     {"{\"messages\":[{\"content\":[{\"type\":\"redacted_thinking\",\"data\":\"c\"}", NULL},
     {"[1]", NULL},
 };
