@@ -262,6 +262,53 @@ static void test_failures_have_codes(void **state)
     }
 }
 
+/* What was asked is said again, as it was; else what goes without saying. */
+static void test_the_answer_repeats_what_was_asked(void **state)
+{
+    static const char *const asked[] = {
+        "\"instructions\":\"Be brief.\"",
+        "\"max_output_tokens\":99",
+        "\"metadata\":{\"a\":\"b\"}",
+        "\"parallel_tool_calls\":false",
+        "\"reasoning\":{\"effort\":\"low\"}",
+        "\"temperature\":0.25",
+        "\"text\":{\"format\":{\"type\":\"json_object\"},\"verbosity\":\"low\"}",
+        "\"tool_choice\":\"required\"",
+        "\"tools\":[{\"type\":\"function\",\"name\":\"look\",\"parameters\":{}}]",
+        "\"top_p\":0.5",
+        "\"store\":false",
+    };
+    static const char *const unasked[] = {
+        "\"instructions\":null", "\"max_output_tokens\":null",
+        "\"metadata\":{}",       "\"parallel_tool_calls\":true",
+        "\"temperature\":1,",    "\"tool_choice\":\"auto\"",
+        "\"tools\":[]",          "\"top_p\":1,",
+        "\"store\":true",
+    };
+    struct gs_buf body;
+    struct talk t;
+
+    (void)state;
+    gs_buf_init(&body, MAX_IO);
+    gs_buf_puts(&body, "{\"model\":\"m\",\"input\":\"x\"");
+    for (size_t i = 0; i < GS_COUNT_OF(asked); i++)
+        gs_buf_printf(&body, ",%s", asked[i]);
+    gs_buf_puts(&body, "}");
+    gs_buf_putc(&body, '\0');
+    ask(&t, NULL, "1", body.ptr);
+    say_block(&t, GS_BLOCK_TEXT, NULL, "Yes.");
+    say_stop(&t, GS_STOP_END);
+    for (size_t i = 0; i < GS_COUNT_OF(asked); i++)
+        EXPECT(&t, asked[i]);
+    finish(&t);
+    gs_buf_clear(&body);
+    ask(&t, NULL, "2", "{\"model\":\"m\",\"input\":\"x\"}");
+    say_stop(&t, GS_STOP_END);
+    for (size_t i = 0; i < GS_COUNT_OF(unasked); i++)
+        EXPECT(&t, unasked[i]);
+    finish(&t);
+}
+
 static void test_silence_begins_with_created(void **state)
 {
     struct talk t;
@@ -516,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_reasoning_comes_back),
         cmocka_unit_test(test_an_answer_that_is_cut),
         cmocka_unit_test(test_failures_have_codes),
+        cmocka_unit_test(test_the_answer_repeats_what_was_asked),
         cmocka_unit_test(test_silence_begins_with_created),
         cmocka_unit_test(test_a_conversation_goes_on),
         cmocka_unit_test(test_items_are_named),
