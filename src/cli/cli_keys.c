@@ -70,11 +70,15 @@ static enum gs_status add_line(struct list *l, struct gs_slice text, int line, s
     return GS_OK;
 }
 
-/* Lines without the empty ones and the comments. */
+/* Lines without the empty ones and the comments, and the mark that some editors begin a file with.
+ */
 static enum gs_status add_lines(struct list *l, struct gs_slice text, struct gs_error *err)
 {
+    const struct gs_slice mark = GS_SLICE_LIT("\xEF\xBB\xBF");
     enum gs_status st = GS_OK;
 
+    if (gs_slice_starts(text, mark))
+        text = gs_slice_sub(text, mark.len, text.len);
     for (int line = 1; st == GS_OK && text.len > 0; line++) {
         const size_t end = GS_MIN(gs_slice_find(text, GS_SLICE_LIT("\n"), 0), text.len);
         const struct gs_slice item = gs_slice_trim(gs_slice_sub(text, 0, end));

@@ -1,6 +1,7 @@
-# Keys from a file: what is wrong with it, and the first is a launched tool's.
+# Keys from a file: what is wrong with it, and the first is a launched tool's; some editors begin
+# a file with a mark.
 printf '# nobody yet\n\n' >empty
-printf '# two people\nfirst anna\n\n  second  \n' >keys
+printf '\357\273\277# two people\nfirst anna\n\n  second  \n' >keys
 "$genset" serve standin --listen 127.0.0.1:0 --api-key-file empty
 echo "status $?"
 "$genset" serve standin --listen 127.0.0.1:0 --api-key-file missing
