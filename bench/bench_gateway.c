@@ -1,17 +1,20 @@
 /* genset-bench-gateway: what a gateway costs that stands between clients and a provider.
  *
  *     genset-bench-gateway mock                the provider (bench_mock.h)
- *     genset-bench-gateway load [OPTION...]    the clients (bench_load.h) */
+ *     genset-bench-gateway load [OPTION...]    the clients (bench_load.h)
+ *     genset-bench-gateway floor PORT          a gateway that does nothing (bench_floor.h) */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_floor.h"
 #include "bench_load.h"
 #include "bench_mock.h"
 
 static int usage(void)
 {
     fputs("usage: genset-bench-gateway mock\n"
+          "       genset-bench-gateway floor PORT\n"
           "       genset-bench-gateway load --port N [--path /v1/chat/completions] [--model mock]\n"
           "           [--headers LINES] [--clients 1] [--prompt BYTES] [--warm 0.3]\n"
           "           [--seconds 2] [--stream] [--never-read]\n",
@@ -65,6 +68,8 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "mock") == 0)
         return gs_bench_mock();
+    if (argc == 3 && strcmp(argv[1], "floor") == 0)
+        return gs_bench_floor((int)strtol(argv[2], NULL, 10));
     if (argc > 2 && strcmp(argv[1], "load") == 0)
         return load(argc - 2, argv + 2);
     return usage();

@@ -313,7 +313,7 @@ static void tick(struct mock *m, int64_t now_ns)
     }
 }
 
-static int listen_here(int *out_port)
+int gs_bench_listen(int *out_port)
 {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -366,7 +366,7 @@ int gs_bench_mock(void)
     int port;
 
     gs_rng_seed(&m.rng, 1);
-    m.listener = listen_here(&port);
+    m.listener = gs_bench_listen(&port);
     if (m.epoll < 0 || m.listener < 0 || epoll_ctl(m.epoll, EPOLL_CTL_ADD, 0, &input) != 0 ||
         epoll_ctl(m.epoll, EPOLL_CTL_ADD, m.listener, &listener) != 0) {
         perror("genset-bench-gateway: mock");

@@ -15,6 +15,8 @@
 #define GS_BENCH_STAMP_DIGITS 18
 
 int64_t gs_bench_now_ns(void);
+/* A socket that listens on a free port of 127.0.0.1; -1: none. */
+int gs_bench_listen(int *out_port);
 
 /* Serve on 127.0.0.1 until standard input ends; prints the port in a line. Returns the exit status.
  */
