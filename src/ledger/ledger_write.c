@@ -1,18 +1,19 @@
 /* A note becomes a row. */
 #include "ledger/ledger_write.h"
 
-#include <sched.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "ledger/ledger_days.h"
 
-#define KEEP_SUMS_DAYS 1100  /* three years */
-#define MANY_ROWS      512   /* of a transaction: more wait */
-#define PAUSE_US       500   /* at most; and */
-#define PAUSES_US      20000 /* those of one transaction */
+#define KEEP_SUMS_DAYS 1100 /* three years */
+#define MANY_ROWS      2048 /* of a transaction: more wait */
+#define ROWS_AT_ONCE   48
+#define PAUSE_US       300 /* as long as these take */
+#define LONG_PAUSE_US  2000
 
 static const char request_sql[] =
     "INSERT INTO request (id, at_us, api, model, served_by, status, stream, outcome, error,"
@@ -38,6 +39,7 @@ static enum gs_status write_request(struct gs_ledger_writer *w, const struct gs_
 {
     struct gs_ledger_binder b = {.s = w->request};
 
+    w->served_us += r->total_us;
     gs_ledger_bind_text(&b, r->id);
     gs_ledger_bind_int(&b, r->at_us);
     gs_ledger_bind_text(&b, r->api);
@@ -139,23 +141,35 @@ static enum gs_status write_note(struct gs_ledger_writer *w, const struct gs_led
     return write_breaker(w, &note->u.breaker, err);
 }
 
-/* Let whoever answers requests have this processor: it would wait for a whole transaction
- * otherwise, because a thread that wakes does not interrupt its equals. False: the processors are
- * busy, and rows would wait too long. */
-static bool give_way(int64_t until_us)
+/* Whether requests were answered at the same time since the last batch: a thread that does so never
+ * sleeps then, and one of few would only meet this one more often if it paused. */
+static bool were_many(struct gs_ledger_writer *w)
 {
+    const int64_t now_us = gs_clock_mono_us();
+    const bool were = w->served_us > 2 * (now_us - w->since_us);
+
+    w->since_us = now_us;
+    w->served_us = 0;
+    return were;
+}
+
+/* Let whoever answers requests have this processor: it waits for as long as this thread has had
+ * less than its share of it, some milliseconds. False: the processors are busy, and rows would wait
+ * too long. */
+static bool give_way(void)
+{
+    static const struct timespec pause = {.tv_nsec = PAUSE_US * 1000};
     const int64_t from_us = gs_clock_mono_us();
 
-    sched_yield();
-    const int64_t now_us = gs_clock_mono_us();
-    return now_us - from_us < PAUSE_US && now_us < until_us;
+    nanosleep(&pause, NULL);
+    return gs_clock_mono_us() - from_us < LONG_PAUSE_US;
 }
 
 enum gs_status gs_ledger_write(struct gs_ledger_writer *w, struct gs_ledger_batch *batch,
                                struct gs_error *err)
 {
-    const int64_t until_us = gs_clock_mono_us() + PAUSES_US;
-    bool gives_way = w->gives_way && batch->n < MANY_ROWS;
+    bool gives_way = (were_many(w) || w->gives_way) && batch->n < MANY_ROWS;
+    size_t n = 0;
     enum gs_status st = gs_ledger_db_run(w->db, "BEGIN IMMEDIATE", "write to the ledger", err);
 
     if (st != GS_OK)
@@ -164,7 +178,8 @@ enum gs_status gs_ledger_write(struct gs_ledger_writer *w, struct gs_ledger_batc
     for (const struct gs_ledger_note *note = gs_ledger_batch_next(batch); note && st == GS_OK;
          note = gs_ledger_batch_next(batch)) {
         st = write_note(w, note, err);
-        gives_way = gives_way && give_way(until_us);
+        if (++n % ROWS_AT_ONCE == 0 && gives_way)
+            gives_way = give_way();
     }
     if (st == GS_OK)
         st = gs_ledger_sums_write(&w->sums, err);

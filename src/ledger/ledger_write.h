@@ -12,7 +12,9 @@ struct gs_ledger_writer {
     sqlite3 *db;
     sqlite3_stmt *request, *attempt, *breaker, *forget;
     struct gs_ledger_sums sums;
-    bool gives_way; /* between rows */
+    bool gives_way;    /* between rows, also where few ask */
+    int64_t since_us;  /* when the last batch came */
+    int64_t served_us; /* what its requests took together */
 };
 
 /* Open the file to write. *w is closed by gs_ledger_writer_close() after an error too. */
