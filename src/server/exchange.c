@@ -115,7 +115,7 @@ static void record_end(const struct gs_server_exchange *ex, int status,
         gs_ledger_record(ex->server->opt.ledger, &row);
 }
 
-static void log_end(struct gs_server_exchange *ex, int status, const char *how)
+static void log_answer(struct gs_server_exchange *ex, int status, const char *how)
 {
     char detail[256];
     const int64_t took_us = gs_clock_mono_us() - ex->started_us;
@@ -126,6 +126,11 @@ static void log_end(struct gs_server_exchange *ex, int status, const char *how)
              (long long)ex->usage.answer_tokens, (long long)(took_us / 1000), *how ? " " : "", how);
     gs_server_reply_log(ex->server, gs_http_request_head(ex->http), status, ex->id, detail);
     gs_server_gauges_count(ex->server, &ex->usage, *how && status == 200 ? 500 : status);
+}
+
+static void log_end(struct gs_server_exchange *ex, int status, const char *how)
+{
+    log_answer(ex, status, how);
     record_end(ex, status,
                status == STATUS_LEFT ? GS_LEDGER_LEFT
                : *how                ? GS_LEDGER_FAILED
@@ -370,6 +375,7 @@ static void on_reply(void *ud, const struct gs_switch_reply *reply)
     struct gs_http_request *r = ex->http;
     char type[128];
     char error[GS_ERROR_MSG_BYTES];
+    const char *const how = reply->status == 200 ? "" : error;
 
     if (!r)
         return;
@@ -383,10 +389,11 @@ static void on_reply(void *ud, const struct gs_switch_reply *reply)
     snprintf(error, sizeof(error), "%.*s", (int)GS_MIN(reply->error.len, sizeof(error) - 1),
              reply->error.ptr ? reply->error.ptr : "");
     ex->n_told = reply->body.len;
-    log_end(ex, reply->status, reply->status == 200 ? "" : error);
+    log_answer(ex, reply->status, how);
     gs_http_request_watch(r, NULL, NULL, NULL);
     end_head(ex);
     gs_http_respond(r, reply->status, *type ? type : "application/json", reply->body);
+    record_end(ex, reply->status, *how ? GS_LEDGER_FAILED : GS_LEDGER_ANSWERED, how);
     exchange_end(ex);
 }
 
