@@ -43,7 +43,7 @@ GS_MUST_CHECK enum gs_status gs_cpu_level_parse(const char *name, enum gs_cpu_le
 enum gs_act_form {
     GS_ACT_F32 = 0,
     GS_ACT_Q8 = 1, /* struct gs_q8, for weight blocks of 32 */
-    GS_ACT_Q8K = 2 /* struct gs_q8k, for weight blocks of 256 */
+    GS_ACT_Q8K = 2 /* struct gs_q8k, for weight blocks of 256, Q4_0 and IQ4_NL */
 };
 
 #define GS_ACT_GROUP 256

@@ -282,6 +282,13 @@ SIMD_INLINE f8 f8_times(f8 v, float by)
     NEON_EACH(f8, 2, vmulq_n_f32(v.v[i], by));
 }
 
+/* Every value two times, side by side. */
+SIMD_INLINE vf f8_twice(f8 v)
+{
+    return (vf){{vzip1q_f32(v.v[0], v.v[0]), vzip2q_f32(v.v[0], v.v[0]), vzip1q_f32(v.v[1], v.v[1]),
+                 vzip2q_f32(v.v[1], v.v[1])}};
+}
+
 SIMD_INLINE float32x4_t load_4_halves(const uint8_t *p, size_t stride)
 {
     uint16x4_t v = vdup_n_u16(load_u16(p));

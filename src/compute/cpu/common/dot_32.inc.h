@@ -1,19 +1,20 @@
-/* Products with weight blocks of 32, eight blocks at a time, over group_dot() and
- * group_dot_signed() of the instruction set:
+/* Products with weight blocks of 32, eight blocks at a time, over q8_dot() and q8k_dot() of the
+ * instruction set:
  *
- *     vf group_dot(const struct group *g, const struct gs_q8 *x, vf acc);
+ *     vf q8_dot(const struct group *g, const struct gs_q8 *x, vf acc);
  *
- * adds eight blocks of unsigned weights times one group of activations; group_dot_signed() takes
- * signed weights without a second term. The tail of a row is copied to a padded group. */
+ * adds eight blocks of unsigned weights times one group of activations; q8_dot_signed() and
+ * q8k_dot_signed() take signed weights without a second term. The tail of a row is copied to a
+ * padded group. */
 #include "compute/cpu/common/dot_rows.inc.h"
 
-#define DOT_32(name, dot)                                                                          \
+#define DOT_32(name, act, dot)                                                                     \
     SIMD_INLINE void name##_group(const struct gs_dot *d, const uint8_t *w, size_t i, size_t t0,   \
                                   int n_t, vf *acc)                                                \
     {                                                                                              \
         const struct group g = load_##name(w);                                                     \
         _Pragma("GCC unroll 8") for (int t = 0; t < n_t; t++) acc[t] =                             \
-            dot(&g, (const struct gs_q8 *)d->x[t0 + (size_t)t] + i, acc[t]);                       \
+            dot(&g, (const struct gs_##act *)d->x[t0 + (size_t)t] + i, acc[t]);                    \
     }                                                                                              \
     SIMD_INLINE void name##_row(const struct gs_dot *d, const uint8_t *w, size_t t0, int n_t,      \
                                 vf *acc)                                                           \
@@ -34,13 +35,13 @@
     }                                                                                              \
     DOT_ENTRY(name)
 
-DOT_32(q4_0, group_dot)
-DOT_32(q4_1, group_dot)
-DOT_32(q5_0, group_dot)
-DOT_32(q5_1, group_dot)
-DOT_32(q8_0, group_dot_signed)
-DOT_32(iq4_nl, group_dot_signed)
-DOT_32(mxfp4, group_dot_signed)
+DOT_32(q4_0, q8k, q8k_dot)
+DOT_32(q4_1, q8, q8_dot)
+DOT_32(q5_0, q8, q8_dot)
+DOT_32(q5_1, q8, q8_dot)
+DOT_32(q8_0, q8, q8_dot_signed)
+DOT_32(iq4_nl, q8k, q8k_dot_signed)
+DOT_32(mxfp4, q8, q8_dot_signed)
 
 static void init_dot_32(struct gs_kernels *k)
 {

@@ -89,12 +89,12 @@ MULTIPLY(k256_8, false, 0, 256, 8)
 MULTIPLY(k256_min_6, false, 16, 256, 6)
 MULTIPLY(k32_min_4, false, 32, 32, 4)
 MULTIPLY(k32_min_5, false, 32, 32, 5)
+MULTIPLY(k32_4, false, 0, 32, 4)
 MULTIPLY(k32_5, false, 0, 32, 5)
 MULTIPLY(k32_7, false, 0, 32, 7)
 MULTIPLY(k32_8, false, 0, 32, 8)
 MULTIPLY(b32_min_4, true, 32, 32, 4)
 MULTIPLY(b32_min_5, true, 32, 32, 5)
-MULTIPLY(b32_4, true, 0, 32, 4)
 MULTIPLY(b32_5, true, 0, 32, 5)
 MULTIPLY(b32_8, true, 0, 32, 8)
 #ifndef PANEL_WIDE
@@ -142,6 +142,15 @@ SIMD_INLINE void store_values(struct unpacked *out, const vb w[4], uint8_t offse
         f8_store(out->scale, g.d);                                                                 \
         if (mins > 0)                                                                              \
             f8_store(out->scale + 8, g.e);                                                         \
+    }
+
+/* The same for activations of gs_q8k: scales as those of K formats lie. */
+#define UNPACK_32_K(name, plus)                                                                    \
+    SIMD_INLINE void unpack_##name(const uint8_t *w, struct unpacked *out)                         \
+    {                                                                                              \
+        const struct group g = load_##name(w);                                                     \
+        store_values(out, g.w, plus);                                                              \
+        vf_store(out->scale, f8_twice(g.d));                                                       \
     }
 
 /* Weights times scales, where the products fit a byte: one scale is left. */
@@ -317,6 +326,10 @@ static void run_panel(const struct gs_panel *p, const struct panel_format *f)
     UNPACK_32(name, STORED(plus, off), mins)                                                       \
     PANEL(name, kind, 8, GS_BLOCK_32, off)
 
+#define PANEL_32_K(name, kind, plus, off)                                                          \
+    UNPACK_32_K(name, STORED(plus, off))                                                           \
+    PANEL(name, kind, 8, GS_BLOCK_32, off)
+
 /* Q2_K: 3 * 15 at most. Q3_K: -4..3 times -32..31, of which the negative fits. */
 UNPACK_WHOLE(q2_k, 0, 1, 0, 16)
 PANEL(q2_k, k256_min_6, 1, GS_BLOCK_K, 0)
@@ -331,12 +344,12 @@ PANEL_K(iq3_s, k32_5, 0, 0, IQ3_S_OFFSET)
 PANEL_K(iq1_s, k32_min_5, 0, 8, 0)
 PANEL_K(tq1_0, k256_4, 0, 0, 1)
 PANEL_K(tq2_0, k256_4, 0, 0, 1)
-PANEL_32(q4_0, b32_4, 0, 0, 8)
+PANEL_32_K(q4_0, k32_4, 0, 8)
 PANEL_32(q4_1, b32_min_4, 0, 8, 0)
 PANEL_32(q5_0, b32_5, 0, 0, 16)
 PANEL_32(q5_1, b32_min_5, 0, 8, 0)
 PANEL_32(q8_0, b32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
-PANEL_32(iq4_nl, b32_8, SIGNED_OFFSET, 0, SIGNED_OFFSET)
+PANEL_32_K(iq4_nl, k32_8, SIGNED_OFFSET, SIGNED_OFFSET)
 PANEL_32(mxfp4, b32_5, 12, 0, 12)
 
 #ifndef PANEL_WIDE

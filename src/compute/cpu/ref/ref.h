@@ -9,12 +9,12 @@
     X(GS_TYPE_F32, f32, GS_ACT_F32)                                                                \
     X(GS_TYPE_F16, f16, GS_ACT_F32)                                                                \
     X(GS_TYPE_BF16, bf16, GS_ACT_F32)                                                              \
-    X(GS_TYPE_Q4_0, q4_0, GS_ACT_Q8)                                                               \
+    X(GS_TYPE_Q4_0, q4_0, GS_ACT_Q8K)                                                              \
     X(GS_TYPE_Q4_1, q4_1, GS_ACT_Q8)                                                               \
     X(GS_TYPE_Q5_0, q5_0, GS_ACT_Q8)                                                               \
     X(GS_TYPE_Q5_1, q5_1, GS_ACT_Q8)                                                               \
     X(GS_TYPE_Q8_0, q8_0, GS_ACT_Q8)                                                               \
-    X(GS_TYPE_IQ4_NL, iq4_nl, GS_ACT_Q8)                                                           \
+    X(GS_TYPE_IQ4_NL, iq4_nl, GS_ACT_Q8K)                                                          \
     X(GS_TYPE_MXFP4, mxfp4, GS_ACT_Q8)                                                             \
     X(GS_TYPE_Q2_K, q2_k, GS_ACT_Q8K)                                                              \
     X(GS_TYPE_Q3_K, q3_k, GS_ACT_Q8K)                                                              \

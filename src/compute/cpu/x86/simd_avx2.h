@@ -191,6 +191,14 @@ SIMD_INLINE vf vf_sums(const vf v[16])
     return vf_load(sums);
 }
 
+SIMD_INLINE vf f8_twice(__m256 v)
+{
+    const __m256 low = _mm256_unpacklo_ps(v, v);
+    const __m256 high = _mm256_unpackhi_ps(v, v);
+
+    return (vf){_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31)};
+}
+
 SIMD_INLINE vf vf_widen(__m256 v)
 {
     return (vf){v, _mm256_setzero_ps()};

@@ -176,6 +176,14 @@ SIMD_INLINE vf vf_sums(const vf v[16])
                          _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
 }
 
+/* Every value two times, side by side. */
+SIMD_INLINE vf f8_twice(__m256 v)
+{
+    const __m512i idx = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+
+    return _mm512_permutexvar_ps(idx, _mm512_castps256_ps512(v));
+}
+
 /* v in lanes 0..7, 0 above. */
 SIMD_INLINE vf vf_widen(__m256 v)
 {
