@@ -27,6 +27,7 @@ GS_MUST_CHECK enum gs_status gs_compute_create(int n_threads, const char *cpu,
 void gs_compute_free(struct gs_compute *c);
 int gs_compute_threads(const struct gs_compute *c);
 const char *gs_compute_cpu_name(const struct gs_compute *c); /* "avx512vnni" */
+const struct gs_kernels *gs_compute_kernels(const struct gs_compute *c);
 
 /* Memory that gs_compute_reserve_scratch() of so much would add. */
 size_t gs_compute_scratch_missing(const struct gs_compute *c, size_t bytes);

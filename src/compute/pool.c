@@ -338,6 +338,11 @@ const char *gs_compute_cpu_name(const struct gs_compute *c)
     return gs_cpu_level_name(c->kernels.level);
 }
 
+const struct gs_kernels *gs_compute_kernels(const struct gs_compute *c)
+{
+    return &c->kernels;
+}
+
 size_t gs_compute_scratch_missing(const struct gs_compute *c, size_t bytes)
 {
     size_t sum = 0;

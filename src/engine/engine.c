@@ -627,7 +627,7 @@ enum gs_status gs_engine_create(const struct gs_model *m, struct gs_compute *c,
     st = gs_prefix_create(e->exec, &e->prefix, err);
     if (st != GS_OK)
         goto fail;
-    st = gs_sampler_create(e->n_vocab, &e->sampler, err);
+    st = gs_sampler_create(e->n_vocab, gs_compute_kernels(c), &e->sampler, err);
     if (st != GS_OK)
         goto fail;
     st = gs_queue_create(GS_MAX(1, opt->max_waiting), &e->inbox, err);

@@ -20,11 +20,13 @@ struct candidate {
 };
 
 struct gs_sampler {
+    const struct gs_kernels *k;
     size_t n_vocab;
     float *row;             /* [n_vocab] adjusted logits */
     uint32_t *count;        /* [n_vocab] uses of a token; zero between calls */
     struct candidate *list; /* [n_vocab] candidates still in play */
     struct candidate *work; /* [n_vocab] */
+    float *weight;          /* [n_vocab] */
 };
 
 void gs_sampling_init(struct gs_sampling *s)
@@ -38,18 +40,21 @@ void gs_sampling_init(struct gs_sampling *s)
     };
 }
 
-enum gs_status gs_sampler_create(size_t n_vocab, struct gs_sampler **out_s, struct gs_error *err)
+enum gs_status gs_sampler_create(size_t n_vocab, const struct gs_kernels *k,
+                                 struct gs_sampler **out_s, struct gs_error *err)
 {
     struct gs_sampler *s = gs_alloc_zero(sizeof(*s));
 
     if (!s)
         return gs_error_nomem(err, "create a sampler");
+    s->k = k;
     s->n_vocab = n_vocab;
     s->row = gs_alloc_array(n_vocab, sizeof(*s->row));
     s->count = gs_alloc_array(n_vocab, sizeof(*s->count));
     s->list = gs_alloc_array(n_vocab, sizeof(*s->list));
     s->work = gs_alloc_array(n_vocab, sizeof(*s->work));
-    if (!s->row || !s->count || !s->list || !s->work) {
+    s->weight = gs_alloc_array(n_vocab, sizeof(*s->weight));
+    if (!s->row || !s->count || !s->list || !s->work || !s->weight) {
         gs_sampler_free(s);
         return gs_error_nomem(err, "create a sampler");
     }
@@ -65,6 +70,7 @@ void gs_sampler_free(struct gs_sampler *s)
     gs_free(s->count);
     gs_free(s->list);
     gs_free(s->work);
+    gs_free(s->weight);
     gs_free(s);
 }
 
@@ -259,9 +265,10 @@ static size_t keep_possible(struct gs_sampler *s)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < s->n_vocab; i++)
-        if (s->row[i] > -INFINITY)
-            s->list[n++] = (struct candidate){s->row[i], (int32_t)i};
+    for (size_t i = 0; i < s->n_vocab; i++) {
+        s->list[n] = (struct candidate){s->row[i], (int32_t)i};
+        n += s->row[i] > -INFINITY;
+    }
     return n;
 }
 
@@ -290,29 +297,25 @@ static size_t keep_top_k(struct gs_sampler *s, size_t n, size_t k)
     return k;
 }
 
-static float max_logit(const struct candidate *c, size_t n)
+static float max_logit(struct gs_sampler *s, size_t n)
 {
-    float max = c[0].logit;
-
-    for (size_t i = 1; i < n; i++)
-        max = c[i].logit > max ? c[i].logit : max;
-    return max;
+    for (size_t i = 0; i < n; i++)
+        s->weight[i] = s->list[i].logit;
+    return s->k->max(s->weight, n);
 }
 
-/* Sum of exp(logit - max). */
-static double mass_of(const struct candidate *c, size_t n, float max)
+/* Sum of exp((logit - max) / temperature), which become the weights. */
+static double mass_of(struct gs_sampler *s, size_t n, float max, float temperature)
 {
-    double mass = 0;
-
     for (size_t i = 0; i < n; i++)
-        mass += (double)expf(c[i].logit - max);
-    return mass;
+        s->weight[i] = (s->list[i].logit - max) / temperature;
+    return (double)s->k->exp_sum(s->weight, n, 0);
 }
 
 /* The likeliest is kept also when `least` was rounded up past it. */
 static size_t keep_above(struct gs_sampler *s, size_t n, float least)
 {
-    const float max = max_logit(s->list, n);
+    const float max = max_logit(s, n);
     size_t kept = 0;
 
     least = fminf(least, max);
@@ -325,8 +328,8 @@ static size_t keep_above(struct gs_sampler *s, size_t n, float least)
 /* Those whose surprise -log p is nearest to the entropy, until they make up p of the mass. */
 static size_t keep_typical(struct gs_sampler *s, size_t n, float p)
 {
-    const float max = max_logit(s->list, n);
-    const double mass = mass_of(s->list, n, max);
+    const float max = max_logit(s, n);
+    const double mass = mass_of(s, n, max, 1);
     double entropy = log(mass);
     double sum = 0;
     size_t kept = 0;
@@ -334,7 +337,7 @@ static size_t keep_typical(struct gs_sampler *s, size_t n, float p)
     for (size_t i = 0; i < n; i++) {
         const float x = s->list[i].logit - max;
         if (x > -FLT_MAX)
-            entropy -= (double)x * (double)expf(x) / mass;
+            entropy -= (double)x * (double)s->weight[i] / mass;
     }
     for (size_t i = 0; i < n; i++) {
         const double surprise = log(mass) - (double)(s->list[i].logit - max);
@@ -354,8 +357,8 @@ static size_t keep_typical(struct gs_sampler *s, size_t n, float p)
  * up 1 - p of it even together, so they are never among them: mostly that leaves few to sort. */
 static size_t keep_top_p(struct gs_sampler *s, size_t n, float p)
 {
-    const float max = max_logit(s->list, n);
-    const double mass = mass_of(s->list, n, max);
+    const float max = max_logit(s, n);
+    const double mass = mass_of(s, n, max, 1);
     double sum = 0;
     size_t kept = 0;
 
@@ -370,25 +373,40 @@ static size_t keep_top_p(struct gs_sampler *s, size_t n, float p)
     return kept;
 }
 
+static double sum_of(const float *x, size_t n)
+{
+    double sums[8] = {0};
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i += GS_COUNT_OF(sums))
+        for (size_t k = 0; k < GS_COUNT_OF(sums); k++)
+            sums[k] += (double)x[i + k];
+    for (size_t k = 0; k < GS_COUNT_OF(sums); k++)
+        sum += sums[k];
+    return sum;
+}
+
+/* The one at which the running sum of weights passes a random share of them: its block first. */
 static int32_t draw_from(struct gs_sampler *s, size_t n, float temperature, struct gs_rng *rng)
 {
-    const float max = max_logit(s->list, n);
-    double mass = 0;
-    size_t last = 0;
+    const size_t block = 256;
+    double left = gs_rng_double(rng) * mass_of(s, n, max_logit(s, n), temperature);
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        s->work[i].logit = expf((s->list[i].logit - max) / temperature);
-        mass += (double)s->work[i].logit;
-    }
-    double left = gs_rng_double(rng) * mass;
-    for (size_t i = 0; i < n; i++) {
-        if (s->work[i].logit > 0)
-            last = i;
-        left -= (double)s->work[i].logit;
-        if (left < 0)
+    for (; i + block < n; i += block) {
+        const double sum = sum_of(s->weight + i, block);
+        if (left < sum)
             break;
+        left -= sum;
     }
-    return s->list[last].id;
+    for (; i < n; i++) {
+        left -= (double)s->weight[i];
+        if (left < 0)
+            return s->list[i].id;
+    }
+    while (s->weight[n - 1] <= 0) /* sums are rounded: the last that has a weight */
+        n--;
+    return s->list[n - 1].id;
 }
 
 enum gs_status gs_sampler_draw(struct gs_sampler *s, const struct gs_sampling *how,
@@ -424,7 +442,7 @@ enum gs_status gs_sampler_draw(struct gs_sampler *s, const struct gs_sampling *h
     if (how->top_p < 1)
         n = keep_top_p(s, n, how->top_p);
     if (how->min_p > 0) /* at least min_p times as likely as the likeliest */
-        n = keep_above(s, n, max_logit(s->list, n) + logf(how->min_p));
+        n = keep_above(s, n, max_logit(s, n) + logf(how->min_p));
     *out_id = draw_from(s, n, how->temperature, rng);
     return GS_OK;
 }
@@ -436,7 +454,6 @@ float gs_sampler_logprob(const struct gs_sampler *s, const float *logits, int32_
 {
     size_t n = 0;
     float max = -INFINITY;
-    double mass = 0;
 
     for (size_t i = 0; i < s->n_vocab; i++) {
         const float x = usable(logits[i]);
@@ -449,8 +466,8 @@ float gs_sampler_logprob(const struct gs_sampler *s, const float *logits, int32_
         out_top[at] = (struct gs_top_logprob){.token = (int32_t)i, .logprob = x};
     }
     for (size_t i = 0; i < s->n_vocab; i++)
-        mass += (double)expf(usable(logits[i]) - max);
-    const float log_mass = max + (float)log(mass);
+        s->weight[i] = usable(logits[i]);
+    const float log_mass = max + logf(s->k->exp_sum(s->weight, s->n_vocab, max));
     for (size_t i = 0; i < n; i++)
         out_top[i].logprob -= log_mass;
     *out_n_top = n;

@@ -14,15 +14,16 @@
 
 #include "base/compiler.h"
 #include "base/rng.h"
+#include "compute/kernels.h"
 #include "genset/chat.h"
 
 #define GS_SAMPLER_MAX_TOP 20 /* alternatives reported with a token */
 
 struct gs_sampler;
 
-/* Scratch memory for rows of n_vocab logits; drawing allocates nothing. */
-GS_MUST_CHECK enum gs_status gs_sampler_create(size_t n_vocab, struct gs_sampler **out_s,
-                                               struct gs_error *err);
+/* Scratch memory for rows of n_vocab logits; drawing allocates nothing. `k` outlives it. */
+GS_MUST_CHECK enum gs_status gs_sampler_create(size_t n_vocab, const struct gs_kernels *k,
+                                               struct gs_sampler **out_s, struct gs_error *err);
 void gs_sampler_free(struct gs_sampler *s);
 
 /* GS_EINVAL naming the first setting that is out of its range. */

@@ -18,12 +18,14 @@ struct ref {
     int32_t id;
 };
 
+static struct gs_kernels kernels;
 static struct gs_sampler *sampler;
 
 static int set_up(void **state)
 {
     (void)state;
-    return gs_sampler_create(N_VOCAB, &sampler, NULL) == GS_OK ? 0 : -1;
+    gs_kernels_init(&kernels, gs_cpu_best((enum gs_cpu_level)(GS_CPU_LIMIT - 1)));
+    return gs_sampler_create(N_VOCAB, &kernels, &sampler, NULL) == GS_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -423,7 +425,7 @@ static void test_out_of_memory(void **state)
     for (long n = 1; n < 100; n++) {
         struct gs_sampler *s = NULL;
         gs_alloc_fail_at(n);
-        const enum gs_status st = gs_sampler_create(N_VOCAB, &s, NULL);
+        const enum gs_status st = gs_sampler_create(N_VOCAB, &kernels, &s, NULL);
         gs_alloc_fail_at(0);
         gs_sampler_free(s);
         if (st == GS_OK)
