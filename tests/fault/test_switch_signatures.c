@@ -124,94 +124,104 @@ static void test_lists_that_go_through(void **state)
     }
 }
 
+/* An answer, and a conversation that goes on from it. */
+struct history {
+    struct gs_buf body, out, answer;
+    struct gs_json said; /* of the answer's bytes */
+    struct gs_arena arena;
+};
+
+static void history_begin(struct grid *g, const char *path, struct gs_slice body, struct history *h)
+{
+    gs_arena_init(&h->arena, 0);
+    gs_buf_init(&h->body, 1 << 20);
+    gs_buf_init(&h->answer, 1 << 20);
+    ask(g, path, body, &h->out);
+    assert_true(body_of(&h->out, &h->answer));
+    assert_int_equal(gs_json_parse(gs_buf_view(&h->answer), &h->arena, &h->said, NULL), GS_OK);
+}
+
+/* Asks what h->body holds. */
+static void history_ask(struct grid *g, const char *path, struct history *h)
+{
+    gs_buf_clear(&h->out);
+    ask(g, path, gs_buf_view(&h->body), &h->out);
+    gs_buf_reset(&h->body);
+}
+
+static void history_clear(struct history *h)
+{
+    gs_buf_clear(&h->body);
+    gs_buf_clear(&h->out);
+    gs_buf_clear(&h->answer);
+    gs_arena_clear(&h->arena);
+}
+
 /* And of a client of another API, which hands back what it got. */
 static void test_lists_that_are_written_anew(void **state)
 {
     static const char *const models[] = {"router@ok", "claude@ok"};
-    struct gs_buf body, out, answer;
     struct gs_slice signature;
-    struct gs_json v;
-    struct gs_arena a;
+    struct history h;
     struct grid g;
 
     (void)state;
     prepare_grid(&g);
     start_two(&g);
-    gs_arena_init(&a, 0);
-    gs_buf_init(&body, 1 << 20);
-    gs_buf_init(&answer, 1 << 20);
-    ask(&g, ANTHROPIC,
-        GS_SLICE_LIT("{\"model\":\"router@ok\",\"max_tokens\":99,\"messages\":[{\"role\":\"user\","
-                     "\"content\":\"think and sign\"}]}"),
-        &out);
-    assert_true(body_of(&out, &answer));
-    assert_int_equal(gs_json_parse(gs_buf_view(&answer), &a, &v, NULL), GS_OK);
-    const struct gs_json *first = &gs_json_get(&v, "content")->u.array.items[0];
+    history_begin(&g, ANTHROPIC,
+                  GS_SLICE_LIT("{\"model\":\"router@ok\",\"max_tokens\":99,\"messages\":[{\"role\":"
+                               "\"user\",\"content\":\"think and sign\"}]}"),
+                  &h);
+    const struct gs_json *first = &gs_json_get(&h.said, "content")->u.array.items[0];
     assert_true(gs_json_get_string(first, "signature", &signature, NULL));
     assert_true(gs_slice_starts(signature, GS_SLICE_LIT("genset:router:details:[{")));
     for (size_t i = 0; i < GS_COUNT_OF(models); i++) {
-        gs_buf_reset(&body);
-        gs_buf_printf(&body,
+        gs_buf_printf(&h.body,
                       "{\"model\":\"%s\",\"max_tokens\":99,\"messages\":[{\"role\":\"assistant\","
                       "\"content\":[",
                       models[i]);
-        gs_json_write(&body, first);
-        gs_buf_puts(&body, ",{\"type\":\"text\",\"text\":\"w0\"}]},{\"role\":\"user\","
-                           "\"content\":\"say 1\"}]}");
-        gs_buf_clear(&out);
-        ask(&g, ANTHROPIC, gs_buf_view(&body), &out);
+        gs_json_write(&h.body, first);
+        gs_buf_puts(&h.body, ",{\"type\":\"text\",\"text\":\"w0\"}]},{\"role\":\"user\","
+                             "\"content\":\"say 1\"}]}");
+        history_ask(&g, ANTHROPIC, &h);
         if (i == 0)
             assert_true(got(one, "\"reasoning_details\":[{\"type\":\"reasoning.encrypted\","
                                  "\"data\":\"c2lnbmVk\"}]"));
         else
             assert_false(got(two, "c2lnbmVk") || got(two, "genset:"));
     }
-    gs_buf_clear(&body);
-    gs_buf_clear(&out);
-    gs_buf_clear(&answer);
-    gs_arena_clear(&a);
+    history_clear(&h);
     finish_grid(&g);
 }
 
 /* Of a client of another API. */
 static void test_bytes_that_are_written_anew(void **state)
 {
-    struct gs_buf body, out, answer;
     struct gs_slice content;
-    struct gs_json v;
-    struct gs_arena a;
+    struct history h;
     struct grid g;
 
     (void)state;
     prepare_grid(&g);
     start_two(&g);
-    gs_arena_init(&a, 0);
-    gs_buf_init(&body, 1 << 20);
-    gs_buf_init(&answer, 1 << 20);
-    ask(&g, RESPONSES,
+    history_begin(
+        &g, RESPONSES,
         GS_SLICE_LIT("{\"model\":\"claude@ok\",\"input\":\"say 2 and think\",\"include\":["
                      "\"reasoning.encrypted_content\"]}"),
-        &out);
-    assert_true(body_of(&out, &answer));
-    assert_int_equal(gs_json_parse(gs_buf_view(&answer), &a, &v, NULL), GS_OK);
-    const struct gs_json *first = &gs_json_get(&v, "output")->u.array.items[0];
+        &h);
+    const struct gs_json *first = &gs_json_get(&h.said, "output")->u.array.items[0];
     assert_true(gs_json_get_string(first, "encrypted_content", &content, NULL));
     for (int home = 0; home < 2; home++) {
-        gs_buf_reset(&body);
-        gs_buf_printf(&body, "{\"model\":\"%s\",\"input\":[", home ? "claude@ok" : "one@ok");
-        gs_json_write(&body, first);
-        gs_buf_puts(&body, ",{\"role\":\"user\",\"content\":\"say 1\"}]}");
-        gs_buf_clear(&out);
-        ask(&g, RESPONSES, gs_buf_view(&body), &out);
+        gs_buf_printf(&h.body, "{\"model\":\"%s\",\"input\":[", home ? "claude@ok" : "one@ok");
+        gs_json_write(&h.body, first);
+        gs_buf_puts(&h.body, ",{\"role\":\"user\",\"content\":\"say 1\"}]}");
+        history_ask(&g, RESPONSES, &h);
         if (home)
             assert_true(got(two, "\"signature\":\"c2lnbmVk\""));
         else
             assert_false(got(one, "reasoning"));
     }
-    gs_buf_clear(&body);
-    gs_buf_clear(&out);
-    gs_buf_clear(&answer);
-    gs_arena_clear(&a);
+    history_clear(&h);
     finish_grid(&g);
 }
 
