@@ -30,7 +30,7 @@ struct gs_block {
     struct gs_slice id;        /* tool call: its id; tool result: the id of the call it answers */
     struct gs_slice name;      /* tool call, tool result: tool (may be empty); image: media type */
     struct gs_slice args;      /* tool call: arguments, the text of a JSON object */
-    struct gs_slice signature; /* reasoning: opaque signature of who produced it */
+    struct gs_slice signature; /* reasoning, tool call: opaque signature of who produced it */
     struct gs_slice cache;     /* JSON text of a cache_control: it says to keep all up to here */
     bool is_error;             /* tool result */
 };
@@ -237,12 +237,12 @@ struct gs_event {
     enum gs_event_kind kind;
     enum gs_block_kind block; /* BEGIN, DELTA, END: text, reasoning or tool call */
     uint32_t block_idx;
-    uint32_t answer_idx;              /* all but START and ERROR; 0 of one answer */
-    uint32_t n_left;                  /* STOP: answers that are still being written */
-    struct gs_slice text;             /* DELTA */
-    struct gs_slice id;               /* BEGIN of a tool call */
-    struct gs_slice name;             /* BEGIN of a tool call */
-    struct gs_slice signature;        /* END of reasoning; opaque, may be empty */
+    uint32_t answer_idx;       /* all but START and ERROR; 0 of one answer */
+    uint32_t n_left;           /* STOP: answers that are still being written */
+    struct gs_slice text;      /* DELTA */
+    struct gs_slice id;        /* BEGIN of a tool call */
+    struct gs_slice name;      /* BEGIN of a tool call */
+    struct gs_slice signature; /* END of reasoning, BEGIN of a tool call; opaque, may be empty */
     const struct gs_logprob *logprob; /* DELTA: the tokens that made this text, when asked for */
     size_t n_logprob;
     const float *values; /* VECTOR */

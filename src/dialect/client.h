@@ -20,7 +20,7 @@
 #include "genset/chat.h"
 #include "genset/fault.h"
 
-/* Whether a signature of reasoning was made by whom a request is for; then it is told as they made
+/* Whether a signature was made by whom a request is for; then it is told as they made
  * it. */
 typedef bool gs_dialect_signed_fn(void *ud, struct gs_slice signature, struct gs_slice *out_theirs);
 
@@ -105,10 +105,13 @@ void gs_dialect_each_signed(struct gs_slice signature,
 /* The two of it; false: it names nobody. */
 GS_MUST_CHECK bool gs_dialect_signed_by(struct gs_slice signature, struct gs_slice *out_maker,
                                         struct gs_slice *out_theirs);
-/* Append a request's body, in whatever API, without the reasoning that others signed; nothing if
- * all of it may go as it is. errors: GS_ENOMEM. */
-GS_MUST_CHECK enum gs_status gs_dialect_drop_signed(struct gs_slice body,
-                                                    gs_dialect_signed_fn *is_theirs, void *ud,
+/* Whether a request of the client's own API may go there as it is: nobody else signed any of it,
+ * and no signature is missing. */
+GS_MUST_CHECK bool gs_dialect_may_pass(const struct gs_chat *chat, const struct gs_dialect_to *to);
+/* Append a request's body, in whatever API, without the reasoning and the signatures of others;
+ * nothing if all of it may go as it is. errors: GS_ENOMEM. */
+GS_MUST_CHECK enum gs_status gs_dialect_mend_signed(struct gs_slice body,
+                                                    const struct gs_dialect_to *to,
                                                     struct gs_buf *b, struct gs_error *err);
 
 /* What is said behind the turns that a request has. */

@@ -24,7 +24,7 @@ struct gs_dialect_details {
 void gs_dialect_details_clear(struct gs_dialect_details *d);
 /* A list's next pieces; those of one text are put together. */
 void gs_dialect_details_add(struct gs_dialect_details *d, const struct gs_json *list);
-/* No more of them come, for now. True: they are signed; *out_signature is valid until the next
+/* The list is done. True: they are signed; *out_signature is valid until the next
  * call. Without memory they are not. */
 bool gs_dialect_details_take(struct gs_dialect_details *d, struct gs_slice *out_signature);
 

@@ -80,23 +80,9 @@ static void write_results(struct gs_dialect_openai_asker *k, const struct gs_mes
         write_content(k, m, "user");
 }
 
-/* Gemini signs the first call of several, and from its third generation on refuses a history in
- * which that is not so, but for this word in the place of a signature, for calls that it did not
- * make (ai.google.dev/gemini-api/docs/thought-signatures). Clients of other APIs keep none. */
-static bool must_sign(const struct gs_dialect_openai_asker *k)
-{
-    const struct gs_slice name = GS_SLICE_LIT("gemini-");
-    const struct gs_slice model = k->to->model;
-    const size_t at = gs_slice_find(model, name, 0);
-
-    if (!k->to->wants_signed_calls || at == SIZE_MAX || at + name.len == model.len)
-        return false;
-    return model.ptr[at + name.len] != '1' && model.ptr[at + name.len] != '2';
-}
-
 static void write_calls(struct gs_dialect_openai_asker *k, const struct gs_message *m)
 {
-    bool is_unsigned = must_sign(k);
+    bool is_to_sign = gs_dialect_wants_signed_call(k->to);
     const char *between = ",\"tool_calls\":[";
 
     for (size_t i = 0; i < m->n_blocks; i++) {
@@ -113,10 +99,9 @@ static void write_calls(struct gs_dialect_openai_asker *k, const struct gs_messa
         gs_dialect_write_member(k->b, "arguments",
                                 block->args.len ? block->args : GS_SLICE_LIT("{}"));
         gs_buf_putc(k->b, '}');
-        if (is_unsigned)
-            gs_buf_puts(k->b, ",\"extra_content\":{\"google\":{\"thought_signature\":"
-                              "\"skip_thought_signature_validator\"}}");
-        is_unsigned = false;
+        if (is_to_sign)
+            gs_buf_puts(k->b, "," GS_DIALECT_UNSIGNED_CALL);
+        is_to_sign = false;
         gs_buf_putc(k->b, '}');
     }
     gs_buf_putc(k->b, ']');

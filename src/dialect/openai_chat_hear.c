@@ -74,7 +74,8 @@ static bool begins_call(const struct heard *s, int64_t index, struct gs_slice id
     return name.len && id.len && s->call_id.len && !gs_slice_eq(id, gs_buf_view(&s->call_id));
 }
 
-static void begin_call(struct heard *s, int64_t index, struct gs_slice id, struct gs_slice name)
+static void begin_call(struct heard *s, int64_t index, struct gs_slice id, struct gs_slice name,
+                       struct gs_slice signature)
 {
     if (!name.len) {
         gs_dialect_hear_fail(&s->h, GS_FAULT_MALFORMED, GS_EUPSTREAM,
@@ -88,8 +89,9 @@ static void begin_call(struct heard *s, int64_t index, struct gs_slice id, struc
         gs_buf_init(&s->call_id, SIZE_MAX / 2);
     gs_buf_reset(&s->call_id);
     gs_buf_slice(&s->call_id, id);
-    gs_dialect_hear_begin(&s->h,
-                          (struct gs_event){.block = GS_BLOCK_TOOL_CALL, .id = id, .name = name});
+    gs_dialect_hear_begin(
+        &s->h, (struct gs_event){
+                   .block = GS_BLOCK_TOOL_CALL, .id = id, .name = name, .signature = signature});
 }
 
 /* {"index": 0, "id": ..., "function": {"name": ..., "arguments": ...}} or a piece of it. */
@@ -104,7 +106,7 @@ static void hear_call(struct heard *s, const struct gs_json *call)
     if (!gs_json_get_int(call, "index", &index, NULL))
         index = -1;
     if (begins_call(s, index, id, name)) {
-        begin_call(s, index, id, name);
+        begin_call(s, index, id, name, gs_dialect_call_signature(call));
         if (custom && !s->h.has_failed)
             gs_dialect_hear_custom(&s->h);
     }
@@ -119,7 +121,7 @@ static void hear_function(struct heard *s, const struct gs_json *function)
     const struct gs_slice name = gs_dialect_peek_string(function, "name");
 
     if (!s->h.has_block || s->h.block != GS_BLOCK_TOOL_CALL)
-        begin_call(s, -1, gs_slice(NULL, 0), name);
+        begin_call(s, -1, gs_slice(NULL, 0), name, gs_slice(NULL, 0));
     gs_dialect_hear_delta(&s->h, gs_dialect_hear_args(&s->h, gs_json_get(function, "arguments")),
                           NULL);
 }

@@ -96,12 +96,15 @@ static void read_call(struct gs_dialect_reader *r, const struct gs_json *call)
     const struct gs_slice id = gs_dialect_peek_string(call, "id");
     const struct gs_json *function = gs_json_get(call, "function");
     const struct gs_json *custom = gs_json_get(call, "custom");
+    const size_t before = r->n_blocks;
 
     if (custom)
         add_call(r, id, custom,
                  gs_dialect_openai_custom_args(r, gs_dialect_peek_string(custom, "input")));
     else
         add_call(r, id, function, gs_dialect_read_args(r, gs_json_get(function, "arguments")));
+    if (r->n_blocks > before)
+        r->blocks[before].signature = gs_dialect_call_signature(call);
 }
 
 /* What was signed here brings its text along; what elsewhere was, stands beside it. */

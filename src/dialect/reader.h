@@ -45,6 +45,8 @@ void gs_dialect_read_content(struct gs_dialect_reader *r, const struct gs_json *
                                                const struct gs_json *part));
 /* "data:image/png;base64,..." becomes media type and data; another URL stays whole. */
 void gs_dialect_add_image(struct gs_dialect_reader *r, struct gs_slice url);
+/* Of a call, by Google (ai.google.dev/gemini-api/docs/thought-signatures); empty: it has none. */
+struct gs_slice gs_dialect_call_signature(const struct gs_json *call);
 /* Of a signature that has another and the reasoning's text in it (gs_dialect_write_signature), the
  * other, and the text. */
 void gs_dialect_open_signature(struct gs_dialect_reader *r, struct gs_slice *signature,

@@ -1,7 +1,7 @@
 /* Signatures of reasoning, which only who made them can read. A client hands them back with what it
  * was told, whoever is asked then; so one that was made elsewhere than in the client's own API
- * begins with its maker's name: "genset:NAME:". Requests that go out as they came are looked
- * through, and what is not by whom they are for is taken out of them. */
+ * begins with its maker's name: "genset:NAME:". Google signs calls, too. Requests that go out as
+ * they came are looked through, and what is not by whom they are for is taken out of them. */
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slice.h"
@@ -44,6 +44,25 @@ bool gs_dialect_is_signed(struct gs_slice signature)
     return gs_dialect_signed_by(signature, &maker, &theirs) && theirs.len > 0;
 }
 
+/* ---- calls ---- */
+
+struct gs_slice gs_dialect_call_signature(const struct gs_json *call)
+{
+    const struct gs_json *google = gs_json_get(gs_json_get(call, "extra_content"), "google");
+
+    return gs_dialect_peek_string(google, "thought_signature");
+}
+
+bool gs_dialect_wants_signed_call(const struct gs_dialect_to *to)
+{
+    const struct gs_slice name = GS_SLICE_LIT("gemini-");
+    const size_t at = gs_slice_find(to->model, name, 0);
+
+    if (!to->wants_signed_calls || at == SIZE_MAX || at + name.len == to->model.len)
+        return false;
+    return to->model.ptr[at + name.len] != '1' && to->model.ptr[at + name.len] != '2';
+}
+
 /* ---- redacted thinking ---- */
 
 struct gs_slice gs_dialect_anthropic_redacted(struct gs_dialect_reader *r, struct gs_slice data)
@@ -75,11 +94,11 @@ void gs_dialect_anthropic_thinking(struct gs_buf *b, struct gs_slice text,
 /* ---- requests that go out as they came ---- */
 
 struct walk {
-    gs_dialect_signed_fn *is_theirs;
-    void *ud;
+    const struct gs_dialect_to *to;
     struct gs_arena a;
     struct gs_dialect_reader r;
     unsigned n_changes;
+    bool is_to_sign; /* the next call */
 };
 
 /* Append what stands in the place of `text`; false: nothing does. */
@@ -129,7 +148,7 @@ static enum fate judge(struct walk *w, struct gs_slice signature, struct gs_slic
     *out_text = gs_slice(NULL, 0);
     *out_theirs = gs_slice(NULL, 0);
     gs_dialect_open_signature(&w->r, &made, out_text);
-    if (!w->is_theirs(w->ud, made, out_theirs) || out_theirs->len == 0)
+    if (!w->to->is_theirs(w->to->ud, made, out_theirs) || out_theirs->len == 0)
         return GOES;
     return gs_slice_eq(*out_theirs, signature) ? STAYS : CHANGES;
 }
@@ -172,6 +191,44 @@ static bool put_detail(struct walk *w, struct gs_slice detail, struct gs_buf *b)
     return !goes;
 }
 
+static void put_name(struct gs_buf *b, const char *between, struct gs_slice name)
+{
+    gs_buf_printf(b, "%s\"", between);
+    gs_buf_slice(b, name);
+    gs_buf_puts(b, "\":");
+}
+
+/* Chat Completions: a call, which Google signs. */
+static bool put_call(struct walk *w, struct gs_slice call, struct gs_buf *b)
+{
+    const bool is_to_sign = w->is_to_sign;
+    const char *between = is_to_sign ? "," : "";
+    struct gs_json v = {.kind = GS_JSON_NULL};
+    struct gs_slice name, value, theirs, text;
+    size_t pos = 0;
+
+    w->is_to_sign = false;
+    if (gs_json_parse(call, &w->a, &v, NULL) == GS_ENOMEM)
+        gs_dialect_reader_nomem(&w->r);
+    const struct gs_slice signature = gs_dialect_call_signature(&v);
+    if (v.kind != GS_JSON_OBJECT ||
+        (signature.len ? judge(w, signature, &theirs, &text) == STAYS : !is_to_sign)) {
+        gs_buf_slice(b, call);
+        return true;
+    }
+    w->n_changes++;
+    gs_buf_puts(b, is_to_sign ? "{" GS_DIALECT_UNSIGNED_CALL : "{");
+    while (gs_json_next_member(call, &pos, &name, &value)) {
+        if (gs_slice_eq_str(name, "extra_content"))
+            continue;
+        put_name(b, between, name);
+        gs_buf_slice(b, value);
+        between = ",";
+    }
+    gs_buf_putc(b, '}');
+    return true;
+}
+
 /* A member of a message; false: nothing is left of it. */
 static bool put_member(struct walk *w, struct gs_slice name, struct gs_slice value,
                        struct gs_buf *b)
@@ -179,13 +236,15 @@ static bool put_member(struct walk *w, struct gs_slice name, struct gs_slice val
     const bool is_list = value.len > 0 && value.ptr[0] == '[';
     const unsigned before = w->n_changes;
 
-    gs_buf_putc(b, '"');
-    gs_buf_slice(b, name);
-    gs_buf_puts(b, "\":");
+    put_name(b, "", name);
     if (is_list && gs_slice_eq_str(name, "content"))
         return put_items(w, value, put_block, b) || w->n_changes == before;
     if (is_list && gs_slice_eq_str(name, "reasoning_details"))
         return put_items(w, value, put_detail, b) || w->n_changes == before;
+    if (is_list && gs_slice_eq_str(name, "tool_calls")) {
+        w->is_to_sign = gs_dialect_wants_signed_call(w->to);
+        return put_items(w, value, put_call, b) || w->n_changes == before;
+    }
     gs_buf_slice(b, value);
     w->n_changes += gs_slice_eq_str(name, GS_DIALECT_OLLAMA_SIGNATURE); /* Ollama signs nothing */
     return w->n_changes == before;
@@ -249,6 +308,32 @@ static bool put_response_item(struct walk *w, struct gs_slice item, struct gs_bu
     return fate != GOES;
 }
 
+static bool may_pass(const struct gs_message *m, const struct gs_dialect_to *to)
+{
+    bool is_to_sign = gs_dialect_wants_signed_call(to);
+    struct gs_slice theirs;
+
+    for (size_t i = 0; i < m->n_blocks; i++) {
+        const struct gs_slice signature = m->blocks[i].signature;
+        const bool is_call = m->blocks[i].kind == GS_BLOCK_TOOL_CALL;
+        if (signature.len > 0 &&
+            (!to->is_theirs(to->ud, signature, &theirs) || !gs_slice_eq(theirs, signature)))
+            return false;
+        if (is_call && is_to_sign && !signature.len)
+            return false;
+        is_to_sign = is_to_sign && !is_call;
+    }
+    return true;
+}
+
+bool gs_dialect_may_pass(const struct gs_chat *chat, const struct gs_dialect_to *to)
+{
+    for (size_t i = 0; i < chat->n_messages; i++)
+        if (!may_pass(&chat->messages[i], to))
+            return false;
+    return true;
+}
+
 static void put_body(struct walk *w, struct gs_slice body, struct gs_buf *b)
 {
     const char *between = "{";
@@ -257,9 +342,7 @@ static void put_body(struct walk *w, struct gs_slice body, struct gs_buf *b)
 
     while (gs_json_next_member(body, &pos, &name, &value)) {
         const bool is_list = value.len > 0 && value.ptr[0] == '[';
-        gs_buf_printf(b, "%s\"", between);
-        gs_buf_slice(b, name);
-        gs_buf_puts(b, "\":");
+        put_name(b, between, name);
         if (is_list && gs_slice_eq_str(name, "messages"))
             (void)put_items(w, value, put_message, b);
         else if (is_list && gs_slice_eq_str(name, "input"))
@@ -271,10 +354,10 @@ static void put_body(struct walk *w, struct gs_slice body, struct gs_buf *b)
     gs_buf_puts(b, between[0] == '{' ? "{}" : "}");
 }
 
-enum gs_status gs_dialect_drop_signed(struct gs_slice body, gs_dialect_signed_fn *is_theirs,
-                                      void *ud, struct gs_buf *b, struct gs_error *err)
+enum gs_status gs_dialect_mend_signed(struct gs_slice body, const struct gs_dialect_to *to,
+                                      struct gs_buf *b, struct gs_error *err)
 {
-    struct walk w = {.is_theirs = is_theirs, .ud = ud};
+    struct walk w = {.to = to};
     const size_t start = b->len;
     struct gs_json v;
 

@@ -7,6 +7,7 @@
 #include "genset/chat.h"
 
 struct gs_dialect_context;
+struct gs_dialect_to;
 
 /* Ready a buffer of a zeroed state for its first use. */
 void gs_dialect_writer_ready(struct gs_buf *b);
@@ -51,6 +52,12 @@ void gs_dialect_write_signature(struct gs_buf *b, struct gs_slice signature,
                                 struct gs_slice reasoning);
 void gs_dialect_put_signature(struct gs_buf *b, struct gs_slice signature,
                               struct gs_slice reasoning);
+/* Whether it refuses a history in which the first call of several is not signed, as Google does
+ * from Gemini 3 on, but for this word in calls that it did not make
+ * (ai.google.dev/gemini-api/docs/thought-signatures). */
+bool gs_dialect_wants_signed_call(const struct gs_dialect_to *to);
+#define GS_DIALECT_UNSIGNED_CALL                                                                   \
+    "\"extra_content\":{\"google\":{\"thought_signature\":\"skip_thought_signature_validator\"}}"
 /* What a signature begins with that names its maker (gs_dialect_sign). */
 #define GS_DIALECT_MARK GS_SLICE_LIT("genset:")
 /* A member of Ollama's messages that only we know: such a signature. */

@@ -178,6 +178,8 @@ static enum gs_flow note_event(void *ud, const struct gs_event *ev)
     }
     if (ev->kind == GS_EVENT_END && ev->block == GS_BLOCK_REASONING)
         take_signature(leg, &told);
+    else if (ev->kind == GS_EVENT_BEGIN && leg->way.is_raw) /* a call; others' clients keep none */
+        note_signature(leg, ev->signature);
     if (ev->usage.answer_tokens != leg->usage.answer_tokens)
         leg->uncounted_bytes = 0;
     if (ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP)

@@ -304,34 +304,18 @@ static bool is_google(const struct gs_config_provider *p)
     return false;
 }
 
-/* Whether all reasoning in a request may be read by whom it is for. */
-static bool is_readable(const struct gs_chat *chat, const struct gs_switch_readable *readable)
-{
-    struct gs_slice theirs;
-
-    for (size_t m = 0; chat && m < chat->n_messages; m++)
-        for (size_t i = 0; i < chat->messages[m].n_blocks; i++) {
-            const struct gs_slice signature = chat->messages[m].blocks[i].signature;
-            if (signature.len > 0 && (!readable->is_theirs(readable->ud, signature, &theirs) ||
-                                      !gs_slice_eq(theirs, signature)))
-                return false;
-        }
-    return chat != NULL;
-}
-
 /* The client's bytes, but for what others signed, the model's name, and turns behind them. */
 static enum gs_status make_raw(const struct gs_config_target *to, const struct gs_switch_ask *ask,
                                const struct gs_switch_way *way, const struct gs_dialect_to *whom,
-                               const struct gs_switch_readable *readable, struct gs_buf *b,
-                               struct gs_error *err)
+                               struct gs_buf *b, struct gs_error *err)
 {
     const bool is_renamed = to->model && !gs_slice_eq_str(ask->model, to->model);
     enum gs_status st = GS_OK;
     struct gs_buf kept;
 
     gs_buf_init(&kept, GS_MAX_REQUEST_BYTES);
-    if (!is_readable(ask->chat, readable))
-        st = gs_dialect_drop_signed(ask->body, readable->is_theirs, readable->ud, &kept, err);
+    if (!ask->chat || !gs_dialect_may_pass(ask->chat, whom))
+        st = gs_dialect_mend_signed(ask->body, whom, &kept, err);
     if (st == GS_OK && way->turns &&
         !gs_dialect_add_turns(way->client, kept.len ? gs_buf_view(&kept) : ask->body, whom,
                               way->turns, b))
@@ -362,7 +346,7 @@ static enum gs_status make_body(const struct gs_config_target *to,
         .default_max_tokens = DEFAULT_MAX_TOKENS,
     };
 
-    return is_as_it_came(way) ? make_raw(to, ask, way, &whom, readable, b, err)
+    return is_as_it_came(way) ? make_raw(to, ask, way, &whom, b, err)
                               : way->client->write_request(chat, &whom, b, err);
 }
 

@@ -16,7 +16,8 @@
  * fake_fault.h lists the words. The answer is made from the last user message: "say 5" words (w0 w1
  * w2...; 8 if nothing is said), "call NAME" a tool, "think" first, "greek" for letters of several
  * bytes; "recite TEXT" says all of TEXT, in thoughts and calls too, "confide" what no request has;
- * "sign" signs what was thought, as OpenRouter. An assistant message at the end is continued. */
+ * "sign" signs what was thought, as OpenRouter, and a call, as Google. An assistant message at the
+ * end is continued. */
 #ifndef GS_TESTS_FAKE_PROVIDER_H
 #define GS_TESTS_FAKE_PROVIDER_H
 

@@ -275,6 +275,7 @@ static void chat_pieces(struct speller *s, const char *form, struct gs_slice tex
     }
 }
 
+#define SIGNED_CALL "\"extra_content\":{\"google\":{\"thought_signature\":\"c2lnbmVk\"}}"
 #define SIGNED_DETAILS                                                                             \
     "\"reasoning_details\":[{\"type\":\"reasoning.encrypted\",\"data\":\"c2lnbmVk\"}]"
 
@@ -292,8 +293,9 @@ static void chat_stream(struct speller *s)
             s, FAKE_STEP_OPEN,
             gs_arena_printf(&s->plan->arena,
                             "{\"tool_calls\":[{\"index\":0,\"id\":\"call_fake%llu\",\"type\":"
-                            "\"function\",\"function\":{\"name\":%s,\"arguments\":\"\"}}]}",
-                            (unsigned long long)s->ask->number, quoted(s->plan, s->ask->call))
+                            "\"function\",\"function\":{\"name\":%s,\"arguments\":\"\"}%s}]}",
+                            (unsigned long long)s->ask->number, quoted(s->plan, s->ask->call),
+                            s->ask->signs ? "," SIGNED_CALL : "")
                 .ptr,
             NULL);
         chat_pieces(s, "\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":", s->args,
@@ -323,9 +325,9 @@ static struct gs_slice chat_whole(struct speller *s)
         more = gs_arena_printf(
             a,
             "%s,\"tool_calls\":[{\"id\":\"call_fake%llu\",\"type\":\"function\",\"function\":"
-            "{\"name\":%s,\"arguments\":%s}}]",
+            "{\"name\":%s,\"arguments\":%s}%s}]",
             more.ptr, (unsigned long long)s->ask->number, quoted(s->plan, s->ask->call),
-            quoted(s->plan, s->args));
+            quoted(s->plan, s->args), s->ask->signs ? "," SIGNED_CALL : "");
     const struct gs_slice choice =
         gs_arena_printf(a,
                         "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":%s%s},"

@@ -1,6 +1,6 @@
-/* Signed reasoning, through the whole program: it comes back to who signed it, whatever API the
- * client speaks, and is taken out of what goes to anybody else, also where bytes go through as they
- * are. */
+/* Signed reasoning and calls, through the whole program: what was signed comes back to who signed
+ * it, whatever API the client speaks, and is taken out of what goes to anybody else, also where
+ * bytes go through as they are. */
 #include "switch_test.h"
 #include "two_fakes.h"
 #include "json/json.h"
@@ -88,7 +88,7 @@ static void test_bytes_that_go_through(void **state)
     "\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"t0\"},{\"type\":"              \
     "\"reasoning.%s\":\"%s\"}]},{\"role\":\"user\",\"content\":\"say 2, think and sign\"}]}"
 
-/* The same with lists of them. */
+/* The same with lists of them, and with calls. */
 static void tell_details(struct grid *g, const char *model, const char *kind, const char *signature)
 {
     struct gs_buf body, out;
@@ -122,6 +122,43 @@ static void test_lists_that_go_through(void **state)
         assert_false(got(two, "c2lnbmVk"));
         finish_grid(&g);
     }
+}
+
+#define CALLED                                                                                     \
+    "{\"model\":\"%s\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}],"         \
+    "\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"1\",\"type\":\"function\","   \
+    "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"},\"extra_content\":{\"google\":{"           \
+    "\"thought_signature\":\"%s\"}}}]},{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":"     \
+    "\"r\"},{\"role\":\"user\",\"content\":\"call f and sign\"}]}"
+
+static void tell_call(struct grid *g, const char *model, const char *signature)
+{
+    struct gs_buf body, out;
+
+    gs_buf_init(&body, 1 << 20);
+    gs_buf_printf(&body, CALLED, model, signature);
+    ask(g, OPENAI, gs_buf_view(&body), &out);
+    gs_buf_clear(&body);
+    gs_buf_clear(&out);
+}
+
+static void test_calls_that_go_through(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_two(&g);
+    tell_call(&g, "two@ok", "dHdv"); /* nobody knows whose */
+    assert_true(got(two, "dHdv"));
+    tell_call(&g, "one@500;ok#2", "dHdv");
+    assert_true(got(one, "dHdv") && !got(two, "dHdv") && got(two, "\"tool_calls\""));
+    tell_call(&g, "one@ok", "c2lnbmVk"); /* one signs its call so */
+    tell_call(&g, "one@ok", "c2lnbmVk");
+    assert_true(got(one, "c2lnbmVk"));
+    tell_call(&g, "two@ok", "c2lnbmVk");
+    assert_false(got(two, "c2lnbmVk") || got(two, "extra_content"));
+    finish_grid(&g);
 }
 
 /* An answer, and a conversation that goes on from it. */
@@ -231,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_bytes_that_go_through),
         cmocka_unit_test(test_bytes_that_are_written_anew),
         cmocka_unit_test(test_lists_that_go_through),
+        cmocka_unit_test(test_calls_that_go_through),
         cmocka_unit_test(test_lists_that_are_written_anew),
     };
 

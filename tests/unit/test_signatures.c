@@ -1,5 +1,5 @@
-/* Signatures of reasoning: that they come back to who made them through every client's API, and
- * that nobody else gets to read them. */
+/* Signatures of reasoning and of calls: that they come back to who made them through every client's
+ * API, and that nobody else gets to read them. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 #include "cmocka_headers.h"
 
@@ -31,6 +31,12 @@ static bool is_theirs(void *ud, struct gs_slice signature, struct gs_slice *out_
     return gs_switch_signers_is(&none, ud, false, signature, out_theirs) ||
            (is_known && gs_slice_eq_str(gs_slice_str(ud), "acme"));
 }
+
+static const struct gs_dialect_to acme = {.is_theirs = is_theirs, .ud = (void *)"acme"};
+static const struct gs_dialect_to google = {.model = GS_SLICE_LIT("gemini-3-pro"),
+                                            .is_theirs = is_theirs,
+                                            .ud = (void *)"acme",
+                                            .wants_signed_calls = true};
 
 /* ---- through every API ---- */
 
@@ -179,9 +185,8 @@ static void test_round_trip(void **state)
         expect_asked(&chat, "other", false);
         /* and as it came, to another server of the client's API */
         gs_buf_reset(&body);
-        assert_int_equal(
-            gs_dialect_drop_signed(gs_buf_view(&next), is_theirs, (void *)"other", &body, &err),
-            GS_OK);
+        const struct gs_dialect_to other = {.is_theirs = is_theirs, .ud = (void *)"other"};
+        assert_int_equal(gs_dialect_mend_signed(gs_buf_view(&next), &other, &body, &err), GS_OK);
         assert_true(body.len > 0 && has(&body, "Yes."));
         assert_false(has(&body, "genset") || has(&body, "Eq+/") || has(&body, "QUJD"));
         assert_int_equal(
@@ -244,7 +249,11 @@ static void test_details(void **state)
 
 /* ---- requests that go out as they came ---- */
 
-static const struct {
+#define GOOGLE(signature) "\"extra_content\":{\"google\":{\"thought_signature\":\"" signature "\"}}"
+#define UNSIGNED          GOOGLE("skip_thought_signature_validator")
+#define CALLS(calls)      "{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[" calls "]}]}"
+
+static const struct passed {
     const char *body, *left; /* NULL: it may go as it is */
 } passed[] = {
     {"{\"model\":\"m\"}", NULL},
@@ -284,21 +293,64 @@ static const struct {
      "\"reasoning.encrypted\",\"data\":\"mine\"}]}]}"},
     {"{\"messages\":[{\"content\":[{\"type\":\"redacted_thinking\",\"data\":\"c\"}", NULL},
     {"[1]", NULL},
+    {CALLS("{\"id\":\"1\"}"), NULL},
+    {CALLS("{\"id\":\"1\"," GOOGLE("mine") "},{\"id\":\"2\"}"), NULL},
+    {CALLS("{\"id\":\"1\"," GOOGLE("else") "}"), CALLS("{\"id\":\"1\"}")},
+    {CALLS("{" GOOGLE("else") ",\"id\" : \"1\"},{" GOOGLE("else") "},{" GOOGLE("mine") "}"),
+     CALLS("{\"id\":\"1\"},{},{" GOOGLE("mine") "}")},
+    {CALLS("{\"id\":\"1\"," GOOGLE("genset:acme:mine") "}"), CALLS("{\"id\":\"1\"}")},
 };
+
+/* The same, for Google. */
+static const struct passed to_google[] = {
+    {CALLS("{" GOOGLE("mine") "},{}"), NULL},
+    {CALLS("{\"id\":\"1\"},{}"), CALLS("{" UNSIGNED ",\"id\":\"1\"},{}")},
+    {CALLS("{},{" GOOGLE("mine") "}"), CALLS("{" UNSIGNED "},{" GOOGLE("mine") "}")},
+    {CALLS("{" GOOGLE("else") "},{" GOOGLE("else") "}"), CALLS("{" UNSIGNED "},{}")},
+    {CALLS("{" UNSIGNED "}"), CALLS("{" UNSIGNED "}")}, /* of who asks there for the first time */
+};
+
+static void expect_passed(const struct passed *row, const struct gs_dialect_to *to)
+{
+    struct gs_error err = {0};
+    struct gs_buf b;
+
+    gs_buf_init(&b, MAX_BYTES);
+    assert_int_equal(gs_dialect_mend_signed(gs_slice_str(row->body), to, &b, &err), GS_OK);
+    if (!gs_slice_eq_str(gs_buf_view(&b), row->left ? row->left : ""))
+        fail_msg("%s: left as %.*s", row->body, (int)b.len, b.len ? b.ptr : "");
+    gs_buf_clear(&b);
+}
 
 static void test_passed(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < GS_COUNT_OF(passed); i++) {
-        struct gs_error err = {0};
+    for (size_t i = 0; i < GS_COUNT_OF(passed); i++)
+        expect_passed(&passed[i], &acme);
+    for (size_t i = 0; i < GS_COUNT_OF(to_google); i++)
+        expect_passed(&to_google[i], &google);
+}
+
+/* What may pass is what is left as it is. */
+static void test_may_pass(void **state)
+{
+    const struct gs_dialect *d = apis[1]->server;
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(to_google); i++) {
+        struct gs_dialect_context ctx = {.request_id = GS_SLICE_LIT("req_1")};
+        struct gs_chat chat;
+        struct gs_arena a;
         struct gs_buf b;
+        gs_arena_init(&a, 0);
         gs_buf_init(&b, MAX_BYTES);
-        assert_int_equal(gs_dialect_drop_signed(gs_slice_str(passed[i].body), is_theirs,
-                                                (void *)"acme", &b, &err),
+        gs_buf_puts(&b, "{\"model\":\"m\",");
+        gs_buf_puts(&b, to_google[i].body + 1);
+        assert_int_equal(d->read_request(&chat, &ctx, gs_buf_view(&b), apis[1]->path, &a, NULL),
                          GS_OK);
-        if (!gs_slice_eq_str(gs_buf_view(&b), passed[i].left ? passed[i].left : ""))
-            fail_msg("%s: left as %.*s", passed[i].body, (int)b.len, b.len ? b.ptr : "");
+        assert_int_equal(gs_dialect_may_pass(&chat, &google), to_google[i].left == NULL);
         gs_buf_clear(&b);
+        gs_arena_clear(&a);
     }
 }
 
@@ -312,8 +364,7 @@ static void test_memory_runs_out(void **state)
             struct gs_buf b;
             gs_buf_init(&b, MAX_BYTES);
             gs_alloc_fail_at(n);
-            st = gs_dialect_drop_signed(gs_slice_str(passed[i].body), is_theirs, (void *)"acme", &b,
-                                        &err);
+            st = gs_dialect_mend_signed(gs_slice_str(passed[i].body), &acme, &b, &err);
             gs_alloc_fail_at(0);
             assert_true(st == GS_OK || st == GS_ENOMEM);
             gs_buf_clear(&b);
@@ -404,8 +455,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_details),
-        cmocka_unit_test(test_passed),     cmocka_unit_test(test_memory_runs_out),
-        cmocka_unit_test(test_signers),    cmocka_unit_test(test_a_restart),
+        cmocka_unit_test(test_passed),     cmocka_unit_test(test_may_pass),
+        cmocka_unit_test(test_signers),    cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_a_restart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
