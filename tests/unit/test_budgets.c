@@ -184,7 +184,7 @@ static void limits_of_the_table_hold(void **state)
     static struct gs_config_provider many[GS_BUDGETS_MAX + 1];
     static char names[GS_BUDGETS_MAX + 1][4];
     static char large[1000];
-    static const struct gs_config_budget all = {.provider = SIZE_MAX, .day_nanousd = USD};
+    static const struct gs_config_budget every = {.provider = SIZE_MAX, .day_nanousd = USD};
     const struct gs_budget_who first = {.provider = GS_SLICE_LIT("Aab")};
     struct gs_budget_hold hold;
     (void)state;
@@ -198,16 +198,16 @@ static void limits_of_the_table_hold(void **state)
     }
     struct gs_budgets *b = gs_budgets_create();
     assert_non_null(b);
-    struct gs_config_routes routes = {
-        .providers = many, .n_providers = GS_BUDGETS_MAX, .budgets = &all, .n_budgets = 1};
-    assert_true(gs_budgets_configure(b, &routes));
+    struct gs_config_routes crowded = {
+        .providers = many, .n_providers = GS_BUDGETS_MAX, .budgets = &every, .n_budgets = 1};
+    assert_true(gs_budgets_configure(b, &crowded));
     assert_false(gs_budgets_allow(b, first, 2 * USD, JAN1));
-    routes.n_providers++;
-    assert_false(gs_budgets_configure(b, &routes)); /* nothing has changed */
+    crowded.n_providers++;
+    assert_false(gs_budgets_configure(b, &crowded)); /* nothing has changed */
     assert_false(gs_budgets_allow(b, first, 2 * USD, JAN1));
-    routes.n_budgets = 0;
-    routes.n_providers--;
-    assert_true(gs_budgets_configure(b, &routes));
+    crowded.n_budgets = 0;
+    crowded.n_providers--;
+    assert_true(gs_budgets_configure(b, &crowded));
     assert_true(gs_budgets_allow(b, first, 2 * USD, JAN1));
     memset(large, 'x', sizeof(large) - 1);
     assert_true(gs_budgets_reserve(b, (struct gs_budget_who){.provider = gs_slice_str(large)}, USD,

@@ -40,7 +40,7 @@ static float odd_scale(float d, unsigned scale)
 
 static unsigned nibble(const uint8_t *p, size_t i)
 {
-    return p[i / 2] >> i % 2 * 4 & 15u;
+    return (unsigned)p[i / 2] >> i % 2 * 4 & 15u;
 }
 
 void gs_kernels_dequant_iq2_xxs_ref(const void *row, float *out, size_t n)
@@ -76,7 +76,7 @@ void gs_kernels_dequant_iq2_s_ref(const void *row, float *out, size_t n)
 
     for (; n > 0; n -= 256, out += 256, b++) {
         for (size_t i = 0; i < 32; i++) {
-            const unsigned high = b->qh[i / 4] >> i % 4 * 2 & 3u;
+            const unsigned high = (unsigned)b->qh[i / 4] >> i % 4 * 2 & 3u;
             put_eight(out + 8 * i, odd_scale(load_half(b->d) / 8, nibble(b->scales, i / 2)),
                       gs_kernels_iq2_s_grid[b->qs[i] | high << 8], b->signs[i]);
         }
@@ -100,7 +100,7 @@ void gs_kernels_dequant_iq3_xxs_ref(const void *row, float *out, size_t n)
 
 static uint64_t iq3_s_entry(const struct gs_block_iq3_s *b, size_t i)
 {
-    return gs_kernels_iq3_s_grid[b->qs[i] | (b->qh[i / 8] >> i % 8 & 1u) << 8];
+    return gs_kernels_iq3_s_grid[b->qs[i] | ((unsigned)b->qh[i / 8] >> i % 8 & 1u) << 8];
 }
 
 void gs_kernels_dequant_iq3_s_ref(const void *row, float *out, size_t n)
@@ -156,7 +156,7 @@ void gs_kernels_dequant_iq1_m_ref(const void *row, float *out, size_t n)
         const float d = iq1_m_d(b->scales);
         for (size_t i = 0; i < 32; i++) {
             const unsigned high = nibble(b->qh, i);
-            const unsigned scale = load_u16(b->scales + i / 8 * 2) >> i / 2 % 4 * 3 & 7u;
+            const unsigned scale = (unsigned)load_u16(b->scales + i / 8 * 2) >> i / 2 % 4 * 3 & 7u;
             put_shifted(out + 8 * i, odd_scale(d, scale),
                         gs_kernels_iq1_grid[b->qs[i] | (high & 7) << 8], high >> 3);
         }
