@@ -107,7 +107,6 @@ static enum gs_status create_server(const struct gs_config *c, const char *path,
     struct gs_server_options opt;
     struct gs_cli_keys keys = {0};
     struct gs_arena arena;
-    char signers[4096];
     char host[256];
     int port;
 
@@ -128,8 +127,6 @@ static enum gs_status create_server(const struct gs_config *c, const char *path,
     opt.n_origins = c->cors_origins.len;
     opt.log = log;
     opt.ledger = ledger;
-    snprintf(signers, sizeof(signers), "%s/signers", ledger ? c->data_dir : "");
-    opt.signers_path = ledger ? signers : NULL;
     opt.routes_fd = gs_cli_reload_fd(reload);
     opt.take_routes = gs_cli_reload_take;
     opt.read_routes = gs_cli_reload_ask;

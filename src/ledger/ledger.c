@@ -177,6 +177,13 @@ void gs_ledger_save_breaker(struct gs_ledger *l, const struct gs_ledger_breaker 
     send(l, &note);
 }
 
+void gs_ledger_save_signed(struct gs_ledger *l, const struct gs_ledger_signed *s)
+{
+    struct gs_ledger_note note = {.kind = GS_LEDGER_NOTE_SIGNED, .u.made = *s};
+
+    send(l, &note);
+}
+
 enum gs_status gs_ledger_restore(struct gs_ledger *l, const struct gs_ledger_memory *m,
                                  struct gs_error *err)
 {

@@ -79,6 +79,11 @@ struct gs_ledger_breaker {
     enum gs_fault fault; /* the last one */
 };
 
+/* Who signed a piece of reasoning: digests of the signature and of a provider's name. */
+struct gs_ledger_signed {
+    uint64_t signature, maker;
+};
+
 /* ---- writing ---- */
 
 struct gs_ledger_options {
@@ -107,6 +112,8 @@ void gs_ledger_record(struct gs_ledger *l, const struct gs_ledger_request *r);
 void gs_ledger_record_attempt(struct gs_ledger *l, const struct gs_ledger_attempt *a);
 /* Remember a breaker in the place of what was remembered of this key. thread: any. */
 void gs_ledger_save_breaker(struct gs_ledger *l, const struct gs_ledger_breaker *b);
+/* The same of a signature; the latest 8192 are remembered. thread: any. */
+void gs_ledger_save_signed(struct gs_ledger *l, const struct gs_ledger_signed *s);
 
 /* What was spent today and this month, by the local calendar: on a provider, or for a client's key.
  */
@@ -118,8 +125,9 @@ struct gs_ledger_spent {
 /* Receives what is remembered; each pointer may be NULL. The texts are valid during the call. */
 struct gs_ledger_memory {
     void (*on_breaker)(void *ud, const struct gs_ledger_breaker *b);
-    void (*on_spent)(void *ud, const struct gs_ledger_spent *s); /* of each provider */
-    void (*on_key)(void *ud, const struct gs_ledger_spent *s);   /* of each key */
+    void (*on_spent)(void *ud, const struct gs_ledger_spent *s);   /* of each provider */
+    void (*on_key)(void *ud, const struct gs_ledger_spent *s);     /* of each key */
+    void (*on_signed)(void *ud, const struct gs_ledger_signed *s); /* the latest last */
     void *ud;
 };
 

@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define APPLICATION_ID 0x67736c31 /* "gsl1" */
 #define BUSY_MS        2000       /* another process writes */
 
@@ -69,6 +69,9 @@ static const char *const steps[SCHEMA_VERSION] = {
     "CREATE TABLE spent_key ("
     "  day INTEGER NOT NULL, key TEXT NOT NULL, cost_nanousd INTEGER NOT NULL,"
     "  PRIMARY KEY (day, key)) WITHOUT ROWID;",
+
+    "CREATE TABLE signed ("
+    "  n INTEGER PRIMARY KEY, signature INTEGER NOT NULL UNIQUE, maker INTEGER NOT NULL);",
 };
 
 enum gs_status gs_ledger_db_error(sqlite3 *db, const char *doing, struct gs_error *err)

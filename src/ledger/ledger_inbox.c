@@ -45,6 +45,8 @@ static size_t texts_of(struct gs_ledger_note *note, struct gs_slice *out_texts[M
     case GS_LEDGER_NOTE_BREAKER:
         out_texts[n++] = &note->u.breaker.key;
         break;
+    case GS_LEDGER_NOTE_SIGNED:
+        break;
     }
     return n;
 }

@@ -11,7 +11,12 @@
 #include "base/buf.h"
 #include "ledger/ledger.h"
 
-enum gs_ledger_note_kind { GS_LEDGER_NOTE_REQUEST, GS_LEDGER_NOTE_ATTEMPT, GS_LEDGER_NOTE_BREAKER };
+enum gs_ledger_note_kind {
+    GS_LEDGER_NOTE_REQUEST,
+    GS_LEDGER_NOTE_ATTEMPT,
+    GS_LEDGER_NOTE_BREAKER,
+    GS_LEDGER_NOTE_SIGNED
+};
 
 /* One thing to write. Its texts follow it. */
 struct gs_ledger_note {
@@ -21,6 +26,7 @@ struct gs_ledger_note {
         struct gs_ledger_request request;
         struct gs_ledger_attempt attempt;
         struct gs_ledger_breaker breaker;
+        struct gs_ledger_signed made;
     } u;
 };
 

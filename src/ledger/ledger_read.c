@@ -33,6 +33,8 @@ static const char attempts_sql[] =
 static const char breakers_sql[] =
     "SELECT key, failures, opens, until_us, fault FROM breaker ORDER BY key";
 
+static const char signed_sql[] = "SELECT signature, maker FROM signed ORDER BY n";
+
 static const char spent_sql[] =
     "SELECT provider, sum(CASE WHEN day = ?1 THEN cost_nanousd ELSE 0 END), sum(cost_nanousd)"
     " FROM spent WHERE day >= ?2 GROUP BY provider ORDER BY provider";
@@ -257,15 +259,27 @@ static bool give_key(void *ud, sqlite3_stmt *s)
     return true;
 }
 
-static enum gs_status read_breakers(sqlite3 *db, const struct gs_ledger_memory *m,
-                                    struct gs_error *err)
+static bool give_signed(void *ud, sqlite3_stmt *s)
+{
+    const struct gs_ledger_memory *m = ud;
+    const struct gs_ledger_signed made = {
+        .signature = (uint64_t)sqlite3_column_int64(s, 0),
+        .maker = (uint64_t)sqlite3_column_int64(s, 1),
+    };
+
+    m->on_signed(m->ud, &made);
+    return true;
+}
+
+static enum gs_status read_rows(sqlite3 *db, const char *sql, gs_ledger_row_fn *row,
+                                const struct gs_ledger_memory *m, struct gs_error *err)
 {
     struct gs_ledger_memory copy = *m;
     sqlite3_stmt *s = NULL;
-    enum gs_status st = gs_ledger_db_prepare(db, breakers_sql, &s, err);
+    enum gs_status st = gs_ledger_db_prepare(db, sql, &s, err);
 
     if (st == GS_OK)
-        st = gs_ledger_step_through(db, s, give_breaker, &copy, err);
+        st = gs_ledger_step_through(db, s, row, &copy, err);
     sqlite3_finalize(s);
     return st;
 }
@@ -296,11 +310,13 @@ enum gs_status gs_ledger_recall(const char *path, const struct gs_ledger_memory 
     if (st != GS_OK)
         return st;
     if (m->on_breaker)
-        st = read_breakers(db, m, err);
+        st = read_rows(db, breakers_sql, give_breaker, m, err);
     if (st == GS_OK && m->on_spent)
         st = read_spent(db, spent_sql, give_spent, m, err);
     if (st == GS_OK && m->on_key)
         st = read_spent(db, spent_key_sql, give_key, m, err);
+    if (st == GS_OK && m->on_signed)
+        st = read_rows(db, signed_sql, give_signed, m, err);
     sqlite3_close(db);
     return st;
 }

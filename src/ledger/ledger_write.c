@@ -10,6 +10,7 @@
 #include "ledger/ledger_days.h"
 
 #define KEEP_SUMS_DAYS 1100 /* three years */
+#define KEEP_SIGNED    8192
 #define MANY_ROWS      2048 /* of a transaction: more wait */
 #define ROWS_AT_ONCE   48
 #define PAUSE_US       300 /* as long as these take */
@@ -31,6 +32,7 @@ static const char attempt_sql[] =
 static const char breaker_sql[] =
     "INSERT OR REPLACE INTO breaker (key, failures, opens, until_us, fault) VALUES (?,?,?,?,?)";
 static const char forget_sql[] = "DELETE FROM breaker WHERE key = ?";
+static const char signed_sql[] = "INSERT OR REPLACE INTO signed (signature, maker) VALUES (?,?)";
 
 /* ---- one row ---- */
 
@@ -125,6 +127,18 @@ static enum gs_status write_breaker(struct gs_ledger_writer *w, const struct gs_
     return gs_ledger_db_step(w->db, b.s, err);
 }
 
+/* ---- signatures ---- */
+
+static enum gs_status write_signed(struct gs_ledger_writer *w, const struct gs_ledger_signed *made,
+                                   struct gs_error *err)
+{
+    struct gs_ledger_binder b = {.s = w->made};
+
+    gs_ledger_bind_int(&b, (int64_t)made->signature);
+    gs_ledger_bind_int(&b, (int64_t)made->maker);
+    return gs_ledger_db_step(w->db, b.s, err);
+}
+
 /* ---- all ---- */
 
 static enum gs_status write_note(struct gs_ledger_writer *w, const struct gs_ledger_note *note,
@@ -136,9 +150,11 @@ static enum gs_status write_note(struct gs_ledger_writer *w, const struct gs_led
     case GS_LEDGER_NOTE_ATTEMPT:
         return write_attempt(w, &note->u.attempt, err);
     case GS_LEDGER_NOTE_BREAKER:
+        return write_breaker(w, &note->u.breaker, err);
+    case GS_LEDGER_NOTE_SIGNED:
         break;
     }
-    return write_breaker(w, &note->u.breaker, err);
+    return write_signed(w, &note->u.made, err);
 }
 
 /* Whether requests were answered at the same time since the last batch: a thread that does so never
@@ -228,6 +244,9 @@ enum gs_status gs_ledger_prune(struct gs_ledger_writer *w, int64_t keep_days, in
         st = delete_where(w, "DELETE FROM attempt WHERE n <= (SELECT max(n) FROM attempt) - 2 * ?",
                           keep_rows, err);
     if (st == GS_OK)
+        st = delete_where(w, "DELETE FROM signed WHERE n <= (SELECT max(n) FROM signed) - ?",
+                          KEEP_SIGNED, err);
+    if (st == GS_OK)
         st = delete_where(w, "DELETE FROM spent WHERE day < ?",
                           gs_ledger_day(now_us) - KEEP_SUMS_DAYS, err);
     if (st == GS_OK)
@@ -258,6 +277,8 @@ enum gs_status gs_ledger_writer_open(struct gs_ledger_writer *w, const char *pat
         st = gs_ledger_db_prepare(w->db, breaker_sql, &w->breaker, err);
     if (st == GS_OK)
         st = gs_ledger_db_prepare(w->db, forget_sql, &w->forget, err);
+    if (st == GS_OK)
+        st = gs_ledger_db_prepare(w->db, signed_sql, &w->made, err);
     return st;
 }
 
@@ -268,5 +289,6 @@ void gs_ledger_writer_close(struct gs_ledger_writer *w)
     gs_ledger_sums_close(&w->sums);
     sqlite3_finalize(w->breaker);
     sqlite3_finalize(w->forget);
+    sqlite3_finalize(w->made);
     sqlite3_close(w->db);
 }

@@ -10,7 +10,7 @@
 
 struct gs_ledger_writer {
     sqlite3 *db;
-    sqlite3_stmt *request, *attempt, *breaker, *forget;
+    sqlite3_stmt *request, *attempt, *breaker, *forget, *made;
     struct gs_ledger_sums sums;
     bool gives_way;    /* between rows, also where few ask */
     int64_t since_us;  /* when the last batch came */

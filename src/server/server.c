@@ -185,8 +185,7 @@ static enum gs_status copy_options(struct gs_server *s, const struct gs_server_o
     s->opt.host = s->opt.tls_cert = s->opt.tls_key = NULL;
     if (!copy_strings(s, &s->opt.api_keys, opt->n_api_keys) ||
         (opt->key_names && !copy_strings(s, &s->opt.key_names, opt->n_api_keys)) ||
-        !copy_strings(s, &s->opt.origins, opt->n_origins) || !copy_string(s, &s->opt.sysfs) ||
-        !copy_string(s, &s->opt.signers_path))
+        !copy_strings(s, &s->opt.origins, opt->n_origins) || !copy_string(s, &s->opt.sysfs))
         return gs_error_nomem(err, "create the server");
     for (size_t i = 0; i < opt->n_api_keys; i++) {
         const size_t len = strlen(opt->api_keys[i]);
@@ -219,7 +218,6 @@ static enum gs_status start_loop(struct gs_server *s, struct gs_error *err)
         .max_calls = s->opt.max_exchanges,
         .ledger = s->opt.ledger,
         .log = s->opt.log,
-        .signers_path = s->opt.signers_path,
         .sysfs = s->opt.sysfs,
         .read_routes = s->opt.read_routes,
         .routes_ud = s->opt.routes_ud,

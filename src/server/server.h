@@ -51,7 +51,6 @@ struct gs_server_options {
     bool has_local; /* it has a model worth answering with where others were meant; default true */
     const struct gs_log *log; /* may be NULL; must outlive the server */
     const char *sysfs; /* where the kernel tells of battery and heat; NULL (default): not asked */
-    const char *signers_path; /* as of the switch; NULL by default */
     struct gs_ledger *ledger; /* as log: requests are recorded in it */
     int64_t keepalive_ms;     /* a silent stream gets a sign of life; default 5000 */
     int64_t patience_ms;  /* after it, silence before a whole answer is filled too; default 60000 */

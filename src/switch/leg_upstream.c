@@ -133,7 +133,7 @@ static void note_signature(void *ud, struct gs_slice signature)
 {
     const struct gs_switch_leg *leg = ud;
 
-    gs_switch_signers_note(&leg->call->sw->signers, leg->provider->name, signature);
+    gs_switch_note_signed(leg->call->sw, leg->provider->name, signature);
 }
 
 /* Who is asked next time is to be told apart from who signed it. */

@@ -1,4 +1,5 @@
-/* What is known of providers outlives the program: breakers and spending, in the ledger. */
+/* What is known of providers outlives the program: breakers, spending and what they signed, in the
+ * ledger. */
 #include "base/clock.h"
 #include "ledger/ledger.h"
 #include "route/breaker.h"
@@ -53,10 +54,31 @@ static void on_change(void *ud, const struct gs_breaker_state *s)
     gs_ledger_save_breaker(sw->opt.ledger, &row);
 }
 
+static void on_signed(void *ud, const struct gs_ledger_signed *s)
+{
+    struct gs_switch *sw = ud;
+
+    gs_switch_signers_note(&sw->signers, s);
+}
+
+void gs_switch_note_signed(struct gs_switch *sw, const char *maker, struct gs_slice signature)
+{
+    const struct gs_ledger_signed made = gs_switch_signers_digest(maker, signature);
+
+    if (signature.len == 0)
+        return;
+    gs_switch_signers_note(&sw->signers, &made);
+    if (sw->opt.ledger)
+        gs_ledger_save_signed(sw->opt.ledger, &made);
+}
+
 enum gs_status gs_switch_remember(struct gs_switch *sw, struct gs_error *err)
 {
-    const struct gs_ledger_memory memory = {
-        .on_breaker = on_breaker, .on_spent = on_spent, .on_key = on_key, .ud = sw};
+    const struct gs_ledger_memory memory = {.on_breaker = on_breaker,
+                                            .on_spent = on_spent,
+                                            .on_key = on_key,
+                                            .on_signed = on_signed,
+                                            .ud = sw};
 
     if (!sw->opt.ledger)
         return GS_OK;

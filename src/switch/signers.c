@@ -1,11 +1,7 @@
 #include "switch/signers.h"
 
-#include <string.h>
-
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/map.h"
-#include "base/os.h"
 #include "base/slice.h"
 #include "dialect/client.h"
 
@@ -14,17 +10,14 @@
 #define LOCAL_LEN  32   /* hexadecimal digits: this machine's */
 #define DIGEST_SET 0x67656e736574u
 
-/* A file is this table, as this machine has it in memory. */
-struct table {
-    uint64_t mark;
-    struct gs_signed slots[N_SLOTS];
-};
-
-static const uint64_t mark = UINT64_C(0x3172656e67697367); /* of this form, and byte order */
-
 static uint64_t digest(struct gs_slice s)
 {
     return gs_hash_bytes(s.ptr, s.len, DIGEST_SET) | 1;
+}
+
+static size_t first_of(uint64_t signature)
+{
+    return (signature >> 8) % (N_SLOTS / N_WAYS) * N_WAYS;
 }
 
 void gs_switch_signers_clear(struct gs_switch_signers *s)
@@ -33,55 +26,31 @@ void gs_switch_signers_clear(struct gs_switch_signers *s)
     s->slots = NULL;
 }
 
-void gs_switch_signers_load(struct gs_switch_signers *s, const char *path)
+struct gs_ledger_signed gs_switch_signers_digest(const char *maker, struct gs_slice signature)
 {
-    struct gs_buf b;
-    uint64_t first = 0;
-
-    gs_buf_init(&b, sizeof(struct table));
-    if (path && gs_os_read_file(path, &b, NULL) == GS_OK && b.len == sizeof(struct table))
-        memcpy(&first, b.ptr, sizeof(first));
-    if (first == mark && !s->slots)
-        s->slots = gs_alloc_zero(N_SLOTS * sizeof(*s->slots));
-    if (first == mark && s->slots)
-        memcpy(s->slots, b.ptr + sizeof(mark), N_SLOTS * sizeof(*s->slots));
-    gs_buf_clear(&b);
+    return (struct gs_ledger_signed){digest(signature), digest(gs_slice_str(maker))};
 }
 
-void gs_switch_signers_save(const struct gs_switch_signers *s, const char *path)
+void gs_switch_signers_note(struct gs_switch_signers *s, const struct gs_ledger_signed *made)
 {
-    struct table *t = path && s->slots ? gs_alloc_zero(sizeof(*t)) : NULL;
-
-    if (!t)
-        return;
-    t->mark = mark;
-    memcpy(t->slots, s->slots, sizeof(t->slots));
-    (void)!gs_os_replace_file(path, t, sizeof(*t), NULL);
-    gs_free(t);
-}
-
-void gs_switch_signers_note(struct gs_switch_signers *s, const char *maker,
-                            struct gs_slice signature)
-{
-    const struct gs_signed made = {digest(signature), digest(gs_slice_str(maker))};
-
     if (!s->slots)
         s->slots = gs_alloc_zero(N_SLOTS * sizeof(*s->slots));
-    if (!s->slots || signature.len == 0)
+    if (!s->slots)
         return;
-    struct gs_signed *ways = &s->slots[(made.signature >> 8) % (N_SLOTS / N_WAYS) * N_WAYS];
+    struct gs_ledger_signed *ways = &s->slots[first_of(made->signature)];
     size_t n = 0;
-    while (n + 1 < N_WAYS && ways[n].signature != made.signature)
+    while (n + 1 < N_WAYS && ways[n].signature != made->signature)
         n++;
     for (; n > 0; n--) /* the latest first */
         ways[n] = ways[n - 1];
-    ways[0] = made;
+    ways[0] = *made;
 }
 
-static const struct gs_signed *find(const struct gs_switch_signers *s, struct gs_slice signature)
+static const struct gs_ledger_signed *find(const struct gs_switch_signers *s,
+                                           struct gs_slice signature)
 {
     const uint64_t wanted = digest(signature);
-    const size_t first = (wanted >> 8) % (N_SLOTS / N_WAYS) * N_WAYS;
+    const size_t first = first_of(wanted);
 
     for (size_t i = 0; s->slots && i < N_WAYS; i++)
         if (s->slots[first + i].signature == wanted)
@@ -102,7 +71,7 @@ static bool is_local(struct gs_slice signature)
 bool gs_switch_signers_is(const struct gs_switch_signers *s, const char *maker, bool is_home,
                           struct gs_slice signature, struct gs_slice *out_theirs)
 {
-    const struct gs_signed *known = find(s, signature);
+    const struct gs_ledger_signed *known = find(s, signature);
     struct gs_slice named;
 
     *out_theirs = signature;

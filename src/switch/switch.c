@@ -220,7 +220,6 @@ enum gs_status gs_switch_create(struct gs_http_loop *loop, const struct gs_switc
         st = gs_switch_set_routes(sw, &arena, &no_routes, err);
     if (st == GS_OK)
         st = gs_switch_remember(sw, err);
-    gs_switch_signers_load(&sw->signers, opt->signers_path);
     if (st == GS_OK)
         st = gs_queue_create(LEGS_OF_CALL * opt->max_calls, &sw->wake, err);
     if (st == GS_OK)
@@ -250,7 +249,6 @@ void gs_switch_free(struct gs_switch *sw)
     gs_queue_free(sw->wake);
     gs_breakers_free(sw->breakers);
     gs_budgets_free(sw->budgets);
-    gs_switch_signers_save(&sw->signers, sw->opt.signers_path);
     gs_switch_signers_clear(&sw->signers);
     gs_pins_free(sw->pins);
     gs_trace_clear(&sw->traces);

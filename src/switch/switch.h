@@ -37,7 +37,6 @@ struct gs_switch_options {
     size_t max_calls;         /* at once */
     struct gs_ledger *ledger; /* may be NULL; attempts are recorded in it */
     const struct gs_log *log; /* may be NULL */
-    const char *signers_path; /* who signed reasoning is kept there over a restart; NULL: nowhere */
     const char *sysfs;        /* where the kernel tells of batteries and heat; NULL: nobody looks */
     /* Keys of files and commands may be others by now: have the routes read again, which come by
      * gs_switch_set_routes(); or NULL. Must not block. */

@@ -337,6 +337,8 @@ void gs_switch_standby_wake(struct gs_switch_leg *standby);
 
 /* Take up what the ledger remembers, and have it remember what comes. Blocks. */
 GS_MUST_CHECK enum gs_status gs_switch_remember(struct gs_switch *sw, struct gs_error *err);
+/* `maker` signed reasoning so, in the client's own API. */
+void gs_switch_note_signed(struct gs_switch *sw, const char *maker, struct gs_slice signature);
 
 /* ---- preload.c ---- */
 

@@ -1,6 +1,9 @@
 /* Signed reasoning and calls, through the whole program: what was signed comes back to who signed
  * it, whatever API the client speaks, and is taken out of what goes to anybody else, also where
  * bytes go through as they are. */
+#include <sched.h>
+
+#include "ledger_test.h"
 #include "switch_test.h"
 #include "two_fakes.h"
 #include "json/json.h"
@@ -262,6 +265,31 @@ static void test_bytes_that_are_written_anew(void **state)
     finish_grid(&g);
 }
 
+/* Who signed is known to who comes after a server that was killed: to another one, that has the
+ * ledger of one that never ended. */
+static void test_a_kill(void **state)
+{
+    const struct folder *f = *state;
+    struct gs_ledger *ledgers[2];
+    struct grid servers[2];
+
+    for (size_t i = 0; i < GS_COUNT_OF(servers); i++) {
+        ledgers[i] = open_ledger(f, 0, 0);
+        prepare_grid(&servers[i]);
+        servers[i].f.opt.ledger = ledgers[i];
+        start_two(&servers[i]);
+        tell(&servers[i], "two@ok", "c2lnbmVk"); /* one will sign its answer so */
+        assert_int_equal(got(two, "c2lnbmVk"), i == 0);
+        tell(&servers[i], "one@ok", "b25l");
+        while (ask_number(f, "SELECT count(*) FROM request") < 2)
+            sched_yield();
+    }
+    for (size_t i = 0; i < GS_COUNT_OF(servers); i++) {
+        finish_grid(&servers[i]);
+        gs_ledger_close(ledgers[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_lists_that_go_through),
         cmocka_unit_test(test_calls_that_go_through),
         cmocka_unit_test(test_lists_that_are_written_anew),
+        cmocka_unit_test_setup_teardown(test_a_kill, make_folder, remove_folder),
     };
 
     return cmocka_run_group_tests(tests, start_fakes, stop_fakes);

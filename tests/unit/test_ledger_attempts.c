@@ -249,7 +249,8 @@ static void a_ledger_without_keys_gets_them(void **state)
     struct gs_ledger *l = open_ledger(f, 0, 0);
     gs_ledger_record_attempt(l, &a);
     gs_ledger_close(l);
-    run_sql(f, "ALTER TABLE request DROP COLUMN key; DROP TABLE spent_key; PRAGMA user_version=2");
+    run_sql(f, "ALTER TABLE request DROP COLUMN key; DROP TABLE spent_key; DROP TABLE signed;"
+               "PRAGMA user_version=2");
     l = open_ledger(f, 0, 0);
     a.key = GS_SLICE_LIT("anna");
     gs_ledger_record_attempt(l, &a);
@@ -275,6 +276,55 @@ static void a_failed_migration_changes_nothing(void **state)
     run_sql(f, "DROP TABLE spent");
     assert_int_equal(gs_ledger_read(f->path, &all, sum_prompts, &s, &err), GS_OK);
     assert_int_equal(s.n, 500);
+}
+
+/* ---- signatures ---- */
+
+struct signatures {
+    uint64_t last[2]; /* makers of the two latest */
+    uint64_t second;  /* of the signature 2 */
+    int n;
+};
+
+static void see_signed(void *ud, const struct gs_ledger_signed *made)
+{
+    struct signatures *s = ud;
+
+    s->last[0] = s->last[1];
+    s->last[1] = made->maker;
+    s->second = made->signature == 2 ? made->maker : s->second;
+    s->n++;
+}
+
+static void the_latest_signatures_are_remembered(void **state)
+{
+    const struct folder *f = *state;
+    struct signatures s = {.n = 0};
+    const struct gs_ledger_memory m = {.on_signed = see_signed, .ud = &s};
+    struct gs_ledger *l = open_ledger(f, 0, 0);
+
+    for (uint64_t i = 1; i <= 4000; i++)
+        gs_ledger_save_signed(l, &(struct gs_ledger_signed){i, ~i});
+    gs_ledger_save_signed(l, &(struct gs_ledger_signed){2, UINT64_MAX}); /* by another one */
+    gs_ledger_close(l);
+    l = open_ledger(f, 0, 0);
+    assert_int_equal(gs_ledger_restore(l, &m, NULL), GS_OK);
+    assert_int_equal(s.n, 4000);
+    assert_true(s.last[0] == ~UINT64_C(4000) && s.last[1] == UINT64_MAX);
+    for (uint64_t i = 5000; i < 5000 + 4096; i++)
+        gs_ledger_save_signed(l, &(struct gs_ledger_signed){i, 1});
+    gs_ledger_close(l);
+    l = open_ledger(f, 0, 0);
+    for (uint64_t i = 10000; i < 10000 + 4095; i++)
+        gs_ledger_save_signed(l, &(struct gs_ledger_signed){i, 1});
+    gs_ledger_close(l);
+    gs_ledger_close(open_ledger(f, 0, 0));
+    s = (struct signatures){.n = 0};
+    l = open_ledger(f, 0, 0);
+    assert_int_equal(gs_ledger_restore(l, &m, NULL), GS_OK);
+    assert_int_equal(s.n, 8192);
+    assert_true(s.second == UINT64_MAX); /* the oldest of them, because it was said anew */
+    gs_ledger_close(l);
 }
 
 /* ---- keeping ---- */
@@ -326,10 +376,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(attempts_come_back_in_order),         TEST(breakers_and_costs_are_remembered),
-        TEST(an_old_ledger_is_brought_up_to_date), TEST(a_failed_migration_changes_nothing),
-        TEST(a_ledger_without_keys_gets_them),     TEST(keys_costs_are_remembered),
-        TEST(old_attempts_go_and_their_sums_stay), TEST(made_up_names_do_not_add_up),
+        TEST(attempts_come_back_in_order),          TEST(breakers_and_costs_are_remembered),
+        TEST(an_old_ledger_is_brought_up_to_date),  TEST(a_failed_migration_changes_nothing),
+        TEST(a_ledger_without_keys_gets_them),      TEST(keys_costs_are_remembered),
+        TEST(old_attempts_go_and_their_sums_stay),  TEST(made_up_names_do_not_add_up),
+        TEST(the_latest_signatures_are_remembered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
