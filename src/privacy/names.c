@@ -8,7 +8,7 @@
 #include "base/slice.h"
 #include "privacy/scan.h"
 
-#define MIN_TORN 4 /* bytes of a secret that tell something */
+#define MIN_TORN 4 /* bytes of a secret that tell something in the middle of a word */
 
 void gs_privacy_names_free(struct gs_privacy_names *names)
 {
@@ -43,13 +43,19 @@ void gs_privacy_names_write(const struct gs_privacy_names *names, enum gs_detect
     gs_buf_putc(b, ']');
 }
 
+static bool continues_word(char c)
+{
+    return gs_privacy_is(c, GS_PRIVACY_ALNUM) || c == '_';
+}
+
 bool gs_privacy_names_tear(const struct gs_privacy_names *names, struct gs_slice text)
 {
     for (size_t i = 0; names && i < names->n; i++) {
         const struct gs_slice value = names->values[i];
         const size_t most = GS_MIN(text.len + 1, value.len);
-        for (size_t n = MIN_TORN; n < most; n++)
-            if (gs_slice_ends(text, gs_slice_sub(value, 0, n)))
+        for (size_t n = 1; n < most; n++)
+            if (gs_slice_ends(text, gs_slice_sub(value, 0, n)) &&
+                (n >= MIN_TORN || n == text.len || !continues_word(text.ptr[text.len - n - 1])))
                 return true;
     }
     return false;
@@ -165,11 +171,6 @@ bool gs_privacy_names_read(struct gs_slice text, size_t at, unsigned *out_word,
     const bool does = read_word(&r, "_") && read_kind(&r, NULL, out_d, out_number);
     *out_end = r.at;
     return does;
-}
-
-static bool continues_word(char c)
-{
-    return gs_privacy_is(c, GS_PRIVACY_ALNUM) || c == '_';
 }
 
 enum gs_privacy_match gs_privacy_names_match(const struct gs_privacy_names *names,

@@ -64,8 +64,8 @@ GS_MUST_CHECK enum gs_status gs_privacy_redact(const struct gs_config_secret_rul
                                                struct gs_privacy_names **out_names,
                                                struct gs_error *err);
 
-/* Whether a text that broke off ends within what one of them stands for, by a few bytes at least:
- * half of that may be found by no rule. NULL has none. */
+/* Whether a text that broke off ends within what one of them stands for: half of that may be found
+ * by no rule, and whoever knows the placeholder only cannot go on with it. NULL has none. */
 bool gs_privacy_names_tear(const struct gs_privacy_names *names, struct gs_slice text);
 
 /* ---- putting back ---- */

@@ -401,6 +401,43 @@ static enum gs_status search_answer(struct gs_switch_rules r, const struct gs_me
     return st;
 }
 
+/* Somebody who gets all, and may say it, has said some of it. */
+static bool was_trusted(const struct gs_switch_call *c)
+{
+    for (const struct gs_switch_leg *leg = c->legs; leg; leg = leg->next)
+        if (leg->leads && gs_config_trust(leg->provider) == GS_PRIVACY_LOCAL_ONLY)
+            return true;
+    return false;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+}
+
+/* Whether it broke off in a word of more than letters, or behind a number, which may go on: half of
+ * what is found once it is whole. */
+static bool is_torn(struct gs_slice said)
+{
+    size_t end = said.len;
+
+    while (end > 0 && is_space(said.ptr[end - 1]))
+        end--;
+    if (end > 0 && said.ptr[end - 1] >= '0' && said.ptr[end - 1] <= '9')
+        return true;
+    if (end == 0 || end < said.len)
+        return false;
+    size_t at = end - 1; /* but for the sign behind a word */
+    while (at > 0 && is_letter(said.ptr[at - 1]))
+        at--;
+    return at > 0 && !is_space(said.ptr[at - 1]);
+}
+
 bool gs_switch_guard_answer(const struct gs_switch_call *c, const struct gs_config_provider *p,
                             const struct gs_message *had, struct gs_switch_way *way)
 {
@@ -410,7 +447,7 @@ bool gs_switch_guard_answer(const struct gs_switch_call *c, const struct gs_conf
     if (gs_config_trust(p) == GS_PRIVACY_LOCAL_ONLY || !is_searched(routes, c->route, &c->ask))
         return true;
     if (search_answer(gs_switch_rules_of(routes), had, &found) != GS_OK ||
-        found.privacy > gs_config_trust(p))
+        found.privacy > gs_config_trust(p) || (was_trusted(c) && is_torn(gs_splice_text(had))))
         return false;
     way->is_redacted = way->is_redacted || found.privacy == GS_PRIVACY_REDACT;
     return true;

@@ -24,6 +24,7 @@ static const struct {
     {"long-length", MANNER, 0, FAKE_MANNER_LONG},
     {"short-length", MANNER, 0, FAKE_MANNER_SHORT},
     {"unframed", MANNER, 0, FAKE_MANNER_UNFRAMED},
+    {"letters", MANNER, 0, FAKE_MANNER_LETTERS},
     {"split", MANNER, 0, FAKE_MANNER_SPLIT},
     {"crlf", MANNER, 0, FAKE_MANNER_CRLF},
     {"remarks", MANNER, 0, FAKE_MANNER_REMARKS},

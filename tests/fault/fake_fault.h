@@ -18,6 +18,7 @@
  *   drip (slower than anybody reads), rename   each followed by -after-N
  * the whole of it
  *   split, crlf, remarks, multiline, no-done, two-dones, no-usage, usage-each, length, trailing
+ *   letters                a frame for each, of texts
  * where it is asked to go on
  *   no-prefill             an assistant message at the end is refused
  *   new-turn               it is none that is open: the answer begins from the start
@@ -117,6 +118,7 @@ enum fake_manner {
     FAKE_MANNER_SHORT = 1 << 15,
     FAKE_MANNER_NO_PREFILL = 1 << 16,
     FAKE_MANNER_NEW_TURN = 1 << 17,
+    FAKE_MANNER_LETTERS = 1 << 18,
 };
 
 struct fake_fault {

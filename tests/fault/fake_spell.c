@@ -26,6 +26,8 @@ struct speller {
 
 /* ---- pieces ---- */
 
+typedef struct gs_slice piece_fn(const struct speller *s, struct gs_slice text, size_t at);
+
 static const char *quoted(struct fake_plan *p, struct gs_slice s)
 {
     struct gs_slice copy = {NULL, 0};
@@ -54,17 +56,20 @@ static struct gs_slice words(struct fake_plan *p, const char *letter, int64_t n,
 }
 
 /* The next piece of s from `at`: up to the next space; placeholders come in small pieces. */
-static struct gs_slice word_at(struct gs_slice s, size_t at)
+static struct gs_slice word_at(const struct speller *sp, struct gs_slice s, size_t at)
 {
     const struct gs_slice around = gs_slice_sub(s, at - GS_MIN(at, NEAR_BYTES), at + NEAR_BYTES);
 
+    if (sp->fault->manners & FAKE_MANNER_LETTERS)
+        return gs_slice_sub(s, at, at + 1);
     if (gs_slice_find(around, GS_SLICE_LIT("[REDACTED"), 0) != SIZE_MAX)
         return gs_slice_sub(s, at, at + ARGS_PIECE);
     return gs_slice_sub(s, at, gs_slice_find(s, GS_SLICE_LIT(" "), at + 1));
 }
 
-static struct gs_slice args_at(struct gs_slice s, size_t at)
+static struct gs_slice args_at(const struct speller *sp, struct gs_slice s, size_t at)
 {
+    (void)sp;
     return gs_slice_sub(s, at, at + ARGS_PIECE);
 }
 
@@ -135,15 +140,14 @@ static const char *anthropic_usage(struct speller *s)
 
 /* One block: `begin` is its content_block, `delta` what a piece is called. */
 static void anthropic_block(struct speller *s, const char *begin, const char *type,
-                            const char *member, struct gs_slice text,
-                            struct gs_slice (*piece_at)(struct gs_slice s, size_t at))
+                            const char *member, struct gs_slice text, piece_fn *piece_at)
 {
     const long long index = (long long)s->index++;
 
     emit(s, FAKE_STEP_OPEN, "content_block_start",
          "{\"type\":\"content_block_start\",\"index\":%lld,\"content_block\":%s}", index, begin);
     for (size_t at = 0; at < text.len;) {
-        const struct gs_slice piece = piece_at(text, at);
+        const struct gs_slice piece = piece_at(s, text, at);
         emit(s, FAKE_STEP_CONTENT, "content_block_delta",
              "{\"type\":\"content_block_delta\",\"index\":%lld,\"delta\":{\"type\":\"%s\","
              "\"%s\":%s}}",
@@ -262,10 +266,10 @@ static void chat_chunk(struct speller *s, enum fake_step_kind kind, const char *
 }
 
 static void chat_pieces(struct speller *s, const char *form, struct gs_slice text,
-                        struct gs_slice (*piece_at)(struct gs_slice s, size_t at))
+                        piece_fn *piece_at)
 {
     for (size_t at = 0; at < text.len;) {
-        const struct gs_slice piece = piece_at(text, at);
+        const struct gs_slice piece = piece_at(s, text, at);
         chat_chunk(s, FAKE_STEP_CONTENT,
                    gs_arena_printf(&s->plan->arena, "{%s%s%s", form, quoted(s->plan, piece),
                                    form[1] == 't' ? "}}]}" : "}")
@@ -399,7 +403,7 @@ static void item_part(struct speller *s, const struct item *it, const char *what
 
 /* Added, [part added,] deltas, done, [part done,] done. */
 static void item_stream(struct speller *s, const struct item *it, struct gs_slice text,
-                        struct gs_slice (*piece_at)(struct gs_slice s, size_t at))
+                        piece_fn *piece_at)
 {
     const long long index = (long long)s->index++;
     char name[80];
@@ -411,7 +415,7 @@ static void item_stream(struct speller *s, const struct item *it, struct gs_slic
     item_part(s, it, "added", index, gs_slice("", 0));
     snprintf(name, sizeof(name), "response.%s.delta", it->text_event);
     for (size_t at = 0; at < text.len;) {
-        const struct gs_slice piece = piece_at(text, at);
+        const struct gs_slice piece = piece_at(s, text, at);
         emit(s, FAKE_STEP_CONTENT, name,
              "{\"type\":\"%s\",\"sequence_number\":%lld,\"item_id\":\"%s\",\"output_index\":%lld,"
              "%s\"delta\":%s}",
@@ -600,7 +604,7 @@ static const char *ollama_call(struct speller *s)
 static void ollama_pieces(struct speller *s, bool is_thought, struct gs_slice text)
 {
     for (size_t at = 0; at < text.len;) {
-        const struct gs_slice piece = word_at(text, at);
+        const struct gs_slice piece = word_at(s, text, at);
         const char *message =
             gs_arena_printf(&s->plan->arena, "\"content\":%s%s",
                             is_thought ? "\"\",\"thinking\":" : "", quoted(s->plan, piece))

@@ -615,6 +615,43 @@ static void test_others_go_on_veiled(void **state)
     finish_grid(&g);
 }
 
+#define TORN "to " MAIL ", 5555 4444 3333 1111"
+
+/* Wherever it breaks: the client gets no part of a placeholder, and nobody beyond this machine a
+ * part of what stands for it. The first is far away, or near, and another far one goes on, or this
+ * machine does. */
+static void test_breaks_at_any_letter(void **state)
+{
+    static const struct {
+        const char *model, *next;
+    } ways[] = {{"fake", ";letters"}, {"near", ";letters"}, {"redact", ""}};
+
+    (void)state;
+    for (size_t i = 0; i < GS_COUNT_OF(ways) * GS_COUNT_OF(apis); i++) {
+        const struct api *api = &apis[i % GS_COUNT_OF(apis)];
+        const size_t way = i / GS_COUNT_OF(apis);
+        struct grid g;
+        prepare_grid(&g);
+        start_far(&g, "privacy: [{find: email, class: redact}, {find: card, class: redact}]\n", "");
+        for (int after = 0; after < 60; after++) {
+            struct gs_buf out;
+            struct heard h;
+            char model[64];
+            snprintf(model, sizeof(model), "%s@letters+cut-after-%d%s", ways[way].model, after,
+                     ways[way].next);
+            ask_api(g.f.port, api, "", model, "recite " TORN, true, &out);
+            hear_answer(&h, api, true, &out);
+            if (h.fault != GS_FAULT_NONE || !gs_slice_eq_str(gs_buf_view(&h.text), TORN))
+                fail_heard(api, model, &h, &out);
+            heard_clear(&h);
+            gs_buf_clear(&out);
+        }
+        assert_false(has_got(two, "ann.") || has_got(two, "5555"));
+        assert_true(way == 1 || !(has_got(one, "ann.") || has_got(one, "5555")));
+        finish_grid(&g);
+    }
+}
+
 /* What is found in an answer only is not told to who goes on with it either: that one is asked
  * anew, or goes on from what stands for it. */
 static void test_answers_are_searched(void **state)
@@ -645,6 +682,33 @@ static void test_answers_are_searched(void **state)
         assert_int_equal(has_got(two, "it is [REDACTED_EMAIL_1] and"), r == 0);
         finish_grid(&g);
     }
+}
+
+/* Half of it is found by nobody: what may be half of it is not told, if one who knows it said it.
+ */
+static void test_half_an_answer_is_not_told(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    prepare_grid(&g);
+    start_far(&g, MAILS, "");
+    for (int after = 1; after < (int)strlen(FAKE_CONFIDED); after++) {
+        struct gs_buf out;
+        struct heard h;
+        char model[64];
+        snprintf(model, sizeof(model), "told@letters+cut-after-%d;ok", after);
+        ask_api(g.f.port, &apis[0], "", model, "confide it", true, &out);
+        hear_answer(&h, &apis[0], true, &out);
+        if (h.fault != GS_FAULT_NONE ||
+            !gs_slice_ends(gs_buf_view(&h.text), GS_SLICE_LIT(FAKE_CONFIDED)))
+            fail_heard(&apis[0], model, &h, &out);
+        heard_clear(&h);
+        gs_buf_clear(&out);
+    }
+    assert_false(has_got(two, "ann.l"));
+    assert_true(has_got(two, "it is [REDACTED_EMAIL_1] and"));
+    finish_grid(&g);
 }
 
 /* A refusal that quotes the request quotes what it got. */
@@ -838,7 +902,9 @@ int main(void)
         cmocka_unit_test(test_every_attempt_is_veiled),
         cmocka_unit_test(test_breaks_are_gone_on_with),
         cmocka_unit_test(test_others_go_on_veiled),
+        cmocka_unit_test(test_breaks_at_any_letter),
         cmocka_unit_test(test_answers_are_searched),
+        cmocka_unit_test(test_half_an_answer_is_not_told),
         cmocka_unit_test(test_refusals_hold_nothing),
         cmocka_unit_test(test_other_ways_out),
         cmocka_unit_test(test_kept_answers),
