@@ -92,7 +92,8 @@ GS_MUST_CHECK enum gs_status gs_cli_model_find(const struct gs_config *c, const 
 GS_MUST_CHECK enum gs_status gs_cli_model_open(const struct gs_config *c, const char *name,
                                                struct gs_llm_options *opt, gs_llm **out_llm,
                                                struct gs_error *err);
-/* Write a model inside the program to the cache folder, unless it is there. */
+/* Write a model inside the program to the cache folder, unless it is there, in the place of those of
+ * other versions that no process uses. It stays until this process ends. thread: main. */
 GS_MUST_CHECK enum gs_status gs_cli_pilot_path(const struct gs_config *c, char *path, size_t cap,
                                                struct gs_error *err);
 GS_MUST_CHECK enum gs_status gs_cli_standin_path(const struct gs_config *c, char *path, size_t cap,

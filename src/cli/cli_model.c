@@ -14,9 +14,7 @@
 #include "base/os.h"
 #include "base/slice.h"
 #include "cli/cli.h"
-#include "pilot/pilot.h"
 #include "provider/local.h"
-#include "standin/standin.h"
 #include "json/json.h"
 
 #define MAX_SUGGESTED 5
@@ -129,56 +127,6 @@ enum gs_status gs_cli_model_find(const struct gs_config *c, const char *name, ch
     }
     gs_local_free(local);
     return st;
-}
-
-/* Give memory back in which the program's file was read; it is read again where it is needed. */
-static void forget(const unsigned char *p, size_t n)
-{
-    const uintptr_t page = gs_os_page_bytes();
-    const uintptr_t begin = ((uintptr_t)p + page - 1) / page * page;
-    const uintptr_t end = ((uintptr_t)p + n) / page * page;
-
-    if (begin < end)
-        gs_os_discard((void *)begin, end - begin);
-}
-
-/* The file of a model that is inside the program. Its folder is named after its bytes, so that
- * another version's is not taken for ours. */
-static enum gs_status inside_path(const struct gs_config *c, const char *name, const char *hash,
-                                  const unsigned char *gguf, size_t n_bytes, char *path, size_t cap,
-                                  struct gs_error *err)
-{
-    char dir[4096];
-
-    if (!c->cache_dir) {
-        gs_error_set(err, GS_ENOTFOUND, "there is no cache folder to put the model %s in", name);
-        gs_error_hint(err, "Set HOME or XDG_CACHE_HOME.");
-        return GS_ENOTFOUND;
-    }
-    if ((size_t)snprintf(dir, sizeof(dir), "%s/%s-%s", c->cache_dir, name, hash) >= sizeof(dir) ||
-        (size_t)snprintf(path, cap, "%s/%s.gguf", dir, name) >= cap)
-        return gs_error_set(err, GS_EINVAL, "path of the cache folder is too long");
-    if (access(path, R_OK) == 0)
-        return GS_OK;
-    enum gs_status st = gs_os_make_dirs(dir, err);
-    if (st == GS_OK)
-        st = gs_os_replace_file(path, gguf, n_bytes, err);
-    forget(gguf, n_bytes);
-    return st;
-}
-
-enum gs_status gs_cli_pilot_path(const struct gs_config *c, char *path, size_t cap,
-                                 struct gs_error *err)
-{
-    return inside_path(c, "pilot", gs_pilot_gguf_hash, gs_pilot_gguf, gs_pilot_gguf_bytes, path,
-                       cap, err);
-}
-
-enum gs_status gs_cli_standin_path(const struct gs_config *c, char *path, size_t cap,
-                                   struct gs_error *err)
-{
-    return inside_path(c, "standin", gs_standin_gguf_hash, gs_standin_gguf, gs_standin_gguf_bytes,
-                       path, cap, err);
 }
 
 /* ---- opening ---- */
