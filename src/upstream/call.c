@@ -395,6 +395,7 @@ void gs_upstream_call_destroy(struct gs_upstream_call *c)
 {
     if (c->easy)
         c->up->curl.easy_cleanup(c->easy);
+    c->up->curl.url_cleanup(c->parts);
     gs_http_timer_free(c->timer);
     gs_free(c->url);
     gs_free(c->proxy);
@@ -431,6 +432,7 @@ static void release(struct gs_upstream_call *c)
 static bool set_for_ever(struct gs_upstream_call *c)
 {
     SET(CURLOPT_PRIVATE, c);
+    SET(CURLOPT_CURLU, c->parts);
     SET(CURLOPT_SHARE, c->up->share);
     SET(CURLOPT_ERRORBUFFER, c->curl_says);
     SET(CURLOPT_NOSIGNAL, 1L);
@@ -481,7 +483,9 @@ static struct gs_upstream_call *take(struct gs_upstream *up)
     gs_buf_init(&c->head, GS_UPSTREAM_MAX_HEAD_BYTES);
     gs_buf_init(&c->body, MAX_UNTOLD_BYTES);
     c->easy = c->up->curl.easy_init();
-    if (!c->easy || gs_http_timer_create(up->loop, on_deadline, c, &c->timer, NULL) != GS_OK ||
+    c->parts = c->up->curl.url();
+    if (!c->easy || !c->parts ||
+        gs_http_timer_create(up->loop, on_deadline, c, &c->timer, NULL) != GS_OK ||
         !set_for_ever(c)) {
         gs_upstream_call_destroy(c);
         return NULL;
@@ -524,18 +528,16 @@ static enum gs_status read_url(struct gs_upstream_call *c, const char *url, stru
                         {CURLUPART_PORT, CURLU_DEFAULT_PORT},
                         {CURLUPART_USER, 0}};
     char *text[N_PARTS] = {0};
-    CURLU *const u = c->up->curl.url();
     enum gs_status st = GS_OK;
 
-    if (!u)
-        return gs_error_nomem(err, "read a URL");
-    const CURLUcode code = c->up->curl.url_set(u, CURLUPART_URL, url, CURLU_PATH_AS_IS);
+    const CURLUcode code = c->up->curl.url_set(c->parts, CURLUPART_URL, url, CURLU_PATH_AS_IS);
     if (code == CURLUE_OUT_OF_MEMORY) {
         st = gs_error_nomem(err, "read a URL");
         goto out;
     }
     for (size_t i = 0; i < N_PARTS && code == CURLUE_OK; i++)
-        if (c->up->curl.url_get(u, parts[i].part, &text[i], parts[i].flags) == CURLUE_OUT_OF_MEMORY)
+        if (c->up->curl.url_get(c->parts, parts[i].part, &text[i], parts[i].flags) ==
+            CURLUE_OUT_OF_MEMORY)
             st = gs_error_nomem(err, "read a URL");
     if (st != GS_OK)
         goto out;
@@ -557,7 +559,6 @@ static enum gs_status read_url(struct gs_upstream_call *c, const char *url, stru
 out:
     for (size_t i = 0; i < N_PARTS; i++)
         c->up->curl.free(text[i]);
-    c->up->curl.url_cleanup(u);
     return st;
 }
 
@@ -828,8 +829,10 @@ void gs_upstream_call_free(struct gs_upstream_call *c)
 
 struct gs_slice gs_upstream_head_get(const struct gs_upstream_head *h, const char *name)
 {
+    const struct gs_slice wanted = gs_slice_str(name);
+
     for (size_t i = 0; i < h->n_headers; i++)
-        if (gs_slice_eq_str(h->headers[i].name, name))
+        if (gs_slice_eq(h->headers[i].name, wanted))
             return h->headers[i].value;
     return gs_slice(NULL, 0);
 }

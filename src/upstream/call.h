@@ -40,6 +40,8 @@ struct gs_upstream_call {
 
     /* the request; what a pooled call had before is kept where the next one has the same */
     char *url, *proxy, *ca_file;
+    CURLU *parts;       /* of the URL: libcurl copies them for each transfer, which is cheaper than
+                           reading */
     int port;           /* of the URL */
     char where[128];    /* host of the URL, and port if it names one: for messages */
     bool is_loopback;   /* that host is this machine */
