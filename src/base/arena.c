@@ -7,10 +7,10 @@
 
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/format.h"
 #include "base/slice.h"
 
 #if GS_ASAN
@@ -146,7 +146,7 @@ struct gs_slice gs_arena_printf(struct gs_arena *a, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    const int n = vsnprintf(text, sizeof(text), fmt, ap);
+    const int n = gs_format_list(text, sizeof(text), fmt, ap);
     va_end(ap);
     if (n >= 0 && (size_t)n < sizeof(text))
         return gs_arena_dup(a, gs_slice(text, (size_t)n), &whole) ? whole : none;
@@ -154,7 +154,7 @@ struct gs_slice gs_arena_printf(struct gs_arena *a, const char *fmt, ...)
     if (!p)
         return none;
     va_start(ap, fmt);
-    vsnprintf(p, (size_t)n + 1, fmt, ap);
+    gs_format_list(p, (size_t)n + 1, fmt, ap);
     va_end(ap);
     return (struct gs_slice){p, (size_t)n};
 }

@@ -2,10 +2,10 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/format.h"
 
 #define FIRST_CAP ((size_t)256)
 
@@ -92,7 +92,7 @@ void gs_buf_printf(struct gs_buf *b, const char *fmt, ...)
         return;
     const size_t room = b->failed ? 0 : b->cap - b->len;
     va_start(ap, fmt);
-    const int n = vsnprintf(room > 0 ? b->ptr + b->len : NULL, room, fmt, ap);
+    const int n = gs_format_list(room > 0 ? b->ptr + b->len : NULL, room, fmt, ap);
     va_end(ap);
     if (n < 0) {
         b->failed = true;
@@ -106,7 +106,7 @@ void gs_buf_printf(struct gs_buf *b, const char *fmt, ...)
     if (!to)
         return;
     va_start(ap, fmt);
-    vsnprintf(to, (size_t)n + 1, fmt, ap);
+    gs_format_list(to, (size_t)n + 1, fmt, ap);
     va_end(ap);
     b->len += (size_t)n;
 }

@@ -1,9 +1,9 @@
 /* Clocks. */
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <time.h>
 
+#include "base/format.h"
 #include "base/slice.h"
 
 static int64_t read_us(clockid_t id)
@@ -29,19 +29,28 @@ int64_t gs_clock_wall_s(void)
     return gs_clock_wall_us() / 1000000;
 }
 
+static void put_digits(char *to, int n, size_t width)
+{
+    for (size_t i = width; i-- > 0; n /= 10)
+        to[i] = (char)('0' + n % 10);
+}
+
 void gs_clock_format_us(int64_t wall_us, char *out, size_t cap)
 {
     const time_t seconds = (time_t)(wall_us / 1000000);
     const int ms = (int)(wall_us % 1000000 / 1000);
+    char text[] = "0000-00-00T00:00:00.000Z";
     struct tm tm;
-    char text[32];
 
     gmtime_r(&seconds, &tm);
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-    if (ms)
-        snprintf(out, cap, "%s.%03dZ", text, ms);
-    else
-        snprintf(out, cap, "%sZ", text);
+    put_digits(text, 1900 + tm.tm_year, 4);
+    put_digits(text + 5, 1 + tm.tm_mon, 2);
+    put_digits(text + 8, tm.tm_mday, 2);
+    put_digits(text + 11, tm.tm_hour, 2);
+    put_digits(text + 14, tm.tm_min, 2);
+    put_digits(text + 17, tm.tm_sec, 2);
+    put_digits(text + 20, ms, 3);
+    gs_format(out, cap, "%.*s%s", ms ? 23 : 19, text, "Z");
 }
 
 void gs_clock_iso8601(char *out, size_t cap)

@@ -2,11 +2,11 @@
 #include "base/log.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/slice.h"
 
 #define LINE_BYTES 2048
@@ -40,9 +40,9 @@ static void escape(char *out, size_t cap, struct gs_slice msg, bool json)
             continue;
         const size_t len = gs_utf8_decode(msg, i, &cp);
         if (cp < 0x20 || cp == 0x7F)
-            n += (size_t)snprintf(out + n, cap - n, "\\u%04x", cp);
+            n += (size_t)gs_format(out + n, cap - n, "\\u%04x", cp);
         else if (json && (cp == '"' || cp == '\\'))
-            n += (size_t)snprintf(out + n, cap - n, "\\%c", (char)cp);
+            n += (size_t)gs_format(out + n, cap - n, "\\%c", (char)cp);
         else
             n += gs_utf8_encode(cp, out + n);
         i += len;
@@ -62,7 +62,7 @@ void gs_log_write(const struct gs_log *log, enum gs_log_level level, const char 
     if (!log || level > log->level)
         return;
     va_start(ap, fmt);
-    vsnprintf(raw, sizeof(raw), fmt, ap);
+    gs_format_list(raw, sizeof(raw), fmt, ap);
     va_end(ap);
     escape(msg, sizeof(msg), gs_slice_str(raw), log->format == GS_LOG_JSON);
     gs_clock_iso8601(when, sizeof(when));
@@ -70,10 +70,10 @@ void gs_log_write(const struct gs_log *log, enum gs_log_level level, const char 
     const char *name = level_names[level];
     const int n =
         log->format == GS_LOG_JSON
-            ? snprintf(line, sizeof(line),
-                       "{\"time\":\"%s\",\"level\":\"%s\",\"area\":\"%s\",\"msg\":\"%s\"}\n", when,
-                       name, area, msg)
-            : snprintf(line, sizeof(line), "%s %-5s %s: %s\n", when, name, area, msg);
+            ? gs_format(line, sizeof(line),
+                        "{\"time\":\"%s\",\"level\":\"%s\",\"area\":\"%s\",\"msg\":\"%s\"}\n", when,
+                        name, area, msg)
+            : gs_format(line, sizeof(line), "%s %-5s %s: %s\n", when, name, area, msg);
     if (n > 0 && write(log->fd, line, GS_MIN((size_t)n, sizeof(line) - 1)) < 0)
         return; /* nowhere left to say so */
 }

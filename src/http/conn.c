@@ -4,7 +4,6 @@
  * waits in the input buffer, up to MAX_PIPELINE_BYTES. */
 #include "http/conn.h"
 
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -15,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/format.h"
 #include "base/slice.h"
 #include "http/loop.h"
 #include "http/tls.h"
@@ -559,7 +559,7 @@ void gs_http_header(struct gs_http_request *r, const char *name, struct gs_slice
 }
 
 /* RFC 9110, 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT". */
-static void write_date(struct gs_buf *b)
+static const char *date_line(struct gs_http_server *s)
 {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -567,10 +567,13 @@ static void write_date(struct gs_buf *b)
     const time_t now = time(NULL);
     struct tm tm;
 
-    if (!gmtime_r(&now, &tm))
-        return;
-    gs_buf_printf(b, "Date: %s, %02d %s %d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday], tm.tm_mday,
-                  months[tm.tm_mon], 1900 + tm.tm_year, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    if (now != s->date_s && gmtime_r(&now, &tm)) {
+        gs_format(s->date, sizeof(s->date), "Date: %s, %02d %s %d %02d:%02d:%02d GMT\r\n",
+                  days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], 1900 + tm.tm_year, tm.tm_hour,
+                  tm.tm_min, tm.tm_sec);
+        s->date_s = now;
+    }
+    return s->date;
 }
 
 /* Output is lost for want of memory: let nothing more through, and end as by an error. */
@@ -622,8 +625,9 @@ static void send_head(struct gs_http_request *r, int status, const char *type, i
     if (r->tap.on_head)
         r->tap.on_head(r->tap.ud, status, type, body_bytes < 0);
     r->tap.on_header = NULL; /* what follows is this connection's affair */
-    const int line_len = snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", status, reason(status));
-    write_date(&r->headers);
+    const int line_len =
+        gs_format(line, sizeof(line), "HTTP/1.1 %d %s\r\n", status, reason(status));
+    gs_buf_puts(&r->headers, date_line(c->server));
     if (type)
         gs_http_header(r, "Content-Type", gs_slice_str(type));
     if (body_bytes < 0 && r->sends_chunks)
@@ -700,7 +704,7 @@ void gs_http_stream_write(struct gs_http_request *r, struct gs_slice bytes)
     if (r->tap.on_bytes)
         r->tap.on_bytes(r->tap.ud, bytes);
     if (r->sends_chunks)
-        put(c, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", bytes.len));
+        put(c, size, (size_t)gs_format(size, sizeof(size), "%zx\r\n", bytes.len));
     put(c, bytes.ptr, bytes.len);
     if (r->sends_chunks)
         put(c, "\r\n", 2);

@@ -73,6 +73,8 @@ struct gs_http_server {
     size_t n_conns;
     size_t bodies_bytes; /* held by bodies being received */
     int port;
+    int64_t date_s; /* of `date`, a header line */
+    char date[48];
     bool is_draining;
     bool is_closing; /* every connection now */
 };

@@ -8,12 +8,12 @@
  * this machine precedes the prefill; until then an error still gets its own HTTP status. If even
  * that takes long, the head leaves with the first sign of life. */
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/format.h"
 #include "base/limits.h"
 #include "base/slice.h"
 #include "base/thread.h"
@@ -120,10 +120,11 @@ static void log_answer(struct gs_server_exchange *ex, int status, const char *ho
     char detail[256];
     const int64_t took_us = gs_clock_mono_us() - ex->started_us;
 
-    snprintf(detail, sizeof(detail), "%s model=%.*s in=%lld cached=%lld out=%lld ms=%lld%s%s",
-             ex->dialect->name, (int)GS_MIN(ex->ctx.model.len, 80), ex->ctx.model.ptr,
-             (long long)ex->usage.prompt_tokens, (long long)ex->usage.cached_tokens,
-             (long long)ex->usage.answer_tokens, (long long)(took_us / 1000), *how ? " " : "", how);
+    gs_format(detail, sizeof(detail), "%s model=%.*s in=%lld cached=%lld out=%lld ms=%lld%s%s",
+              ex->dialect->name, (int)GS_MIN(ex->ctx.model.len, 80), ex->ctx.model.ptr,
+              (long long)ex->usage.prompt_tokens, (long long)ex->usage.cached_tokens,
+              (long long)ex->usage.answer_tokens, (long long)(took_us / 1000), *how ? " " : "",
+              how);
     gs_server_reply_log(ex->server, gs_http_request_head(ex->http), status, ex->id, detail);
     gs_server_gauges_count(ex->server, &ex->usage, *how && status == 200 ? 500 : status);
 }
@@ -154,7 +155,7 @@ static void number_header(struct gs_http_request *r, const char *name, int64_t n
 
     if (!name)
         return;
-    snprintf(text, sizeof(text), "%lld", (long long)n);
+    gs_format(text, sizeof(text), "%lld", (long long)n);
     gs_http_header(r, name, gs_slice_str(text));
 }
 
@@ -384,10 +385,10 @@ static void on_reply(void *ud, const struct gs_switch_reply *reply)
         reply_in_stream(ex, reply);
         return;
     }
-    snprintf(type, sizeof(type), "%.*s", (int)GS_MIN(reply->type.len, sizeof(type) - 1),
-             reply->type.ptr ? reply->type.ptr : "");
-    snprintf(error, sizeof(error), "%.*s", (int)GS_MIN(reply->error.len, sizeof(error) - 1),
-             reply->error.ptr ? reply->error.ptr : "");
+    gs_format(type, sizeof(type), "%.*s", (int)GS_MIN(reply->type.len, sizeof(type) - 1),
+              reply->type.ptr ? reply->type.ptr : "");
+    gs_format(error, sizeof(error), "%.*s", (int)GS_MIN(reply->error.len, sizeof(error) - 1),
+              reply->error.ptr ? reply->error.ptr : "");
     ex->n_told = reply->body.len;
     log_answer(ex, reply->status, how);
     gs_http_request_watch(r, NULL, NULL, NULL);
@@ -689,7 +690,7 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
         gs_server_reply_failure(s, r, dialect, id, &err);
         return;
     }
-    snprintf(ex->id, sizeof(ex->id), "%s", id);
+    gs_format(ex->id, sizeof(ex->id), "%s", id);
     ex->key_name = key_name;
     ex->n_bytes = gs_http_request_body(r).len;
     const bool has_path = gs_arena_dup(&ex->arena, gs_slice_str(path), &kept);

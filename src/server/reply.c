@@ -1,8 +1,8 @@
 /* Short answers, and the access log. */
-#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -28,9 +28,9 @@ void gs_server_reply_id(struct gs_http_request *r, char id[GS_SERVER_ID_BYTES])
 {
     /* 11 digits of milliseconds: what is near in time is near in the ledger's indexes; 52 bits that
      * nobody guesses: who knows the id of a response may read it */
-    snprintf(id, GS_SERVER_ID_BYTES, "req_%011llx%013llx",
-             (unsigned long long)(gs_clock_wall_us() / 1000) & 0xfffffffffff,
-             (unsigned long long)gs_os_random_u64() >> 12);
+    gs_format(id, GS_SERVER_ID_BYTES, "req_%011llx%013llx",
+              (unsigned long long)(gs_clock_wall_us() / 1000) & 0xfffffffffff,
+              (unsigned long long)gs_os_random_u64() >> 12);
     gs_http_header(r, "request-id", gs_slice_str(id));
     gs_http_header(r, "x-request-id", gs_slice_str(id));
 }
@@ -48,8 +48,8 @@ static void tell_wait(struct gs_http_request *r, const struct gs_error *err)
     const bool is_known = err->code == GS_EBUSY && err->needed > 0;
     char text[24];
 
-    snprintf(text, sizeof(text), "%lld",
-             is_known ? GS_MIN(err->needed, MAX_RETRY_AFTER_S) : RETRY_AFTER_S);
+    gs_format(text, sizeof(text), "%lld",
+              is_known ? GS_MIN(err->needed, MAX_RETRY_AFTER_S) : RETRY_AFTER_S);
     gs_http_header(r, "Retry-After", gs_slice_str(text));
 }
 
@@ -125,7 +125,7 @@ void gs_server_reply_failure(struct gs_server *s, struct gs_http_request *r,
 {
     struct late late = {.server = s, .http = r, .dialect = dialect, .err = *err};
 
-    snprintf(late.id, sizeof(late.id), "%s", id);
+    gs_format(late.id, sizeof(late.id), "%s", id);
     if (err->code == GS_ECONTEXT &&
         gs_server_repeats_note(&s->repeats, who_asks(gs_http_request_head(r)),
                                gs_clock_mono_us()) &&

@@ -2,12 +2,12 @@
  * own API its frames go through as they are, once it is known that they are no error; else its
  * events are spelled anew. What opens an answer is held until there is content, and what follows
  * the reason of its end until the end mark: a stream that is cut there is ended by our own hand. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/format.h"
 #include "base/limits.h"
 #include "base/slice.h"
 #include "http/loop.h"
@@ -415,8 +415,8 @@ static void on_head(void *ud, const struct gs_upstream_head *head)
     const struct gs_slice type = gs_upstream_head_get(head, "content-type");
 
     leg->status = head->status;
-    snprintf(leg->type, sizeof(leg->type), "%.*s", (int)GS_MIN(type.len, (size_t)100),
-             type.len ? type.ptr : "");
+    gs_format(leg->type, sizeof(leg->type), "%.*s", (int)GS_MIN(type.len, (size_t)100),
+              type.len ? type.ptr : "");
     leg->is_html = gs_slice_starts(type, GS_SLICE_LIT("text/html"));
     leg->retry_after_us =
         gs_retry_after_us(get_header, (void *)(uintptr_t)head, gs_clock_wall_us());

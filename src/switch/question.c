@@ -1,9 +1,9 @@
 /* What is asked, as the choice of who answers it needs to know: the request in figures, and what is
  * known of each target at the moment. */
 #include <assert.h>
-#include <stdio.h>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/map.h"
 #include "base/slice.h"
 #include "route/budgets.h"
@@ -136,12 +136,12 @@ static void trace_choice(const struct gs_switch_call *c)
 
     for (size_t i = 0; i < c->choice.n && len < sizeof(text); i++) {
         const struct gs_choice_target *t = &c->choice.targets[i];
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s%s%s%s%s%s", i ? ", " : "",
-                                c->generation->routes->providers[t->target.provider].name,
-                                t->target.model ? "/" : "", t->target.model ? t->target.model : "",
-                                t->why == GS_CHOICE_TAKEN ? "" : " not asked (",
-                                t->why == GS_CHOICE_TAKEN ? "" : gs_choice_word(t->why),
-                                t->why == GS_CHOICE_TAKEN ? "" : ")");
+        len += (size_t)gs_format(text + len, sizeof(text) - len, "%s%s%s%s%s%s%s", i ? ", " : "",
+                                 c->generation->routes->providers[t->target.provider].name,
+                                 t->target.model ? "/" : "", t->target.model ? t->target.model : "",
+                                 t->why == GS_CHOICE_TAKEN ? "" : " not asked (",
+                                 t->why == GS_CHOICE_TAKEN ? "" : gs_choice_word(t->why),
+                                 t->why == GS_CHOICE_TAKEN ? "" : ")");
     }
     gs_trace_span(c->trace, "route", "%s: %s", c->route ? c->route->match : "none", text);
 }

@@ -2,10 +2,10 @@
 #include "switch/trace.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/slice.h"
 #include "json/json.h"
 
@@ -32,7 +32,7 @@ struct gs_trace gs_trace_begin(struct gs_trace_ring *ring, struct gs_slice id)
     if (s->serial == 0)
         gs_buf_init(&s->spans, GS_TRACE_MAX_BYTES);
     gs_buf_reset(&s->spans);
-    snprintf(s->id, sizeof(s->id), "%.*s", (int)GS_MIN(id.len, sizeof(s->id) - 1), id.ptr);
+    gs_format(s->id, sizeof(s->id), "%.*s", (int)GS_MIN(id.len, sizeof(s->id) - 1), id.ptr);
     s->serial = t.serial;
     s->at_us = gs_clock_mono_us();
     s->wall_us = gs_clock_wall_us();
@@ -50,7 +50,7 @@ void gs_trace_span(struct gs_trace t, const char *what, const char *fmt, ...)
         return;
     const int64_t at_us = gs_clock_mono_us() - s->at_us;
     va_start(ap, fmt);
-    vsnprintf(detail, sizeof(detail), fmt, ap);
+    gs_format_list(detail, sizeof(detail), fmt, ap);
     va_end(ap);
     gs_buf_put(&s->spans, &at_us, sizeof(at_us));
     gs_buf_put(&s->spans, what, strlen(what) + 1);
