@@ -409,6 +409,11 @@ static struct gs_slice get_header(void *ud, const char *name)
     return gs_upstream_head_get(ud, name);
 }
 
+static bool is_refused(const struct gs_switch_leg *leg)
+{
+    return leg->status != 200 || leg->is_html;
+}
+
 static void on_head(void *ud, const struct gs_upstream_head *head)
 {
     struct gs_switch_leg *leg = ud;
@@ -418,20 +423,16 @@ static void on_head(void *ud, const struct gs_upstream_head *head)
     gs_format(leg->type, sizeof(leg->type), "%.*s", (int)GS_MIN(type.len, (size_t)100),
               type.len ? type.ptr : "");
     leg->is_html = gs_slice_starts(type, GS_SLICE_LIT("text/html"));
-    leg->retry_after_us =
-        gs_retry_after_us(get_header, (void *)(uintptr_t)head, gs_clock_wall_us());
     gs_switch_call_reached(leg);
-    if (leg->status != 200 || leg->is_html)
+    if (is_refused(leg)) {
+        leg->retry_after_us =
+            gs_retry_after_us(get_header, (void *)(uintptr_t)head, gs_clock_wall_us());
         return;
+    }
     /* who was asked for a stream and answers in one piece is read so */
     leg->is_whole = leg->way.is_whole || gs_slice_starts(type, GS_SLICE_LIT("application/json"));
     if (leg->way.is_raw)
         keep_lines(leg, head);
-}
-
-static bool is_refused(const struct gs_switch_leg *leg)
-{
-    return leg->status != 200 || leg->is_html;
 }
 
 static void on_bytes(void *ud, struct gs_slice bytes)
