@@ -184,6 +184,26 @@ static void stream_begin(struct gs_server_exchange *ex, const char *type)
     gs_http_stream_begin(ex->http, 200, type);
 }
 
+/* The dialect's writer begins with the first that is written: an answer that comes whole and goes
+ * out as it is has none. */
+static bool has_writer(struct gs_server_exchange *ex)
+{
+    if (!ex->state)
+        ex->state = gs_alloc_zero(ex->dialect->state_bytes);
+    ex->out.failed = ex->out.failed || !ex->state;
+    return ex->state;
+}
+
+/* What the dialect has to say of an event; of one that is spelled already its writer takes note. */
+static void write_event(struct gs_server_exchange *ex, const struct gs_event *ev, bool is_spelled)
+{
+    if (!has_writer(ex))
+        return;
+    ex->out.drops = is_spelled;
+    ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);
+    ex->out.drops = false;
+}
+
 /* Hand over what the dialect wrote. False: it could not, and the exchange has ended. */
 static bool stream_flush(struct gs_server_exchange *ex)
 {
@@ -227,7 +247,7 @@ void gs_server_exchange_fail(struct gs_server_exchange *ex, const struct gs_erro
         gs_http_stream_break(r, true);
         return;
     }
-    ex->dialect->write_event(ex->state, &ex->ctx, &ev, &ex->out);
+    write_event(ex, &ev, false);
     if (!stream_flush(ex))
         return;
     log_end(ex, 200, err->msg);
@@ -281,14 +301,6 @@ static void answer_done(struct gs_server_exchange *ex)
 }
 
 /* ---- events ---- */
-
-/* What the dialect has to say of an event; of one that is spelled already its writer takes note. */
-static void write_event(struct gs_server_exchange *ex, const struct gs_event *ev, bool is_spelled)
-{
-    ex->out.drops = is_spelled;
-    ex->dialect->write_event(ex->state, &ex->ctx, ev, &ex->out);
-    ex->out.drops = false;
-}
 
 static void on_event(void *ud, const struct gs_event *ev, bool is_spelled)
 {
@@ -446,7 +458,8 @@ void gs_server_exchange_tick(struct gs_server_exchange *ex)
     stream_begin(ex, ex->dialect->stream_content_type);
     if (ex->dialect->keepalive_opens && ex->call)
         gs_switch_call_opened(ex->call);
-    ex->dialect->write_keepalive(ex->state, &ex->ctx, &ex->out);
+    if (has_writer(ex))
+        ex->dialect->write_keepalive(ex->state, &ex->ctx, &ex->out);
     if (stream_flush(ex))
         ex->is_silent = true;
 }
@@ -482,11 +495,6 @@ static struct gs_server_exchange *exchange_create(struct gs_server *s, struct gs
 
     if (!ex)
         return NULL;
-    ex->state = gs_alloc_zero(dialect->state_bytes);
-    if (!ex->state) {
-        gs_free(ex);
-        return NULL;
-    }
     ex->server = s;
     ex->http = r;
     ex->dialect = dialect;
