@@ -7,16 +7,6 @@
 /* Most keys are no longer: reading them by words of the machine does not pay. */
 #define SHORT_BYTES ((size_t)16)
 
-bool gs_slice_eq(struct gs_slice a, struct gs_slice b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
-bool gs_slice_eq_str(struct gs_slice a, const char *s)
-{
-    return gs_slice_eq(a, gs_slice_str(s));
-}
-
 bool gs_slice_starts(struct gs_slice s, struct gs_slice prefix)
 {
     return s.len >= prefix.len && gs_slice_eq(gs_slice(s.ptr, prefix.len), prefix);

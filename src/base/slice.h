@@ -21,8 +21,17 @@ static inline struct gs_slice gs_slice_str(const char *s)
     return (struct gs_slice){s, s ? strlen(s) : 0};
 }
 
-bool gs_slice_eq(struct gs_slice a, struct gs_slice b);
-bool gs_slice_eq_str(struct gs_slice a, const char *s);
+/* Inline: names that are looked up mostly differ in length. */
+static inline bool gs_slice_eq(struct gs_slice a, struct gs_slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool gs_slice_eq_str(struct gs_slice a, const char *s)
+{
+    return gs_slice_eq(a, gs_slice_str(s));
+}
+
 bool gs_slice_starts(struct gs_slice s, struct gs_slice prefix);
 bool gs_slice_ends(struct gs_slice s, struct gs_slice suffix);
 /* Offset of the first `needle` at or after `from`, or SIZE_MAX. */

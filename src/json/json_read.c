@@ -49,9 +49,14 @@ static enum gs_status refuse(struct reader *r, const char *why)
     return refuse_at(r, r->at, r->at < r->text.len ? why : "the text ends too early");
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void skip_space(struct reader *r)
 {
-    while (r->at < r->text.len && memchr(" \t\r\n", r->text.ptr[r->at], 4))
+    while (r->at < r->text.len && is_space(r->text.ptr[r->at]))
         r->at++;
 }
 
