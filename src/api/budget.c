@@ -48,10 +48,11 @@ enum gs_type gs_llm_kv_type(enum gs_kv_type t)
 
 static uint64_t free_bytes(size_t weight_bytes)
 {
-    const int64_t available = gs_os_memory_available_bytes();
-    const uint64_t all = available < 0 ? ASSUMED_FREE_BYTES : (uint64_t)available;
+    const int64_t available = gs_os_memory_available_beside(weight_bytes);
 
-    return all > weight_bytes ? all - weight_bytes : 0;
+    if (available >= 0)
+        return (uint64_t)available;
+    return ASSUMED_FREE_BYTES > weight_bytes ? ASSUMED_FREE_BYTES - weight_bytes : 0;
 }
 
 static uint64_t saturating_mul(uint64_t a, uint64_t b)

@@ -28,12 +28,11 @@ static void run(void *arg)
 
 void gs_llm_warm_start(struct gs_llm_warm *w, const struct gs_gguf *file)
 {
-    const int64_t available = gs_os_memory_available_bytes();
     const size_t bytes = gs_gguf_bytes(file);
 
     /* More than fits would push out what is there. */
     *w = (struct gs_llm_warm){.file = file};
-    if (available >= 0 && bytes > (uint64_t)available)
+    if (gs_os_memory_available_beside(bytes) == 0)
         return;
     w->n = bytes;
     w->is_cold = gs_gguf_resident(file) < COLD_BELOW;

@@ -72,6 +72,9 @@ void gs_os_release(void *p, size_t n);
 void gs_os_discard(void *p, size_t n);
 /* By machine, cgroup and the process's limit of address space; -1 unknown. */
 int64_t gs_os_memory_available_bytes(void);
+/* The same when `mapped` bytes of files that are mapped by now are in memory too: they take memory
+ * yet, but no more address space. */
+int64_t gs_os_memory_available_beside(size_t mapped);
 int64_t gs_os_memory_total_bytes(void);
 /* Let this thread, and threads it starts, take memory from all NUMA nodes in turn, also for the
  * file pages they are the first to read; and from the nearest again. errors: GS_EUNSUPPORTED. */

@@ -265,12 +265,18 @@ static int64_t address_space_left(void)
     return GS_MAX((int64_t)limit.rlim_cur - GS_MAX(status_bytes("VmSize:"), (int64_t)0), 0);
 }
 
-int64_t gs_os_memory_available_bytes(void)
+int64_t gs_os_memory_available_beside(size_t mapped)
 {
-    const int64_t machine = gs_os_machine_memory_available("");
+    const int64_t all = gs_os_machine_memory_available("");
+    const int64_t machine = all > 0 ? all - (int64_t)GS_MIN(mapped, (size_t)all) : all;
     const int64_t process = address_space_left();
 
     return machine < 0 || (process >= 0 && process < machine) ? process : machine;
+}
+
+int64_t gs_os_memory_available_bytes(void)
+{
+    return gs_os_memory_available_beside(0);
 }
 
 void gs_os_usage(struct gs_os_usage *out)

@@ -2,6 +2,7 @@
  */
 #include "cmocka_headers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,11 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/os.h"
 #include "genset/genset.h"
 #include "standin/standin.h"
 
-#define N_TOKENS 4
+#define N_TOKENS  4
+#define PAD_BYTES (128 * GS_MIB)
 
 static char path[] = "/tmp/genset-test-load-XXXXXX";
 
@@ -148,6 +151,63 @@ static void a_forbidden_lock_is_refused(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* A file of the model with so many bytes behind it. */
+static bool pad_model(const char *to, off_t n)
+{
+    struct gs_buf b;
+
+    gs_buf_init(&b, GS_GIB);
+    const bool does = gs_os_read_file(path, &b, NULL) == GS_OK &&
+                      gs_os_write_file(to, b.ptr, b.len, NULL) == GS_OK &&
+                      truncate(to, (off_t)b.len + n) == 0;
+    gs_buf_clear(&b);
+    return does;
+}
+
+/* In a process whose address space has room for the weights and three quarters as much. */
+static int open_in_little_space(const char *padded)
+{
+    struct gs_llm_options opt = options();
+    struct rlimit limit;
+    struct gs_error err = {0};
+    unsigned long n_pages = 0;
+    gs_llm *llm = NULL;
+
+    FILE *fp = fopen("/proc/self/statm", "r");
+    if (!fp || fscanf(fp, "%lu", &n_pages) != 1)
+        return 2;
+    fclose(fp);
+    limit.rlim_cur = limit.rlim_max = n_pages * gs_os_page_bytes() + 7 * PAD_BYTES / 4;
+    if (setrlimit(RLIMIT_AS, &limit) != 0)
+        return 2;
+    opt.ctx_tokens = 512;
+    opt.n_threads = 1;
+    const enum gs_status st = gs_llm_open(padded, &opt, &llm, &err);
+    if (st != GS_OK)
+        fprintf(stderr, "%s\n", err.msg);
+    gs_llm_close(llm);
+    return st == GS_OK ? 0 : 1;
+}
+
+/* A mapping has its address space already: it is not to fit once more. */
+static void mapped_weights_count_once(void **state)
+{
+    char padded[64];
+    int status;
+    (void)state;
+
+    snprintf(padded, sizeof(padded), "/tmp/genset-test-padded-%d.gguf", (int)getpid());
+    assert_true(pad_model(padded, PAD_BYTES));
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(open_in_little_space(padded));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    unlink(padded);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static double last_progress;
 
 static void on_progress(void *ud, double done)
@@ -176,6 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_forbidden_lock_is_refused),
+        cmocka_unit_test(mapped_weights_count_once),
         cmocka_unit_test(bytes_are_the_same_wherever_they_are),
         cmocka_unit_test(metadata_needs_none_of_it),
         cmocka_unit_test(progress_ends_at_one),
