@@ -63,6 +63,7 @@ struct gs_dialect_client {
     /* Of a request's body, for gs_dialect_add_turns(). */
     const char *turns;     /* the member that lists them */
     const char *limits[2]; /* those that limit the answer's tokens; or NULL */
+    const char *limits_in; /* the member that has them; NULL: the body */
     const char *goes_on;   /* members, with a comma behind, without which an open turn is none */
     /* An open assistant turn is gone on with by this model, as far as its name tells; NULL: by
      * none. */

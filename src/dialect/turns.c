@@ -60,9 +60,11 @@ static bool find_limit(const struct gs_dialect_client *c, struct gs_slice body,
 {
     struct gs_slice thinking;
 
+    if (gs_json_find_member(body, "thinking", &thinking) ||
+        (c->limits_in && !gs_json_find_member(body, c->limits_in, &body)))
+        return false;
     for (size_t i = 0; i < GS_COUNT_OF(c->limits) && c->limits[i]; i++)
-        if (!gs_json_find_member(body, "thinking", &thinking) &&
-            gs_json_find_member(body, c->limits[i], out_old))
+        if (gs_json_find_member(body, c->limits[i], out_old))
             return true;
     return false;
 }

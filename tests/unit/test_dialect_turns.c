@@ -64,6 +64,10 @@ static void limits(void **state)
     check(&gs_dialect_client_openai_chat, &whom, &both,
           "{\"max_completion_tokens\":9,\"messages\":[1]}",
           "{\"max_completion_tokens\":7,\"messages\":[1" ASSISTANT USER "]}");
+    check(&gs_dialect_client_ollama, &whom, &both,
+          "{\"messages\":[1],\"options\":{\"num_ctx\":4096,\"num_predict\": 9}}",
+          "{\"messages\":[1" ASSISTANT USER
+          "],\"options\":{\"num_ctx\":4096,\"num_predict\": 7}}");
 }
 
 static void no_place(void **state)
