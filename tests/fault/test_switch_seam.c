@@ -234,6 +234,29 @@ static void nothing_to_add_is_no_fault(void **state)
     finish_grid(&g);
 }
 
+/* A stop sequence that ends within what the second says, and ends it before it has counted: the
+ * prompt is that of the first, or is estimated. */
+static void who_is_stopped_has_not_counted(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    start_chain(&g, "openai", "apis: chat", "");
+    for (size_t i = 0; i < 2; i++) {
+        struct gs_buf out;
+        struct heard h;
+        ask_with(g.f.port, &apis[i], "", "\"stop\":[\"2 w3\"],\"stop_sequences\":[\"2 w3\"],",
+                 "fake@cut-after-3;ok", "say 8", true, &out);
+        hear_answer(&h, &apis[i], true, &out);
+        if (h.fault != GS_FAULT_NONE || !gs_slice_eq_str(gs_buf_view(&h.text), "w0 w1 w2") ||
+            h.usage.prompt_tokens == 0)
+            fail_heard(&apis[i], "stop", &h, &out);
+        heard_clear(&h);
+        gs_buf_clear(&out);
+    }
+    finish_grid(&g);
+}
+
 /* It dies too, in the middle. */
 static void several_go_on(void **state)
 {
@@ -383,6 +406,7 @@ int main(void)
         cmocka_unit_test(by_turns_that_were_not_open),
         cmocka_unit_test(the_second_cannot),
         cmocka_unit_test(nothing_to_add_is_no_fault),
+        cmocka_unit_test(who_is_stopped_has_not_counted),
         cmocka_unit_test(several_go_on),
         cmocka_unit_test(nobody_goes_on),
         cmocka_unit_test(the_first_once_more),
