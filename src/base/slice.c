@@ -4,9 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Most keys are no longer: reading them by words of the machine does not pay. */
-#define SHORT_BYTES ((size_t)16)
-
 bool gs_slice_starts(struct gs_slice s, struct gs_slice prefix)
 {
     return s.len >= prefix.len && gs_slice_eq(gs_slice(s.ptr, prefix.len), prefix);
@@ -186,19 +183,16 @@ static bool is_plain(unsigned char c)
 
 size_t gs_slice_plain_end(struct gs_slice s, size_t from)
 {
-    const size_t near = from + GS_MIN(s.len - from, SHORT_BYTES);
     size_t i = from;
 
-    while (i < near && is_plain((unsigned char)s.ptr[i]))
-        i++;
-    if (i < near)
-        return i;
     for (uint64_t w; i < s.len && s.len - i >= sizeof(w); i += sizeof(w)) {
         memcpy(&w, s.ptr + i, sizeof(w));
-        const uint64_t other = (w | (w - 0x2020202020202020u)) & 0x8080808080808080u;
-        if (other | zero_bytes(w ^ 0x2222222222222222u) | zero_bytes(w ^ 0x5C5C5C5C5C5C5C5Cu) |
-            zero_bytes(w ^ 0x7F7F7F7F7F7F7F7Fu))
-            break;
+        const uint64_t other = ((w | (w - 0x2020202020202020u)) & 0x8080808080808080u) |
+                               zero_bytes(w ^ 0x2222222222222222u) |
+                               zero_bytes(w ^ 0x5C5C5C5C5C5C5C5Cu) |
+                               zero_bytes(w ^ 0x7F7F7F7F7F7F7F7Fu);
+        if (other) /* its lowest bit is exact; borrowing may have set others above */
+            return i + (size_t)__builtin_ctzll(other) / 8;
     }
     while (i < s.len && is_plain((unsigned char)s.ptr[i]))
         i++;
