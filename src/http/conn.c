@@ -120,7 +120,7 @@ static void enter_head(struct gs_http_conn *c)
     drop_body(c);
     gs_buf_reset(&r->head_text);
     gs_buf_reset(&r->headers);
-    r->head = (struct gs_http_head){0};
+    gs_http_head_clear(&r->head);
     r->chunks = (struct gs_http_chunks){0};
     r->is_streaming = false;
     r->on_piece = NULL;

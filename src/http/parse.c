@@ -259,12 +259,17 @@ static int parse_rest(struct gs_http_head *h, struct gs_error *err)
     return 0;
 }
 
+void gs_http_head_clear(struct gs_http_head *h)
+{
+    memset(h, 0, offsetof(struct gs_http_head, fields)); /* three kilobytes less */
+}
+
 int gs_http_head_parse(struct gs_slice text, struct gs_http_head *out, struct gs_error *err)
 {
     size_t at = 0;
     int status = 0;
 
-    *out = (struct gs_http_head){0};
+    gs_http_head_clear(out);
     for (bool is_first = true; status == 0 && at < text.len; is_first = false) {
         const size_t end = gs_slice_find(text, GS_SLICE_LIT("\r\n"), at);
         if (end == SIZE_MAX)

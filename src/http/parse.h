@@ -38,14 +38,15 @@ struct gs_http_head {
     bool expects_continue;
     bool is_chunked;
     uint64_t body_bytes; /* of the Content-Length; 0 without one */
-    struct gs_http_field fields[GS_HTTP_MAX_FIELDS];
     size_t n_fields;
+    struct gs_http_field fields[GS_HTTP_MAX_FIELDS]; /* n_fields of them; the others are not set */
 };
 
 /* Where the head that starts `in` ends, empty line included: its length; 0 while it is incomplete;
  * SIZE_MAX if a line does not end in CRLF. *scan is 0 at first and remembers how far we looked. */
 size_t gs_http_head_end(struct gs_slice in, size_t *scan);
 
+void gs_http_head_clear(struct gs_http_head *h);
 /* Parse a whole head; slices point into `text`. Returns 0, or the status to refuse it with: then
  * err says why, and what was read before the fault (method, path) is in *out. */
 int gs_http_head_parse(struct gs_slice text, struct gs_http_head *out, struct gs_error *err);
