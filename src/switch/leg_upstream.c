@@ -68,6 +68,12 @@ static bool passes_on(const struct gs_switch_leg *leg)
     return leg->way.is_raw && !leg->way.is_redacted;
 }
 
+/* And that all at once: no event of it is told. */
+static bool goes_out_whole(const struct gs_switch_leg *leg)
+{
+    return passes_on(leg) && leg->way.is_whole;
+}
+
 /* ---- out of the hold ---- */
 
 /* Pass on what is held: by the bytes that spelled it, or by its events. */
@@ -159,9 +165,10 @@ enum gs_flow gs_switch_leg_upstream_hear(void *ud, const struct gs_event *ev)
 {
     struct gs_switch_leg *leg = ud;
 
-    if (!leg->is_spliced)
+    if (leg->is_spliced)
+        gs_splice_event(&leg->splice, ev);
+    else if (!goes_out_whole(leg))
         return hold_event(leg, ev);
-    gs_splice_event(&leg->splice, ev);
     return GS_FLOW_CONTINUE;
 }
 
@@ -349,7 +356,7 @@ static void end_whole(struct gs_switch_leg *leg)
         gs_switch_call_failed(leg, fault, &err);
     else if (leg->is_out_of_memory)
         fail(leg, GS_FAULT_OURS, "not enough memory to hold the answer");
-    else if (passes_on(leg) && leg->way.is_whole)
+    else if (goes_out_whole(leg))
         reply(leg);
     else
         finish(leg, false);

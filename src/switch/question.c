@@ -136,12 +136,13 @@ static void trace_choice(const struct gs_switch_call *c)
 
     for (size_t i = 0; i < c->choice.n && len < sizeof(text); i++) {
         const struct gs_choice_target *t = &c->choice.targets[i];
-        len += (size_t)gs_format(text + len, sizeof(text) - len, "%s%s%s%s%s%s%s", i ? ", " : "",
-                                 c->generation->routes->providers[t->target.provider].name,
-                                 t->target.model ? "/" : "", t->target.model ? t->target.model : "",
-                                 t->why == GS_CHOICE_TAKEN ? "" : " not asked (",
-                                 t->why == GS_CHOICE_TAKEN ? "" : gs_choice_word(t->why),
-                                 t->why == GS_CHOICE_TAKEN ? "" : ")");
+        len +=
+            (size_t)gs_format(text + len, sizeof(text) - len, "%s%s%s%s", i ? ", " : "",
+                              c->generation->routes->providers[t->target.provider].name,
+                              t->target.model ? "/" : "", t->target.model ? t->target.model : "");
+        if (t->why != GS_CHOICE_TAKEN && len < sizeof(text))
+            len += (size_t)gs_format(text + len, sizeof(text) - len, " not asked (%s)",
+                                     gs_choice_word(t->why));
     }
     gs_trace_span(c->trace, "route", "%s: %s", c->route ? c->route->match : "none", text);
 }

@@ -335,13 +335,14 @@ static enum gs_status make_body(const struct gs_config_target *to,
                                 const struct gs_switch_readable *readable, struct gs_buf *b,
                                 struct gs_error *err)
 {
+    const bool takes_all = !is_strict(p);
     const struct gs_dialect_to whom = {
         .model = to->model ? gs_slice_str(to->model) : ask->model,
         .is_theirs = readable->is_theirs,
         .ud = readable->ud,
         .stream = true,
-        .takes_extensions = !is_strict(p),
-        .says_continue = !is_strict(p),
+        .takes_extensions = takes_all,
+        .says_continue = takes_all,
         .wants_signed_calls = is_google(p),
         .default_max_tokens = DEFAULT_MAX_TOKENS,
     };
