@@ -427,7 +427,8 @@ bool gs_server_again_join(struct gs_server *s, struct gs_http_request *r, const 
     if (!k || !listen_to(k, r))
         return false;
     snprintf(detail, sizeof(detail), "same as %s", k->id);
-    gs_server_reply_log(s, gs_http_request_head(r), k->status ? k->status : 200, id, detail);
+    gs_server_reply_log(s, gs_http_request_head(r)->method, gs_slice_str(path),
+                        k->status ? k->status : 200, id, detail);
     gs_server_gauges_count(s, &(struct gs_usage){0}, 200);
     feed(k->listeners);
     return true;

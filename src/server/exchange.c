@@ -125,7 +125,7 @@ static void log_answer(struct gs_server_exchange *ex, int status, const char *ho
               (long long)ex->usage.prompt_tokens, (long long)ex->usage.cached_tokens,
               (long long)ex->usage.answer_tokens, (long long)(took_us / 1000), *how ? " " : "",
               how);
-    gs_server_reply_log(ex->server, gs_http_request_head(ex->http), status, ex->id, detail);
+    gs_server_reply_log(ex->server, ex->method, gs_slice_str(ex->path), status, ex->id, detail);
     gs_server_gauges_count(ex->server, &ex->usage, *how && status == 200 ? 500 : status);
 }
 
@@ -292,11 +292,12 @@ static void answer_done(struct gs_server_exchange *ex)
         gs_http_stream_end(r);
     } else {
         ex->n_told = ex->out.len;
-        log_end(ex, 200, "");
+        gs_http_request_watch(r, NULL, NULL, NULL);
         tell_usage(ex);
         end_head(ex);
-        exchange_end(ex);
         gs_http_respond(r, 200, "application/json", gs_buf_view(&ex->out));
+        log_end(ex, 200, "");
+        exchange_end(ex);
     }
 }
 
@@ -402,10 +403,10 @@ static void on_reply(void *ud, const struct gs_switch_reply *reply)
     gs_format(error, sizeof(error), "%.*s", (int)GS_MIN(reply->error.len, sizeof(error) - 1),
               reply->error.ptr ? reply->error.ptr : "");
     ex->n_told = reply->body.len;
-    log_answer(ex, reply->status, how);
     gs_http_request_watch(r, NULL, NULL, NULL);
     end_head(ex);
     gs_http_respond(r, reply->status, *type ? type : "application/json", reply->body);
+    log_answer(ex, reply->status, how);
     record_end(ex, reply->status, *how ? GS_LEDGER_FAILED : GS_LEDGER_ANSWERED, how);
     exchange_end(ex);
 }
@@ -699,6 +700,7 @@ void gs_server_exchange_begin(struct gs_server *s, struct gs_http_request *r,
         return;
     }
     gs_format(ex->id, sizeof(ex->id), "%s", id);
+    ex->method = gs_http_request_head(r)->method;
     ex->key_name = key_name;
     ex->n_bytes = gs_http_request_body(r).len;
     const bool has_path = gs_arena_dup(&ex->arena, gs_slice_str(path), &kept);

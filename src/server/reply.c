@@ -35,12 +35,20 @@ void gs_server_reply_id(struct gs_http_request *r, char id[GS_SERVER_ID_BYTES])
     gs_http_header(r, "x-request-id", gs_slice_str(id));
 }
 
-void gs_server_reply_log(struct gs_server *s, const struct gs_http_head *head, int status,
-                         const char *id, const char *detail)
+void gs_server_reply_log(struct gs_server *s, enum gs_http_method method, struct gs_slice path,
+                         int status, const char *id, const char *detail)
 {
-    gs_log_write(s->opt.log, GS_LOG_INFO, "http", "%s %.*s %d %s%s%s",
-                 gs_http_method_name(head->method), (int)GS_MIN(head->path.len, 200),
-                 head->path.len ? head->path.ptr : "", status, id, *detail ? " " : "", detail);
+    gs_log_write(s->opt.log, GS_LOG_INFO, "http", "%s %.*s %d %s%s%s", gs_http_method_name(method),
+                 (int)GS_MIN(path.len, 200), path.len ? path.ptr : "", status, id,
+                 *detail ? " " : "", detail);
+}
+
+static void log_head(struct gs_server *s, const struct gs_http_request *r, int status,
+                     const char *id, const char *detail)
+{
+    const struct gs_http_head *head = gs_http_request_head(r);
+
+    gs_server_reply_log(s, head->method, head->path, status, id, detail);
 }
 
 static void tell_wait(struct gs_http_request *r, const struct gs_error *err)
@@ -59,7 +67,7 @@ void gs_server_reply_error(struct gs_server *s, struct gs_http_request *r,
 {
     struct gs_buf b;
 
-    gs_server_reply_log(s, gs_http_request_head(r), status, id, err->msg);
+    log_head(s, r, status, id, err->msg);
     gs_server_gauges_count(s, &(struct gs_usage){0}, status);
     if (status == 429 || status == 503 || status == 529)
         tell_wait(r, err);
@@ -138,7 +146,7 @@ void gs_server_reply_json(struct gs_server *s, struct gs_http_request *r, struct
 {
     const int status = gs_buf_ok(body) ? 200 : 500;
 
-    gs_server_reply_log(s, gs_http_request_head(r), status, "", "");
+    log_head(s, r, status, "", "");
     gs_http_respond(r, status, "application/json",
                     gs_buf_ok(body) ? gs_buf_view(body) : GS_SLICE_LIT("{}"));
     gs_buf_clear(body);
@@ -147,6 +155,6 @@ void gs_server_reply_json(struct gs_server *s, struct gs_http_request *r, struct
 void gs_server_reply_text(struct gs_server *s, struct gs_http_request *r, int status,
                           const char *text)
 {
-    gs_server_reply_log(s, gs_http_request_head(r), status, "", "");
+    log_head(s, r, status, "", "");
     gs_http_respond(r, status, *text ? "text/plain; charset=utf-8" : NULL, gs_slice_str(text));
 }

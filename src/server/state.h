@@ -28,6 +28,7 @@ struct gs_server_exchange {
     struct gs_server_exchange *prev, *next;
     struct gs_http_request *http; /* NULL once answered or gone */
     const struct gs_dialect *dialect;
+    enum gs_http_method method;
     const char *path;
     const char *key_name; /* of the key it came with, or NULL */
     char id[GS_SERVER_ID_BYTES];
@@ -201,8 +202,8 @@ void gs_server_reply_json(struct gs_server *s, struct gs_http_request *r, struct
 void gs_server_reply_text(struct gs_server *s, struct gs_http_request *r, int status,
                           const char *text);
 /* One line of the access log; detail may be empty. */
-void gs_server_reply_log(struct gs_server *s, const struct gs_http_head *head, int status,
-                         const char *id, const char *detail);
+void gs_server_reply_log(struct gs_server *s, enum gs_http_method method, struct gs_slice path,
+                         int status, const char *id, const char *detail);
 
 /* ---- models.c: /v1/models ---- */
 
