@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "route/price.h"
 #include "switch/switch_call.h"
 
 bool gs_switch_may_carry_on(const struct gs_switch_call *c)
@@ -101,7 +102,11 @@ static void finish(struct gs_switch_call *c, struct gs_switch_leg *leg)
     const size_t n = gs_switch_part_finish(&c->part, told);
 
     gs_trace_span(c->trace, "finish", "its calls are complete");
-    gs_switch_call_tell_continued(leg, told, n, false);
+    for (size_t i = 0; i < n && !c->is_freed; i++) {
+        if (told[i].usage.prompt_tokens == 0)
+            told[i].usage.prompt_tokens = gs_price_prompt_tokens(c->ask.n_bytes, c->ask.chat);
+        gs_switch_call_tell(leg, &told[i], false);
+    }
 }
 
 /* An open turn was not taken for one; or nothing was said to it, and with an anchor it is sure that

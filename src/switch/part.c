@@ -211,7 +211,7 @@ size_t gs_switch_part_adopt(struct gs_switch_part *p, const struct gs_event *ev,
 
     if (ev->kind == GS_EVENT_START && p->is_open)
         return 0;
-    if ((ev->usage.prompt_tokens > 0 || ev->kind == GS_EVENT_STOP) && p->usage.prompt_tokens > 0) {
+    if (ev->usage.prompt_tokens > 0 && p->usage.prompt_tokens > 0) {
         told.usage.prompt_tokens = p->usage.prompt_tokens;
         told.usage.cached_tokens = p->usage.cached_tokens;
         told.usage.cache_write_tokens = p->usage.cache_write_tokens;

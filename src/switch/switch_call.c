@@ -301,33 +301,37 @@ void gs_switch_call_tell(struct gs_switch_leg *leg, const struct gs_event *ev, b
     c->sink.on_event(c->sink.ud, ev, is_spelled);
 }
 
-void gs_switch_call_tell_continued(struct gs_switch_leg *leg, struct gs_event *events, size_t n,
-                                   bool is_spelled)
+/* What another computer has not counted, or was stopped before it did, is estimated. */
+static void count(const struct gs_switch_leg *leg, struct gs_event *ev)
 {
     const struct gs_switch_call *c = leg->call;
 
-    for (size_t i = 0; i < n && !c->is_freed; i++) {
-        if (events[i].kind == GS_EVENT_STOP && events[i].usage.prompt_tokens == 0)
-            events[i].usage.prompt_tokens = gs_price_prompt_tokens(c->ask.n_bytes, c->ask.chat);
-        gs_switch_call_tell(leg, &events[i], is_spelled);
-    }
+    if (ev->kind != GS_EVENT_STOP || ev->n_left > 0 || ev->usage.prompt_tokens > 0 ||
+        leg->provider->kind == GS_PROVIDER_LOCAL)
+        return;
+    ev->usage.prompt_tokens = gs_price_prompt_tokens(c->ask.n_bytes, c->ask.chat);
+    ev->usage.answer_tokens = gs_price_tokens(leg->said_bytes);
 }
 
 void gs_switch_call_event(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_spelled)
 {
     struct gs_switch_call *c = leg->call;
-    struct gs_event told[2] = {*ev};
+    struct gs_event all = *ev;
+    struct gs_event told[2];
+    size_t n = 1;
 
+    count(leg, &all);
     if (c->is_opened) /* by another name than the upstream's */
-        told[0].answer_id.len = told[0].item_id.len = 0;
+        all.answer_id.len = all.item_id.len = 0;
     if (leg->provider->kind == GS_PROVIDER_LOCAL && !leg->served_by.len && ev->served_by.len &&
         gs_arena_dup(&leg->arena, ev->served_by, &leg->served_by))
         set_served_by(c, leg);
     if (leg->continues)
-        gs_switch_call_tell_continued(leg, told, gs_switch_part_adopt(&c->part, ev, told),
-                                      is_spelled);
+        n = gs_switch_part_adopt(&c->part, &all, told);
     else
-        gs_switch_call_tell(leg, told, is_spelled);
+        told[0] = all;
+    for (size_t i = 0; i < n; i++)
+        gs_switch_call_tell(leg, &told[i], is_spelled);
 }
 
 void gs_switch_call_reply(struct gs_switch_leg *leg, const struct gs_switch_reply *reply)

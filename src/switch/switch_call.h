@@ -377,9 +377,6 @@ GS_MUST_CHECK bool gs_switch_call_ask(struct gs_switch_call *c, const struct gs_
 GS_MUST_CHECK bool gs_switch_call_may_ask(struct gs_switch_call *c, int64_t from_us);
 /* To the client, as it is. */
 void gs_switch_call_tell(struct gs_switch_leg *leg, const struct gs_event *ev, bool is_spelled);
-/* What goes on with an answer; the tokens of a prompt that nobody has counted are estimated. */
-void gs_switch_call_tell_continued(struct gs_switch_leg *leg, struct gs_event *events, size_t n,
-                                   bool is_spelled);
 
 /* Time for all attempts until the first token. */
 int64_t gs_switch_budget_ms(const struct gs_switch_call *c);

@@ -257,6 +257,29 @@ static void who_is_stopped_has_not_counted(void **state)
     finish_grid(&g);
 }
 
+/* E4: nor has who tells no usage at all; a client of another API reads how full its context is. */
+static void who_counts_nothing(void **state)
+{
+    struct grid g;
+
+    (void)state;
+    start_chain(&g, "openai", "apis: chat", "");
+    for (int n = 0; n < 2 * (int)GS_COUNT_OF(apis); n++) {
+        const struct api *api = &apis[n / 2];
+        struct gs_buf out;
+        struct heard h;
+        ask_api(g.f.port, api, "", "fake@500;no-usage", "say 8", n % 2, &out);
+        hear_answer(&h, api, n % 2, &out);
+        if (h.fault != GS_FAULT_NONE ||
+            (strcmp(api->name, "chat") != 0 &&
+             (h.usage.prompt_tokens == 0 || h.usage.answer_tokens == 0)))
+            fail_heard(api, "no usage", &h, &out);
+        heard_clear(&h);
+        gs_buf_clear(&out);
+    }
+    finish_grid(&g);
+}
+
 /* It dies too, in the middle. */
 static void several_go_on(void **state)
 {
@@ -407,6 +430,7 @@ int main(void)
         cmocka_unit_test(the_second_cannot),
         cmocka_unit_test(nothing_to_add_is_no_fault),
         cmocka_unit_test(who_is_stopped_has_not_counted),
+        cmocka_unit_test(who_counts_nothing),
         cmocka_unit_test(several_go_on),
         cmocka_unit_test(nobody_goes_on),
         cmocka_unit_test(the_first_once_more),
