@@ -198,6 +198,11 @@ void gs_http_timer_start(struct gs_http_timer *t, int64_t after_ms)
     event_add(t->event, &tv); /* a heap already grown: re-arming does not fail */
 }
 
+void gs_http_timer_fire(struct gs_http_timer *t)
+{
+    event_active(t->event, EV_TIMEOUT, 0);
+}
+
 void gs_http_timer_stop(struct gs_http_timer *t)
 {
     event_del(t->event);

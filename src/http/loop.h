@@ -53,6 +53,8 @@ GS_MUST_CHECK enum gs_status gs_http_timer_create(struct gs_http_loop *loop, gs_
                                                   void *ud, struct gs_http_timer **out_t,
                                                   struct gs_error *err);
 void gs_http_timer_start(struct gs_http_timer *t, int64_t after_ms);
+/* It is due when what the loop is at work with has returned, before descriptors are looked at. */
+void gs_http_timer_fire(struct gs_http_timer *t);
 void gs_http_timer_stop(struct gs_http_timer *t);
 void gs_http_timer_free(struct gs_http_timer *t);
 

@@ -124,7 +124,7 @@ void gs_switch_bury(struct gs_switch_call *c)
     struct gs_switch *sw = c->sw;
 
     if (!sw->dead)
-        gs_http_timer_start(sw->reap, 0);
+        gs_http_timer_fire(sw->reap);
     c->next = sw->dead;
     sw->dead = c;
 }
