@@ -11,7 +11,7 @@ static void on_breaker(void *ud, const struct gs_ledger_breaker *b)
     struct gs_switch *sw = ud;
     const struct gs_breaker_state state = {
         .key = b->key,
-        .stand = GS_BREAKER_OPEN,
+        .stand = b->n_opens > 0 ? GS_BREAKER_OPEN : GS_BREAKER_CLOSED,
         .why = b->fault,
         .n_failed = (int32_t)GS_MIN(b->n_failures, (int64_t)INT32_MAX),
         .n_opened = (int32_t)GS_MIN(b->n_opens, (int64_t)INT32_MAX),
@@ -43,11 +43,12 @@ static void on_key(void *ud, const struct gs_ledger_spent *s)
 static void on_change(void *ud, const struct gs_breaker_state *s)
 {
     struct gs_switch *sw = ud;
+    const bool is_open = s->stand != GS_BREAKER_CLOSED;
     struct gs_ledger_breaker row = {.key = s->key};
 
-    if (s->stand != GS_BREAKER_CLOSED) {
+    if (is_open || s->wait_us > 0) { /* or it said when to come again */
         row.n_failures = s->n_failed;
-        row.n_opens = s->n_opened;
+        row.n_opens = is_open ? s->n_opened : 0;
         row.until_us = gs_clock_wall_us() + s->wait_us;
         row.fault = s->why;
     }

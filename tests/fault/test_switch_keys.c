@@ -173,6 +173,25 @@ static void a_restart_forgets_no_spending(void **state)
     remove_folder((void **)&f);
 }
 
+/* F9: nor who said when to come again, though nothing else is held against him. */
+static void a_restart_forgets_no_wait(void **state)
+{
+    struct folder *f;
+    struct grid g;
+
+    (void)state;
+    make_folder((void **)&f);
+    for (int i = 0; i < 2; i++) {
+        struct gs_ledger *l = open_ledger(f, 0, 0);
+        start_keys(&g, l);
+        expect_by(&g, BEN, "fake@429-retry-after-60", "local/");
+        assert_int_equal(fake_provider_count(one, FAKE_REQUESTS), i == 0 ? 1 : 0);
+        finish_grid(&g);
+        gs_ledger_close(l);
+    }
+    remove_folder((void **)&f);
+}
+
 /* The request's word before the route's, the route's before the key's. */
 static void what_breaks_off_by_key(void **state)
 {
@@ -212,6 +231,7 @@ int main(void)
         cmocka_unit_test(side_by_side_they_share_it),
         cmocka_unit_test(broken_answers_cost_what_was_said),
         cmocka_unit_test(a_restart_forgets_no_spending),
+        cmocka_unit_test(a_restart_forgets_no_wait),
         cmocka_unit_test(what_breaks_off_by_key),
     };
     return cmocka_run_group_tests(tests, start_fakes, stop_fakes);
