@@ -16,8 +16,8 @@ static int usage(void)
     fputs("usage: genset-bench-gateway mock\n"
           "       genset-bench-gateway floor PORT\n"
           "       genset-bench-gateway load --port N [--path /v1/chat/completions] [--model mock]\n"
-          "           [--headers LINES] [--clients 1] [--prompt BYTES] [--warm 0.3]\n"
-          "           [--seconds 2] [--stream] [--never-read]\n",
+          "           [--headers LINES] [--clients 1] [--prompt BYTES] [--pause US]\n"
+          "           [--warm 0.3] [--seconds 2] [--stream] [--never-read]\n",
           stderr);
     return 2;
 }
@@ -53,6 +53,8 @@ static int load(int argc, char **argv)
             l.n_clients = strtol(value, NULL, 10);
         else if (strcmp(argv[i], "--prompt") == 0)
             l.prompt_bytes = strtol(value, NULL, 10);
+        else if (strcmp(argv[i], "--pause") == 0)
+            l.pause_us = strtol(value, NULL, 10);
         else if (strcmp(argv[i], "--warm") == 0)
             l.warm_s = strtod(value, NULL);
         else if (strcmp(argv[i], "--seconds") == 0)
@@ -61,7 +63,8 @@ static int load(int argc, char **argv)
             return usage();
         i++;
     }
-    return l.port > 0 && l.n_clients > 0 && l.seconds > 0 ? gs_bench_load_run(&l) : usage();
+    const bool is_whole = l.port > 0 && l.n_clients > 0 && l.seconds > 0;
+    return is_whole && (l.n_clients == 1 || !l.pause_us) ? gs_bench_load_run(&l) : usage();
 }
 
 int main(int argc, char **argv)

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -273,6 +274,16 @@ static void feed(struct run *r, struct client *c, const char *p, size_t n)
     }
 }
 
+/* So that processors fall asleep between requests. */
+static void rest(const struct run *r)
+{
+    const struct timespec pause = {.tv_sec = r->load->pause_us / 1000000,
+                                   .tv_nsec = r->load->pause_us % 1000000 * 1000};
+
+    if (r->load->pause_us > 0)
+        nanosleep(&pause, NULL);
+}
+
 static bool on_ready(struct run *r, struct client *c)
 {
     char bytes[READ_BYTES];
@@ -285,6 +296,7 @@ static bool on_ready(struct run *r, struct client *c)
     if (c->phase == DONE) {
         const int64_t now_ns = gs_bench_now_ns();
         add(r, &r->whole, now_ns, now_ns - c->sent_ns);
+        rest(r);
         ask(r, c);
     }
     if (n > 0 && c->phase != BROKEN)

@@ -9,6 +9,7 @@ struct gs_bench_load {
     int port;
     const char *path, *model, *headers; /* headers: whole lines, "Name: value\r\n" each */
     long n_clients, prompt_bytes;
+    long pause_us;          /* of one client, after each answer */
     double warm_s, seconds; /* what ends in the first is not counted */
     bool is_streamed;
     bool never_reads;
