@@ -188,9 +188,10 @@ enum gs_ledger_subject {
  * On the thread that reads. */
 typedef void gs_ledger_answer_fn(void *ud, struct gs_buf *json, const struct gs_error *err);
 
-/* Ask on a thread of the ledger's own; the answer comes by on_answer, which is called in any case,
- * at the latest by gs_ledger_close(). The id of `q` is copied, and cut as in a record.
- * thread: any. False, and it is not called: too many ask, or no memory. */
+/* Ask on a thread of the ledger's own, of all that was recorded before; the answer comes by
+ * on_answer, which is called in any case, at the latest by gs_ledger_close(). The id of `q` is
+ * copied, and cut as in a record. thread: any. False, and it is not called: too many ask, or no
+ * memory. */
 GS_MUST_CHECK bool gs_ledger_ask(struct gs_ledger *l, enum gs_ledger_subject subject,
                                  const struct gs_ledger_query *q, gs_ledger_answer_fn *on_answer,
                                  void *ud);

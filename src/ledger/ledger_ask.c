@@ -1,4 +1,5 @@
-/* Each question opens the file anew: it is rare, and sees what was committed before. */
+/* Each question has what waits written and opens the file anew: it is rare, and sees what was
+ * recorded before. */
 #include "ledger/ledger_ask.h"
 
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/slice.h"
 #include "base/thread.h"
 #include "ledger/history.h"
+#include "ledger/ledger_inbox.h"
 
 #define MAX_WAITING  16
 #define MAX_ID_BYTES 256
@@ -28,6 +30,7 @@ static void answer(const struct gs_ledger_asker *a, const struct question *q)
     struct gs_error err;
     struct gs_buf json;
 
+    gs_ledger_inbox_flush(a->inbox);
     gs_buf_init(&json, GS_MAX_RESPONSE_BYTES);
     if (gs_ledger_write_json(a->path, q->subject, &q->query, &json, &err) == GS_OK)
         q->on_answer(q->ud, &json, NULL);
@@ -47,9 +50,10 @@ static void run(void *arg)
 }
 
 enum gs_status gs_ledger_asker_start(struct gs_ledger_asker *a, const char *path,
-                                     struct gs_error *err)
+                                     struct gs_ledger_inbox *inbox, struct gs_error *err)
 {
     a->path = path;
+    a->inbox = inbox;
     enum gs_status st = gs_queue_create(MAX_WAITING, &a->queue, err);
     if (st == GS_OK)
         st = gs_thread_start(&a->thread, GS_THREAD_LEDGER, run, a, err);

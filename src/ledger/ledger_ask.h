@@ -7,17 +7,21 @@
 
 #include "ledger/ledger.h"
 
+struct gs_ledger_inbox;
 struct gs_queue;
 
 struct gs_ledger_asker {
     const char *path;
+    struct gs_ledger_inbox *inbox;
     struct gs_queue *queue;
     pthread_t thread;
     bool has_thread;
 };
 
-/* `path` must outlive it. *a is cleared by gs_ledger_asker_stop() after an error too. */
+/* Of the file `path`, with what is in `inbox`; both must outlive it. *a is cleared by
+ * gs_ledger_asker_stop() after an error too. */
 GS_MUST_CHECK enum gs_status gs_ledger_asker_start(struct gs_ledger_asker *a, const char *path,
+                                                   struct gs_ledger_inbox *inbox,
                                                    struct gs_error *err);
 /* Answers what waits first. */
 void gs_ledger_asker_stop(struct gs_ledger_asker *a);

@@ -69,11 +69,13 @@ void gs_ledger_inbox_init(struct gs_ledger_inbox *in, size_t max)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&in->changed, &attr);
     pthread_condattr_destroy(&attr);
+    pthread_cond_init(&in->done, NULL);
 }
 
 void gs_ledger_inbox_clear(struct gs_ledger_inbox *in)
 {
     gs_buf_clear(&in->notes);
+    pthread_cond_destroy(&in->done);
     pthread_cond_destroy(&in->changed);
     pthread_mutex_destroy(&in->lock);
 }
@@ -96,6 +98,7 @@ static bool put_locked(struct gs_ledger_inbox *in, const struct gs_ledger_note *
     }
     gs_buf_grow(&in->notes, note->bytes);
     in->n++;
+    in->n_put++;
     return true;
 }
 
@@ -127,7 +130,7 @@ static void wait_locked(struct gs_ledger_inbox *in, int64_t gather_us)
     const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
                                    .tv_nsec = (long)(until_us % 1000000) * 1000};
     int rc = 0;
-    while (in->n < in->enough && !in->is_closed && rc == 0)
+    while (in->n < in->enough && !in->is_urgent && !in->is_closed && rc == 0)
         rc = pthread_cond_timedwait(&in->changed, &in->lock, &until);
 }
 
@@ -139,6 +142,8 @@ bool gs_ledger_inbox_take(struct gs_ledger_inbox *in, int64_t gather_us, size_t 
     gs_buf_reset(&batch->notes);
     batch->at = 0;
     pthread_mutex_lock(&in->lock);
+    in->n_done += batch->n;
+    pthread_cond_broadcast(&in->done);
     in->enough = GS_MIN(enough, in->max);
     wait_locked(in, gather_us);
     const struct gs_buf filled = in->notes;
@@ -147,8 +152,20 @@ bool gs_ledger_inbox_take(struct gs_ledger_inbox *in, int64_t gather_us, size_t 
     batch->notes = filled;
     batch->n = in->n;
     in->n = 0;
+    in->is_urgent = false;
     pthread_mutex_unlock(&in->lock);
     return batch->n > 0;
+}
+
+void gs_ledger_inbox_flush(struct gs_ledger_inbox *in)
+{
+    pthread_mutex_lock(&in->lock);
+    const uint64_t until = in->n_put;
+    in->is_urgent = in->n > 0;
+    pthread_cond_signal(&in->changed);
+    while (in->n_done < until)
+        pthread_cond_wait(&in->done, &in->lock);
+    pthread_mutex_unlock(&in->lock);
 }
 
 void gs_ledger_inbox_close(struct gs_ledger_inbox *in)

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "ledger/ledger.h"
@@ -37,7 +38,10 @@ struct gs_ledger_inbox {
     size_t n;
     size_t max;
     size_t enough; /* who gathers is woken */
+    bool is_urgent;
     bool is_closed;
+    uint64_t n_put, n_done;
+    pthread_cond_t done;
 };
 
 /* What was taken. */
@@ -52,10 +56,13 @@ void gs_ledger_inbox_init(struct gs_ledger_inbox *in, size_t max);
 void gs_ledger_inbox_clear(struct gs_ledger_inbox *in);
 /* Copy a note and its texts. False: full, closed or no memory. thread: any. */
 GS_MUST_CHECK bool gs_ledger_inbox_put(struct gs_ledger_inbox *in, struct gs_ledger_note *note);
-/* Wait for a note, then for `gather_us` or until there are `enough`, and take all there are in the
- * place of what the batch had. False: closed and empty. thread: the receiver. */
+/* Wait for a note, then for `gather_us` or until there are `enough` or somebody waits for them, and
+ * take all there are in the place of what the batch had, which is done with then. False: closed and
+ * empty. thread: the receiver. */
 GS_MUST_CHECK bool gs_ledger_inbox_take(struct gs_ledger_inbox *in, int64_t gather_us,
                                         size_t enough, struct gs_ledger_batch *batch);
+/* Wait until the receiver is done with all that was put before. thread: any but the receiver. */
+void gs_ledger_inbox_flush(struct gs_ledger_inbox *in);
 /* Refuse further notes and wake the receiver. thread: any. */
 void gs_ledger_inbox_close(struct gs_ledger_inbox *in);
 

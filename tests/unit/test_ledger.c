@@ -339,7 +339,7 @@ static void a_loss_is_told_whatever_failed_before(void **state)
     const struct folder *f = *state;
     struct ender e = {.l = NULL};
     const struct gs_ledger_options opt = {.path = f->path,
-                                          .max_waiting = 2000,
+                                          .max_waiting = 1000, /* so many are not waited for */
                                           .on_loss = note_loss,
                                           .on_written = end_with_a_bad_one,
                                           .ud = &e};

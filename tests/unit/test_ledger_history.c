@@ -325,9 +325,7 @@ static void it_answers_in_json(void **state)
     record_at(l, "b", GS_FAULT_NONE, minutes_ago(8), "1");
     gs_ledger_save_breaker(l, &br);
     gs_ledger_record(l, &r);
-    gs_ledger_close(l); /* so that all is written */
-    l = open_ledger(f, 0, 0);
-    ask(l, GS_LEDGER_HISTORY, "");
+    ask(l, GS_LEDGER_HISTORY, ""); /* not all is written yet */
     assert_json("uptime", 2);
     assert_json("incidents", 1);
     assert_json("speed", 1);
