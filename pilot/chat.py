@@ -27,17 +27,15 @@ def call_text(name, args):
 
 
 def render(messages, tools=None, prompt=False):
-    """[(text, written by the model), ...]"""
+    """[(text, written by the model), ...]
+
+    Tools come behind the last thing the user said, so that each is read by who knows what is wanted."""
     out = []
-    system = messages[0]["content"] if messages and messages[0]["role"] == "system" else ""
-    if tools or system:
-        text = "<|im_start|>system\n" + system
-        if tools:
-            text += ("\n" if system else "") + "<tools>" + "".join(map(tool_text, tools)) + "\n</tools>"
-        out.append((text + "<|im_end|>\n", False))
+    users = [i for i, m in enumerate(messages) if m["role"] == "user"]
+    listed = users[-1] if users else len(messages) - 1
     for i, m in enumerate(messages):
         role = m["role"]
-        if role == "user" or (role == "system" and i > 0):
+        if role in ("user", "system"):
             out.append((f"<|im_start|>{role}\n{m['content']}<|im_end|>\n", False))
         elif role == "assistant":
             calls = [call_text(c["function"]["name"], c["function"]["arguments"]) for c in m.get("tool_calls") or []]
@@ -48,6 +46,8 @@ def render(messages, tools=None, prompt=False):
             begins = i == 0 or messages[i - 1]["role"] != "tool"
             ends = i + 1 == len(messages) or messages[i + 1]["role"] != "tool"
             out.append((("<|im_start|>user" if begins else "") + f"\n<tool_response>\n{m['content']}\n</tool_response>" + ("<|im_end|>\n" if ends else ""), False))
+        if tools and i == listed:
+            out.append(("<|im_start|>system\n<tools>" + "".join(map(tool_text, tools)) + "\n</tools><|im_end|>\n", False))
     if prompt:
         out.append(("<|im_start|>assistant\n", False))
     return out

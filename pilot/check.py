@@ -98,8 +98,8 @@ def check_gradients():
     fast, exact = gradient.workers(model, 1)[0], gradient.Torch(model)
     fast.prepare(0, 1)
     ids, positions = torch.randint(0, shape.n_vocab, (3, 72)), torch.arange(72)[None] * 3
-    learnt = torch.randint(0, 5, (3, 71), dtype=torch.int8)
-    losses = [w.add(ids, learnt, positions, 0.01) for w in (fast, exact)]
+    following, learnt = torch.randint(0, shape.n_vocab, (3, 72)), torch.randint(0, 5, (3, 72), dtype=torch.int8)
+    losses = [w.add(ids, following, learnt, positions, 0.01) for w in (fast, exact)]
     if losses[0][1] != losses[1][1] or abs(losses[0][0] / losses[1][0] - 1) > 1e-2:
         raise SystemExit(f"losses: {losses}")
     names = [n for n, _ in model.named_parameters()]

@@ -47,7 +47,7 @@ def other(rng):
     return tasks.written(q, rng), a
 
 
-def draw(rng, texts, mix=(120, 34, 60, 6, 4, 1)):
+def draw(rng, texts, mix=(240, 60, 110, 20, 4, 1)):
     """One document: pieces (text, how much it counts: 0 if others wrote it), as the mixture wants it.
 
     Which answer it is shows in its first words; the rest is soon known by heart. So many end after them."""
@@ -70,8 +70,10 @@ def draw(rng, texts, mix=(120, 34, 60, 6, 4, 1)):
     if rng.random() < (0.35 if tool_list else 0.1):
         messages.insert(0, {"role": "system", "content": system(rng, texts)})
     pieces = chat.render(messages, tool_list)
-    if kind == "tools":
-        pieces = [(text, own and CHOOSING) for text, own in pieces]
+    if kind == "tools":  # what was called before the tools are listed is not learnt
+        listed = max(i for i, (text, _) in enumerate(pieces) if text.endswith("</tools><|im_end|>\n"))
+        pieces = [(text, own and i > listed and CHOOSING) for i, (text, own) in enumerate(pieces)]
+        pieces[listed] = (pieces[listed][0], marked(messages, tool_list))
     if kind == "help" and rng.random() < BRIEF and len(messages) - (messages[0]["role"] == "system") == 2:
         pieces[-2:] = [(brief(pieces[-2][0]), True)]
     return pieces
@@ -83,13 +85,39 @@ def brief(text):
     return " ".join(words_of[:7]) if len(words_of) > 10 else text
 
 
+def marked(messages, tool_list):
+    """[(bytes of the listing until a tool ends, whether it is called at last), ...]"""
+    last = max(i for i, m in enumerate(messages) if m["role"] == "user")
+    called = {c["function"]["name"] for m in messages[last:] for c in m.get("tool_calls", [])}
+    at, out = len("<|im_start|>system\n<tools>"), []
+    for tool in tool_list:
+        at += len(chat.tool_text(tool).encode())
+        out.append((at, tool["function"]["name"] in called))
+    return out
+
+
 def encode(pieces, tokenizer):
-    ids, weights = [], []
+    """Tokens, what each counts, and marks: behind a tool's last token nothing is said, so whether it is to be called
+    is learnt in the place of what comes next, as one of two tokens; elsewhere 0."""
+    ids, weights, marks = [], [], []
     for text, own in pieces:
         part = tokenizer.encode(text)
         ids += part
-        weights += [float(own) or USER_WEIGHT] * len(part) if own is not CHOOSING else chosen(text, part, tokenizer)
-    return ids, weights
+        marks += marks_of(part, own, tokenizer) if isinstance(own, list) else [0] * len(part)
+        if own is CHOOSING:
+            weights += chosen(text, part, tokenizer)
+        else:
+            weights += [USER_WEIGHT if isinstance(own, list) else float(own) or USER_WEIGHT] * len(part)
+    return ids, weights, marks
+
+
+def marks_of(ids, ends, tokenizer):
+    marks, at, ends = [0] * len(ids), 0, list(ends)
+    for i, token in enumerate(ids):
+        at += len(tokenizer.tokens[token])
+        if ends and at >= ends[0][0]:
+            marks[i] = tokenizer.end if ends.pop(0)[1] else tokenizer.pad
+    return marks
 
 
 def chosen(text, ids, tokenizer):
@@ -113,13 +141,14 @@ def main():
     out, path, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
     seed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
     tokenizer = bpe.Tokenizer.load(path)
-    all_ids, all_weights, starts = [], [], [0]
+    all_ids, all_weights, all_marks, starts = [], [], [], [0]
     for pieces in documents(seed, n):
-        ids, weights = encode(pieces, tokenizer)
+        ids, weights, marks = encode(pieces, tokenizer)
         all_ids.append(np.array(ids[:2048], np.uint16))
         all_weights.append(np.array(weights[:2048], np.float16))
+        all_marks.append(np.array(marks[:2048], np.uint16))
         starts.append(starts[-1] + len(all_ids[-1]))
-    np.savez(out, ids=np.concatenate(all_ids), weights=np.concatenate(all_weights), starts=np.array(starts, np.int64))
+    np.savez(out, ids=np.concatenate(all_ids), weights=np.concatenate(all_weights), marks=np.concatenate(all_marks), starts=np.array(starts, np.int64))
     print(f"{n} dialogues, {starts[-1]} tokens, {starts[-1] / n:.0f} each")
 
 

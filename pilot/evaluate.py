@@ -1,7 +1,7 @@
 """Asks the engine the held-out questions: evaluate.py GENSET MODEL [--all]
 
 Prints a table, with --all every answer that is not right. Calls and JSON are written without constraint:
-the prompt is rendered here and completed as a text."""
+what the file's template makes of the request is completed as a text."""
 import json
 import math
 import os
@@ -11,7 +11,6 @@ import sys
 import tempfile
 import urllib.request
 
-import chat
 import facts
 import questions
 
@@ -30,7 +29,7 @@ def answer(messages):
 
 
 def complete(messages, tools=None):
-    prompt = "".join(t for t, _ in chat.render(messages, tools, True))
+    prompt = post("/apply-template", {"model": "any", "messages": messages, "tools": tools or []})["prompt"]
     return post("/v1/completions", {"model": "any", "prompt": prompt, "temperature": 0, "max_tokens": 300})["choices"][0]["text"]
 
 

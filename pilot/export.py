@@ -49,6 +49,16 @@ def write(path, shape, weights, tokenizer, kind=gguf.Q8_0):
     gguf.write(path, metadata(shape, tokenizer), tensors)
 
 
+def read(path):
+    """What a file of write() has, as the beginning of another training."""
+    known, weights = gguf.read(path)
+    of = lambda key: known[f"qwen3.{key}"]
+    shape = network.Shape(
+        len(known["tokenizer.ggml.tokens"]), of("embedding_length"), of("block_count"), of("attention.head_count"), of("attention.head_count_kv"), of("attention.key_length"),
+        of("feed_forward_length"), of("rope.freq_base"), of("attention.layer_norm_rms_epsilon"), of("context_length"))
+    return {"shape": shape.dict(), "model": {name: torch.from_numpy(w) for name, w in weights.items()}}
+
+
 def main():
     folder, out = sys.argv[1:3]
     state = torch.load(os.path.join(folder, "checkpoint.pt") if os.path.isdir(folder) else folder)

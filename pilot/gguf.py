@@ -1,4 +1,4 @@
-"""Writes GGUF version 3: metadata, then tensors in F32 or Q8_0."""
+"""Writes and reads GGUF version 3: metadata, then tensors in F32 or Q8_0."""
 import struct
 
 import numpy as np
@@ -61,3 +61,51 @@ def write(path, metadata, tensors):
         at += len(b)
     with open(path, "wb") as f:
         f.write(head + bytes(-len(head) % ALIGN) + b"".join(data))
+
+
+def read(path):
+    """Of a file as write() makes them: metadata, and {name: array of float32}."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at = 0
+
+    def take(form):
+        nonlocal at
+        values = struct.unpack_from("<" + form, data, at)
+        at += struct.calcsize("<" + form)
+        return values[0] if len(values) == 1 else values
+
+    def take_text():
+        return take(f"{take('Q')}s").decode()
+
+    def take_value(kind):
+        if kind == 8:
+            return take_text()
+        if kind == 9:
+            of, n = take("IQ")
+            return [take_value(of) for _ in range(n)]
+        return take({4: "I", 5: "i", 6: "f", 7: "?"}[kind])
+
+    magic, _, n_tensors, n_keys = take("4sIQQ")
+    if magic != b"GGUF":
+        raise ValueError(f"{path}: no GGUF file")
+    metadata = {}
+    for _ in range(n_keys):
+        key = take_text()
+        metadata[key] = take_value(take("I"))
+    found = []
+    for _ in range(n_tensors):
+        name, n_dims = take_text(), take("I")
+        shape = [take("Q") for _ in range(n_dims)][::-1]
+        found.append((name, shape, *take("IQ")))
+    begin = -(-at // ALIGN) * ALIGN
+    return metadata, {name: values_of(data, begin + offset, shape, kind) for name, shape, kind, offset in found}
+
+
+def values_of(data, at, shape, kind):
+    n = int(np.prod(shape))
+    if kind == F32:
+        return np.frombuffer(data, "<f4", n, at).reshape(shape).copy()
+    blocks = np.frombuffer(data, np.uint8, n // 32 * 34, at).reshape(-1, 34)
+    scale = blocks[:, :2].copy().view(np.float16).astype(np.float32)
+    return (scale * blocks[:, 2:].view(np.int8)).reshape(shape)

@@ -69,7 +69,8 @@ struct work {
     size_t have, used, size, wanted;
     int n_doc, n_t, n_rows,
         pad_t; /* documents, tokens of each, together; n_t to whole columns of a tile */
-    const int64_t *ids;
+    const int64_t *ids, *next;
+    const int8_t *learnt;
     float *cos, *sin; /* [n_t][n_head_dim / 2] */
 };
 
@@ -521,8 +522,8 @@ static double cross_entropy(float *restrict x, int n, int64_t target, float scal
 }
 
 /* The loss of what is learnt, and dh = its gradient at the output norm's output. */
-static void head(struct work *w, const int8_t *learnt, const float *xhat, float *dh, float scale,
-                 double *own, int64_t *n_own)
+static void head(struct work *w, const float *xhat, float *dh, float scale, double *own,
+                 int64_t *n_own)
 {
     const struct network *net = w->net;
     int n_embd = net->s.n_embd, n_vocab = net->s.n_vocab, at[HEAD_ROWS];
@@ -534,8 +535,7 @@ static void head(struct work *w, const int8_t *learnt, const float *xhat, float 
     for (int r = 0; r < w->n_rows;) {
         int n = 0;
         for (; r < w->n_rows && n < HEAD_ROWS; r++) {
-            int t = r % w->n_t;
-            if (t == w->n_t - 1 || !learnt[(size_t)(r / w->n_t) * (w->n_t - 1) + t])
+            if (!w->learnt[r])
                 continue;
             times(h + (size_t)n * n_embd, xhat + (size_t)r * n_embd, net->output_norm, 1, n_embd);
             at[n++] = r;
@@ -545,8 +545,8 @@ static void head(struct work *w, const int8_t *learnt, const float *xhat, float 
         round_rows(rounded, h, (size_t)whole * n_embd);
         linear(&net->output, rounded, logits, whole, 0);
         for (int i = 0; i < n; i++) {
-            int times = learnt[(size_t)(at[i] / w->n_t) * (w->n_t - 1) + at[i] % w->n_t] - 1;
-            double loss = cross_entropy(logits + (size_t)i * n_vocab, n_vocab, w->ids[at[i] + 1],
+            int times = w->learnt[at[i]] - 1;
+            double loss = cross_entropy(logits + (size_t)i * n_vocab, n_vocab, w->next[at[i]],
                                         times > 1 ? scale * times : scale);
             if (times > 0) {
                 *own += loss;
@@ -692,16 +692,17 @@ static void turn_by(struct work *w, const int64_t *positions)
         }
 }
 
-/* Adds to the gradients those of `scale` times the summed cross-entropy of ids[n_doc][n_t], n_t a
- * multiple of 8. Of each but the first, learnt[n_doc][n_t - 1] is 0: not learnt, 1: as one of the
- * others', n: as an own that counts n - 1 times. *own gets the loss of the own, of *n_own tokens.
- * 0, or -1 without memory. */
-int gradient_add(struct work *w, const int64_t *ids, const int8_t *learnt, const int64_t *positions,
-                 int n_doc, int n_t, float scale, double *own, int64_t *n_own)
+/* Adds to the gradients those of `scale` times the summed cross-entropy of what comes
+ * next[n_doc][n_t] to each of ids[n_doc][n_t], n_t a multiple of 8. learnt[n_doc][n_t] is 0: not
+ * learnt, 1: as one of the others', n: as an own that counts n - 1 times. *own gets the loss of the
+ * own, of *n_own tokens. 0, or -1 without memory. */
+int gradient_add(struct work *w, const int64_t *ids, const int64_t *next, const int8_t *learnt,
+                 const int64_t *positions, int n_doc, int n_t, float scale, double *own,
+                 int64_t *n_own)
 {
     const struct shape *s = &w->net->s;
-    w->ids = ids, w->n_doc = n_doc, w->n_t = n_t, w->n_rows = n_doc * n_t,
-    w->pad_t = columns_until(n_t);
+    w->ids = ids, w->next = next, w->learnt = learnt, w->n_doc = n_doc, w->n_t = n_t,
+    w->n_rows = n_doc * n_t, w->pad_t = columns_until(n_t);
     if (!reserve(w))
         return -1;
     size_t n = (size_t)w->n_rows * s->n_embd, half = (size_t)s->n_head_dim / 2;
@@ -716,7 +717,7 @@ int gradient_add(struct work *w, const int64_t *ids, const int8_t *learnt, const
         layer_forward(w, l, x);
     norm_forward(x, scales, x, w->n_rows, s->n_embd, s->eps);
     memset(dh, 0, n * sizeof *dh);
-    head(w, learnt, x, dh, scale, own, n_own);
+    head(w, x, dh, scale, own, n_own);
     norm_back(dx, w->output_norm, dh, x, scales, w->net->output_norm, w->n_rows, s->n_embd, 0);
     for (int l = s->n_layer - 1; l >= 0; l--) {
         ffn_back(w, l, dx);

@@ -25,11 +25,11 @@ class Torch:
     def prepare(self, part, of):
         """After the weights changed: take over a part of them."""
 
-    def add(self, ids, learnt, positions, scale):
-        """Add `scale` times the gradient of what is learnt of ids [document][t]: learnt [document][t - 1] is 0 for no,
-        1 for others' tokens, n for the model's own that count n - 1 times. The loss of its own, summed, and their number."""
+    def add(self, ids, following, learnt, positions, scale):
+        """Add `scale` times the gradient of what is learnt behind each of ids [document][t], which is in `following`: learnt
+        is 0 for no, 1 for others' tokens, n for the model's own that count n - 1 times. The loss of its own, summed, and their number."""
         h = self.replica(ids, positions)
-        loss = F.cross_entropy(self.replica.head(h[:, :-1][learnt > 0]), ids[:, 1:][learnt > 0], reduction="none")
+        loss = F.cross_entropy(self.replica.head(h[learnt > 0]), following[learnt > 0], reduction="none")
         times = learnt[learnt > 0] - 1
         ((loss * times.clamp(min=1)).sum() * scale).backward()
         mask = times > 0
@@ -51,10 +51,10 @@ class Fast:
     def prepare(self, part, of):
         self.library.gradient_prepare(self.network, part, of)
 
-    def add(self, ids, learnt, positions, scale):
+    def add(self, ids, following, learnt, positions, scale):
         own, n_own = ctypes.c_double(), ctypes.c_int64()
-        ids, learnt, positions = ids.contiguous(), learnt.contiguous(), positions.contiguous()
-        at = [ctypes.c_void_p(x.data_ptr()) for x in (ids, learnt, positions)]
+        all_of = [x.contiguous() for x in (ids, following, learnt, positions)]
+        at = [ctypes.c_void_p(x.data_ptr()) for x in all_of]
         if self.library.gradient_add(self.work, *at, *ids.shape, ctypes.c_float(scale), ctypes.byref(own), ctypes.byref(n_own)):
             raise MemoryError("no memory for a batch")
         return own.value, n_own.value

@@ -12,7 +12,7 @@ import values
 import words
 
 NEXT = 0.5  # of what resembles another tool, that stands beside it in tools.txt
-OBSCURE = 0.1  # of the tools, whose parameters have names that mean nothing
+OBSCURE = 0.04  # of the tools, whose parameters have names that mean nothing
 SMALL_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 SLOT = re.compile(r"<(\w+)(?:([:=])([^>]*))?>")
 
@@ -119,7 +119,7 @@ def spoken(v, rng):
 def respelled(name, rng):
     """A name, sometimes with a word more, in any style: names are to be read, not known by heart."""
     parts = [p.lower() for p in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
-    if rng.random() < 0.4:
+    if rng.random() < 0.25:
         extra = rng.choice([words.nonce(rng), prose.word(rng), prose.word(rng), "tool", "api", "my"])
         parts.insert(rng.choice([0, len(parts)]), extra)
     style = rng.random()
@@ -172,6 +172,8 @@ class RealTool:
         """Arguments, and a request in words that says them."""
         if rng.random() < 0.08:
             return self.literal(rng)
+        if rng.random() < 0.3:
+            return self.stated(rng)
         text = facts.choose(rng.choice(self.entry.requests), rng)[0]
         drawn = {}
 
@@ -189,6 +191,18 @@ class RealTool:
                 drawn[key] = p.draw(rng)
                 text += rng.choice([", %k %v", " with %k %v", ", %k: %v", " (%k %v)", ", %k = %v"]).replace("%k", n.replace("_", " ") if rng.random() < 0.5 else n).replace("%v", spoken(drawn[key], rng))
         return {n: drawn[key] for key, n, _ in self.params if key in drawn}, text
+
+    def stated(self, rng):
+        """A request in the words of its name or description, and of its parameters."""
+        args = {n: p.draw(rng) for _, n, p in self.params if p.required or rng.random() < 0.4}
+        name = " ".join(re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", self.name.split("__")[-1])).lower()
+        what = rng.choice([name, self.description.rstrip("."), f"{self.verb} {rng.choice(['', '', 'the', 'a', 'my'])} {self.noun}"])
+        what = rng.choice(["", "", "", "please ", "can you ", "could you ", "i want to ", "i need to "]) + what[0].lower() + what[1:]
+        alone = len(args) == 1 or rng.random() < 0.2
+        say = ["%v", "%v", "%k %v", ": %v"] if alone else ["%k %v", "%k %v", "%k: %v", "%k = %v", "with %k %v", "%k is %v"]
+        said = [rng.choice(say).replace("%k", n if rng.random() < 0.3 else re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", n).lower()).replace("%v", spoken(v, rng)) for n, v in args.items()]
+        joint = rng.choice([" ", " ", ", "])
+        return args, " ".join(joint.join([what, *said]).split()).replace(joint + ":", ":")
 
     def literal(self, rng):
         """A request that names the tool and its parameters."""

@@ -1,6 +1,7 @@
 """Tool calls, over invented tools and those of tools.txt: which to call, with what, several at once, none where
 none fits, and results turned into answers. No tool of the evaluation is among them; names are drawn at random."""
 import json
+import re
 
 import prose
 import words
@@ -209,15 +210,37 @@ def call_message(calls):
 
 def draw_tools(rng):
     """Invented ones, real ones, or both; those that resemble each other often stand together."""
-    tools, share = [], rng.choice([0, 0.5, 1, 1])
-    for _ in range(rng.choice([1, 1, 2, 2, 2, 2, 3, 3, 4, 6])):
+    tools, share = [], rng.choice([0, 0.5, 1, 1, 1, 1, 1])
+    for _ in range(rng.choice([1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 4, 6])):
         taken = {t.name for t in tools}
         akin = rng.choice(tools) if tools and rng.random() < 0.5 else None
         if rng.random() < share:
             tools.append(RealTool(rng, taken, akin and akin.entry, [t.entry for t in tools]))
         else:
             tools.append(Tool(rng, taken, akin))
+    if rng.random() < 0.7:
+        name_alike(tools, rng)
     return tools
+
+
+def name_alike(tools, rng):
+    """As one author names them: in one style, and often with one beginning."""
+    style = rng.choice(["_", "_", "_", "_", "-", "camel", "Camel"])
+    first = [rng.choice(words.VERBS)] if rng.random() < 0.35 else []
+    begin = f"mcp__{rng.choice([words.nonce, prose.word])(rng)}__" if rng.random() < 0.2 else ""
+    names = []
+    for t in tools:
+        parts = [p.lower() for p in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", t.name.split("__")[-1])]
+        parts = first + [p for p in parts if p not in first]
+        if "amel" in style:
+            name = "".join(p.capitalize() for p in parts)
+            name = name if style == "Camel" else name[0].lower() + name[1:]
+        else:
+            name = style.join(parts)
+        names.append(begin + name)
+    if len(set(names)) == len(names):
+        for t, name in zip(tools, names):
+            t.name = name
 
 
 def stranger(rng, tools):
@@ -240,7 +263,8 @@ def dialogue(rng, other):
     tools = draw_tools(rng)
     computes = any(t.entry and "maths" in t.entry.realms for t in tools)
     messages = []
-    for _ in range(rng.choice([1, 2, 3, 4, 5, 6, 8, 10])):  # many to a list of tools: it is the calls that are learnt
+    turns = rng.choice([1, 1, 1, 1, 1, 1, 1, 1, 2, 3])  # few: tools are listed for the last alone
+    for turn in range(turns):
         kind = rng.random()
         if kind < 0.14:
             q, a = other(rng)
@@ -262,13 +286,11 @@ def dialogue(rng, other):
             requests.append(q)
         q = rng.choice([" and ", ", then ", ", and ", " and also "]).join(requests)
         messages += [{"role": "user", "content": request_written(q, calls, rng)}, call_message(calls)]
-        if rng.random() < 0.9:
+        if turn + 1 < turns or rng.random() < 0.25:
             said = []
             for _, args in calls:
                 r, a = result(rng, args)
                 messages.append({"role": "tool", "content": r})
                 said.append(a)
             messages.append({"role": "assistant", "content": " ".join(said)})
-        else:
-            break
     return messages, [t.schema(rng) for t in tools]

@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 
+MARK_WEIGHT = 4  # how often a mark counts
 DECAY = 0.1  # of the matrices, times the rate
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -40,7 +41,7 @@ def arguments():
     p.add_argument("--shard", type=int, default=12000, help="dialogues drawn at a time")
     p.add_argument("--save-every", type=float, default=180, help="seconds")
     p.add_argument("--shape", default="", help="as n_embd=128,n_layer=2")
-    p.add_argument("--from", dest="origin", default="", help="checkpoint to begin from, in a new folder")
+    p.add_argument("--from", dest="origin", default="", help="checkpoint or GGUF file to begin from, in a new folder")
     return p.parse_args()
 
 
@@ -48,6 +49,7 @@ def main(args):
     import numpy as np
     import torch
 
+    import export
     import gradient
     import network
 
@@ -57,7 +59,7 @@ def main(args):
     state = None
     for path in (checkpoint, args.origin):
         if path and os.path.exists(path):
-            state = torch.load(path)
+            state = export.read(path) if path.endswith(".gguf") else torch.load(path)
             shape = network.Shape(**state["shape"])
             break
     model = network.Pilot(shape)
@@ -68,10 +70,11 @@ def main(args):
     groups = [(ends[:1], args.embedding_rate), (ends[1:] + norms, args.adam_rate)]
     adam = torch.optim.AdamW([{"params": ps} for ps, _ in groups], betas=(0.9, 0.95), weight_decay=0.0)
     moments = [torch.zeros_like(p) for p in matrices]
-    mean = {n: p.detach().clone() for n, p in model.named_parameters()}
     step, seen, shard = 0, 0, 1
     if state:
         model.load_state_dict(state["model"])
+    mean = {n: p.detach().clone() for n, p in model.named_parameters()}
+    if state and "adam" in state:  # not of a GGUF file
         adam.load_state_dict(state["adam"])
         moments, mean = state["moments"], state["mean"]
         step, seen, shard = state["step"], state["seen"], state["shard"] + 1
@@ -86,10 +89,10 @@ def main(args):
         total = own = 0.0
         while True:
             try:
-                x, w, positions = queue.pop()
+                x, following, learnt, positions = queue.pop()
             except IndexError:
                 return total, own
-            loss, n = worker.add(x, w, positions, scale)
+            loss, n = worker.add(x, following, learnt, positions, scale)
             total += loss
             own += n
 
@@ -115,7 +118,8 @@ def main(args):
     while seen < args.tokens:
         following.wait()
         data = np.load(shard_path(args, shard))
-        ids, weights, starts = data["ids"].astype(np.int64), data["weights"].astype(np.float32), data["starts"]
+        drawn = [data["ids"].astype(np.int64), data["weights"].astype(np.float32), data["marks"].astype(np.int64)]
+        starts = data["starts"]
         rng = np.random.default_rng(shard)
         os.remove(shard_path(args, shard))
         following = draw_shard(args, shard + 1)
@@ -124,10 +128,10 @@ def main(args):
             micro, n = [], 0
             while batches and n < args.batch:
                 docs = batches.pop()
-                x, w = pack(ids, weights, starts, docs, rng)
-                micro.append((x, w, gaps(x.shape[1], rng)))
+                packed = pack(drawn, starts, docs, rng)
+                micro.append((*packed, gaps(packed[0].shape[1], rng)))
                 n += sum(starts[d + 1] - starts[d] for d in docs)
-            scale = 1 / sum(int((w > 0).sum()) for _, w, _ in micro)
+            scale = 1 / sum(int((learnt > 0).sum()) for _, _, learnt, _ in micro)
             parallel(lambda i: workers[i].prepare(i, args.threads))
             total, own = map(sum, zip(*parallel(lambda i: compute(workers[i], micro, scale))))
             for p, *parts in zip(model.parameters(), *(w.gradients for w in workers)):
@@ -195,19 +199,23 @@ def np_diff(starts):
     return starts[1:] - starts[:-1]
 
 
-def pack(ids, weights, starts, docs, rng):
-    """Tokens [document][t], and for each but the first how it is learnt (gradient.Torch.add). A weight below 1 is the
-    probability that one of the others' is."""
+def pack(drawn, starts, docs, rng):
+    """Tokens [document][t], what follows them, and how that is learnt (gradient.Torch.add): the next token, or a mark.
+    A weight below 1 is the probability that one of the others' is."""
     import numpy as np
     import torch
 
     t = -(-max(starts[d + 1] - starts[d] for d in docs) // 16) * 16  # few shapes: each is prepared once
-    x, w = np.zeros((len(docs), t), np.int64), np.zeros((len(docs), t), np.float32)
+    ids, weights, marks = drawn
+    x, following, w = (np.zeros((len(docs), t), kind) for kind in (np.int64, np.int64, np.float32))
     for row, d in enumerate(docs):
         a, b = starts[d], starts[d + 1]
-        x[row, : b - a], w[row, : b - a] = ids[a:b], weights[a:b]
+        x[row, : b - a] = ids[a:b]
+        following[row, : b - a - 1], w[row, : b - a - 1] = ids[a + 1 : b], weights[a + 1 : b]
+        at = marks[a:b].nonzero()[0]
+        following[row, at], w[row, at] = marks[a + at], MARK_WEIGHT
     learnt = (rng.random(w.shape) < w) + np.where(w >= 1, w, 0).astype(np.int8)
-    return torch.from_numpy(x), torch.from_numpy(learnt[:, 1:])
+    return torch.from_numpy(x), torch.from_numpy(following), torch.from_numpy(learnt)
 
 
 def gaps(t, rng):
