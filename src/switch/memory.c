@@ -64,10 +64,9 @@ static void on_signed(void *ud, const struct gs_ledger_signed *s)
 
 void gs_switch_note_signed(struct gs_switch *sw, const char *maker, struct gs_slice signature)
 {
-    const struct gs_ledger_signed made = gs_switch_signers_digest(maker, signature);
-
     if (signature.len == 0)
         return;
+    const struct gs_ledger_signed made = gs_switch_signers_digest(maker, signature);
     gs_switch_signers_note(&sw->signers, &made);
     if (sw->opt.ledger)
         gs_ledger_save_signed(sw->opt.ledger, &made);
