@@ -1,5 +1,10 @@
 """Byte-level BPE in the form that GGUF calls gpt2 with the pre-tokenizer qwen2: learning merges from
-texts (Sennrich et al. 2016), and encoding. What it gives must equal `genset tokens`."""
+texts (Sennrich et al. 2016), and encoding. What it gives must equal `genset tokens`.
+
+What is copied must be the same tokens in both places, so a word is spelt alike behind a space, a quote and an
+underscore: letters join letters alone, a space joins a few words that are everywhere, and a quote what is written
+around a value."""
+import functools
 import heapq
 import json
 import re
@@ -11,6 +16,9 @@ from collections import Counter, defaultdict
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 MARKS = ["<tools>", "</tools>", "<function=", "</function>", "<tool_response>", "</tool_response>"]
 SPECIAL = re.compile("(" + "|".join(map(re.escape, CONTROL + MARKS)) + ")")
+N_SPACED = 60  # words that are one token with the space before them
+LETTERS = re.compile(r"[A-Za-z\x80-\xff]+")
+SIGNS = re.compile(r''' +|\n+|[.,:;)}]+\n+|(.)\1+|://|</|[ {\[(|,]?"|"[]}|:,.)?]+\n*|"\|"| [{\[(=<`|]|[})\]]+[,.:]?''')
 
 
 def byte_alphabet():
@@ -54,22 +62,44 @@ def spell(word):
     return "".join(BYTES[b] for b in word.encode())
 
 
+def plain(spelt):
+    """Bytes of a token, as Latin-1."""
+    return bytes(map(BYTES.index, spelt)).decode("latin-1")
+
+
+@functools.lru_cache(None)
+def joins(a, b):
+    """Whether two tokens may become one."""
+    a, b = plain(a), plain(b)
+    if LETTERS.fullmatch(a) and LETTERS.fullmatch(b):
+        return not (a[-1].islower() and b[0].isupper())
+    return not LETTERS.search(a + b) and bool(SIGNS.fullmatch(a + b))
+
+
 def learn(texts, n_vocab):
     """The merges of a vocabulary of `n_vocab` tokens."""
     counts = Counter()
     for text in texts:
         for part in SPECIAL.split(text)[::2]:
             counts.update(WORD.findall(part))
+    merges = frequent_merges(counts, n_vocab - 256 - len(CONTROL) - len(MARKS) - N_SPACED)
+    whole = {"".join(m) for m in merges}
+    spaced = Counter({spell(w[1:]): n for w, n in counts.items() if w[0] == " " and spell(w[1:]) in whole and LETTERS.fullmatch(w[1:])})
+    return merges + [(spell(" "), w) for w, _ in spaced.most_common(N_SPACED)]
+
+
+def frequent_merges(counts, n_merges):
+    """Of words, given with how often they occur."""
     words = [(list(spell(w)), n) for w, n in counts.items()]
     pairs, where = Counter(), defaultdict(set)
     for i, (parts, n) in enumerate(words):
-        for pair in zip(parts, parts[1:]):
+        for pair in joints(parts):
             pairs[pair] += n
             where[pair].add(i)
     heap = [(-n, pair) for pair, n in pairs.items()]
     heapq.heapify(heap)
     merges = []
-    while len(merges) < n_vocab - 256 - len(CONTROL) - len(MARKS) and heap:
+    while len(merges) < n_merges and heap:
         n, pair = heapq.heappop(heap)
         if pairs[pair] != -n:
             if pairs[pair] > 0:
@@ -79,16 +109,20 @@ def learn(texts, n_vocab):
         changed = set()
         for i in where.pop(pair):
             parts, n = words[i]
-            for old in zip(parts, parts[1:]):
+            for old in joints(parts):
                 pairs[old] -= n
             parts[:] = merge(parts, pair)
-            for new in zip(parts, parts[1:]):
+            for new in joints(parts):
                 pairs[new] += n
                 where[new].add(i)
                 changed.add(new)
         for new in changed:
             heapq.heappush(heap, (-pairs[new], new))
     return merges
+
+
+def joints(parts):
+    return [pair for pair in zip(parts, parts[1:]) if joins(*pair)]
 
 
 def merge(parts, pair):
@@ -126,14 +160,14 @@ class Tokenizer:
         """The token type of GGUF: normal, control, user-defined."""
         return 3 if self.tokens[i] in CONTROL else 4 if self.tokens[i] in MARKS else 1
 
-    def word(self, word):
-        parts = list(spell(word))
+    def parts(self, parts):
+        """The tokens that characters of spell() become."""
         while len(parts) > 1:
             best = min(zip(parts, parts[1:]), key=lambda p: self.ranks.get(p, 1 << 30))
             if best not in self.ranks:
                 break
             parts = merge(parts, best)
-        return [self.ids[p] for p in parts]
+        return parts
 
     def encode(self, text):
         out = []
@@ -144,7 +178,7 @@ class Tokenizer:
             for word in WORD.findall(part):
                 ids = self.cache.get(word)
                 if ids is None:
-                    ids = self.cache[word] = self.word(word)
+                    ids = self.cache[word] = [self.ids[p] for p in self.parts(list(spell(word)))]
                 out += ids
         return out
 
