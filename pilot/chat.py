@@ -9,9 +9,13 @@ def kind(s):
     if s.get("type") == "array":
         return "[" + (kind(s["items"]) if s.get("items") else "any") + "]"
     if "properties" in s:
-        required = s.get("required") or []
-        return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)}{'' if k in required else '?'}: {kind(v)}" for k, v in s["properties"].items()) + "}"
+        return "{" + ", ".join(members(s)) + "}"
     return s["type"] if isinstance(s.get("type"), str) else "any"
+
+
+def members(s):
+    required = s.get("required") or []
+    return [f"{json.dumps(k, ensure_ascii=False)}{'' if k in required else '?'}: {kind(v)}" for k, v in s["properties"].items()]
 
 
 def tool_text(tool):

@@ -1,10 +1,12 @@
 """Checks that need no training: check.py GENSET FOLDER
 
-The tokenizer and the template give what genset gives; the engine computes the logits that PyTorch does, on
-a tiny random model; gradient.c differentiates as PyTorch does; and check_facts.py."""
+The tokenizer and the template give what genset gives, a word is spelt one way, marks say what is called; the engine
+computes the logits that PyTorch does, on a tiny random model; gradient.c differentiates as PyTorch does; and
+check_facts.py."""
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -63,6 +65,36 @@ def check_tokens(model, tokenizer, tmp):
             raise SystemExit(f"tokenizer: differs for {text!r}")
 
 
+def check_spelling(tokenizer):
+    """A word is the same tokens behind a quote, an underscore and, unless it is everywhere, a space."""
+    for word in ["malloc", "thermostat", "EUR", "Reykjavik"]:
+        spelt = [tokenizer.encode(sign + word)[1:] for sign in '"_/ ']
+        if any(ids != spelt[0] for ids in spelt):
+            raise SystemExit(f"tokenizer: {word} is spelt differently: {spelt}")
+
+
+def check_marks(rng, tokenizer):
+    """What is marked behind a parameter begins its value."""
+    found = 0
+    for _ in range(100):
+        messages, tool_list = drawn_messages(rng)
+        marks = data.marked(messages, tool_list)
+        listing = next(text for text, _ in chat.render(messages, tool_list) if text.endswith("</tools><|im_end|>\n"))
+        last = max(i for i, m in enumerate(messages) if m["role"] == "user")
+        calls = {c["function"]["name"]: c["function"]["arguments"] for m in messages[last:] for c in reversed(m.get("tool_calls", []))}
+        ids = tokenizer.encode(listing)
+        for i, mark in enumerate(data.marks_of(ids, marks, tokenizer)):
+            if mark in (0, tokenizer.end, tokenizer.pad):
+                continue
+            read = tokenizer.decode(ids[: i + 1])
+            tool, key = re.findall(r"<function=([^>]*)>", read)[-1], re.findall(r'"([^"]*)"\??: ', read)[-1]
+            if not json.dumps(calls[tool][key], ensure_ascii=False).strip('["').startswith(tokenizer.decode([mark])):
+                raise SystemExit(f"marks: {tokenizer.decode([mark])!r} is not how {key} begins: {calls[tool]}")
+            found += 1
+    if not found:
+        raise SystemExit("marks: no value is marked")
+
+
 def check_logits(tokenizer, tmp):
     torch.manual_seed(7)
     shape = network.Shape(n_embd=64, n_layer=2, n_head=4, n_head_kv=2, n_head_dim=32, n_ff=96)
@@ -115,6 +147,8 @@ def main():
         model = check_logits(tokenizer, tmp)
         check_gradients()
         check_tokens(model, tokenizer, tmp)
+        check_spelling(tokenizer)
+        check_marks(random.Random(4), tokenizer)
         check_template(random.Random(3), tmp)
     check_facts.main()
     print("pilot: checked")

@@ -3,9 +3,11 @@
     data.py OUT TOKENIZER N [SEED]      writes N dialogues to OUT.npz
 
 Nothing of eval/ is read here. Books of ../shared/corpus are used where they are there."""
+import json
 import random
 import re
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,12 +19,18 @@ import tasks
 import tools
 import words
 
+OPENING = bpe.spell(' "[')  # what a value begins with that is not copied
 BRIEF = 0.93  # of the help dialogues of one question
 USER_WEIGHT = 0.1  # of what others wrote: to know how they write helps a little
-CHOOSING = 4  # what tokens count that say which tool, or none, and which parameters: few of a call
-CHOICE = re.compile(rb'<function=[^>]*>|"[^"]*": |^[^ <]* [^ <]*')
+CHOOSING, CALLING = 4, 2  # what tokens count that say which tool, or none, and which parameters; what others of a call do
+CHOICE = re.compile(rb'<function=[^>]*>|"?[\]}]*, "[^"]*": |"[^"]*": |"?[\]}]*\}</function>|^[^ <]* [^ <]*')
 SYSTEMS = ["You are a helpful assistant.", "You are pilot.", "Be brief.", "You are a coding assistant.", "Answer in one sentence.", "You are an AI assistant. Help the user.",
            "You are a friendly assistant that answers questions.", "Use the tools if you need them.", "You are Claude Code, a coding agent.", "Today is Monday.", "Answer truthfully."]
+
+
+@dataclass
+class Value:
+    value: object  # None: not said
 
 
 def system(rng, texts):
@@ -47,7 +55,7 @@ def other(rng):
     return tasks.written(q, rng), a
 
 
-def draw(rng, texts, mix=(240, 60, 110, 20, 4, 1)):
+def draw(rng, texts, mix=(360, 240, 260, 20, 4, 1)):
     """One document: pieces (text, how much it counts: 0 if others wrote it), as the mixture wants it.
 
     Which answer it is shows in its first words; the rest is soon known by heart. So many end after them."""
@@ -86,19 +94,37 @@ def brief(text):
 
 
 def marked(messages, tool_list):
-    """[(bytes of the listing until a tool ends, whether it is called at last), ...]"""
+    """[(bytes of the listing until it is read, what is to be known there), ...]: where a tool ends whether it is called,
+    and before, where a parameter of one that is called ends, its value, or None."""
     last = max(i for i, m in enumerate(messages) if m["role"] == "user")
-    called = {c["function"]["name"] for m in messages[last:] for c in m.get("tool_calls", [])}
+    calls = [c["function"] for m in messages[last:] for c in m.get("tool_calls", [])]
+    called = {c["name"]: c["arguments"] for c in reversed(calls)}
     at, out = len("<|im_start|>system\n<tools>"), []
     for tool in tool_list:
-        at += len(chat.tool_text(tool).encode())
-        out.append((at, tool["function"]["name"] in called))
+        name, text = tool["function"]["name"], chat.tool_text(tool).encode()
+        if name in called:
+            out += values_marked(tool["function"]["parameters"], called[name], at + len(text))
+        at += len(text)
+        out.append((at, name in called))
+    return out
+
+
+def values_marked(parameters, args, end):
+    """The same of parameters whose listing ends at `end`. An enumeration is read where its last word is."""
+    texts = [m.encode() for m in chat.members(parameters)]
+    at, out = end - 1 - len(b", ".join(texts)), []
+    for text, (key, schema) in zip(texts, parameters["properties"].items()):
+        at += len(text)
+        if schema.get("type") != "object":
+            out.append((at - ("enum" in schema), Value(args.get(key))))
+        at += len(b", ")
     return out
 
 
 def encode(pieces, tokenizer):
     """Tokens, what each counts, and marks: behind a tool's last token nothing is said, so whether it is to be called
-    is learnt in the place of what comes next, as one of two tokens; elsewhere 0."""
+    is learnt in the place of what comes next, as one of two tokens; behind a parameter's last the first token of its value;
+    elsewhere 0."""
     ids, weights, marks = [], [], []
     for text, own in pieces:
         part = tokenizer.encode(text)
@@ -115,17 +141,26 @@ def marks_of(ids, ends, tokenizer):
     marks, at, ends = [0] * len(ids), 0, list(ends)
     for i, token in enumerate(ids):
         at += len(tokenizer.tokens[token])
-        if ends and at >= ends[0][0]:
-            marks[i] = tokenizer.end if ends.pop(0)[1] else tokenizer.pad
+        while ends and at >= ends[0][0]:
+            marks[i] = mark(ends.pop(0)[1], tokenizer)
     return marks
 
 
+def mark(known, tokenizer):
+    if not isinstance(known, Value):
+        return tokenizer.end if known else tokenizer.pad
+    if known.value is None:
+        return tokenizer.pad
+    text = " " + json.dumps(known.value, ensure_ascii=False)
+    return next((i for i in tokenizer.encode(text) if tokenizer.tokens[i].strip(OPENING)), 0)
+
+
 def chosen(text, ids, tokenizer):
-    """A weight for each token of a piece: CHOOSING where it begins within a choice."""
+    """A weight for each token of a piece: CHOOSING where it begins within a choice, else CALLING."""
     spans = [m.span() for m in CHOICE.finditer(text.encode())]
     weights, at = [], 0
     for i in ids:
-        weights.append(float(CHOOSING) if any(a <= at < b for a, b in spans) else 1.0)
+        weights.append(float(CHOOSING if any(a <= at < b for a, b in spans) else CALLING))
         at += len(tokenizer.tokens[i])
     return weights
 

@@ -12,6 +12,7 @@ import values
 import words
 
 NEXT = 0.5  # of what resembles another tool, that stands beside it in tools.txt
+FURTHER = 0.25  # of the tools, that take one of some words besides
 OBSCURE = 0.04  # of the tools, whose parameters have names that mean nothing
 SMALL_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 SLOT = re.compile(r"<(\w+)(?:([:=])([^>]*))?>")
@@ -132,6 +133,18 @@ def respelled(name, rng):
     return "-".join(parts) if style < 0.95 else f"mcp__{words.nonce(rng)}__" + "_".join(parts)
 
 
+def further_choice(rng):
+    """A parameter that is one of some words, as any tool may have."""
+    name = rng.choice(["size", "style", "mode", "grade", "variant", "group", "model", "season", "zone", "side", "phase", "tier", prose.word(rng), prose.word(rng)])
+    listed = [words.COLOURS, words.DAYS, words.METALS, words.ANIMALS, words.FRUITS, "tiny medium large huge".split(), "test beta live".split(), "north south east west".split(), "old new used".split(),
+              "spring summer autumn winter".split(), "fast normal slow".split()]
+    options = values.distinct([rng.choice([prose.word, prose.word, words.nonce])(rng) for _ in range(rng.randint(2, 4))])
+    if rng.random() < 0.5:
+        some = rng.choice(listed)
+        options = rng.sample(some, min(len(some), rng.randint(2, 4)))
+    return name, Param([name], rng.random() < 0.7, {"type": "string", "enum": options}, lambda r: r.choice(options))
+
+
 class RealTool:
     """One of REAL, under a name like one of its own; of the family of `near` where that is given."""
 
@@ -159,12 +172,16 @@ class RealTool:
                 n = words.nonce(rng)
             used[n] = True
             self.params.append((key, n, p))
+        if rng.random() < FURTHER:
+            n, p = further_choice(rng)
+            if n not in used:
+                self.params.append((f"+{n}", n, p))
         if not obscure and rng.random() < 0.3:
             rng.shuffle(self.params)
         self.described = rng.random() < (0.7 if obscure else 0.25)
 
     def schema(self, rng):
-        props = {n: dict(p.schema, **({"description": f"The {key.replace('_', ' ')}"} if self.described else {})) for key, n, p in self.params}
+        props = {n: dict(p.schema, **({"description": f"The {key.lstrip('+').replace('_', ' ')}"} if self.described else {})) for key, n, p in self.params}
         return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": {
             "type": "object", "properties": props, "required": [n for _, n, p in self.params if p.required]}}}
 
@@ -172,7 +189,7 @@ class RealTool:
         """Arguments, and a request in words that says them."""
         if rng.random() < 0.08:
             return self.literal(rng)
-        if rng.random() < 0.3:
+        if rng.random() < 0.4:
             return self.stated(rng)
         text = facts.choose(rng.choice(self.entry.requests), rng)[0]
         drawn = {}
@@ -187,9 +204,10 @@ class RealTool:
 
         text = " ".join(SLOT.sub(said, text).split())
         for key, n, p in self.params:
-            if key not in drawn and rng.random() < 0.15:
+            if key not in drawn and (p.required or rng.random() < 0.15):
                 drawn[key] = p.draw(rng)
-                text += rng.choice([", %k %v", " with %k %v", ", %k: %v", " (%k %v)", ", %k = %v"]).replace("%k", n.replace("_", " ") if rng.random() < 0.5 else n).replace("%v", spoken(drawn[key], rng))
+                say = [", %k %v", " with %k %v", ", %k: %v", " (%k %v)", ", %k = %v"] + [" %v", ", %v", " in %v", " to %v", " as %v"] * ("enum" in p.schema)
+                text += rng.choice(say).replace("%k", n.replace("_", " ") if rng.random() < 0.5 else n).replace("%v", spoken(drawn[key], rng))
         return {n: drawn[key] for key, n, _ in self.params if key in drawn}, text
 
     def stated(self, rng):

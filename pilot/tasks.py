@@ -2,6 +2,7 @@
 import json
 
 import prose
+import values
 import words
 from facts import choose
 from words import CITIES, COUNTRIES, LAST, NAMES, SENTENCES, THINGS
@@ -323,20 +324,50 @@ def json_edit(rng):
 
 # No conversation: what was there again, which is how copying is learnt
 
+ANY = [values.path, values.command, values.code, values.date, values.clock, values.mail, values.url, values.host, values.title, values.phone, values.branch, values.image, values.variable,
+       values.version, values.sql, values.commit, values.formula, values.symbol, values.currency, values.handle, values.symbol_name, values.sentence, values.errand, values.number]
+MARKERS = "in at to for from with by of on is as near into about under over than via after before until since without".split()
+
+
+def item(rng):
+    kind = rng.random()
+    if kind < 0.4:
+        return rng.choice(ANY)(rng)
+    if kind < 0.5:
+        return rng.choice([rng.randint(0, 10 ** rng.randint(1, 5)), values.capital_letters(rng, rng.randint(1, 5)), rng.choice(words.VERBS) + "_" + rng.choice(words.NOUNS)])
+    return rng.choice([rng.choice(THINGS), rng.choice(NAMES), rng.choice(CITIES), words.nonce(rng), words.nonce(rng).capitalize(), prose.word(rng), prose.word(rng), prose.proper(rng), prose.fragment(rng, 4)])
+
 
 def echo(rng):
     """Pieces: things at random, and the same once more, in order or as answers to their names."""
-    def item():
-        return rng.choice([rng.choice(THINGS), rng.choice(NAMES), rng.choice(CITIES), words.nonce(rng), words.nonce(rng), prose.word(rng), prose.word(rng), prose.proper(rng), prose.fragment(rng, 4), str(rng.randint(0, 10 ** rng.randint(1, 5))),
-                           rng.choice(words.VERBS) + "_" + rng.choice(words.NOUNS)])
-
-    if rng.random() < 0.5:
-        s = rng.choice([" ", ", ", "\n", " / "]).join(item() for _ in range(rng.randint(5, 25)))
+    kind = rng.random()
+    if kind < 0.3:
+        s = rng.choice([" ", ", ", "\n", " / "]).join(str(item(rng)) for _ in range(rng.randint(4, 20)))
         return [(s + "\n", False), (s + "<|endoftext|>", True)]
-    pairs = list({words.nonce(rng) if rng.random() < 0.4 else prose.word(rng): item() for _ in range(rng.randint(2, 9))}.items())
+    if kind < 0.55:
+        return lookup(rng)
+    pairs = list({words.nonce(rng) if rng.random() < 0.3 else prose.word(rng): item(rng) for _ in range(rng.randint(2, 9))}.items())
     given = rng.choice([", ", "\n", "; ", " "]).join(f"{k}{rng.choice([' ', ' ', ': ', ' = '])}{v}" for k, v in pairs)
     rng.shuffle(pairs)
     return [(given + "\n", False), (dump(dict(pairs)) + "<|endoftext|>", True)]
+
+
+def lookup(rng):
+    """Things among words, and which stands behind one word or before another, as JSON whose keys are given."""
+    keys = list(dict.fromkeys(rng.choice([rng.choice(MARKERS), prose.word(rng)]) for _ in range(rng.randint(2, 6))))
+    wanted = {key: item(rng) for key in keys}
+    said = []
+    for key, v in wanted.items():
+        spoken = f'"{v}"' if rng.random() < 0.2 else str(v)
+        before = key not in MARKERS and rng.random() < 0.3
+        filler = prose.fragment(rng, 3) + " " if rng.random() < 0.3 else ""
+        said.append(filler + (f"{spoken} {key}" if before else f"{key} {spoken}"))
+    rng.shuffle(keys)
+    pieces = [(" ".join(said) + "\n", False)]
+    for i, key in enumerate(keys):
+        pieces.append((f'{" " if i else "{"}"{key}":', False))
+        pieces.append((f" {dump(wanted[key])}" + ("," if i + 1 < len(keys) else "}<|endoftext|>"), True))
+    return pieces
 
 
 KINDS = [(repeat, 8), (count, 4), (case, 3), (enumerate_, 5), (arithmetic, 4), (hard_arithmetic, 1), (order, 2), (position, 2), (constrained, 2), (json_record, 14), (json_list, 6),

@@ -210,7 +210,7 @@ def call_message(calls):
 
 def draw_tools(rng):
     """Invented ones, real ones, or both; those that resemble each other often stand together."""
-    tools, share = [], rng.choice([0, 0.5, 1, 1, 1, 1, 1])
+    tools, share = [], rng.choice([0, 0, 0.5, 0.5, 1, 1])
     for _ in range(rng.choice([1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 4, 6])):
         taken = {t.name for t in tools}
         akin = rng.choice(tools) if tools and rng.random() < 0.5 else None
