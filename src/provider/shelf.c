@@ -448,6 +448,10 @@ static enum gs_status take_piece(struct gs_local_shelf *s, struct gs_local_chore
         st = gs_local_upload_write(chore->upload, chore->piece, err);
     if (st == GS_OK && chore->is_last)
         st = gs_local_upload_finish(chore->upload, err);
+    if (st != GS_OK || chore->is_last) {
+        gs_local_upload_free(chore->upload); /* who is told that it failed finds nothing of it */
+        chore->upload = NULL;
+    }
     return st;
 }
 

@@ -59,6 +59,7 @@ struct fixture {
     struct gs_error err;
     sem_t last, freed;
     enum gs_status st;
+    size_t n_blobs;
 };
 
 static int set_up(void **state)
@@ -297,7 +298,22 @@ static void test_create(void **state)
 static const char blob_digest[] =
     "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; /* of "abc" */
 
-/* Send the pieces; GS_OK or the code of the error. */
+static size_t count_blobs(void)
+{
+    char path[128];
+    size_t n = 0;
+
+    snprintf(path, sizeof(path), "%s/.blobs", own);
+    DIR *dir = opendir(path);
+    for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir))
+        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
+/* Send the pieces; GS_OK or the code of the error. f->n_blobs: how many there are when that is
+ * told. */
 static enum gs_status send_blob(struct fixture *f, const char *digest, const char *const *pieces,
                                 size_t n)
 {
@@ -312,23 +328,10 @@ static enum gs_status send_blob(struct fixture *f, const char *digest, const cha
         gs_local_call_feed(c, gs_slice_str(pieces[i]), i + 1 == n);
         sem_wait(&f->last);
     }
+    f->n_blobs = count_blobs();
     gs_local_call_free(c, on_free, f);
     sem_wait(&f->freed);
     return f->st;
-}
-
-static size_t count_blobs(void)
-{
-    char path[128];
-    size_t n = 0;
-
-    snprintf(path, sizeof(path), "%s/.blobs", own);
-    DIR *dir = opendir(path);
-    for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir))
-        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
-    if (dir)
-        closedir(dir);
-    return n;
 }
 
 static void test_blobs(void **state)
@@ -355,6 +358,7 @@ static void test_blobs_that_are_not_kept(void **state)
     struct gs_local_call *c;
 
     assert_int_equal(send_blob(f, blob_digest, abd, 2), GS_EINVAL);
+    assert_int_equal(f->n_blobs, 0);
     assert_int_equal(send_blob(f, "sha256:ABC", abd, 2), GS_EINVAL);
     assert_int_equal(count_blobs(), 0);
     f->e = (struct gs_errand){
