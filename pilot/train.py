@@ -49,6 +49,7 @@ def main(args):
     import numpy as np
     import torch
 
+    import bpe
     import export
     import gradient
     import network
@@ -57,11 +58,16 @@ def main(args):
     shape = network.Shape(**{k: int(v) for k, v in (s.split("=") for s in args.shape.split(",") if s)})
     torch.manual_seed(1)
     state = None
+    if args.origin and not os.path.exists(args.origin):
+        raise SystemExit(f"train: there is no {args.origin} to begin from")
     for path in (checkpoint, args.origin):
         if path and os.path.exists(path):
             state = export.read(path) if path.endswith(".gguf") else torch.load(path)
             shape = network.Shape(**state["shape"])
             break
+    n_tokens = len(bpe.Tokenizer.load(os.path.join(args.folder, "tokenizer.json")).tokens)
+    if shape.n_vocab != n_tokens:
+        raise SystemExit(f"train: the network has {shape.n_vocab} tokens, the folder's vocabulary {n_tokens}")
     model = network.Pilot(shape)
     pool = ThreadPoolExecutor(args.threads)
     ends = [model.token_embd.weight, model.output.weight]
