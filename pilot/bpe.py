@@ -18,6 +18,8 @@ MARKS = ["<tools>", "</tools>", "<function=", "</function>", "<tool_response>", 
 SPECIAL = re.compile("(" + "|".join(map(re.escape, CONTROL + MARKS)) + ")")
 N_SPACED = 60  # words that are one token with the space before them
 LETTERS = re.compile(r"[A-Za-z\x80-\xff]+")
+# Signs that may be one token: line breaks and what ends a line, repetitions, and JSON's, where a quote joins what opens a
+# value or what follows one, and no sign that may be the value's own.
 SIGNS = re.compile(r''' +|\n+|[.,:;)}]+\n+|(.)\1+|://|</|[ {\[(|,]?"|"[]}|:,.)?]+\n*|"\|"| [{\[(=<`|]|[})\]]+[,.:]?''')
 
 
@@ -122,6 +124,7 @@ def frequent_merges(counts, n_merges):
 
 
 def joints(parts):
+    """The neighbours that may become one."""
     return [pair for pair in zip(parts, parts[1:]) if joins(*pair)]
 
 

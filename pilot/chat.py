@@ -14,6 +14,7 @@ def kind(s):
 
 
 def members(s):
+    """The parameters of an object's schema, as they are listed."""
     required = s.get("required") or []
     return [f"{json.dumps(k, ensure_ascii=False)}{'' if k in required else '?'}: {kind(v)}" for k, v in s["properties"].items()]
 

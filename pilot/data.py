@@ -130,7 +130,7 @@ def encode(pieces, tokenizer):
         part = tokenizer.encode(text)
         ids += part
         marks += marks_of(part, own, tokenizer) if isinstance(own, list) else [0] * len(part)
-        if own is CHOOSING:
+        if own == CHOOSING:
             weights += chosen(text, part, tokenizer)
         else:
             weights += [USER_WEIGHT if isinstance(own, list) else float(own) or USER_WEIGHT] * len(part)

@@ -133,14 +133,16 @@ def respelled(name, rng):
     return "-".join(parts) if style < 0.95 else f"mcp__{words.nonce(rng)}__" + "_".join(parts)
 
 
+CHOICES = [words.COLOURS, words.DAYS, words.METALS, words.ANIMALS, words.FRUITS, *(line.split() for line in (
+    "tiny medium large huge", "test beta live", "north south east west", "old new used", "spring summer autumn winter", "fast normal slow"))]
+
+
 def further_choice(rng):
     """A parameter that is one of some words, as any tool may have."""
     name = rng.choice(["size", "style", "mode", "grade", "variant", "group", "model", "season", "zone", "side", "phase", "tier", prose.word(rng), prose.word(rng)])
-    listed = [words.COLOURS, words.DAYS, words.METALS, words.ANIMALS, words.FRUITS, "tiny medium large huge".split(), "test beta live".split(), "north south east west".split(), "old new used".split(),
-              "spring summer autumn winter".split(), "fast normal slow".split()]
     options = values.distinct([rng.choice([prose.word, prose.word, words.nonce])(rng) for _ in range(rng.randint(2, 4))])
     if rng.random() < 0.5:
-        some = rng.choice(listed)
+        some = rng.choice(CHOICES)
         options = rng.sample(some, min(len(some), rng.randint(2, 4)))
     return name, Param([name], rng.random() < 0.7, {"type": "string", "enum": options}, lambda r: r.choice(options))
 
@@ -174,14 +176,14 @@ class RealTool:
             self.params.append((key, n, p))
         if rng.random() < FURTHER:
             n, p = further_choice(rng)
-            if n not in used:
-                self.params.append((f"+{n}", n, p))
+            if n not in used and n not in self.entry.params:
+                self.params.append((n, n, p))
         if not obscure and rng.random() < 0.3:
             rng.shuffle(self.params)
         self.described = rng.random() < (0.7 if obscure else 0.25)
 
     def schema(self, rng):
-        props = {n: dict(p.schema, **({"description": f"The {key.lstrip('+').replace('_', ' ')}"} if self.described else {})) for key, n, p in self.params}
+        props = {n: dict(p.schema, **({"description": f"The {key.replace('_', ' ')}"} if self.described else {})) for key, n, p in self.params}
         return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": {
             "type": "object", "properties": props, "required": [n for _, n, p in self.params if p.required]}}}
 

@@ -8,13 +8,13 @@ import torch
 
 import bpe
 import export
-import gguf
+import vocabulary
 
 
 def main():
     path, wanted, out = sys.argv[1:4]
     state = export.read(path)
-    old = bpe.Tokenizer([m.split(" ") for m in gguf.read(path)[0]["tokenizer.ggml.merges"]])
+    old = bpe.Tokenizer(vocabulary.of_file(path))
     new = bpe.Tokenizer.load(wanted)
     sources = [source(token, new.kind(i), old) for i, token in enumerate(new.tokens)]
     for name in ("token_embd.weight", "output.weight"):
