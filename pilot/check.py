@@ -88,7 +88,8 @@ def check_marks(rng, tokenizer):
                 continue
             read = tokenizer.decode(ids[: i + 1])
             tool, key = re.findall(r"<function=([^>]*)>", read)[-1], re.findall(r'"([^"]*)"\??: ', read)[-1]
-            if not json.dumps(calls[tool][key], ensure_ascii=False).strip('["').startswith(tokenizer.decode([mark])):
+            members = [calls[tool], *(v for v in calls[tool].values() if isinstance(v, dict))]
+            if not any(json.dumps(m.get(key), ensure_ascii=False).strip('["').startswith(tokenizer.decode([mark])) for m in members):
                 raise SystemExit(f"marks: {tokenizer.decode([mark])!r} is not how {key} begins: {calls[tool]}")
             found += 1
     if not found:

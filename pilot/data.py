@@ -49,13 +49,13 @@ def as_messages(turns):
 def other(rng):
     """A question that no tool is needed for."""
     if rng.random() < 0.6:
-        q, a, _ = help.ask(rng)
+        q, a, _ = help.ask_self(rng) if rng.random() < 0.2 else help.ask(rng)
         return help.written(q, rng), a
     q, a = tasks.ask(rng)
     return tasks.written(q, rng), a
 
 
-def draw(rng, texts, mix=(360, 240, 260, 20, 4, 1)):
+def draw(rng, texts, mix=(320, 260, 300, 24, 4, 1)):
     """One document: pieces (text, how much it counts: 0 if others wrote it), as the mixture wants it.
 
     Which answer it is shows in its first words; the rest is soon known by heart. So many end after them."""
@@ -115,7 +115,9 @@ def values_marked(parameters, args, end):
     at, out = end - 1 - len(b", ".join(texts)), []
     for text, (key, schema) in zip(texts, parameters["properties"].items()):
         at += len(text)
-        if schema.get("type") != "object":
+        if "properties" in schema:
+            out += values_marked(schema, args.get(key) or {}, at)
+        else:
             out.append((at - ("enum" in schema), Value(args.get(key))))
         at += len(b", ")
     return out

@@ -12,7 +12,10 @@ import values
 import words
 
 NEXT = 0.5  # of what resembles another tool, that stands beside it in tools.txt
-FURTHER = 0.25  # of the tools, that take one of some words besides
+FURTHER = 0.35  # of the tools, that take one of some words besides, or yes or no
+OTHERWISE = 0.15  # of the parameters, that are required where they were not, or the other way round
+NESTED = 0.1  # of the tools, some of whose parameters are members of one
+OFTEN = {"shell": 10, "files": 3, "git": 2, "weather": 3, "switches": 3, "lights": 2}  # families that are drawn more often than others
 OBSCURE = 0.04  # of the tools, whose parameters have names that mean nothing
 SMALL_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 SLOT = re.compile(r"<(\w+)(?:([:=])([^>]*))?>")
@@ -34,6 +37,10 @@ class Entry:
     descriptions: list
     params: dict = field(default_factory=dict)  # by the first name
     requests: list = field(default_factory=list)
+
+    def worded(self):
+        """Parameters whose values requests say in words of their own."""
+        return {m[1] for text in self.requests for m in SLOT.finditer(text) if m[2]}
 
     def check(self):
         """Requests name parameters that there are, and all that are required."""
@@ -97,6 +104,7 @@ REAL = load()
 FAMILIES = {}
 for _entry in REAL:
     FAMILIES.setdefault(_entry.family, []).append(_entry)
+DRAWN = [e for e in REAL for _ in range(OFTEN.get(e.family, 1))]
 ABLE = "able"  # the realm of tools that can do nearly anything
 
 
@@ -137,14 +145,53 @@ CHOICES = [words.COLOURS, words.DAYS, words.METALS, words.ANIMALS, words.FRUITS,
     "tiny medium large huge", "test beta live", "north south east west", "old new used", "spring summer autumn winter", "fast normal slow"))]
 
 
-def further_choice(rng):
-    """A parameter that is one of some words, as any tool may have."""
-    name = rng.choice(["size", "style", "mode", "grade", "variant", "group", "model", "season", "zone", "side", "phase", "tier", prose.word(rng), prose.word(rng)])
-    options = values.distinct([rng.choice([prose.word, prose.word, words.nonce])(rng) for _ in range(rng.randint(2, 4))])
+OUTER = "recipient person target item place who what address filter options details range settings data config owner".split()
+SWITCHES = "urgent dry_run force silent public private notify confirm enabled active verbose recursive secure quick shared visible locked test draft on".split()
+
+
+def choice(options):
+    return {"type": "string", "enum": options}, lambda r: r.choice(options)
+
+
+def some_words(rng):
     if rng.random() < 0.5:
         some = rng.choice(CHOICES)
-        options = rng.sample(some, min(len(some), rng.randint(2, 4)))
-    return name, Param([name], rng.random() < 0.7, {"type": "string", "enum": options}, lambda r: r.choice(options))
+        return rng.sample(some, min(len(some), rng.randint(2, 4)))
+    return values.distinct([rng.choice([prose.word, prose.word, words.nonce])(rng) for _ in range(rng.randint(2, 4))])
+
+
+def further(rng):
+    """A parameter as any tool may have: one of some words, or yes or no."""
+    required = rng.random() < 0.7
+    if rng.random() < 0.3:
+        name = rng.choice([*SWITCHES, prose.word(rng), prose.word(rng)])
+        return name, Param([name], required, {"type": "boolean"}, lambda r: r.random() < 0.6)
+    name = rng.choice(["size", "style", "mode", "grade", "variant", "group", "model", "season", "zone", "side", "phase", "tier", prose.word(rng), prose.word(rng)])
+    return name, Param([name], required, *choice(some_words(rng)))
+
+
+def varied(p, worded, rng):
+    """A parameter like `p`, so that what a tool takes is to be read and not known by heart: a choice of other words, or one
+    where there was none, unless requests are `worded` for its values."""
+    required, schema, draw = p.required != (rng.random() < OTHERWISE), p.schema, p.draw
+    own = schema.get("enum")
+    if worded:
+        pass
+    elif own and rng.random() < 0.6:
+        kept = rng.sample(own, rng.randint(0, min(3, len(own))))
+        schema, draw = choice(values.distinct(kept + some_words(rng)[: 4 - len(kept)]))
+    elif schema == {"type": "string"} and rng.random() < 0.12:
+        options = values.distinct([p.draw(rng) for _ in range(rng.randint(2, 4))])
+        if all(len(v) < 20 for v in options):
+            schema, draw = choice(options)
+    return Param(p.names, required, schema, draw)
+
+
+def told(n, v, rng, say):
+    """A parameter and its value in words, by one of some patterns."""
+    if isinstance(v, bool) and rng.random() < 0.5:
+        say = ["%k", "with %k", "%k on", "%k: yes", "%k yes"] if v else ["no %k", "without %k", "not %k", "%k off", "%k: no", "%k no"]
+    return rng.choice(say).replace("%k", n).replace("%v", spoken(v, rng))
 
 
 class RealTool:
@@ -155,7 +202,7 @@ class RealTool:
         choices = [e for e in FAMILIES[near.family] if e not in entries] if near else []
         if rng.random() < NEXT:
             choices = [e for e in choices if abs(REAL.index(e) - REAL.index(near)) < 3] or choices
-        self.entry = rng.choice(choices or [e for e in REAL if e not in entries])
+        self.entry = rng.choice(choices or [e for e in DRAWN if e not in entries])
         self.name = respelled(rng.choice(self.entry.names), rng)
         obscure = rng.random() < OBSCURE
         if obscure and rng.random() < 0.3:
@@ -166,7 +213,9 @@ class RealTool:
         self.noun = self.noun.replace("_", " ") or rng.choice(words.NOUNS)
         self.description = rng.choice(self.entry.descriptions) + rng.choice(["", "", "."])
         self.params, used = [], {}
+        worded = self.entry.worded()
         for key, p in self.entry.params.items():
+            p = varied(p, key in worded, rng)
             n = words.nonce(rng) if obscure else rng.choice(p.names)
             if not obscure and rng.random() < 0.08:
                 n += "_" + rng.choice(["name", "value", "text", "arg"])
@@ -175,42 +224,65 @@ class RealTool:
             used[n] = True
             self.params.append((key, n, p))
         if rng.random() < FURTHER:
-            n, p = further_choice(rng)
+            n, p = further(rng)
             if n not in used and n not in self.entry.params:
+                used[n] = True
                 self.params.append((n, n, p))
         if not obscure and rng.random() < 0.3:
             rng.shuffle(self.params)
+        self.outer, self.inner = rng.choice([*OUTER, prose.word(rng)]), ()
+        if self.params and rng.random() < NESTED and self.outer not in used:
+            at = rng.randrange(len(self.params))
+            self.inner = [n for _, n, _ in self.params[at : at + rng.randint(1, 3)]]
         self.described = rng.random() < (0.7 if obscure else 0.25)
 
+    def packed(self, members):
+        """Members by name, some of them within one."""
+        out = {}
+        for n, v in members:
+            (out.setdefault(self.outer, {}) if n in self.inner else out)[n] = v
+        return out
+
     def schema(self, rng):
-        props = {n: dict(p.schema, **({"description": f"The {key.replace('_', ' ')}"} if self.described else {})) for key, n, p in self.params}
+        props = self.packed([(n, dict(p.schema, **({"description": f"The {key.replace('_', ' ')}"} if self.described else {}))) for key, n, p in self.params])
+        required = self.packed([(n, True) for _, n, p in self.params if p.required])
+        if self.inner:
+            props[self.outer] = {"type": "object", "properties": props[self.outer], "required": list(required.get(self.outer, ()))}
         return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": {
-            "type": "object", "properties": props, "required": [n for _, n, p in self.params if p.required]}}}
+            "type": "object", "properties": props, "required": list(required)}}}
+
+    def called(self, n, rng):
+        """A parameter's name in words."""
+        spelt = n if rng.random() < 0.3 else re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", n).lower()
+        return f"{self.outer} {spelt}" if n in self.inner and rng.random() < 0.5 else spelt
 
     def call(self, rng):
         """Arguments, and a request in words that says them."""
-        if rng.random() < 0.08:
-            return self.literal(rng)
-        if rng.random() < 0.4:
-            return self.stated(rng)
+        kind = rng.random()
+        drawn, text = self.literal(rng) if kind < 0.08 else self.stated(rng) if kind < 0.43 else self.asked(rng)
+        return self.packed([(n, drawn[n]) for _, n, _ in self.params if n in drawn]), text
+
+    def asked(self, rng):
+        """A request as people say it."""
         text = facts.choose(rng.choice(self.entry.requests), rng)[0]
-        drawn = {}
+        drawn, of_key = {}, {key: (n, p) for key, n, p in self.params}
 
         def said(m):
-            key, sign, forms = m[1], m[2], m[3]
+            (n, p), sign, forms = of_key[m[1]], m[2], m[3]
             if sign == "=":
-                drawn[key] = forms if self.entry.params[key].schema["type"] == "string" else json.loads(forms)
+                drawn[n] = forms if p.schema["type"] == "string" else json.loads(forms)
                 return ""
-            v = drawn[key] = self.entry.params[key].draw(rng)
+            v = drawn[n] = p.draw(rng)
             return forms.split("/")[0 if v else 1] if sign else spoken(v, rng)
 
         text = " ".join(SLOT.sub(said, text).split())
-        for key, n, p in self.params:
-            if key not in drawn and (p.required or rng.random() < 0.15):
-                drawn[key] = p.draw(rng)
+        for _, n, p in self.params:
+            if n not in drawn and (p.required or rng.random() < 0.15):
+                drawn[n] = p.draw(rng)
                 say = [", %k %v", " with %k %v", ", %k: %v", " (%k %v)", ", %k = %v"] + [" %v", ", %v", " in %v", " to %v", " as %v"] * ("enum" in p.schema)
-                text += rng.choice(say).replace("%k", n.replace("_", " ") if rng.random() < 0.5 else n).replace("%v", spoken(drawn[key], rng))
-        return {n: drawn[key] for key, n, _ in self.params if key in drawn}, text
+                more = told(self.called(n, rng), drawn[n], rng, say)
+                text += more if more[0] in " ," else rng.choice([" ", ", "]) + more
+        return drawn, text
 
     def stated(self, rng):
         """A request in the words of its name or description, and of its parameters."""
@@ -220,12 +292,12 @@ class RealTool:
         what = rng.choice(["", "", "", "please ", "can you ", "could you ", "i want to ", "i need to "]) + what[0].lower() + what[1:]
         alone = len(args) == 1 or rng.random() < 0.2
         say = ["%v", "%v", "%k %v", ": %v"] if alone else ["%k %v", "%k %v", "%k: %v", "%k = %v", "with %k %v", "%k is %v"]
-        said = [rng.choice(say).replace("%k", n if rng.random() < 0.3 else re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", n).lower()).replace("%v", spoken(v, rng)) for n, v in args.items()]
+        said = [told(self.called(n, rng), v, rng, say) for n, v in args.items()]
         joint = rng.choice([" ", " ", ", "])
         return args, " ".join(joint.join([what, *said]).split()).replace(joint + ":", ":")
 
     def literal(self, rng):
         """A request that names the tool and its parameters."""
         args = {n: p.draw(rng) for _, n, p in self.params if p.required or rng.random() < 0.5}
-        said = [rng.choice(["%k %v", "%k: %v", "%k = %v"]).replace("%k", n).replace("%v", spoken(v, rng)) for n, v in args.items()]
+        said = [told(n, v, rng, ["%k %v", "%k: %v", "%k = %v"]) for n, v in args.items()]
         return args, rng.choice(["use ", "call ", "run ", ""]) + self.name + rng.choice([" with ", " ", ": "] if said else [""]) + ", ".join(said)

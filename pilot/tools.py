@@ -198,7 +198,7 @@ NO_TOOL = "None of my tools can do that."
 
 def request_written(q, calls, rng):
     """A request as it is typed: what arguments say stays as it is."""
-    said = [spoken for _, args in calls for spoken in map(plain, args.values())]
+    said = [plain(x) for _, args in calls for v in args.values() for x in (v.values() if isinstance(v, dict) else [v])]
     if rng.random() < 0.5 and not any(q.startswith(v) for v in said):
         q = q[0].upper() + q[1:]
     return q + rng.choice(["", "", ".", "?", "!", " please"][: 4 if q.endswith("please") or any(q.endswith(v) for v in said) else 6])
@@ -271,13 +271,13 @@ def dialogue(rng, other):
             if not computes or not any(c.isdigit() for c in q):
                 messages += [{"role": "user", "content": q}, {"role": "assistant", "content": a}]
             continue
-        if kind < 0.22:  # something to do that none of them does
+        if kind < 0.24:  # something to do that none of them does
             q = stranger(rng, tools)
             if q:
                 messages += [{"role": "user", "content": request_written(q, [], rng)}, {"role": "assistant", "content": NO_TOOL}]
             continue
         chosen = [rng.choice(tools)]
-        if kind < 0.38:  # two calls at once, of one tool or two
+        if kind < 0.4:  # two calls at once, of one tool or two
             chosen.append(rng.choice(tools))
         calls, requests = [], []
         for t in chosen:
