@@ -13,9 +13,9 @@ import words
 
 NEXT = 0.5  # of what resembles another tool, that stands beside it in tools.txt
 FURTHER = 0.35  # of the tools, that take one of some words besides, or yes or no
-OTHERWISE = 0.15  # of the parameters, that are required where they were not, or the other way round
+MISSED = 0.15  # of the parameters that may be left out, that are required
 NESTED = 0.1  # of the tools, some of whose parameters are members of one
-OFTEN = {"shell": 10, "files": 3, "git": 2, "weather": 3, "switches": 3, "lights": 2}  # families that are drawn more often than others
+OFTEN = {"shell": 10, "files": 3, "git": 2, "weather": 6, "switches": 3, "lights": 2}  # families that are drawn more often than others
 OBSCURE = 0.04  # of the tools, whose parameters have names that mean nothing
 SMALL_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 SLOT = re.compile(r"<(\w+)(?:([:=])([^>]*))?>")
@@ -173,7 +173,7 @@ def further(rng):
 def varied(p, worded, rng):
     """A parameter like `p`, so that what a tool takes is to be read and not known by heart: a choice of other words, or one
     where there was none, unless requests are `worded` for its values."""
-    required, schema, draw = p.required != (rng.random() < OTHERWISE), p.schema, p.draw
+    required, schema, draw = p.required or rng.random() < MISSED, p.schema, p.draw
     own = schema.get("enum")
     if worded:
         pass
@@ -191,7 +191,13 @@ def told(n, v, rng, say):
     """A parameter and its value in words, by one of some patterns."""
     if isinstance(v, bool) and rng.random() < 0.5:
         say = ["%k", "with %k", "%k on", "%k: yes", "%k yes"] if v else ["no %k", "without %k", "not %k", "%k off", "%k: no", "%k no"]
-    return rng.choice(say).replace("%k", n).replace("%v", spoken(v, rng))
+    return filled(rng.choice(say), n, spoken(v, rng), rng)
+
+
+def filled(say, name, text, rng):
+    """A pattern of a parameter's name and value; a text of several words is mostly in quotes: where it ends could not be told otherwise."""
+    quote = rng.choice("\"\"\"'") if " " in text and '"' not in say + text and rng.random() < 0.7 else ""
+    return say.replace("%k", name).replace("%v", quote + text + quote)
 
 
 class RealTool:
@@ -250,6 +256,9 @@ class RealTool:
             props[self.outer] = {"type": "object", "properties": props[self.outer], "required": list(required.get(self.outer, ()))}
         return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": {
             "type": "object", "properties": props, "required": list(required)}}}
+
+    def value(self, name, rng):
+        return next(p.draw(rng) for _, n, p in self.params if n == name)
 
     def called(self, n, rng):
         """A parameter's name in words."""

@@ -126,7 +126,7 @@ def constrained(rng):
 
 FIELDS = {
     "name": lambda r: f"{r.choice(NAMES)} {r.choice(LAST)}" if r.random() < 0.5 else r.choice(NAMES), "city": lambda r: r.choice(CITIES), "age": lambda r: r.randint(1, 99),
-    "country": lambda r: r.choice(COUNTRIES), "colour": lambda r: r.choice(words.COLOURS), "price": lambda r: round(r.uniform(1, 300), 2), "count": lambda r: r.randint(0, 500),
+    "country": lambda r: r.choice(COUNTRIES), "colour": lambda r: r.choice(words.COLOURS), "price": lambda r: round(r.uniform(1, 300), 2), "count": lambda r: r.randint(0, 10 ** r.randint(1, 7)),
     "title": lambda r: f"The {r.choice(words.ADJECTIVES)} {r.choice(THINGS)}", "year": lambda r: r.randint(1700, 2030), "active": lambda r: r.random() < 0.5,
     "id": lambda r: r.randint(1, 99999), "email": lambda r: f"{r.choice(NAMES).lower()}@{r.choice(['example.com', 'mail.org', 'test.net'])}", "animal": lambda r: r.choice(words.ANIMALS),
     "fruit": lambda r: r.choice(words.FRUITS), "day": lambda r: r.choice(words.DAYS), "tags": lambda r: r.sample(THINGS, r.randint(1, 3)), "weight": lambda r: round(r.uniform(0.1, 90), 1),
@@ -334,7 +334,7 @@ def item(rng):
     if kind < 0.4:
         return rng.choice(ANY)(rng)
     if kind < 0.5:
-        return rng.choice([rng.randint(0, 10 ** rng.randint(1, 5)), values.capital_letters(rng, rng.randint(1, 5)), rng.choice(words.VERBS) + "_" + rng.choice(words.NOUNS)])
+        return rng.choice([rng.randint(0, 10 ** rng.randint(1, 8)), values.capital_letters(rng, rng.randint(1, 5)), rng.choice(words.VERBS) + "_" + rng.choice(words.NOUNS)])
     return rng.choice([rng.choice(THINGS), rng.choice(NAMES), rng.choice(CITIES), words.nonce(rng), words.nonce(rng).capitalize(), prose.word(rng), prose.word(rng), prose.proper(rng), prose.fragment(rng, 4)])
 
 

@@ -6,7 +6,7 @@ import re
 import prose
 import words
 from facts import choose
-from real_tools import ABLE, RealTool, enumeration, plain
+from real_tools import ABLE, RealTool, enumeration, filled, plain
 from values import city, clock, code, command, date, distinct, domain, last, name, path, sentence, thing, word
 
 # What a parameter may be: its names, its schema, its values, how a user says it (%v the value).
@@ -30,7 +30,7 @@ PARAMS = [
     text(code, "id", "order_id", "code", "ticket", "flight", "reference", "sku", "tracking_number", say=("%v", "%k %v", "number %v", "of %v")),
     text(lambda r: f"{name(r).lower()}{r.randint(1, 99)}", "username", "account", "login", say=("%v", "%k %v", "of %v", "for %v")),
     text(lambda r: r.choice(["English", "German", "French", "Spanish", "Italian", "Dutch", "Polish", "Japanese"]), "language", "target_language", "lang", say=("in %v", "to %v", "into %v", "%k %v")),
-    (("count", "limit", "n", "amount", "quantity", "number", "people", "size", "level", "max_results"), {"type": "integer"}, lambda r: r.randint(1, 10 ** r.randint(1, 4)), ("%v", "%k %v", "with %k %v", "%v as %k", "%k = %v")),
+    (("count", "limit", "n", "amount", "quantity", "number", "people", "size", "level", "max_results"), {"type": "integer"}, lambda r: r.randint(1, 10 ** r.randint(1, 6)), ("%v", "%k %v", "with %k %v", "%v as %k", "%k = %v")),
     (("days", "hours", "minutes", "seconds", "pages", "rows", "nights", "seats", "copies"), {"type": "integer"}, lambda r: r.randint(1, 60), ("for %v %k", "%v %k", "in %v %k")),
     (("price", "temperature", "rate", "weight", "distance", "radius", "volume", "x", "y", "a", "b", "latitude", "longitude"), {"type": "number"},
      lambda r: round(r.uniform(0, 200), r.randint(1, 2)) if r.random() < 0.6 else r.randint(0, 200), ("%k %v", "%v", "%k of %v", "%k = %v")),
@@ -88,7 +88,7 @@ def param(rng):
             return f"with {outer} " + ", ".join(f"{k} {plain(x)}" for k, x in v.items())
 
         return outer, schema, lambda r: {n: f(r) for n, _, f, _ in inner}, say_object
-    return name, schema, values, lambda r, v: r.choice(say).replace("%k", name.replace("_", " ") if r.random() < 0.7 else name).replace("%v", plain(v))
+    return name, schema, values, lambda r, v: filled(r.choice(say), name.replace("_", " ") if r.random() < 0.7 else name, plain(v), r)
 
 
 class Tool:
@@ -153,6 +153,9 @@ class Tool:
         if self.more < 0.1:
             parameters["additionalProperties"] = False
         return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": parameters}}
+
+    def value(self, name, rng):
+        return self.params[name][2](rng)
 
     def call(self, rng):
         """Arguments, and a request in words that says them."""
@@ -243,9 +246,13 @@ def name_alike(tools, rng):
             t.name = name
 
 
+def realms_of(tools):
+    return {realm for t in tools if t.entry for realm in t.entry.realms}
+
+
 def stranger(rng, tools):
     """A request that none of the tools is for, or None."""
-    real = {realm for t in tools if t.entry for realm in t.entry.realms}
+    real = realms_of(tools)
     if real and rng.random() < 0.6:
         t = RealTool(rng, (), None, [t.entry for t in tools])
         if (real | {ABLE}) & t.entry.realms or ABLE in real:
@@ -258,17 +265,36 @@ def stranger(rng, tools):
     return None if t.name in q else q
 
 
+def also(t, args, q, rng):
+    """Arguments of a second call, and a request for both, another value being named beside one of the first's; or None."""
+    keys = [k for k, v in args.items() if isinstance(v, (str, int)) and not isinstance(v, bool) and q.count(plain(v)) == 1 and "`" not in q]
+    if not keys:
+        return None
+    key = rng.choice(keys)
+    v, w = args[key], t.value(key, rng)
+    if v == w:
+        return None
+    quote = next((s for s in "\"'" if f"{s}{v}{s}" in q), "")
+    v, second = f"{quote}{v}{quote}", f"{quote}{w}{quote}"
+    before = q[: q.index(v)].rpartition(" ")[0].rpartition(" ")[2]
+    if before in ("in", "for", "of", "to", "at", "from", "on", "with") and rng.random() < 0.5:
+        second = f"{before} {second}"
+    return {**args, key: w}, q.replace(v, f"{v} and {second}")
+
+
 def dialogue(rng, other):
     """Messages, and tools. `other` draws a question and its answer that no tool is needed for."""
     tools = draw_tools(rng)
-    computes = any(t.entry and "maths" in t.entry.realms for t in tools)
+    realms = realms_of(tools)
+    computes = "maths" in realms
     messages = []
     turns = rng.choice([1, 1, 1, 1, 1, 1, 1, 1, 2, 3])  # few: tools are listed for the last alone
     for turn in range(turns):
         kind = rng.random()
         if kind < 0.14:
             q, a = other(rng)
-            if not computes or not any(c.isdigit() for c in q):
+            knows = a.startswith("I do not know: I ") and realms & {"know", "time"}  # the weather, say
+            if not knows and not (computes and any(c.isdigit() for c in q)):
                 messages += [{"role": "user", "content": q}, {"role": "assistant", "content": a}]
             continue
         if kind < 0.24:  # something to do that none of them does
@@ -284,6 +310,9 @@ def dialogue(rng, other):
             args, q = t.call(rng)
             calls.append((t.name, args))
             requests.append(q)
+        both = also(chosen[0], calls[0][1], requests[0], rng) if len(chosen) == 2 and rng.random() < 0.35 else None
+        if both:
+            calls, requests = [calls[0], (calls[0][0], both[0])], [both[1]]
         q = rng.choice([" and ", ", then ", ", and ", " and also "]).join(requests)
         messages += [{"role": "user", "content": request_written(q, calls, rng)}, call_message(calls)]
         if turn + 1 < turns or rng.random() < 0.25:
