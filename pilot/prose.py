@@ -26,12 +26,13 @@ BOOK_PARAGRAPHS = paragraphs()
 DOC_PARAGRAPHS = [p for path in sorted(glob.glob(os.path.join(facts.ROOT, "docs", "*.md"))) for p in open(path, encoding="utf-8").read().split("\n\n") if p[:1].isalpha() and len(p) > 100]
 COUNTS = Counter(w for p in DOC_PARAGRAPHS + BOOK_PARAGRAPHS for w in re.findall(r"(?<![\w`/.-])[a-z]{3,12}(?![\w`/-])", p))
 LEXICON = sorted(w for w, n in COUNTS.items() if n > 1)
+FREQUENT = [w for w, _ in COUNTS.most_common(2000) if len(w) > 3]
 # Runs of plain words, a text each.
 RUNS = [r.split() for p in DOC_PARAGRAPHS + BOOK_PARAGRAPHS for r in re.findall(r"[A-Za-z][a-z]*(?: [A-Za-z][a-z]*){2,}", " ".join(p.split()))]
 
 
 def word(rng):
-    return rng.choice(LEXICON)
+    return rng.choice(FREQUENT if rng.random() < 0.25 else LEXICON)
 
 
 def proper(rng):
@@ -43,4 +44,5 @@ def fragment(rng, most=7):
     run = rng.choice(RUNS)
     n = rng.randint(2, most)
     at = rng.randint(0, max(0, len(run) - n))
-    return " ".join(run[at : at + n])
+    text = " ".join(run[at : at + n])
+    return text[0].upper() + text[1:] if rng.random() < 0.35 else text

@@ -43,9 +43,15 @@ def thing(r):
     kind = r.random()
     if kind < 0.2:
         return r.choice(THINGS)
-    if kind < 0.75:
+    if kind < 0.7:
         return prose.word(r) if kind < 0.5 else prose.fragment(r, 4)
-    return f"{r.choice(words.ADJECTIVES)} {r.choice(THINGS)}" if kind < 0.85 else words.nonce(r)
+    if kind < 0.9:
+        return f"{r.choice(words.ADJECTIVES)} {r.choice(THINGS)}" if kind < 0.78 else compound(r)
+    return words.nonce(r)
+
+
+def compound(r):
+    return f"{r.choice([prose.word(r), r.choice(words.NOUNS)])} {r.choice([word(r), r.choice(words.NOUNS)])}"
 
 
 def city(r):
@@ -125,7 +131,8 @@ def host(r):
 
 
 def ip(r):
-    return ".".join(str(r.randint(1, 254)) for _ in range(4))
+    known = ["8.8.8.8", "1.1.1.1", "127.0.0.1", f"10.0.0.{r.randint(1, 99)}", f"192.168.{r.randint(0, 9)}.{r.randint(1, 99)}"]
+    return r.choice(known) if r.random() < 0.3 else ".".join(str(r.randint(1, 254)) for _ in range(4))
 
 
 def errand(r):
@@ -179,7 +186,7 @@ def fault(r):
 
 
 def shopping(r):
-    return r.choice([r.choice(words.FRUITS + words.VEGETABLES + words.DISHES), word(r), prose.word(r), f"{r.choice(words.ADJECTIVES)} {word(r)}"])
+    return r.choice([r.choice(words.FRUITS + words.VEGETABLES + words.DISHES), word(r), prose.word(r), compound(r), f"{r.choice(words.ADJECTIVES)} {word(r)}"])
 
 
 def number(r):
@@ -197,7 +204,7 @@ def colour(r):
     return r.choice(words.COLOURS) if r.random() < 0.6 else "#" + "".join(r.choice("0123456789abcdef") for _ in range(6))
 
 
-room = known("cellar hall garage attic garden lounge study porch bathroom kitchen bedroom".split(), 0.4, prose.word)
+room = known("cellar hall garage attic garden lounge study porch bathroom kitchen bedroom".split(), 0.4, either(prose.word, compound, lambda r: f"{prose.word(r)} room"))
 language = known("Swedish Czech Greek Turkish Hindi Korean Polish German French Portuguese Arabic".split(), 0.5, prose.proper)
 country = known(words.COUNTRIES, 0.6, prose.proper)
 currency = known("EUR USD GBP CHF SEK PLN CZK CAD".split(), 0.3, lambda r: capital_letters(r, 3))
