@@ -12,6 +12,7 @@ import values
 import words
 
 NEXT = 0.5  # of what resembles another tool, that stands beside it in tools.txt
+DECIDING = 3  # how often a tool is drawn that cannot be called without a choice, or yes or no
 FURTHER = 0.35  # of the tools, that take one of some words besides, or yes or no
 MISSED = 0.15  # of the parameters that may be left out, that are required
 NESTED = 0.1  # of the tools, some of whose parameters are members of one
@@ -41,6 +42,9 @@ class Entry:
     def worded(self):
         """Parameters whose values requests say in words of their own."""
         return {m[1] for text in self.requests for m in SLOT.finditer(text) if m[2]}
+
+    def decides(self):
+        return any(p.required and ("enum" in p.schema or p.schema["type"] == "boolean") for p in self.params.values())
 
     def check(self):
         """Requests name parameters that there are, and all that are required."""
@@ -104,7 +108,7 @@ REAL = load()
 FAMILIES = {}
 for _entry in REAL:
     FAMILIES.setdefault(_entry.family, []).append(_entry)
-DRAWN = [e for e in REAL for _ in range(OFTEN.get(e.family, 1))]
+DRAWN = [e for e in REAL for _ in range(OFTEN.get(e.family, 1) * (DECIDING if e.decides() else 1))]
 ABLE = "able"  # the realm of tools that can do nearly anything
 
 
