@@ -116,6 +116,11 @@ def plain(v):
     return {True: "true", False: "false"}[v] if isinstance(v, bool) else str(v)
 
 
+def together(said, rng):
+    """Parts of a request, the last two at times with an "and"."""
+    return [*said[:-2], " and ".join(said[-2:])] if len(said) > 1 and rng.random() < 0.3 else said
+
+
 def enumeration(v):
     v = [plain(x) for x in v]
     return v[0] if len(v) == 1 else ", ".join(v[:-1]) + " and " + v[-1]
@@ -307,10 +312,10 @@ class RealTool:
         say = ["%v", "%v", "%k %v", ": %v"] if alone else ["%k %v", "%k %v", "%k: %v", "%k = %v", "with %k %v", "%k is %v"]
         said = [told(self.called(n, rng), v, rng, say) for n, v in args.items()]
         joint = rng.choice([" ", " ", ", "])
-        return args, " ".join(joint.join([what, *said]).split()).replace(joint + ":", ":")
+        return args, " ".join(joint.join([what, *together(said, rng)]).split()).replace(joint + ":", ":")
 
     def literal(self, rng):
         """A request that names the tool and its parameters."""
         args = {n: p.draw(rng) for _, n, p in self.params if p.required or rng.random() < 0.5}
         said = [told(n, v, rng, ["%k %v", "%k: %v", "%k = %v"]) for n, v in args.items()]
-        return args, rng.choice(["use ", "call ", "run ", ""]) + self.name + rng.choice([" with ", " ", ": "] if said else [""]) + ", ".join(said)
+        return args, rng.choice(["use ", "call ", "run ", ""]) + self.name + rng.choice([" with ", " ", ": "] if said else [""]) + ", ".join(together(said, rng))

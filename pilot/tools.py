@@ -6,7 +6,7 @@ import re
 import prose
 import words
 from facts import choose
-from real_tools import ABLE, RealTool, enumeration, filled, plain
+from real_tools import ABLE, RealTool, enumeration, filled, plain, together
 from values import city, clock, code, command, date, distinct, domain, last, name, path, sentence, thing, word
 
 # What a parameter may be: its names, its schema, its values, how a user says it (%v the value).
@@ -169,7 +169,7 @@ class Tool:
         what = choose(rng.choice([f"{self.verb} [the|a|my|] {self.noun}", f"{self.verb} {self.noun}", f"[please|can you|could you|i want to|i need to|] {self.verb} [the|a|] {self.noun}",
                                   f"{self.verb if self.akin else ''} {self.noun}", f"use {self.name} [for|to get] [the|] {self.noun}", f"[call|use|run] {self.name}"]), rng)[0]
         joint = rng.choice([" ", " ", ", "])
-        request = joint.join([what, *said]).strip()
+        request = joint.join([what, *together(said, rng)]).strip()
         return args, request
 
 
@@ -310,7 +310,7 @@ def dialogue(rng, other):
             args, q = t.call(rng)
             calls.append((t.name, args))
             requests.append(q)
-        both = also(chosen[0], calls[0][1], requests[0], rng) if len(chosen) == 2 and rng.random() < 0.35 else None
+        both = also(chosen[0], calls[0][1], requests[0], rng) if len(chosen) == 2 and rng.random() < 0.15 else None
         if both:
             calls, requests = [calls[0], (calls[0][0], both[0])], [both[1]]
         q = rng.choice([" and ", ", then ", ", and ", " and also "]).join(requests)

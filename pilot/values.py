@@ -1,5 +1,7 @@
 """Values that tools are called with, each drawn by a function of a random generator. Most are made of pieces of real
 texts, so that they must be copied and are not known by heart."""
+import re
+
 import prose
 import words
 from words import CITIES, LAST, NAMES, THINGS
@@ -12,7 +14,7 @@ def distinct(items):
 def sentence(r):
     kind = r.random()
     if kind < 0.6:
-        return prose.fragment(r, 10)
+        return prose.fragment(r, 10) if kind < 0.35 else phrase(r)
     return r.choice(words.SENTENCES) if kind < 0.75 else f"{r.choice(words.VERBS)} the {r.choice(words.ADJECTIVES)} {r.choice(THINGS)}"
 
 
@@ -41,13 +43,25 @@ def clock(r):
 
 def thing(r):
     kind = r.random()
-    if kind < 0.2:
+    if kind < 0.15:
         return r.choice(THINGS)
-    if kind < 0.7:
-        return prose.word(r) if kind < 0.5 else prose.fragment(r, 4)
-    if kind < 0.9:
-        return f"{r.choice(words.ADJECTIVES)} {r.choice(THINGS)}" if kind < 0.78 else compound(r)
+    if kind < 0.55:
+        return prose.word(r) if kind < 0.4 else prose.fragment(r, 4)
+    if kind < 0.93:
+        return phrase(r) if kind < 0.75 else f"{r.choice(words.ADJECTIVES)} {r.choice(THINGS)}" if kind < 0.8 else compound(r)
     return words.nonce(r)
+
+
+PHRASES = """%n is %a|%v the %n|%v the %n on %d|%n and %n|%n for %p|%a %n in %c|how to %v a %n|best %n in %c|%n %i|%n version %i|the %n of %p|new %n at %t|%n not %a|%p needs a %n|see you at %t|call %p
+why %n is %a|%n near %c|cheap %n for %i people|%v %n before %d|%n with %n|%d %n|meet %p in %c|%n from %c|%i %n|no %n today|the %n did not %v|%a and %a|where is the %n|thanks for the %n""".replace("\n", "|").split("|")
+
+
+def phrase(r):
+    """A few words as people write them in titles, searches and notes."""
+    drawn = {"n": lambda: word(r), "a": lambda: r.choice([r.choice(words.ADJECTIVES), prose.word(r)]), "v": lambda: r.choice([r.choice(words.VERBS), prose.word(r)]), "d": lambda: r.choice(words.DAYS),
+             "p": lambda: name(r), "c": lambda: city(r), "t": lambda: clock(r), "i": lambda: str(r.randint(1, 99))}
+    text = re.sub(r"%(\w)", lambda m: drawn[m[1]](), r.choice(PHRASES))
+    return text[0].upper() + text[1:] if r.random() < 0.5 else text
 
 
 def compound(r):
@@ -182,7 +196,7 @@ def commit(r):
 
 
 def fault(r):
-    return f"{word(r).capitalize()} {r.choice(['is broken', 'does not open', 'is missing', 'is too slow', 'crashes', prose.fragment(r, 4)])}"
+    return phrase(r) if r.random() < 0.4 else f"{word(r).capitalize()} {r.choice(['is broken', 'does not open', 'is missing', 'is too slow', 'crashes', prose.fragment(r, 4)])}"
 
 
 def shopping(r):
