@@ -153,7 +153,7 @@ def say_value(v, quote=""):
 
 
 PAIRS = ["%k %v", "%k: %v", "%k = %v", "%k=%v", "the %k is %v", "%k set to %v", "%k is %v", "%k as %v", "%v as %k", "%v for %k", "%k -> %v", "a %k of %v", "%k being %v", "%k should be %v", "%k equal to %v",
-         "%k with the value %v", "the value %v under %k", "its %k %v"]
+         "%k with the value %v", "the value %v under %k", "its %k %v", "a key %k holding %v", "member %k = %v", "key %k (value %v)", "the entry %k being %v"]
 JOINTS = [", ", ", ", " and ", "; ", "\n"]
 
 
@@ -370,7 +370,7 @@ def lookup(rng):
     return pieces
 
 
-KINDS = [(repeat, 8), (count, 4), (case, 3), (enumerate_, 5), (arithmetic, 4), (hard_arithmetic, 1), (order, 2), (position, 2), (constrained, 2), (json_record, 14), (json_list, 6),
+KINDS = [(repeat, 8), (count, 4), (case, 3), (enumerate_, 5), (arithmetic, 4), (hard_arithmetic, 1), (order, 2), (position, 2), (constrained, 2), (json_record, 20), (json_list, 8),
          (json_schema, 6), (json_extract, 6), (json_edit, 4)]
 JSON = (json_record, json_list, json_schema, json_extract, json_edit)
 

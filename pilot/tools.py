@@ -267,7 +267,7 @@ def stranger(rng, tools):
 
 def also(t, args, q, rng):
     """Arguments of a second call, and a request for both, another value being named beside one of the first's; or None."""
-    keys = [k for k, v in args.items() if isinstance(v, (str, int)) and not isinstance(v, bool) and q.count(plain(v)) == 1 and "`" not in q]
+    keys = [k for k, v in args.items() if isinstance(v, str) and q.count(v) == 1 and "`" not in q]
     if not keys:
         return None
     key = rng.choice(keys)
@@ -310,7 +310,7 @@ def dialogue(rng, other):
             args, q = t.call(rng)
             calls.append((t.name, args))
             requests.append(q)
-        both = also(chosen[0], calls[0][1], requests[0], rng) if len(chosen) == 2 and rng.random() < 0.15 else None
+        both = also(chosen[0], calls[0][1], requests[0], rng) if len(chosen) == 2 and rng.random() < 0.12 else None
         if both:
             calls, requests = [calls[0], (calls[0][0], both[0])], [both[1]]
         q = rng.choice([" and ", ", then ", ", and ", " and also "]).join(requests)
