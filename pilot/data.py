@@ -178,6 +178,7 @@ def main():
     out, path, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
     seed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
     tokenizer = bpe.Tokenizer.load(path)
+    words.PIECES = [t for t in tokenizer.tokens if re.fullmatch("[a-z]{2,}", t)]
     all_ids, all_weights, all_marks, starts = [], [], [], [0]
     for pieces in documents(seed, n):
         ids, weights, marks = encode(pieces, tokenizer)

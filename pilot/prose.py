@@ -6,6 +6,7 @@ import re
 from collections import Counter
 
 import facts
+import words
 
 CORPUS = os.path.join(facts.ROOT, "..", "shared", "corpus")
 BOOKS = ["aesop_fables*", "jacob-grimm*", "lewis-carroll*", "l-frank-baum*", "kenneth-grahame*", "rudyard-kipling*", "arthur-conan-doyle*", "jane-austen*"]
@@ -32,6 +33,8 @@ RUNS = [r.split() for p in DOC_PARAGRAPHS + BOOK_PARAGRAPHS for r in re.findall(
 
 
 def word(rng):
+    if rng.random() < 0.12:
+        return words.nonce(rng)
     return rng.choice(FREQUENT if rng.random() < 0.25 else LEXICON)
 
 

@@ -166,7 +166,7 @@ def street(r):
 
 
 def slug(r):
-    return r.choice([prose.word(r), words.nonce(r), f"{prose.word(r)}-{prose.word(r)}", f"{prose.word(r)}-{r.randint(1, 40)}", f"{prose.word(r)}_{words.nonce(r)}"])
+    return r.choice([prose.word(r), compound(r), words.nonce(r), f"{prose.word(r)}-{prose.word(r)}", f"{prose.word(r)}-{r.randint(1, 40)}", f"{prose.word(r)}_{words.nonce(r)}"])
 
 
 def branch(r):
@@ -225,7 +225,7 @@ currency = known("EUR USD GBP CHF SEK PLN CZK CAD".split(), 0.3, lambda r: capit
 proper = prose.proper
 symbol = lambda r: capital_letters(r, r.randint(2, 4))
 dish = known(words.DISHES, 0.4, lambda r: r.choice([prose.word(r), f"{word(r)} {r.choice(['soup', 'pie', 'salad', 'stew', 'cake'])}"]))
-animal = known(words.ANIMALS, 0.6, prose.word)
+animal = known(words.ANIMALS, 0.5, either(prose.word, compound))
 plant = known("rose fern cactus basil orchid ivy tulip palm".split() + words.VEGETABLES, 0.5, prose.word)
 coin = known("bitcoin ethereum monero dogecoin solana litecoin".split(), 0.3, either(words.nonce, prose.word, symbol))
 sport = known("tennis football chess basketball hockey cricket rugby handball".split(), 0.5, prose.word)

@@ -72,10 +72,13 @@ Snow fell all day and all night.|The market opens at eight on Monday.|I lost my 
 The teacher wrote a word on the wall.|A fox ran across the empty field.""".replace("\n", "|").split("|")
 
 CONSONANTS, VOWELS = "bcdfghjklmnprstvwz", "aeiou"
+PIECES = []  # the vocabulary's, once there is one: a token that no word has is copied only by who has seen it copied
 
 
 def nonce(rng, syllables=None):
     """A word nobody knows."""
+    if PIECES and rng.random() < 0.6:
+        return "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 3)))
     out = ""
     for _ in range(syllables or rng.randint(2, 3)):
         out += rng.choice(CONSONANTS) + rng.choice(VOWELS)
