@@ -54,7 +54,7 @@ def check_tools(rng):
         for text in e.requests:
             for _ in range(8):
                 requests.add(without_values(real_tools.SLOT.sub("<>", facts.choose(text, rng)[0]), []))
-    for tools, text, calls in evaluate.load_calls():
+    for tools, text, calls in [case for file in evaluate.CALLS for case in evaluate.load_calls(file)]:
         for t in tools:
             if plain(t["function"]["name"]) in names or t["function"]["description"].lower() in descriptions:
                 raise SystemExit(f"pilot: a tool of the evaluation is in the training: {t['function']['name']}")

@@ -55,6 +55,8 @@ def ask_help(file, missed):
 
 # Calls
 
+CALLS = ("eval/calls.txt", "eval/calls-unseen.txt")
+
 
 def schema_of(t):
     if isinstance(t, str):
@@ -75,9 +77,9 @@ def split_json(text):
     return value, text[end:].strip()
 
 
-def load_calls():
+def load_calls(file):
     cases, tools, fresh = [], [], True
-    for line in facts.read("pilot/eval/calls.txt").splitlines():
+    for line in facts.read(f"pilot/{file}").splitlines():
         if line.startswith("@ "):
             tools = [] if fresh else tools
             name, rest = line[2:].split(" ", 1)
@@ -121,9 +123,9 @@ def read_calls(text):
     return calls
 
 
-def ask_calls(missed):
+def ask_calls(file, missed):
     right = valid = wrote = 0
-    cases = load_calls()
+    cases = load_calls(file)
     for tools, text, wanted in cases:
         said = complete([{"role": "user", "content": text}], tools)
         calls = read_calls(said)
@@ -198,7 +200,8 @@ def main():
             missed.append("---- far")
             far_right, far_invented, n_far = ask_help(questions.FILES[1], missed)
             missed.append("---- calls")
-            calls_right, calls_valid, wrote, n_calls = ask_calls(missed)
+            calls_right, calls_valid, wrote, n_calls = ask_calls(CALLS[0], missed)
+            unseen_right, unseen_valid, unseen_wrote, n_unseen = ask_calls(CALLS[1], [])
             missed.append("---- json")
             json_right, json_valid, n_json = ask_json(missed)
         finally:
@@ -214,6 +217,8 @@ def main():
     print(f"| answers that name a command or option that does not exist | {invented + far_invented} of {n_help + n_far} |")
     print(f"| tool calls valid, without constraint | {percent(calls_valid, wrote)} |")
     print(f"| calls, or their absence, right in all arguments | {percent(calls_right, n_calls)} |")
+    print(f"| unseen tools: calls valid | {percent(unseen_valid, unseen_wrote)} |")
+    print(f"| unseen tools: calls right | {percent(unseen_right, n_unseen)} |")
     print(f"| JSON valid, without constraint | {percent(json_valid, n_json)} |")
     print(f"| JSON right | {percent(json_right, n_json)} |")
     if ppl:
