@@ -1,5 +1,6 @@
 """Simple instructions, and JSON."""
 import json
+import re
 
 import prose
 import values
@@ -381,6 +382,8 @@ def ask(rng):
 
 
 def written(q, rng):
+    if rng.random() < 0.6:
+        q = re.sub(r"\bjson\b", "JSON", q)
     if rng.random() < 0.5:
         q = q[:1].upper() + q[1:]
     return q + rng.choice(["", "", "."] if not q.endswith((".", ":")) else [""])
