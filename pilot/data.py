@@ -55,7 +55,7 @@ def other(rng):
     return tasks.written(q, rng), a
 
 
-def draw(rng, texts, mix=(320, 260, 300, 24, 4, 1)):
+def draw(rng, texts, mix=(460, 260, 300, 30, 4, 1)):
     """One document: pieces (text, how much it counts: 0 if others wrote it), as the mixture wants it.
 
     Which answer it is shows in its first words; the rest is soon known by heart. So many end after them."""

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 class Shape:
     n_vocab: int = 4096
     n_embd: int = 256
-    n_layer: int = 7
+    n_layer: int = 9
     n_head: int = 4
     n_head_kv: int = 2
     n_head_dim: int = 64
