@@ -166,15 +166,20 @@ def street(r):
 
 
 def slug(r):
-    return r.choice([prose.word(r), compound(r), words.nonce(r), f"{prose.word(r)}-{prose.word(r)}", f"{prose.word(r)}-{r.randint(1, 40)}", f"{prose.word(r)}_{words.nonce(r)}"])
+    return compound(r) if r.random() < 0.15 else label(r)
+
+
+def label(r):
+    """A name without spaces."""
+    return r.choice([prose.word(r), words.nonce(r), f"{prose.word(r)}-{prose.word(r)}", f"{prose.word(r)}-{r.randint(1, 40)}", f"{prose.word(r)}_{words.nonce(r)}"])
 
 
 def branch(r):
-    return r.choice(["", "", "feature/", "fix/", "release/"]) + slug(r)
+    return r.choice(["", "", "feature/", "fix/", "release/"]) + label(r)
 
 
 def image(r):
-    return slug(r) + r.choice(["", ":latest", f":{r.randint(1, 20)}", f":{r.randint(1, 9)}.{r.randint(0, 30)}"])
+    return label(r) + r.choice(["", ":latest", f":{r.randint(1, 20)}", f":{r.randint(1, 9)}.{r.randint(0, 30)}"])
 
 
 def variable(r):
@@ -232,7 +237,7 @@ sport = known("tennis football chess basketball hockey cricket rugby handball".s
 plate = lambda r: f"{capital_letters(r, r.randint(1, 3))}-{capital_letters(r, 2)} {r.randint(1, 9999)}"
 cron = lambda r: " ".join(r.choice(["*", str(r.randint(0, n)), f"*/{r.randint(2, 9)}"]) for n in (59, 23, 28, 12, 6))
 handle = lambda r: r.choice(["@", ""]) + r.choice([name(r).lower(), words.nonce(r), prose.word(r)]) + r.choice(["", str(r.randint(1, 99))])
-channel = lambda r: r.choice(["#", ""]) + slug(r)
+channel = lambda r: r.choice(["#", ""]) + label(r)
 unit = known("metres feet inches miles litres gallons ounces grams pounds kilos yards cups acres knots".split(), 0.8, prose.word)
 
 
