@@ -1,4 +1,4 @@
-"""Tools as people make them, and requests as people say them: those of tools.txt, under names like theirs.
+"""Tools as people make them, and requests as people say them: those of catalogue/, under names like theirs.
 
 Tools of one family resemble each other; what one of a realm does, others of it may do as well."""
 import json
@@ -11,7 +11,7 @@ import prose
 import values
 import words
 
-NEXT = 0.5  # of what resembles another tool, that stands beside it in tools.txt
+NEXT = 0.5  # of what resembles another tool, that stands beside it in the catalogue
 DECIDING = 3  # how often a tool is drawn that cannot be called without a choice, or yes or no
 FURTHER = 0.35  # of the tools, that take one of some words besides, or yes or no
 MISSED = 0.15  # of the parameters that may be left out, that are required
@@ -84,11 +84,11 @@ def typed(kind):
 
 
 def load():
-    """Lines of tools.txt: @ family and realms; names: descriptions; parameters = kinds, indented; - requests."""
+    """The files of catalogue/, one for each realm. Lines: @ family and realms; names: descriptions; parameters = kinds, indented;
+    - requests, where [a|b] is one of both, <name> a value, <name:yes/no> a boolean in words, <name=value> a value that is not said."""
     out, family = [], None
-    with open(os.path.join(facts.ROOT, "pilot", "tools.txt"), encoding="utf-8") as f:
-        lines = [line.rstrip() for line in f if line.strip() and line[0] != "#"]
-    for line in lines:
+    names = sorted(os.listdir(os.path.join(facts.ROOT, "pilot", "catalogue")))
+    for line in [line.rstrip() for n in names for line in facts.read(f"pilot/catalogue/{n}").splitlines() if line.strip()]:
         if line[0] == "@":
             family = line[1:].split()
         elif line.startswith("- "):
@@ -152,8 +152,6 @@ def respelled(name, rng):
 
 CHOICES = [words.COLOURS, words.DAYS, words.METALS, words.ANIMALS, words.FRUITS, *(line.split() for line in (
     "tiny medium large huge", "test beta live", "north south east west", "old new used", "spring summer autumn winter", "fast normal slow"))]
-
-
 OUTER = "recipient person target item place who what address filter options details range settings data config owner".split()
 SWITCHES = "urgent dry_run force silent public private notify confirm enabled active verbose recursive secure quick shared visible locked test draft on".split()
 
