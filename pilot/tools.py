@@ -1,4 +1,4 @@
-"""Tool calls, over invented tools and those of tools.txt: which to call, with what, several at once, none where
+"""Tool calls, over invented tools and those of catalogue/: which to call, with what, several at once, none where
 none fits, and results turned into answers. No tool of the evaluation is among them; names are drawn at random."""
 import json
 import re
@@ -265,7 +265,23 @@ def stranger(rng, tools):
     return None if t.name in q else q
 
 
-def also(t, args, q, rng):
+def task(rng, tools, n):
+    """A request, and the n calls it is for, of one tool or several: [(name, arguments), ...]."""
+    t = rng.choice(tools)
+    args, q = t.call(rng)
+    calls, requests = [(t.name, args)], [q]
+    both = twice(t, args, q, rng) if n == 2 and rng.random() < 0.12 else None
+    if both:
+        return both[1], [*calls, (t.name, both[0])]
+    for _ in range(1, n):
+        t = rng.choice(tools)
+        args, q = t.call(rng)
+        calls.append((t.name, args))
+        requests.append(q)
+    return rng.choice([" and ", ", then ", ", and ", " and also "]).join(requests), calls
+
+
+def twice(t, args, q, rng):
     """Arguments of a second call, and a request for both, another value being named beside one of the first's; or None."""
     keys = [k for k, v in args.items() if isinstance(v, str) and q.count(v) == 1 and "`" not in q]
     if not keys:
@@ -302,18 +318,7 @@ def dialogue(rng, other):
             if q:
                 messages += [{"role": "user", "content": request_written(q, [], rng)}, {"role": "assistant", "content": NO_TOOL}]
             continue
-        chosen = [rng.choice(tools)]
-        if kind < 0.4:  # two calls at once, of one tool or two
-            chosen.append(rng.choice(tools))
-        calls, requests = [], []
-        for t in chosen:
-            args, q = t.call(rng)
-            calls.append((t.name, args))
-            requests.append(q)
-        both = also(chosen[0], calls[0][1], requests[0], rng) if len(chosen) == 2 and rng.random() < 0.12 else None
-        if both:
-            calls, requests = [calls[0], (calls[0][0], both[0])], [both[1]]
-        q = rng.choice([" and ", ", then ", ", and ", " and also "]).join(requests)
+        q, calls = task(rng, tools, 2 if kind < 0.4 else 1)
         messages += [{"role": "user", "content": request_written(q, calls, rng)}, call_message(calls)]
         if turn + 1 < turns or rng.random() < 0.25:
             said = []
