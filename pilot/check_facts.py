@@ -1,6 +1,7 @@
 """Checks what pilot is to know, without training anything: commands and options in answers exist, the words of
-the docs they rely on are there (facts.py does so as it reads), invented ones are denied by name, and no
-question of the evaluation is one of the training, nor a tool's name, its description or how it is asked for."""
+the docs they rely on are there (facts.py does so as it reads), invented ones are denied by name, calls that are taught
+fit their tools, and no question of the evaluation is one of the training, nor a tool's name, its description or how it is
+asked for."""
 import random
 import re
 
@@ -9,8 +10,10 @@ import facts
 import help
 import questions
 import real_tools
+import tools
 
 N_DRAWN = 60000
+N_DIALOGUES = 3000
 
 
 def main():
@@ -25,7 +28,17 @@ def main():
     for q in [q for file in questions.FILES for q in questions.load(file)]:
         if questions.normal(q.text) in drawn:
             raise SystemExit(f"pilot: a question of the evaluation is in the training: {q.text}")
+    check_calls(rng)
     check_tools(rng)
+
+
+def check_calls(rng):
+    for _ in range(N_DIALOGUES):
+        messages, tool_list = tools.dialogue(rng, lambda r: ("hello", "Hello!"))
+        schemas = {t["function"]["name"]: {"required": [], **t["function"]["parameters"]} for t in tool_list}
+        for f in [c["function"] for m in messages for c in m.get("tool_calls", [])]:
+            if not evaluate.fits(f["arguments"], schemas[f["name"]]):
+                raise SystemExit(f"pilot: a call that is taught does not fit {schemas[f['name']]}: {f['arguments']}")
 
 
 def without_values(text, args):

@@ -201,7 +201,7 @@ def main():
             far_right, far_invented, n_far = ask_help(questions.FILES[1], missed)
             missed.append("---- calls")
             calls_right, calls_valid, wrote, n_calls = ask_calls(CALLS[0], missed)
-            unseen_right, unseen_valid, unseen_wrote, n_unseen = ask_calls(CALLS[1], [])
+            unseen_right, unseen_valid, unseen_wrote, n_unseen = ask_calls(CALLS[1], [])  # not to be read
             missed.append("---- json")
             json_right, json_valid, n_json = ask_json(missed)
         finally:
