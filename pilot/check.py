@@ -1,7 +1,7 @@
 """Checks that need no training: check.py GENSET FOLDER
 
 The tokenizer and the template give what genset gives, a word is spelt one way, marks say what is called; the engine
-computes the logits that PyTorch does, on a tiny random model; gradient.c differentiates as PyTorch does; and
+computes the logits that PyTorch does, on a tiny random model, and copied layers change nothing; gradient.c differentiates as PyTorch does; and
 check_facts.py."""
 import json
 import os
@@ -18,6 +18,7 @@ import bpe
 import chat
 import check_facts
 import data
+import deepen
 import export
 import facts
 import gguf
@@ -89,7 +90,7 @@ def check_marks(rng, tokenizer):
             read = tokenizer.decode(ids[: i + 1])
             tool, key = re.findall(r"<function=([^>]*)>", read)[-1], re.findall(r'"([^"]*)"\??: ', read)[-1]
             members = [calls[tool], *(v for v in calls[tool].values() if isinstance(v, dict))]
-            if not any(json.dumps(m.get(key), ensure_ascii=False).strip('["').startswith(tokenizer.decode([mark])) for m in members):
+            if not any(json.dumps(m.get(key), ensure_ascii=False).strip('["').startswith(tokenizer.decode([mark]).lstrip('["')) for m in members):
                 raise SystemExit(f"marks: {tokenizer.decode([mark])!r} is not how {key} begins: {calls[tool]}")
             found += 1
     if not found:
@@ -119,7 +120,18 @@ def check_logits(tokenizer, tmp):
         print(f"logits: relative error {error:.1e}")
         if not error < limit:
             raise SystemExit("logits: too far from PyTorch's")
+    check_deeper(shape, model, ids, want)
     return path
+
+
+def check_deeper(shape, model, ids, want):
+    state = deepen.deeper({"shape": shape.dict(), "model": model.state_dict()}, [0, 1, 1])
+    more = network.Pilot(network.Shape(**state["shape"]))
+    more.load_state_dict(state["model"])
+    with torch.no_grad():
+        got = more.head(more(ids))[0].numpy()
+    if state["shape"]["n_layer"] != shape.n_layer + 3 or not np.array_equal(got, want):
+        raise SystemExit("layers: copied ones change what is computed")
 
 
 def check_gradients():

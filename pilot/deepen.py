@@ -17,14 +17,17 @@ def main():
     n_layer = state["shape"]["n_layer"]
     if not copied or not all(0 <= i < n_layer for i in copied):
         raise SystemExit(f"deepen: {path} has the layers 0 to {n_layer - 1}")
-    weights = {name: w for name, w in state["model"].items() if not name.startswith("blk.")}
-    n = 0
-    for i in range(n_layer):
+    torch.save(deeper(state, copied), out)
+
+
+def deeper(state, copied):
+    """The state of export.read with a copy behind each layer that is named, as often as it is."""
+    weights, n = {name: w for name, w in state["model"].items() if not name.startswith("blk.")}, 0
+    for i in range(state["shape"]["n_layer"]):
         for again in range(1 + copied.count(i)):
             weights.update(layer(state["model"], i, n, again))
             n += 1
-    state["model"], state["shape"]["n_layer"] = weights, n
-    torch.save(state, out)
+    return {"shape": {**state["shape"], "n_layer": n}, "model": weights}
 
 
 def layer(weights, source, n, again):
