@@ -1,6 +1,6 @@
-"""Writes what was trained as a GGUF file: export.py FOLDER OUT.gguf [--last]
+"""Writes what was trained as a GGUF file: export.py FOLDER|CHECKPOINT... OUT.gguf [--last]
 
-The running mean of the weights is written, with --last the weights of the last step."""
+The running mean of the weights is written, with --last the weights of the last step; of several checkpoints the mean."""
 import os
 import sys
 
@@ -60,12 +60,17 @@ def read(path):
 
 
 def main():
-    folder, out = sys.argv[1:3]
-    state = torch.load(os.path.join(folder, "checkpoint.pt") if os.path.isdir(folder) else folder)
-    where = folder if os.path.isdir(folder) else os.path.dirname(folder)
-    tokenizer = bpe.Tokenizer.load(os.path.join(where, "tokenizer.json"))
-    write(out, network.Shape(**state["shape"]), state["model" if "--last" in sys.argv else "mean"], tokenizer)
-    print(f"{out}: {os.path.getsize(out)} bytes, step {state['step']}, {state['seen'] / 1e6:.1f} M tokens")
+    *given, out = [a for a in sys.argv[1:] if a != "--last"]
+    paths = [os.path.join(p, "checkpoint.pt") if os.path.isdir(p) else p for p in given]
+    states = [torch.load(p) for p in paths]
+    last = states[-1]
+    if any(s["shape"] != last["shape"] for s in states):
+        raise SystemExit("export: the checkpoints are of different shapes")
+    tokenizer = bpe.Tokenizer.load(os.path.join(os.path.dirname(paths[-1]), "tokenizer.json"))
+    weights = [s["model" if "--last" in sys.argv else "mean"] for s in states]
+    mean = {name: sum(w[name] for w in weights) / len(weights) for name in last["mean"]}
+    write(out, network.Shape(**last["shape"]), mean, tokenizer)
+    print(f"{out}: {os.path.getsize(out)} bytes, step {last['step']}, {last['seen'] / 1e6:.1f} M tokens")
 
 
 if __name__ == "__main__":
